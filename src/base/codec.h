@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Encodings: base64 (RFC 4648), hex, percent-decoding, gzip (zlib), CRC-32C, SHA-256 (OpenSSL). */
+#ifndef CARELAYER_BASE_CODEC_H
+#define CARELAYER_BASE_CODEC_H
+
+#include "arena.h"
+#include "buffer.h"
+#include "outcome.h"
+#include "slice.h"
+#include "status.h"
+
+void base64_write(struct slice bytes, struct buffer *out);
+
+/* Standard alphabet with padding; white space between groups is skipped when ALLOW_SPACE (FHIR
+ * base64Binary). False: not base64. */
+bool base64_parse(struct slice text, bool allow_space, struct buffer *out);
+
+void hex_write(struct slice bytes, struct buffer *out);
+
+/* Percent-decoding of RFC 3986; '+' becomes a space when PLUS_IS_SPACE (query strings). False on a
+ * bad escape, an encoded NUL, or a result that is not UTF-8. */
+bool url_decode(struct slice text, bool plus_is_space, struct buffer *out);
+
+/* Whole-buffer gzip at LEVEL 1..9. */
+MUST_CHECK enum status gzip_compress(struct slice bytes, int level, struct buffer *out);
+
+/* Inflates a gzip member sequence; more than LIMIT bytes of output is STATUS_TOO_LONG (a bomb),
+ * damaged input STATUS_STRUCTURE. */
+MUST_CHECK enum status gzip_inflate(struct slice bytes, size_t limit, struct buffer *out);
+
+uint32_t crc32c(uint32_t crc, const void *bytes, size_t length); /* start with 0 */
+
+#define SHA256_LENGTH 32
+void sha256(struct slice bytes, uint8_t ret_digest[static SHA256_LENGTH]);
+
+#endif
