@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* validate: is this a resource? Every problem is reported, not the first, each with its element
+ * path, line, rule and mend. At entry nothing passes that fails here.
+ *
+ * Structure (this module's first part): types, cardinality, choice types, primitive formats and
+ * ranges (R4 data types), unknown elements, duplicate keys, null and empty rules of R4 "JSON
+ * representation", resource and reference shape, contained resources, the shape of extensions,
+ * required bindings to finite code systems, id and meta rules, narrative safety (R4 "Narrative":
+ * the XHTML subset, no script, no event attributes, no external references that run). */
+#ifndef CARELAYER_VALIDATE_VALIDATE_H
+#define CARELAYER_VALIDATE_VALIDATE_H
+
+#include "base/base.h"
+#include "fhir/fhir.h"
+
+struct validate_options {
+    const struct definitions *definitions;
+    resource_type type; /* what it must be; RESOURCE_TYPE_NONE: any */
+    struct slice id;    /* what its id must be (update); empty: any or none */
+    bool id_required;   /* update: the body must carry its id */
+    uint32_t depth;     /* of elements; 0: the default of 64 */
+};
+
+/* Checks the resource ROOT, a value of the document JSON (for positions), adding issues to
+ * OUTCOME. STATUS_OK: no errors (warnings perhaps); STATUS_STRUCTURE, STATUS_VALUE ...: the first
+ * error's status, outcome says the rest. *RET_TYPE is its type as soon as that is known. ROOT may
+ * be an entry's resource inside a Bundle: PATH is its FHIRPath prefix then
+ * ("Bundle.entry[3].resource"), or "". */
+MUST_CHECK enum status validate_resource(const struct validate_options *options,
+                                         const struct json *json, yyjson_val *root,
+                                         struct slice path, struct arena *arena,
+                                         struct outcome *outcome, resource_type *ret_type);
+
+#endif
