@@ -342,10 +342,13 @@ enum status definitions_compile(const char *const *paths, size_t count, const ch
     }
     compiler->arena = arena;
     compiler->outcome = outcome;
+    compiler->scratch = arena_create(0);
     for (size_t i = 0; i < BLOB_TABLE_COUNT; i++) {
         compiler->tables[i].arena = arena;
     }
-    enum status status = compile_all(compiler, paths, count, output);
+    enum status status =
+        compiler->scratch != NULL ? compile_all(compiler, paths, count, output) : STATUS_MEMORY;
+    arena_destroy(compiler->scratch);
     arena_destroy(arena);
     return status;
 }

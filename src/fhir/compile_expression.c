@@ -444,7 +444,7 @@ static bool keep_states(struct compiler *compiler, const struct states *states,
 void compile_expression(struct compiler *compiler, resource_type type, enum search_kind kind,
                         struct slice expression, struct path_list *ret_list)
 {
-    struct arena *arena = compiler->arena;
+    struct arena *arena = compiler->scratch;
     *ret_list = (struct path_list){.capacity = 2 * STATE_LIMIT,
                                    .step_capacity = 2 * STATE_LIMIT * STEP_LIMIT};
     ret_list->rows = arena_array(arena, ret_list->capacity, sizeof *ret_list->rows);

@@ -33,6 +33,7 @@ struct source_list {
 
 struct compiler {
     struct arena *arena;
+    struct arena *scratch; /* for one search parameter */
     struct outcome *outcome;
     struct source_list structures, value_sets, code_systems, parameters;
     struct slice fhir_version;
@@ -82,7 +83,7 @@ MUST_CHECK enum status compile_homes(struct compiler *compiler);
 
 /* What a FHIRPath expression comes to for one type. */
 struct path_list {
-    struct path_row *rows; /* in the compiler's arena; not yet in the table */
+    struct path_row *rows; /* in the compiler's scratch; not yet in the table */
     size_t count, capacity;
     struct text_row *steps; /* rows index into this */
     size_t step_count, step_capacity;

@@ -99,14 +99,13 @@ static enum status add_parameter(struct compiler *compiler, resource_type type,
     struct slice expression =
         compile_expression_for(compiler, type, json_get_string(source->root, "expression"));
     struct path_list list;
-    struct arena_mark mark = arena_mark(compiler->arena);
+    arena_reset(compiler->scratch, 0);
     struct parameter_row row = {.code =
                                     compile_text(compiler, json_get_string(source->root, "code")),
                                 .url = compile_text(compiler, source->url),
                                 .expression = compile_text(compiler, expression),
                                 .kind = (uint8_t)kind,
                                 .number = number};
-    (void)mark;
     compile_expression(compiler, type, kind, expression, &list);
     row.first_path = (uint32_t)TABLE_COUNT(compiler, BLOB_PATHS, struct path_row);
     row.path_count = (uint16_t)list.count;
@@ -143,7 +142,6 @@ static enum status add_parameters(struct compiler *compiler, resource_type type,
     row->first_parameter = (uint32_t)TABLE_COUNT(compiler, BLOB_PARAMETERS, struct parameter_row);
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && slice_equals(candidates[i].code, candidates[i - 1].code)) {
-            candidates[i].source = candidates[i - 1].source;
             outcome_warn(compiler->outcome, "duplicate", "SearchParameter.code",
                          "%.*s is passed over: an earlier search parameter of a resource type "
                          "has its code.",
