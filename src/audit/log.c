@@ -27,12 +27,48 @@ static enum status cut_torn_end(struct audit *audit, struct slice bytes, int fd)
     return STATUS_OK;
 }
 
+static bool all_zero(struct slice bytes)
+{
+    size_t i = 0;
+    while (i < bytes.length && bytes.at[i] == '\0') {
+        i++;
+    }
+    return i == bytes.length;
+}
+
+/* Is a segment after the last begun one whole and empty, and safe from a power cut? Only the first
+ * of them can hold the leavings of a batch that was never acknowledged. */
+static bool still_ready(struct audit *audit, uint32_t segment, bool first)
+{
+    char path[4096];
+    char last_byte;
+    segment_path(audit->folder, segment, path, sizeof path);
+    int fd = disk->open(path, O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return false;
+    }
+    bool ready = disk->pread(fd, &last_byte, 1, (off_t)SEGMENT_SIZE - 1) == 1 &&
+                 disk->fsync(fd) == 0;
+    (void)disk->close(fd);
+    if (ready && first) {
+        struct arena_mark mark = arena_mark(audit->arena);
+        struct slice bytes;
+        ready = segment_load(audit->folder, segment, audit->arena, &bytes) == STATUS_OK &&
+                all_zero(bytes);
+        arena_rewind(audit->arena, mark);
+    }
+    return ready;
+}
+
 /* Finds where the log ends and what its next number is. */
 static enum status recover(struct audit *audit)
 {
     uint32_t used, last;
     TRY(segment_find(audit->folder, audit->arena, &used, &last));
-    audit->ready = last > used ? used : last; /* what is ready is made anew: it may be torn */
+    audit->ready = used;
+    while (audit->ready < last && still_ready(audit, audit->ready + 1, audit->ready == used)) {
+        audit->ready++;
+    }
     audit->number = 1;
     if (used == 0) {
         return STATUS_OK;
