@@ -85,6 +85,10 @@ void connection_close(struct connection *connection)
         sqlite3_finalize(connection->statements[i]);
         connection->statements[i] = NULL;
     }
+    for (int i = 0; i < SPARE_STATEMENTS; i++) {
+        sqlite3_finalize(connection->spares[i].statement);
+        connection->spares[i].statement = NULL;
+    }
     sqlite3_close(connection->db);
     connection->db = NULL;
     ZSTD_freeDCtx(connection->decompress);

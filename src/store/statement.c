@@ -61,17 +61,23 @@ enum status connection_status(struct connection *connection, int code)
     return status;
 }
 
+enum status statement_prepare(struct connection *connection, enum statement_number number,
+                              sqlite3_stmt **ret_statement)
+{
+    int code = sqlite3_prepare_v3(connection->db, statement_sql[number], -1,
+                                  SQLITE_PREPARE_PERSISTENT, ret_statement, NULL);
+    if (code != SQLITE_OK) {
+        *ret_statement = NULL;
+    }
+    return connection_status(connection, code);
+}
+
 enum status statement_get(struct connection *connection, enum statement_number number,
                           sqlite3_stmt **ret_statement)
 {
     sqlite3_stmt **statement = &connection->statements[number];
     if (*statement == NULL) {
-        int code = sqlite3_prepare_v3(connection->db, statement_sql[number], -1,
-                                      SQLITE_PREPARE_PERSISTENT, statement, NULL);
-        if (code != SQLITE_OK) {
-            *statement = NULL;
-            return connection_status(connection, code);
-        }
+        TRY(statement_prepare(connection, number, statement));
     } else {
         sqlite3_reset(*statement);
     }

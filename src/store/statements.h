@@ -27,6 +27,9 @@
     X(SQL_OUTBOX_REMOVE, "DELETE FROM outbox WHERE number<=?1")                                    \
     X(SQL_READ, "SELECT " COLUMNS_CURRENT " FROM directory d JOIN resource r ON r.rid=d.rid"       \
                 " WHERE d.type=?1 AND d.id=?2 AND d.state=1")                                      \
+    X(SQL_SCAN_TYPE, "SELECT " COLUMNS_CURRENT " FROM place p JOIN resource r ON r.rid=p.rid"      \
+                     " WHERE p.type=?1 ORDER BY p.rid")                                            \
+    X(SQL_SCAN_ALL, "SELECT " COLUMNS_CURRENT " FROM resource r ORDER BY r.rid")                   \
     X(SQL_PLACE_READ, "SELECT " COLUMNS_CURRENT " FROM resource r WHERE r.rid=?1")                 \
     X(SQL_PAST_READ, "SELECT " COLUMNS_PAST " FROM history h WHERE h.change=?1")                   \
     X(SQL_PAST_VERSION, "SELECT " COLUMNS_PAST " FROM history h"                                   \
@@ -82,6 +85,7 @@
     X(SQL_SYSTEM_ADD, "INSERT INTO system(number, uri) VALUES(?1, ?2)")                            \
     X(SQL_CODE_GET, "SELECT number FROM code WHERE code=?2 AND system=?1")                         \
     X(SQL_CODE_ADD, "INSERT INTO code(number, system, code) VALUES(?1, ?2, ?3)")                   \
+    X(SQL_CODE_TEXT, "SELECT code FROM code WHERE number=?1")                                      \
     X(SQL_CODES_OF_CODE, "SELECT number FROM code WHERE code=?1")                                  \
     X(SQL_CODES_OF_SYSTEM, "SELECT number FROM code WHERE system=?1")                              \
     X(SQL_BLOB_ADD, "INSERT INTO blob(piece, bytes) VALUES(?1, ?2)")                               \

@@ -61,11 +61,19 @@ enum statement_number {
         STATEMENT_COUNT
 };
 
+/* Further copies of a statement, for searches that run several at once. */
+#define SPARE_STATEMENTS 16
+struct spare_statement {
+    enum statement_number number;
+    sqlite3_stmt *statement;
+};
+
 struct connection {
     struct store *store;
     struct arena *arena; /* as long as the connection */
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_COUNT];
+    struct spare_statement spares[SPARE_STATEMENTS];
     ZSTD_DCtx *decompress;
     int64_t deadline;   /* time_monotonic; 0: none */
     enum status doomed; /* writer: why the whole group must be undone; else STATUS_OK */
@@ -74,6 +82,9 @@ struct connection {
 /* The status of an SQLite result code; remembers in the connection what dooms a transaction. */
 enum status connection_status(struct connection *connection, int code);
 
+MUST_CHECK enum status statement_prepare(struct connection *connection,
+                                         enum statement_number number,
+                                         sqlite3_stmt **ret_statement);
 /* A prepared statement of the table, reset and ready to bind. */
 MUST_CHECK enum status statement_get(struct connection *connection, enum statement_number number,
                                      sqlite3_stmt **ret_statement);
