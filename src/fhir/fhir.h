@@ -32,6 +32,9 @@ struct slice definitions_hash(const struct definitions *definitions);
 
 /* ---- types and elements --------------------------------------------------------------------- */
 
+/* What types are made of: the rows of the blob. */
+#include "elements.h"
+
 /* R4's data types, as far as code must tell them apart; a type that is no data type (a resource,
  * a backbone element, an unlisted type) is FHIR_TYPE_OTHER. */
 #define FHIR_PRIMITIVES(X)                                                                         \
@@ -59,7 +62,7 @@ enum fhir_type {
 #define FHIR_TYPE_ROW(name, text) FHIR_TYPE_##name,
     FHIR_PRIMITIVES(FHIR_TYPE_ROW) FHIR_COMPLEX(FHIR_TYPE_ROW)
 #undef FHIR_TYPE_ROW
-        FHIR_TYPE_COUNT
+        FHIR_TYPE_LIMIT
 };
 
 /* A resource type's code: 1 + its place among R4's concrete resource types in byte order, so the

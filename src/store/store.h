@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/* store: people's records on disk. One interface; SQLite is the first engine behind it, PostgreSQL
+ * the second, so nothing here speaks SQL.
+ *
+ * The model (DESIGN 6): a resource lives in the partition of one home patient; membership lists
+ * every patient it concerns; a directory maps (type, id) to its place; every change has a number;
+ * history is keyed by type, id and version; a delete leaves a tombstone. Placement never decides
+ * correctness.
+ *
+ * Bodies are minified JSON in their incoming order, without meta.versionId and meta.lastUpdated,
+ * which live in the row and are spliced in when the body is written out: so a body can be made
+ * ready (minified, indexed, compressed) on any thread before its version is known.
+ *
+ * Threads: struct store is shared; a struct store_reader and a struct store_tx belong to one thread
+ * at a time. Slices given back live in the arena that was handed in. */
+#ifndef CARELAYER_STORE_STORE_H
+#define CARELAYER_STORE_STORE_H
+
+#include "base/base.h"
+#include "fhir/fhir.h"
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+struct store;
+
+struct store_options {
+    const char *folder;                    /* the data folder; the file in it is records.db */
+    const struct definitions *definitions; /* must outlive the store */
+    const char *vfs;     /* SQLite VFS to use; NULL: the default. Tests put a failing disk here. */
+    int64_t cache_bytes; /* page cache over all connections; 0: 16 MiB */
+    bool must_exist;     /* do not create */
+};
+
+/* Opens, creating or migrating as needed, and starts the writer. STATUS_CORRUPT with what to do
+ * when the file is not ours, newer than this program, or damaged. Locks the folder: a second
+ * process that wants to write is refused with STATUS_CONFLICT. */
+MUST_CHECK enum status store_open(const struct store_options *options, struct outcome *outcome,
+                                  struct store **ret_store);
+
+/* Finishes every job submitted, moves the log into the file, closes. All readers closed before. */
+void store_close(struct store *store);
+
+/* ---- versions of resources ------------------------------------------------------------------- */
+
+enum store_method { STORE_CREATED = 1, STORE_UPDATED, STORE_PATCHED, STORE_DELETED };
+
+struct store_version {
+    resource_type type;
+    struct slice id;
+    uint32_t version;         /* from 1 */
+    int64_t updated;          /* instant, microseconds; rises with change */
+    uint64_t change;          /* number of the change that made it */
+    enum store_method method; /* STORE_DELETED: a tombstone, body empty */
+    struct slice body;        /* minified JSON without versionId and lastUpdated */
+    uint32_t splice;          /* offset in body just after the brace that opens meta */
+    const uint32_t *patients; /* numbers of the patients it concerns, home first */
+    size_t patient_count;     /* 0: concerns nobody */
+    uint64_t blob_length;     /* bytes of a Binary's content kept outside the body; 0: none */
+};
+
+/* The whole resource: body with versionId and lastUpdated spliced in. */
+void store_version_write(const struct store_version *version, struct buffer *out);
+
+/* ---- reading ----------------------------------------------------------------------------------
+ */
+
+/* A reader owns a connection and its cached statements. */
+struct store_reader;
+MUST_CHECK enum status store_reader_open(struct store *store, struct store_reader **ret_reader);
+void store_reader_close(struct store_reader *reader);
+
+/* A consistent view: either a snapshot of a reader or the write transaction of a job. */
+struct store_tx;
+
+/* Begins a snapshot. DEADLINE (time_monotonic) ends any query in it as STATUS_TOO_COSTLY; 0: none.
+ * End it with store_snapshot_end before the next on this reader. */
+MUST_CHECK enum status store_snapshot_begin(struct store_reader *reader, int64_t deadline,
+                                            struct store_tx **ret_tx);
+void store_snapshot_end(struct store_tx *tx);
+
+/* The current version in ARENA. STATUS_NOT_FOUND: never existed; STATUS_GONE: deleted, and
+ * *RET_VERSION is the tombstone. The quick path: two tree descents, no snapshot needed around it.
+ */
+MUST_CHECK enum status store_read(struct store_tx *tx, resource_type type, struct slice id,
+                                  struct arena *arena, struct store_version *ret_version);
+
+/* As store_read on an implicit snapshot of its own: the point read of an event loop. */
+MUST_CHECK enum status store_read_now(struct store_reader *reader, resource_type type,
+                                      struct slice id, struct arena *arena,
+                                      struct store_version *ret_version);
+
+/* One version, current or past. A tombstone's version is STATUS_GONE. */
+MUST_CHECK enum status store_read_version(struct store_tx *tx, resource_type type, struct slice id,
+                                          uint32_t version, struct arena *arena,
+                                          struct store_version *ret_version);
+
+/* LENGTH bytes from OFFSET of the content of a Binary whose blob_length is not 0; fewer at its
+ * end. */
+MUST_CHECK enum status store_read_blob(struct store_tx *tx, const struct store_version *version,
+                                       uint64_t offset, size_t length, struct buffer *out);
+
+struct store_page {
+    struct store_version *items;
+    size_t count;
+    bool more;         /* there is a further page */
+    uint64_t total;    /* all matches, when asked for; else UINT64_MAX */
+    struct slice next; /* opaque cursor for the next page (URL-safe text); empty without more */
+};
+
+/* History, newest change first (R4 http, "history"). */
+struct store_history_query {
+    resource_type type;      /* RESOURCE_TYPE_NONE: the whole system */
+    struct slice id;         /* empty: the whole type */
+    int64_t since;           /* only versions updated at or after; INT64_MIN: all */
+    int64_t at_low, at_high; /* only versions current at some time in [low, high); equal: all */
+    size_t count;
+    struct slice cursor; /* of the page before; empty: the first */
+    bool total;
+    size_t bytes; /* end the page early once bodies pass this; 0: no bound */
+};
+MUST_CHECK enum status store_history(struct store_tx *tx, const struct store_history_query *query,
+                                     struct arena *arena, struct outcome *outcome,
+                                     struct store_page *ret_page);
+
+/* ---- finding ----------------------------------------------------------------------------------
+ */
+
+/* The typed plan of a search: clauses are ANDed, the values of a clause ORed. Building it from a
+ * URL is search/'s work, carrying it out is the engine's. */
+enum store_compare { /* prefixes of R4 search */
+                     STORE_EQ,
+                     STORE_NE,
+                     STORE_GT,
+                     STORE_LT,
+                     STORE_GE,
+                     STORE_LE,
+                     STORE_SA,
+                     STORE_EB,
+                     STORE_AP
+};
+enum store_modifier {
+    STORE_PLAIN,
+    STORE_MISSING,   /* one value, boolean */
+    STORE_NOT,       /* token */
+    STORE_EXACT,     /* string */
+    STORE_CONTAINS,  /* string */
+    STORE_BELOW,     /* uri */
+    STORE_ABOVE,     /* uri */
+    STORE_IDENTIFIER /* reference: by its logical identifier; value is a token */
+};
+struct store_value {
+    enum store_compare compare; /* date, number, quantity */
+    bool boolean;               /* MISSING */
+    bool has_system;            /* token: "system|code" or "|code" (system empty: none) */
+    struct slice system;        /* token; quantity: unit system */
+    struct slice code;          /* token; quantity: unit code; empty: any code of the system */
+    struct slice text;          /* string, uri */
+    resource_type target;       /* reference: type, or NONE for any of the parameter's targets */
+    struct slice id;            /* reference: logical id; or empty with text = absolute URL */
+    int64_t low, high;          /* date: half-open range of instants */
+    struct decimal number;      /* number, quantity: as written */
+    struct decimal number_low, number_high; /* its implicit range */
+};
+struct store_clause {
+    const struct search_parameter *parameter;
+    enum store_modifier modifier;
+    const struct store_value *values;
+    size_t value_count;
+};
+struct store_sort {
+    const struct search_parameter *parameter; /* NULL: by lastUpdated */
+    bool descending;
+};
+struct store_query {
+    resource_type type;         /* NONE: any type (with a patient scope: the whole record) */
+    const resource_type *types; /* with type NONE: only these; NULL: all */
+    size_t type_count;
+    const struct slice *ids; /* `_id`: any of these; NULL: any */
+    size_t id_count;
+    bool has_patient;     /* only what concerns these patients (membership, linked ones included) */
+    struct slice patient; /* logical id of a Patient */
+    int64_t updated_low, updated_high; /* `_lastUpdated` in [low, high); both 0: any */
+    const struct store_clause *clauses;
+    size_t clause_count;
+    const struct store_sort *sorts; /* none: an immutable order, (place in the store) */
+    size_t sort_count;
+    size_t count;        /* entries a page; 0: only the total */
+    struct slice cursor; /* empty: the first page */
+    bool total;          /* count all matches exactly */
+    size_t bytes;        /* end the page early once bodies pass this; 0: no bound */
+    bool bodies;         /* false: only type, id, version, patients (for conditional operations) */
+};
+/* STATUS_NOT_SUPPORTED with the parameter named when this engine's indexes cannot answer a clause
+ * (never a wider answer); STATUS_VALUE for a cursor that is not one of ours. */
+MUST_CHECK enum status store_find(struct store_tx *tx, const struct store_query *query,
+                                  struct arena *arena, struct outcome *outcome,
+                                  struct store_page *ret_page);
+
+/* Visits every current resource of a type (NONE: all) in place order: export and reindex. The
+ * version's slices live until VISIT returns. A status other than OK from VISIT ends the scan and
+ * is given back. */
+typedef enum status store_visit(void *context, const struct store_version *version);
+MUST_CHECK enum status store_scan(struct store_tx *tx, resource_type type, store_visit *visit,
+                                  void *context);
+
+/* The Patient id behind a patient number; STATUS_NOT_FOUND. */
+MUST_CHECK enum status store_patient_id(struct store_tx *tx, uint32_t patient, struct arena *arena,
+                                        struct slice *ret_id);
+
+/* Every patient number that is the same person as PATIENT, itself first. */
+MUST_CHECK enum status store_person_patients(struct store_tx *tx, uint32_t patient,
+                                             struct arena *arena, const uint32_t **ret_patients,
+                                             size_t *ret_count);
+
+/* Does a current resource refer to this one? Gives one such (type, id) in the arena; for
+ * referential integrity of deletes. STATUS_NOT_FOUND: none. */
+MUST_CHECK enum status store_find_referrer(struct store_tx *tx, resource_type type, struct slice id,
+                                           struct arena *arena, struct store_version *ret_version);
+
+/* ---- writing ----------------------------------------------------------------------------------
+ */
+
+/* A resource made ready to be stored: minified, compressed, its index rows and patients found. The
+ * work is done here, on the caller's thread; putting it is only tree inserts. */
+struct store_draft;
+
+/* ROOT is a valid resource of TYPE; the draft has ID as its id whatever ROOT says, and no
+ * meta.versionId or lastUpdated. BASE_URL makes absolute references to us local. The draft lives
+ * in ARENA and refers to ROOT's document no more. */
+MUST_CHECK enum status store_draft_make(struct store *store, resource_type type, struct slice id,
+                                        yyjson_val *root, struct slice base_url,
+                                        struct arena *arena, struct outcome *outcome,
+                                        struct store_draft **ret_draft);
+
+/* The content of a Binary, in an open file of LENGTH bytes, to be kept beside the body in pieces.
+ * The descriptor must stay open until the job is done. */
+void store_draft_set_blob(struct store_draft *draft, int file, uint64_t length);
+
+/* Minified body of a draft as it will be written out, apart from versionId and lastUpdated. */
+void store_draft_version(const struct store_draft *draft, struct store_version *ret_version);
+
+struct store_condition {
+    uint32_t version; /* If-Match: the current version must be this; 0: any */
+    bool absent;      /* there must be no current resource (create, If-None-Match: *) */
+    bool present;     /* there must be one */
+};
+
+struct store_written {
+    uint32_t version;
+    int64_t updated;
+    uint64_t change;
+    bool created;             /* there was none, or it had been deleted */
+    const uint32_t *patients; /* of the new version and of the one it replaced */
+    size_t patient_count;
+};
+
+/* Puts a draft as the next version. STATUS_PRECONDITION / STATUS_CONFLICT when the condition
+ * does not hold. */
+MUST_CHECK enum status store_put(struct store_tx *tx, const struct store_draft *draft,
+                                 enum store_method method, const struct store_condition *condition,
+                                 struct arena *arena, struct outcome *outcome,
+                                 struct store_written *ret_written);
+
+/* Leaves a tombstone. STATUS_NOT_FOUND: never existed; STATUS_GONE: was deleted before, with
+ * *RET_WRITTEN of that. */
+MUST_CHECK enum status store_delete(struct store_tx *tx, resource_type type, struct slice id,
+                                    const struct store_condition *condition, struct arena *arena,
+                                    struct outcome *outcome, struct store_written *ret_written);
+
+/* An access entry in the write's own transaction: an outbox row that the log takes later. */
+MUST_CHECK enum status store_outbox_add(struct store_tx *tx, struct slice entry);
+
+/* Hands every outbox row to VISIT in order, oldest first, at most MAX; and removes the rows up to a
+ * number once they are safe elsewhere. */
+typedef enum status store_outbox_visit(void *context, uint64_t number, struct slice entry);
+MUST_CHECK enum status store_outbox_read(struct store_tx *tx, uint64_t after, size_t max,
+                                         store_outbox_visit *visit, void *context);
+MUST_CHECK enum status store_outbox_remove(struct store_tx *tx, uint64_t up_to);
+
+/* Small named facts that commit with the data (progress of imports, ...). STATUS_NOT_FOUND. */
+MUST_CHECK enum status store_note_set(struct store_tx *tx, struct slice name, struct slice value);
+MUST_CHECK enum status store_note_get(struct store_tx *tx, struct slice name, struct arena *arena,
+                                      struct slice *ret_value);
+
+/* A job is what one request writes, all or nothing. RUN is called with the write transaction, in a
+ * savepoint of its own; a status other than OK undoes what it did. DONE is called once, after the
+ * commit is durable (or with the failure): on the writer's thread, so it must be brief and only
+ * hand on. On an engine that must retry, RUN may be called again and must start afresh.
+ * Jobs waiting together share one durable commit; STATUS_NO_SPACE, IO and MEMORY fail them all.
+ * The job's memory is the caller's until DONE. */
+struct store_job {
+    enum status (*run)(struct store_tx *tx, void *context);
+    void (*done)(void *context, enum status status);
+    void *context;
+    struct store_job *next; /* the store's */
+};
+void store_submit(struct store *store, struct store_job *job);
+
+/* Submits and waits; for tools and tests, never on an event loop. */
+MUST_CHECK enum status store_write(struct store *store,
+                                   enum status (*run)(struct store_tx *tx, void *context),
+                                   void *context);
+
+/* ---- looking after it -------------------------------------------------------------------------
+ */
+
+struct store_statistics {
+    uint64_t resources; /* current */
+    uint64_t versions;  /* superseded and tombstones */
+    uint64_t patients;
+    uint64_t last_change;
+    uint64_t commits; /* durable commits since start */
+    uint64_t jobs;    /* jobs committed since start */
+    uint64_t waiting; /* jobs in the queue now */
+    uint64_t file_bytes;
+    bool full; /* writes are refused for lack of space */
+};
+MUST_CHECK enum status store_statistics(struct store *store, struct store_statistics *ret_numbers);
+
+/* Long work tells how far it is; NULL is allowed. */
+typedef void store_progress(void *context, uint64_t done, uint64_t all);
+
+/* Online backup of an open store to a new file (or of a folder nobody has open). */
+MUST_CHECK enum status store_backup(struct store *store, const char *file, store_progress *progress,
+                                    void *context, struct outcome *outcome);
+
+/* Makes FOLDER's store out of a backup after checking it; refuses to overwrite records. */
+MUST_CHECK enum status store_restore(const char *file, const char *folder, store_progress *progress,
+                                     void *context, struct outcome *outcome);
+
+/* Everything that must agree does: pages, directory, places, membership, index rows recomputed from
+ * bodies, history without gaps, change numbers. Each fault is an issue (no values). */
+MUST_CHECK enum status store_check(struct store *store, store_progress *progress, void *context,
+                                   struct outcome *outcome);
+
+/* Recomputes every index row from the bodies, in bounded transactions, resumable. */
+MUST_CHECK enum status store_reindex(struct store *store, store_progress *progress, void *context,
+                                     struct outcome *outcome);
+
+/* Brings the schema up to this program's version (store_open does it too). Says from and to. */
+MUST_CHECK enum status store_migrate(const struct store_options *options, struct outcome *outcome);
+
+#endif
