@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* JSON Patch. yyjson's own yyjson_mut_patch compares numbers kept as text byte by byte and cannot
  * say which rule an operation broke, so the operations are our own, on yyjson's lists. */
-#include "fhir/fhir.h"
+#include "fhir/walk_int.h"
 
 /* yyjson's containers are lists: an index or a member costs its distance. A patch that would take
  * more list steps than this in all is refused rather than allowed to hold a worker. */
@@ -149,14 +149,7 @@ static bool number_equals(struct slice a_text, struct slice b_text)
 
 static struct slice mutable_text(const yyjson_mut_val *value)
 {
-    return slice_of(unsafe_yyjson_get_str((void *)(uintptr_t)value),
-                    unsafe_yyjson_get_len((void *)(uintptr_t)value));
-}
-
-static struct slice value_text(const yyjson_val *value)
-{
-    return slice_of(unsafe_yyjson_get_str((void *)(uintptr_t)value),
-                    unsafe_yyjson_get_len((void *)(uintptr_t)value));
+    return slice_of(value->uni.str, (size_t)(value->tag >> YYJSON_TAG_BIT));
 }
 
 static bool equals(struct patch *patch, yyjson_mut_val *a, yyjson_val *b);
@@ -176,7 +169,7 @@ static bool object_equals(struct patch *patch, yyjson_mut_val *a, yyjson_val *b)
     yyjson_val *other_key, *other;
     yyjson_obj_foreach(b, at, max, other_key, other)
     {
-        struct slice name = value_text(other_key);
+        struct slice name = known_text(other_key);
         key = yyjson_mut_obj_iter_next(&members);
         yyjson_mut_val *value = yyjson_mut_obj_iter_get_val(key);
         if (!slice_equals(mutable_text(key), name)) {
@@ -221,9 +214,9 @@ static bool equals(struct patch *patch, yyjson_mut_val *a, yyjson_val *b)
     case YYJSON_TYPE_ARR:
         return array_equals(patch, a, b);
     case YYJSON_TYPE_RAW:
-        return number_equals(mutable_text(a), value_text(b));
+        return number_equals(mutable_text(a), known_text(b));
     case YYJSON_TYPE_STR:
-        return slice_equals(mutable_text(a), value_text(b));
+        return slice_equals(mutable_text(a), known_text(b));
     default:
         return yyjson_mut_get_tag(a) == yyjson_get_tag(b);
     }
@@ -505,7 +498,7 @@ static enum status pointer_read(const struct patch *patch, yyjson_val *value, co
     if (!yyjson_is_str(value)) {
         return malformed(patch, missing);
     }
-    *ret_pointer = value_text(value);
+    *ret_pointer = known_text(value);
     return pointer_valid(*ret_pointer)
                ? STATUS_OK
                : malformed(patch, "a path is a JSON Pointer: empty, or tokens each after '/', with "
@@ -516,7 +509,7 @@ static enum status kind_read(struct patch *patch, yyjson_val *value,
                              enum operation_kind *ret_kind)
 {
     for (size_t i = 0; i < sizeof(operation_names) / sizeof(operation_names[0]); i++) {
-        if (yyjson_is_str(value) && slice_is(value_text(value), operation_names[i])) {
+        if (yyjson_is_str(value) && slice_is(known_text(value), operation_names[i])) {
             *ret_kind = (enum operation_kind)i;
             patch->name = operation_names[i];
             return STATUS_OK;
@@ -535,7 +528,7 @@ static enum status members_read(const struct patch *patch, yyjson_val *item,
     yyjson_obj_foreach(item, at, max, key, value)
     {
         for (size_t i = 0; i < 4; i++) {
-            if (!slice_is(value_text(key), names[i])) {
+            if (!slice_is(known_text(key), names[i])) {
                 continue;
             }
             if (ret_members[i] != NULL) {
