@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* request: the journey of a request (DESIGN 2). Everything that touches a record, whichever door
+ * it came by, is one walk through STAGES. A reader who knows these lines knows the server. */
+#ifndef CARELAYER_REQUEST_REQUEST_H
+#define CARELAYER_REQUEST_REQUEST_H
+
+#include <stdatomic.h>
+
+#include "audit/audit.h"
+#include "base/base.h"
+#include "fhir/fhir.h"
+#include "store/store.h"
+
+/*    stage         always  question                                                     */
+#define STAGES(X)                                                                                  \
+    X(route, false)        /* Which interaction on which resource is this? */                      \
+    X(authenticate, false) /* Who is asking? */                                                    \
+    X(authorise, false)    /* May this role do this at all? */                                     \
+    X(decode, false)       /* Is the body well formed? */                                          \
+    X(validate, false)     /* Does it keep to its profile? */                                      \
+    X(consent, false)      /* May it be done to this person's record? */                           \
+    X(perform, false)      /* Read, search or write the store. */                                  \
+    X(redact, false)       /* Take out what this caller may not see. */                            \
+    X(audit, true)         /* Record who did what, durably. */                                     \
+    X(respond, true)       /* Send the answer or the OperationOutcome. */
+
+enum stage {
+#define STAGE_ROW(name, always) STAGE_##name,
+    STAGES(STAGE_ROW)
+#undef STAGE_ROW
+        STAGE_COUNT
+};
+
+/* What a stage answers: go on; or wait, because somebody will call request_resume. A failed stage
+ * sets request->status and details in the outcome and answers STEP_NEXT: the walk then goes on at
+ * the next stage that always runs. */
+enum step { STEP_NEXT, STEP_PARKED };
+
+struct request;
+
+/* ---- what is asked ----------------------------------------------------------------------------
+ */
+
+enum method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_PATCH,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
+    METHOD_OTHER
+};
+
+struct header {
+    struct slice name, value; /* value trimmed; repeated fields are separate entries */
+};
+
+/* A decoded query parameter, in the order it came: `name:modifier=value`. */
+struct parameter {
+    struct slice name;     /* decoded, without modifier */
+    struct slice modifier; /* without colon; empty */
+    struct slice value;    /* decoded */
+};
+
+enum format { FORMAT_JSON, FORMAT_XML };
+enum prefer_return { PREFER_REPRESENTATION, PREFER_MINIMAL, PREFER_OUTCOME };
+
+/* ---- interactions ------------------------------------------------------------------------------
+ */
+
+/* Where a path may be matched; {type} is any resource type unless the interaction names one. */
+enum level { LEVEL_SYSTEM, LEVEL_TYPE, LEVEL_INSTANCE, LEVEL_VERSION };
+
+/* One row of the table that routing, the capability statement and the access log run on. */
+struct interaction {
+    const char *name; /* "read", "search-type", "$everything": as in the capability statement */
+    enum method method;
+    enum level level;
+    const char *operation; /* last path segment: "_history", "_search", "$validate"; NULL: none */
+    const char *type;      /* only for this resource type; NULL: all */
+    enum audit_action action;
+    unsigned flags; /* INTERACTION_... */
+    /* Finds the answer; runs on a worker unless INTERACTION_ON_LOOP. Uses request_snapshot for
+     * reading. A write prepares drafts here and answers PERFORM_COMMIT. Sets the response. */
+    enum status (*perform)(struct request *request);
+    /* The write, in its transaction: all or nothing. May be called again: starts afresh. */
+    enum status (*commit)(struct request *request, struct store_tx *tx);
+    /* Builds the response after the durable commit; NULL: commit already did. Any thread. */
+    void (*committed)(struct request *request);
+    const char *documentation; /* one sentence for the capability statement */
+};
+
+#define INTERACTION_ON_LOOP     1u  /* a point read: quick enough for an event loop */
+#define INTERACTION_BODY        2u  /* takes a resource as its body: decode and validate it */
+#define INTERACTION_RAW_BODY    4u  /* takes any bytes (patch documents, Binary, forms) */
+#define INTERACTION_WRITES      8u  /* has a commit */
+#define INTERACTION_NO_PERSON   16u /* touches nobody's record: capability statement, $validate */
+#define INTERACTION_NO_VALIDATE 32u /* the body is checked by perform, part by part (bundles) */
+#define INTERACTION_PARAMETERS  64u /* search parameters may also come in a form body */
+
+/* ---- the answer
+ * ---------------------------------------------------------------------------------- */
+
+struct response {
+    int http;                  /* 0: from the request's status */
+    struct buffer body;        /* in the request's arena */
+    const char *content_type;  /* NULL: application/fhir+json; charset=utf-8 */
+    struct header headers[16]; /* further ones; views into the arena */
+    size_t header_count;
+    struct slice etag;     /* W/"3" */
+    int64_t last_modified; /* instant; 0: none */
+    struct slice location; /* absolute */
+    struct slice content_location;
+    /* A body too large for memory: PULL writes up to MAX bytes from OFFSET, called on a worker each
+     * time the connection has room; LENGTH in all. NULL: body is everything. */
+    enum status (*pull)(struct request *request, uint64_t offset, size_t max, struct buffer *out);
+    uint64_t pull_length;
+};
+
+/* ---- whom it is about
+ * ----------------------------------------------------------------------------- */
+
+/* The persons that an answer discloses: collected during perform, written at audit. */
+struct disclosure {
+    uint32_t patient;
+    uint32_t resources;
+};
+
+/* ---- the door
+ * -------------------------------------------------------------------------------------- */
+
+/* What the transport offers to a walk; HTTP has one, feeds have another. */
+struct door {
+    /* Calls request_continue(request) on the thread the request belongs to (its event loop), soon.
+     * Any thread may call it. */
+    void (*resume)(struct request *request);
+    /* The answer is complete: send it. Called in stage respond on the request's own thread; the
+     * door then owns the request and ends it with request_destroy. */
+    void (*respond)(struct request *request);
+    /* The reader of the request's own thread, for point reads; NULL: none, use a worker. */
+    struct store_reader *(*reader)(struct request *request);
+};
+
+/* ---- the service: what all requests share
+ * -------------------------------------------------------- */
+
+struct workers;
+struct service {
+    const struct config *config;
+    const struct definitions *definitions;
+    struct store *store;
+    struct audit *audit;
+    struct workers *workers;
+    const struct interaction *interactions; /* ended by a row without name */
+    struct slice capability;                /* the capability statement, ready to send */
+    int64_t started;                        /* instant */
+    struct metrics *metrics;
+};
+
+/* ---- the request
+ * ------------------------------------------------------------------------------------ */
+
+struct request {
+    struct service *service;
+    struct arena *arena;
+    struct outcome outcome;
+    const struct door *door;
+    void *door_context; /* the door's: its connection */
+
+    /* as it came */
+    enum method method;
+    struct slice target;     /* path below the FHIR base, without slash in front: "Patient/1" */
+    struct slice query_text; /* after '?', still encoded */
+    const struct header *headers;
+    size_t header_count;
+    struct slice body; /* decoded from content codings; empty when in body_file */
+    int body_file;     /* open file with a body too large for memory; -1: none */
+    uint64_t body_file_length;
+    struct slice base_url; /* "http://127.0.0.1:8080/fhir", no slash at the end */
+    struct slice id_text;  /* X-Request-Id: theirs when well formed, else ours */
+    int64_t received;      /* time_monotonic */
+    int64_t deadline;      /* time_monotonic */
+
+    /* route */
+    const struct interaction *interaction;
+    resource_type type;
+    struct slice id;
+    struct slice version;
+    const struct parameter *parameters; /* query, then form body */
+    size_t parameter_count;
+    enum format format;
+    bool pretty;
+    enum summary summary;
+    const struct slice *elements;
+    size_t element_count;
+    enum prefer_return prefer_return;
+    bool prefer_lenient;
+
+    /* authenticate */
+    struct slice who; /* "anonymous" while rules are off */
+
+    /* decode */
+    struct json json; /* of a JSON body */
+
+    /* the walk */
+    enum stage stage;
+    enum status status;          /* of the walk so far */
+    struct request *parent;      /* an entry of a batch or transaction */
+    struct store_tx *tx;         /* snapshot of this thread, or the write transaction in commit */
+    struct store_reader *reader; /* of the thread that runs it now */
+    struct store_job job;
+    struct audit_ticket ticket;
+    void *perform_state; /* the interaction's own, from perform to commit to committed */
+    bool written;        /* the commit is durable */
+    bool outboxed;       /* its access entries are rows of the write's own transaction */
+
+    struct disclosure *disclosures;
+    size_t disclosure_count, disclosure_capacity;
+
+    struct response response;
+    struct request *next_waiting; /* of whoever queues it */
+};
+
+/* A request whose arena may hold LIMIT bytes; NULL: no memory (answer 503 without one). The door
+ * fills the "as it came" part, then calls request_start once. */
+struct request *request_create(struct service *service, const struct door *door, void *door_context,
+                               size_t limit);
+void request_destroy(struct request *request);
+
+/* Starts the walk on the calling thread, which becomes the request's own. */
+void request_start(struct request *request);
+
+/* Goes on with a parked walk; only the door calls it, on the request's own thread. */
+void request_continue(struct request *request);
+
+/* Whoever parked a request hands it on with this, from any thread. */
+void request_resume(struct request *request);
+
+/* Runs stages route to redact of CHILD on this thread inside its parent's snapshot or transaction,
+ * without audit and respond: its disclosures are added to the parent's and its response is left in
+ * it. Used for entries of batches and transactions. Writes: with PHASE_PREPARE up to and including
+ * perform, with PHASE_COMMIT its commit in TX, with PHASE_FINISH committed and redact. */
+enum child_phase { CHILD_PREPARE, CHILD_COMMIT, CHILD_FINISH };
+enum status request_run_child(struct request *child, enum child_phase phase, struct store_tx *tx);
+
+/* Makes an entry's request in the parent's arena. */
+struct request *request_create_child(struct request *parent);
+
+/* The name of a stage, for logs and metrics. */
+const char *stage_name(enum stage stage);
+
+/* ---- for interactions
+ * --------------------------------------------------------------------------------- */
+
+/* A consistent view for reading, begun once a request on the thread it runs on and ended by it. */
+MUST_CHECK enum status request_snapshot(struct request *request, struct store_tx **ret_tx);
+
+/* The value of the first such header, case ignored; empty when there is none. */
+struct slice request_header(const struct request *request, const char *name);
+
+/* The first such parameter, or NULL. */
+const struct parameter *request_parameter(const struct request *request, const char *name);
+
+/* Splits "a=1&b:exact=2" into decoded parameters in the arena. */
+MUST_CHECK enum status parameters_parse(struct slice query, struct arena *arena,
+                                        struct outcome *outcome, struct parameter **ret_parameters,
+                                        size_t *ret_count);
+
+/* These patients' data is in the answer: every resource that is put into a response is named here
+ * before it leaves. Sticky on a full arena (the request then fails). */
+void request_discloses(struct request *request, const uint32_t *patients, size_t count);
+
+/* Fails the request's walk: sets status and adds the issue; gives the status back. */
+enum status request_fail(struct request *request, enum status status, const char *path,
+                         const char *text, ...) __attribute__((format(printf, 4, 5)));
+
+void response_add_header(struct request *request, const char *name, struct slice value);
+
+/* ---- workers
+ * -------------------------------------------------------------------------------------------- */
+
+/* Threads with a store reader each, that run what is too long for a loop. */
+MUST_CHECK enum status workers_start(struct store *store, size_t count,
+                                     struct workers **ret_workers);
+/* Finishes what is queued. */
+void workers_stop(struct workers *workers);
+/* RUN(context, reader) on some worker, in order of arrival. */
+struct work {
+    void (*run)(void *context, struct store_reader *reader);
+    void *context;
+    struct work *next;
+};
+void workers_submit(struct workers *workers, struct work *work);
+
+/* ---- metrics
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Counters by interaction and status class, latency histogram, gauges; Prometheus text format
+ * 0.0.4. */
+struct metrics *metrics_create(const struct interaction *interactions);
+void metrics_destroy(struct metrics *metrics);
+void metrics_count(struct metrics *metrics, const struct interaction *interaction, int http,
+                   int64_t micros);
+enum gauge { GAUGE_CONNECTIONS, GAUGE_REQUESTS_IN_FLIGHT, GAUGE_COUNT };
+void metrics_gauge_add(struct metrics *metrics, enum gauge gauge, int64_t change);
+void metrics_write(struct service *service, struct buffer *out);
+
+#endif

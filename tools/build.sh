@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+# Shell functions that ./check and ./demo share. Sourced, not run.
+# shellcheck shell=bash
+
+# Prepares a Meson build folder and compiles in it. Folders set up with other options, or never
+# finished, are set up anew; otherwise ninja alone decides what is out of date.
+build_in() { # build_in FOLDER COMPILER OPTION...
+    local folder=$1 compiler=$2 wanted quiet=(--quiet)
+    shift 2
+    wanted="$compiler $*"
+    if [[ ! -f $folder/build.ninja || $(cat "$folder/options" 2>/dev/null) != "$wanted" ]]; then
+        rm -rf "$folder"
+        CC=$compiler meson setup "$folder" "$@" </dev/null >"$folder.log" 2>&1 || {
+            cat "$folder.log" >&2
+            return 1
+        }
+        mv "$folder.log" "$folder/setup.log"
+        printf '%s\n' "$wanted" >"$folder/options"
+    fi
+    [[ -t 1 ]] && quiet=()
+    ninja -C "$folder" "${quiet[@]}" </dev/null
+}
