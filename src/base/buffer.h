@@ -5,6 +5,8 @@
 #ifndef CARELAYER_BASE_BUFFER_H
 #define CARELAYER_BASE_BUFFER_H
 
+#include <stdarg.h>
+
 #include "arena.h"
 #include "slice.h"
 
@@ -26,16 +28,49 @@ static inline bool buffer_ok(const struct buffer *buffer)
     return !buffer->broken;
 }
 
-/* Room for MORE further bytes: a pointer to it, or NULL when broken. Advance length yourself. */
-char *buffer_reserve(struct buffer *buffer, size_t more);
+/* Makes room for MORE further bytes when there is none: false once broken. The slow half of the
+ * functions below. */
+bool buffer_grow(struct buffer *buffer, size_t more);
 
-void buffer_add_byte(struct buffer *buffer, char byte);
-void buffer_add(struct buffer *buffer, struct slice bytes);
-void buffer_add_text(struct buffer *buffer, const char *text);
+/* Room for MORE further bytes: a pointer to it, or NULL when broken. Advance length yourself. */
+static inline char *buffer_reserve(struct buffer *buffer, size_t more)
+{
+    if (__builtin_expect(more > buffer->capacity - buffer->length || buffer->broken, 0) &&
+        !buffer_grow(buffer, more)) {
+        return NULL;
+    }
+    return buffer->at + buffer->length;
+}
+
+static inline void buffer_add_byte(struct buffer *buffer, char byte)
+{
+    char *at = buffer_reserve(buffer, 1);
+    if (at != NULL) {
+        *at = byte;
+        buffer->length++;
+    }
+}
+
+static inline void buffer_add(struct buffer *buffer, struct slice bytes)
+{
+    char *at = bytes.length > 0 ? buffer_reserve(buffer, bytes.length) : NULL;
+    if (at != NULL) {
+        memcpy(at, bytes.at, bytes.length);
+        buffer->length += bytes.length;
+    }
+}
+
+static inline void buffer_add_text(struct buffer *buffer, const char *text)
+{
+    buffer_add(buffer, slice_text(text));
+}
+
 void buffer_add_unsigned(struct buffer *buffer, uint64_t value);
 void buffer_add_signed(struct buffer *buffer, int64_t value);
 void buffer_print(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+void buffer_print_list(struct buffer *buffer, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
 
 /* The text as a JSON string with its quotes: escapes quote, backslash and C0 controls; other
  * bytes go through as they are (well-formed UTF-8 in, well-formed out). */

@@ -20,7 +20,9 @@ bool decimal_parse(struct slice text, struct decimal *ret_value);
 int decimal_compare(struct decimal a, struct decimal b);
 
 /* The implicit range of a search value (R4 search, "number"): 100 -> [99.5, 100.5),
- * 1e2 -> [95, 105) -- half a unit of the last significant digit either side. False on overflow. */
+ * 1e2 -> [95, 105), 1.00e2 -> [99.5, 100.5): half a unit of the last significant digit either side,
+ * where a single digit with an exponent counts as two (as the table in R4 has it). False on
+ * overflow. */
 bool decimal_range(struct decimal value, struct decimal *ret_low, struct decimal *ret_high);
 
 /* The nearest double, correctly rounded: for indexes, where the exact value is compared again. */

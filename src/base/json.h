@@ -14,9 +14,12 @@
 #include "slice.h"
 #include "status.h"
 
+/* No document is nested deeper, whatever its limits say. */
+#define JSON_DEPTH_MOST 512
+
 struct json_limits {
     size_t bytes;    /* of the input */
-    uint32_t depth;  /* nested arrays and objects */
+    uint32_t depth;  /* nested arrays and objects; JSON_DEPTH_MOST at most */
     uint32_t values; /* values in all */
 };
 
@@ -26,8 +29,9 @@ extern const struct json_limits json_limits_default;
 struct json {
     yyjson_doc *doc; /* in the arena; do not free */
     yyjson_val *root;
-    struct slice text; /* the input as given; must outlive the arena's use for positions */
-    const char *pool;  /* yyjson's copy: same offsets as text */
+    struct slice text;        /* the input, without a byte order mark; must outlive json_position */
+    const char *pool;         /* yyjson's copy: same offsets as text */
+    struct json_place *place; /* where json_position last looked: ascending questions are cheap */
 };
 
 /* Reads exactly one JSON value; a UTF-8 byte order mark is accepted, other text around it is not.

@@ -38,8 +38,7 @@ enum step { STEP_NEXT, STEP_PARKED };
 
 struct request;
 
-/* ---- what is asked ----------------------------------------------------------------------------
- */
+/* ---- what is asked ---- */
 
 enum method {
     METHOD_GET,
@@ -66,8 +65,7 @@ struct parameter {
 enum format { FORMAT_JSON, FORMAT_XML };
 enum prefer_return { PREFER_REPRESENTATION, PREFER_MINIMAL, PREFER_OUTCOME };
 
-/* ---- interactions ------------------------------------------------------------------------------
- */
+/* ---- interactions ---- */
 
 /* Where a path may be matched; {type} is any resource type unless the interaction names one. */
 enum level { LEVEL_SYSTEM, LEVEL_TYPE, LEVEL_INSTANCE, LEVEL_VERSION };
@@ -82,7 +80,8 @@ struct interaction {
     enum audit_action action;
     unsigned flags; /* INTERACTION_... */
     /* Finds the answer; runs on a worker unless INTERACTION_ON_LOOP. Uses request_snapshot for
-     * reading. A write prepares drafts here and answers PERFORM_COMMIT. Sets the response. */
+     * reading. A write prepares its drafts here; commit follows
+     * unless skip_commit is set. Sets the response. */
     enum status (*perform)(struct request *request);
     /* The write, in its transaction: all or nothing. May be called again: starts afresh. */
     enum status (*commit)(struct request *request, struct store_tx *tx);
@@ -99,8 +98,7 @@ struct interaction {
 #define INTERACTION_NO_VALIDATE 32u /* the body is checked by perform, part by part (bundles) */
 #define INTERACTION_PARAMETERS  64u /* search parameters may also come in a form body */
 
-/* ---- the answer
- * ---------------------------------------------------------------------------------- */
+/* ---- the answer ---- */
 
 struct response {
     int http;                  /* 0: from the request's status */
@@ -118,8 +116,7 @@ struct response {
     uint64_t pull_length;
 };
 
-/* ---- whom it is about
- * ----------------------------------------------------------------------------- */
+/* ---- whom it is about ---- */
 
 /* The persons that an answer discloses: collected during perform, written at audit. */
 struct disclosure {
@@ -127,8 +124,7 @@ struct disclosure {
     uint32_t resources;
 };
 
-/* ---- the door
- * -------------------------------------------------------------------------------------- */
+/* ---- the door ---- */
 
 /* What the transport offers to a walk; HTTP has one, feeds have another. */
 struct door {
@@ -142,10 +138,24 @@ struct door {
     struct store_reader *(*reader)(struct request *request);
 };
 
-/* ---- the service: what all requests share
- * -------------------------------------------------------- */
+/* ---- workers ---- */
 
+/* Threads with a store reader each, that run what is too long for a loop. */
 struct workers;
+MUST_CHECK enum status workers_start(struct store *store, size_t count,
+                                     struct workers **ret_workers);
+/* Finishes what is queued. */
+void workers_stop(struct workers *workers);
+/* RUN(context, reader) on some worker, in order of arrival. */
+struct work {
+    void (*run)(void *context, struct store_reader *reader);
+    void *context;
+    struct work *next;
+};
+void workers_submit(struct workers *workers, struct work *work);
+
+/* ---- the service: what all requests share ---- */
+
 struct service {
     const struct config *config;
     const struct definitions *definitions;
@@ -158,8 +168,7 @@ struct service {
     struct metrics *metrics;
 };
 
-/* ---- the request
- * ------------------------------------------------------------------------------------ */
+/* ---- the request ---- */
 
 struct request {
     struct service *service;
@@ -187,6 +196,7 @@ struct request {
     resource_type type;
     struct slice id;
     struct slice version;
+    resource_type compartment; /* GET Patient/1/Observation: type is Observation, this is Patient */
     const struct parameter *parameters; /* query, then form body */
     size_t parameter_count;
     enum format format;
@@ -211,9 +221,19 @@ struct request {
     struct store_reader *reader; /* of the thread that runs it now */
     struct store_job job;
     struct audit_ticket ticket;
+    bool on_worker;   /* the walk has left the loop */
+    bool skip_commit; /* a writing interaction found nothing to write */
+    struct work work;
     void *perform_state; /* the interaction's own, from perform to commit to committed */
     bool written;        /* the commit is durable */
+    enum status audited; /* what the log said of the ticket */
     bool outboxed;       /* its access entries are rows of the write's own transaction */
+
+    /* entries of a batch or transaction, in the order of the bundle */
+    struct request **children;
+    size_t child_count;
+    bool children_independent; /* batch: each entry commits or fails by itself */
+    _Atomic size_t children_waiting;
 
     struct disclosure *disclosures;
     size_t disclosure_count, disclosure_capacity;
@@ -237,10 +257,11 @@ void request_continue(struct request *request);
 /* Whoever parked a request hands it on with this, from any thread. */
 void request_resume(struct request *request);
 
-/* Runs stages route to redact of CHILD on this thread inside its parent's snapshot or transaction,
- * without audit and respond: its disclosures are added to the parent's and its response is left in
- * it. Used for entries of batches and transactions. Writes: with PHASE_PREPARE up to and including
- * perform, with PHASE_COMMIT its commit in TX, with PHASE_FINISH committed and redact. */
+/* Entries of batches and transactions are requests of their own without audit and respond; the
+ * parent's audit stage writes their access entries too. The parent lists them in children.
+ * CHILD_PREPARE walks route to perform on a worker (reading interactions of a transaction wait
+ * with perform until CHILD_COMMIT, to see what was written before them); CHILD_COMMIT runs commit
+ * in TX; CHILD_FINISH runs committed and redact. Gives the child's status. */
 enum child_phase { CHILD_PREPARE, CHILD_COMMIT, CHILD_FINISH };
 enum status request_run_child(struct request *child, enum child_phase phase, struct store_tx *tx);
 
@@ -250,8 +271,7 @@ struct request *request_create_child(struct request *parent);
 /* The name of a stage, for logs and metrics. */
 const char *stage_name(enum stage stage);
 
-/* ---- for interactions
- * --------------------------------------------------------------------------------- */
+/* ---- for interactions ---- */
 
 /* A consistent view for reading, begun once a request on the thread it runs on and ended by it. */
 MUST_CHECK enum status request_snapshot(struct request *request, struct store_tx **ret_tx);
@@ -277,24 +297,7 @@ enum status request_fail(struct request *request, enum status status, const char
 
 void response_add_header(struct request *request, const char *name, struct slice value);
 
-/* ---- workers
- * -------------------------------------------------------------------------------------------- */
-
-/* Threads with a store reader each, that run what is too long for a loop. */
-MUST_CHECK enum status workers_start(struct store *store, size_t count,
-                                     struct workers **ret_workers);
-/* Finishes what is queued. */
-void workers_stop(struct workers *workers);
-/* RUN(context, reader) on some worker, in order of arrival. */
-struct work {
-    void (*run)(void *context, struct store_reader *reader);
-    void *context;
-    struct work *next;
-};
-void workers_submit(struct workers *workers, struct work *work);
-
-/* ---- metrics
- * ---------------------------------------------------------------------------------------------- */
+/* ---- metrics ---- */
 
 /* Counters by interaction and status class, latency histogram, gauges; Prometheus text format
  * 0.0.4. */

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* carelayer-floor-validate: structural validation beside yyjson parsing the same bytes, turn and
+ * turn about in one process, so that both meet the same machine. Validation's time includes the
+ * parsing that comes before it: the figure is bytes of file a second, from text to verdict. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/base.h"
+#include "fhir/fhir.h"
+#include "validate/validate.h"
+
+#define EXIT_BAD     1
+#define EXIT_USAGE   2
+#define FILE_MAX     ((size_t)1 << 30)
+#define ROUNDS       5
+#define ROUND_MICROS (MICROS_PER_SECOND / 4)
+
+struct input {
+    struct slice text;
+    uint64_t resources; /* it holds, itself included when it is no Bundle */
+};
+
+static void die(const char *what)
+{
+    fprintf(stderr, "carelayer-floor-validate: %s\n", what);
+    exit(EXIT_BAD);
+}
+
+static struct slice load(const char *path, struct arena *arena)
+{
+    struct slice bytes;
+    if (disk_read_file(path, FILE_MAX, arena, &bytes) != STATUS_OK) {
+        die("a file cannot be read");
+    }
+    if (bytes.length < 2 || memcmp(bytes.at, "\x1f\x8b", 2) != 0) {
+        return bytes;
+    }
+    struct buffer text = {.arena = arena};
+    if (gzip_inflate(bytes, FILE_MAX, &text) != STATUS_OK || !buffer_ok(&text)) {
+        die("a file is not whole gzip");
+    }
+    return buffer_slice(&text);
+}
+
+/* Plain yyjson with its own allocator and no options: the floor. */
+static void parse(const struct input *input)
+{
+    yyjson_doc *doc = yyjson_read(input->text.at, input->text.length, YYJSON_READ_NOFLAG);
+    if (doc == NULL) {
+        die("a file is not JSON");
+    }
+    yyjson_doc_free(doc);
+}
+
+static uint32_t validate(const struct input *input, const struct definitions *definitions,
+                         struct arena *arena)
+{
+    struct outcome outcome;
+    struct json json;
+    resource_type type;
+    arena_reset(arena, 0);
+    outcome_init(&outcome, arena);
+    if (json_read(input->text, &json_limits_default, arena, &outcome, &json) != STATUS_OK) {
+        die("a file is not JSON within the limits");
+    }
+    struct validate_options options = {.definitions = definitions};
+    enum status status =
+        validate_resource(&options, &json, json.root, SLICE(""), arena, &outcome, &type);
+    return status == STATUS_OK ? 0 : outcome.errors;
+}
+
+struct measure {
+    double seconds;
+    uint64_t bytes, resources;
+};
+
+static void add(struct measure *measure, const struct input *input, int64_t begin)
+{
+    measure->seconds += (double)(time_monotonic() - begin) / 1e6;
+    measure->bytes += input->text.length;
+    measure->resources += input->resources;
+}
+
+/* Each input once, one way and then the other, until the round's time is over. */
+static void run_round(const struct input *inputs, size_t count,
+                      const struct definitions *definitions, struct arena *arena,
+                      struct measure *ret_floor, struct measure *ret_ours)
+{
+    *ret_floor = *ret_ours = (struct measure){0};
+    int64_t end = time_monotonic() + ROUND_MICROS;
+    do {
+        for (size_t i = 0; i < count; i++) {
+            int64_t begin = time_monotonic();
+            parse(&inputs[i]);
+            add(ret_floor, &inputs[i], begin);
+            begin = time_monotonic();
+            (void)validate(&inputs[i], definitions, arena);
+            add(ret_ours, &inputs[i], begin);
+        }
+    } while (time_monotonic() < end);
+}
+
+static void load_inputs(char **paths, size_t count, struct arena *arena, struct input *inputs)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct json json;
+        inputs[i].text = load(paths[i], arena);
+        struct arena *own = arena_create(0);
+        if (own == NULL ||
+            json_read(inputs[i].text, &json_limits_default, own, NULL, &json) != STATUS_OK) {
+            die("a file is not JSON within the limits");
+        }
+        inputs[i].resources = 1 + yyjson_arr_size(json_get(json.root, "entry"));
+        arena_destroy(own);
+    }
+}
+
+static int by_ratio(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+    return left < right ? -1 : left > right;
+}
+
+static double rate(const struct measure *measure)
+{
+    return (double)measure->bytes / measure->seconds / 1e6;
+}
+
+static int run(const struct definitions *definitions, char **paths, size_t count)
+{
+    struct arena *arena = arena_create(0);
+    struct arena *work = arena_create(0);
+    struct input *inputs = arena != NULL ? arena_array(arena, count, sizeof *inputs) : NULL;
+    if (inputs == NULL || work == NULL) {
+        die("no memory");
+    }
+    load_inputs(paths, count, arena, inputs);
+    uint64_t errors = 0;
+    for (size_t i = 0; i < count; i++) {
+        errors += validate(&inputs[i], definitions, work);
+    }
+    double ratios[ROUNDS], best_floor = 0, best_ours = 0, resources = 0;
+    for (size_t i = 0; i < ROUNDS; i++) {
+        struct measure floor, ours;
+        run_round(inputs, count, definitions, work, &floor, &ours);
+        ratios[i] = rate(&ours) / rate(&floor);
+        if (rate(&ours) > best_ours) {
+            best_floor = rate(&floor);
+            best_ours = rate(&ours);
+            resources = (double)ours.resources / ours.seconds;
+        }
+    }
+    qsort(ratios, ROUNDS, sizeof *ratios, by_ratio);
+    printf("{\"files\":%zu,\"errors\":%llu,\"validate_mb_per_second\":%.1f,"
+           "\"parse_mb_per_second\":%.1f,\"ratio\":%.4f,\"resources_per_second\":%.0f}\n",
+           count, (unsigned long long)errors, best_ours, best_floor, ratios[ROUNDS / 2], resources);
+    arena_destroy(work);
+    arena_destroy(arena);
+    return EXIT_SUCCESS;
+}
+
+int main(int count, char **arguments)
+{
+    if (count < 3) {
+        fputs("usage: carelayer-floor-validate DEFINITIONS FILE.json[.gz]...\n", stderr);
+        return EXIT_USAGE;
+    }
+    struct arena *arena = arena_create((size_t)1 << 20);
+    struct outcome outcome;
+    struct definitions *definitions;
+    if (arena == NULL) {
+        die("no memory");
+    }
+    outcome_init(&outcome, arena);
+    if (definitions_open(arguments[1], &outcome, &definitions) != STATUS_OK) {
+        die("the definitions cannot be opened");
+    }
+    int code = run(definitions, arguments + 2, (size_t)count - 2);
+    definitions_close(definitions);
+    arena_destroy(arena);
+    return code;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* What the caller wants to get and says it sends (R4 http: content types, general parameters,
+ * Prefer). */
+#include "request/request_int.h"
+
+enum wanted { WANTED_NONE, WANTED_JSON, WANTED_XML, WANTED_ANY };
+
+static enum wanted media_type(struct slice text)
+{
+    struct slice name = slice_trim(slice_cut(&text, ';'));
+    static const struct {
+        const char *name;
+        enum wanted wanted;
+    } known[] = {
+        {"application/fhir+json", WANTED_JSON},
+        {"application/json", WANTED_JSON},
+        {"text/json", WANTED_JSON},
+        {"json", WANTED_JSON},
+        {"application/json+fhir", WANTED_JSON},
+        {"application/fhir+xml", WANTED_XML},
+        {"application/xml", WANTED_XML},
+        {"text/xml", WANTED_XML},
+        {"xml", WANTED_XML},
+        {"application/xml+fhir", WANTED_XML},
+        {"*/*", WANTED_ANY},
+        {"application/*", WANTED_ANY},
+        {"text/html", WANTED_ANY},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (slice_equals_ignoring_case(name, slice_text(known[i].name))) {
+            return known[i].wanted;
+        }
+    }
+    return WANTED_NONE;
+}
+
+/* A Binary may be asked for in its own media type: the interaction decides then. */
+static bool may_be_raw(const struct request *request)
+{
+    return request->type != RESOURCE_TYPE_NONE &&
+           slice_is(resource_type_name(request->service->definitions, request->type), "Binary");
+}
+
+static enum status take_format(struct request *request)
+{
+    const struct parameter *format = request_parameter(request, "_format");
+    struct slice text = format != NULL ? format->value : request_header(request, "Accept");
+    if (text.length == 0) {
+        return STATUS_OK;
+    }
+    bool xml = false;
+    for (struct slice rest = text; rest.at != NULL;) {
+        enum wanted wanted = media_type(slice_cut(&rest, ','));
+        if (wanted == WANTED_JSON || wanted == WANTED_ANY) {
+            return STATUS_OK;
+        }
+        xml = xml || wanted == WANTED_XML;
+    }
+    if (!xml && may_be_raw(request)) {
+        return STATUS_OK;
+    }
+    return request_fail(request, STATUS_NOT_ACCEPTABLE, "",
+                        xml ? "XML is not supported: ask for application/fhir+json."
+                            : "None of the media types asked for is supported: ask for "
+                              "application/fhir+json.");
+}
+
+static enum status take_summary(struct request *request, struct slice value)
+{
+    static const struct {
+        const char *name;
+        enum summary summary;
+    } known[] = {{"false", SUMMARY_FALSE},
+                 {"true", SUMMARY_TRUE},
+                 {"text", SUMMARY_TEXT},
+                 {"data", SUMMARY_DATA},
+                 {"count", SUMMARY_COUNT}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (slice_is(value, known[i].name)) {
+            request->summary = known[i].summary;
+            return STATUS_OK;
+        }
+    }
+    return request_fail(request, STATUS_VALUE, "_summary",
+                        "_summary is true, text, data, count or false.");
+}
+
+static enum status take_elements(struct request *request, struct slice value)
+{
+    size_t most = 1;
+    for (size_t i = 0; i < value.length; i++) {
+        most += value.at[i] == ',';
+    }
+    struct slice *elements = arena_array(request->arena, most, sizeof *elements);
+    if (elements == NULL) {
+        return request_fail(request, STATUS_TOO_COSTLY, "_elements", "The list is too long.");
+    }
+    size_t count = 0;
+    while (value.at != NULL) {
+        struct slice element = slice_trim(slice_cut(&value, ','));
+        if (element.length > 0) {
+            elements[count++] = element;
+        }
+    }
+    request->elements = elements;
+    request->element_count = count;
+    return STATUS_OK;
+}
+
+static enum status take_general_parameters(struct request *request)
+{
+    for (size_t i = 0; i < request->parameter_count; i++) {
+        const struct parameter *parameter = &request->parameters[i];
+        if (slice_is(parameter->name, "_pretty")) {
+            request->pretty = slice_is(parameter->value, "true");
+        } else if (slice_is(parameter->name, "_summary")) {
+            TRY(take_summary(request, parameter->value));
+        } else if (slice_is(parameter->name, "_elements")) {
+            TRY(take_elements(request, parameter->value));
+        }
+    }
+    return STATUS_OK;
+}
+
+static void take_prefer(struct request *request)
+{
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (!slice_equals_ignoring_case(request->headers[i].name, SLICE("Prefer"))) {
+            continue;
+        }
+        struct slice rest = request->headers[i].value;
+        while (rest.at != NULL) {
+            struct slice part = slice_cut(&rest, ',');
+            struct slice wish = slice_trim(slice_cut(&part, ';'));
+            if (slice_is(wish, "return=minimal")) {
+                request->prefer_return = PREFER_MINIMAL;
+            } else if (slice_is(wish, "return=representation")) {
+                request->prefer_return = PREFER_REPRESENTATION;
+            } else if (slice_is(wish, "return=OperationOutcome")) {
+                request->prefer_return = PREFER_OUTCOME;
+            } else if (slice_is(wish, "handling=lenient")) {
+                request->prefer_lenient = true;
+            }
+        }
+    }
+}
+
+static enum status check_content_type(struct request *request)
+{
+    if ((request->interaction->flags & INTERACTION_BODY) == 0 || request->parent != NULL) {
+        return STATUS_OK;
+    }
+    struct slice type = request_header(request, "Content-Type");
+    enum wanted sent = type.length > 0 ? media_type(type) : WANTED_JSON;
+    if (sent == WANTED_JSON || may_be_raw(request)) {
+        return STATUS_OK;
+    }
+    return request_fail(request, STATUS_MEDIA_TYPE, "",
+                        "Send the body as application/fhir+json (XML is not supported).");
+}
+
+enum status negotiate(struct request *request)
+{
+    TRY(take_general_parameters(request));
+    TRY(take_format(request));
+    take_prefer(request);
+    return check_content_type(request);
+}

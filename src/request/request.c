@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* The walk: a request goes from stage to stage, may be parked, and goes on where it was. */
+#include <assert.h>
+#include <stdarg.h>
+
+#include "request/request_int.h"
+
+/* The one table. */
+static const struct {
+    const char *name;
+    enum step (*run)(struct request *request);
+    bool always;
+} stages[STAGE_COUNT] = {
+#define STAGE_ENTRY(name, always) [STAGE_##name] = {#name, stage_##name, always},
+    STAGES(STAGE_ENTRY)
+#undef STAGE_ENTRY
+};
+
+const char *stage_name(enum stage stage)
+{
+    return stage < STAGE_COUNT ? stages[stage].name : "done";
+}
+
+struct request *request_create(struct service *service, const struct door *door, void *door_context,
+                               size_t limit)
+{
+    struct arena *arena = arena_create(limit);
+    struct request *request = arena != NULL ? ARENA_NEW(arena, struct request) : NULL;
+    if (request == NULL) {
+        arena_destroy(arena);
+        return NULL;
+    }
+    request->service = service;
+    request->arena = arena;
+    request->door = door;
+    request->door_context = door_context;
+    request->body_file = -1;
+    request->received = time_monotonic();
+    request->deadline = request->received + service->config->request_timeout * MICROS_PER_SECOND;
+    request->response.body.arena = arena;
+    request->who = SLICE("anonymous");
+    outcome_init(&request->outcome, arena);
+    return request;
+}
+
+struct request *request_create_child(struct request *parent)
+{
+    struct request *child = ARENA_NEW(parent->arena, struct request);
+    if (child == NULL) {
+        return NULL;
+    }
+    child->service = parent->service;
+    child->arena = parent->arena;
+    child->door = parent->door;
+    child->parent = parent;
+    child->body_file = -1;
+    child->received = parent->received;
+    child->deadline = parent->deadline;
+    child->base_url = parent->base_url;
+    child->id_text = parent->id_text;
+    child->who = parent->who;
+    child->reader = parent->reader;
+    child->on_worker = true;
+    child->response.body.arena = parent->arena;
+    outcome_init(&child->outcome, parent->arena);
+    return child;
+}
+
+void request_destroy(struct request *request)
+{
+    if (request != NULL) {
+        request_snapshot_end(request);
+        arena_destroy(request->arena);
+    }
+}
+
+static void walk(struct request *request);
+
+static void walk_on_worker(void *context, struct store_reader *reader)
+{
+    struct request *request = context;
+    request->reader = reader;
+    walk(request);
+}
+
+/* What takes longer than a point read leaves the event loop before its body is looked at. */
+static bool leaves_loop(const struct request *request)
+{
+    return request->stage == STAGE_decode && !request->on_worker && request->status == STATUS_OK &&
+           (request->interaction->flags & INTERACTION_ON_LOOP) == 0;
+}
+
+static void walk(struct request *request)
+{
+    while (request->stage < STAGE_COUNT) {
+        if (leaves_loop(request)) {
+            request->on_worker = true;
+            request->work = (struct work){.run = walk_on_worker, .context = request};
+            workers_submit(request->service->workers, &request->work);
+            return;
+        }
+        enum stage stage = request->stage++;
+        if (request->status != STATUS_OK && !stages[stage].always) {
+            continue;
+        }
+        bool last = stage == STAGE_respond;
+        if (stages[stage].run(request) == STEP_PARKED || last) {
+            return; /* another thread may own the request by now: do not touch it */
+        }
+    }
+}
+
+void request_start(struct request *request)
+{
+    assert(request->stage == STAGE_route);
+    request->reader = request->door->reader(request);
+    walk(request);
+}
+
+void request_continue(struct request *request)
+{
+    bool committed = request->stage == STAGE_redact && request->written;
+    if (committed && request->interaction->committed != NULL) {
+        request->reader = request->door->reader(request);
+        request->interaction->committed(request);
+    }
+    walk(request);
+}
+
+void request_resume(struct request *request)
+{
+    request->door->resume(request);
+}
+
+static enum status child_prepare(struct request *child)
+{
+    bool waits = !child->parent->children_independent;
+    for (child->stage = STAGE_route; child->stage <= STAGE_perform; child->stage++) {
+        if (child->stage == STAGE_perform) {
+            bool writes = (child->interaction->flags & INTERACTION_WRITES) != 0;
+            if (writes || !waits) {
+                child->status = child->interaction->perform(child);
+            }
+        } else {
+            (void)stages[child->stage].run(child);
+        }
+        if (child->status != STATUS_OK) {
+            break;
+        }
+    }
+    return child->status;
+}
+
+enum status request_run_child(struct request *child, enum child_phase phase, struct store_tx *tx)
+{
+    switch (phase) {
+    case CHILD_PREPARE:
+        return child_prepare(child);
+    case CHILD_COMMIT:
+        child->tx = tx;
+        if ((child->interaction->flags & INTERACTION_WRITES) == 0) {
+            child->status = child->interaction->perform(child);
+        } else if (!child->skip_commit) {
+            child->status = child->interaction->commit(child, tx);
+        }
+        child->tx = NULL;
+        return child->status;
+    case CHILD_FINISH:
+        if (child->status == STATUS_OK && child->written && child->interaction->committed != NULL) {
+            child->interaction->committed(child);
+        }
+        if (child->status == STATUS_OK) {
+            (void)stages[STAGE_redact].run(child);
+        }
+        return child->status;
+    }
+    return STATUS_INTERNAL;
+}
+
+enum status request_snapshot(struct request *request, struct store_tx **ret_tx)
+{
+    struct request *holder = request->parent != NULL ? request->parent : request;
+    if (request->tx == NULL && holder->tx == NULL) {
+        TRY(store_snapshot_begin(request->reader, request->deadline, &holder->tx));
+    }
+    *ret_tx = request->tx != NULL ? request->tx : holder->tx;
+    return STATUS_OK;
+}
+
+void request_snapshot_end(struct request *request)
+{
+    if (request->tx != NULL) {
+        store_snapshot_end(request->tx);
+        request->tx = NULL;
+    }
+}
+
+void request_discloses(struct request *request, const uint32_t *patients, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t at = 0;
+        while (at < request->disclosure_count && request->disclosures[at].patient != patients[i]) {
+            at++;
+        }
+        if (at == request->disclosure_capacity) {
+            size_t old = at * sizeof *request->disclosures;
+            size_t capacity = at == 0 ? 4 : at * 2;
+            struct disclosure *more = arena_resize(request->arena, request->disclosures, old,
+                                                   capacity * sizeof *request->disclosures);
+            if (more == NULL) {
+                return;
+            }
+            request->disclosures = more;
+            request->disclosure_capacity = capacity;
+        }
+        if (at == request->disclosure_count) {
+            request->disclosures[request->disclosure_count++] =
+                (struct disclosure){.patient = patients[i]};
+        }
+        request->disclosures[at].resources++;
+    }
+}
+
+enum status request_fail(struct request *request, enum status status, const char *path,
+                         const char *text, ...)
+{
+    char message[512];
+    va_list arguments;
+    va_start(arguments, text);
+    (void)vsnprintf(message, sizeof message, text, arguments);
+    va_end(arguments);
+    request->status = status;
+    return outcome_fail(&request->outcome, status, path, "%s", message);
+}
+
+struct slice request_header(const struct request *request, const char *name)
+{
+    struct slice wanted = slice_text(name);
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (slice_equals_ignoring_case(request->headers[i].name, wanted)) {
+            return request->headers[i].value;
+        }
+    }
+    return (struct slice){0};
+}
+
+const struct parameter *request_parameter(const struct request *request, const char *name)
+{
+    for (size_t i = 0; i < request->parameter_count; i++) {
+        if (slice_is(request->parameters[i].name, name)) {
+            return &request->parameters[i];
+        }
+    }
+    return NULL;
+}
+
+void response_add_header(struct request *request, const char *name, struct slice value)
+{
+    struct response *response = &request->response;
+    size_t room = sizeof response->headers / sizeof response->headers[0];
+    assert(response->header_count < room);
+    if (response->header_count < room) {
+        response->headers[response->header_count++] =
+            (struct header){.name = slice_text(name), .value = value};
+    }
+}

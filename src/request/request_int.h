@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CARELAYER_REQUEST_REQUEST_INT_H
+#define CARELAYER_REQUEST_REQUEST_INT_H
+
+#include "request/request.h"
+
+/* The stages, one function each; each runs once and either finishes or parks. */
+#define STAGE_DECLARATION(name, always) enum step stage_##name(struct request *request);
+STAGES(STAGE_DECLARATION)
+#undef STAGE_DECLARATION
+
+/* Ends the snapshot that request_snapshot began, if any. */
+void request_snapshot_end(struct request *request);
+
+/* Adds the outbox rows of a write and of its children in the write's own transaction. */
+enum status request_outbox(struct request *request, struct store_tx *tx);
+
+/* The access entries of one request, encoded in its arena; children not included. */
+enum status request_entries(struct request *request, struct buffer *scratch, struct slice **entries,
+                            size_t *count, size_t *capacity);
+
+/* The HTTP status that the request will answer, or has answered. */
+int request_http(const struct request *request);
+
+/* Reads Accept, _format, _pretty, _summary, _elements, Prefer and Content-Type. */
+enum status negotiate(struct request *request);
+
+#endif

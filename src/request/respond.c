@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* The respond stage: the answer, or the OperationOutcome that says why there is none. */
+#include "request/request_int.h"
+
+int request_http(const struct request *request)
+{
+    if (request->status != STATUS_OK) {
+        return status_http(request->status);
+    }
+    return request->response.http != 0 ? request->response.http : 200;
+}
+
+/* For failures that no stage explained: the disk, the memory, the deadline. */
+static const char *explanation(enum status status)
+{
+    switch (status) {
+    case STATUS_NO_SPACE:
+        return "The server's disk is full: nothing was changed. Reading still works; try again "
+               "when the operator has made room.";
+    case STATUS_BUSY:
+    case STATUS_MEMORY:
+    case STATUS_TRANSIENT:
+        return "The server has no room for this request now: try again shortly.";
+    case STATUS_TOO_COSTLY:
+        return "This takes more memory or time than one request may have: ask for less at once.";
+    case STATUS_NOT_FOUND:
+        return "There is no such resource.";
+    case STATUS_GONE:
+        return "The resource was deleted.";
+    default:
+        return "The server failed; nothing was changed. The operator finds the cause in the log "
+               "under the X-Request-Id of this answer.";
+    }
+}
+
+static void write_error(struct request *request)
+{
+    static char no_memory[] =
+        "{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"severity\":\"error\",\"code\":"
+        "\"too-costly\",\"diagnostics\":\"The request takes more memory than one request may "
+        "have: ask for less at once.\"}]}";
+    struct response *response = &request->response;
+    *response = (struct response){.body = {.arena = request->arena},
+                                  .etag = response->etag,
+                                  .last_modified = response->last_modified};
+    if (request->status == STATUS_NOT_MODIFIED) {
+        return;
+    }
+    if (request->outcome.errors == 0) {
+        (void)outcome_fail(&request->outcome, request->status, "", "%s",
+                           explanation(request->status));
+    }
+    outcome_write_json(&request->outcome, &response->body);
+    if (!buffer_ok(&response->body)) {
+        request->status = STATUS_TOO_COSTLY;
+        response->body = (struct buffer){.at = no_memory, .length = sizeof no_memory - 1};
+    }
+    if (status_http(request->status) == 503) {
+        response_add_header(request, "Retry-After", SLICE("1"));
+    }
+}
+
+static void make_pretty(struct request *request)
+{
+    struct response *response = &request->response;
+    struct json json;
+    if (response->content_type != NULL || response->pull != NULL || response->body.length == 0 ||
+        json_read(buffer_slice(&response->body), &json_limits_default, request->arena, NULL,
+                  &json) != STATUS_OK) {
+        return;
+    }
+    struct buffer pretty = {.arena = request->arena};
+    json_write_pretty(json.root, &pretty);
+    buffer_add_byte(&pretty, '\n');
+    if (buffer_ok(&pretty)) {
+        response->body = pretty;
+    }
+}
+
+static void tell(struct request *request, int http)
+{
+    int64_t micros = time_monotonic() - request->received;
+    metrics_count(request->service->metrics, request->interaction, http, micros);
+    if (http >= 500) {
+        const char *name = request->interaction != NULL ? request->interaction->name : "none";
+        log_event(LOG_REQUEST_FAILED, LOG_TEXT(LOG_FIELD_INTERACTION, name),
+                  LOG_TEXT(LOG_FIELD_STATUS, status_name(request->status)),
+                  LOG_NUMBER(LOG_FIELD_HTTP, http), LOG_NUMBER(LOG_FIELD_MICROS, micros));
+    }
+}
+
+enum step stage_respond(struct request *request)
+{
+    if (request->audited != STATUS_OK) {
+        /* Not logged, so not disclosed. */
+        request->status = request->audited;
+        request->outcome.errors = 0;
+        request->outcome.count = 0;
+        request->outcome.first = request->outcome.last = NULL;
+    } else if (request->status == STATUS_OK &&
+               (!buffer_ok(&request->response.body) || arena_full(request->arena))) {
+        request->status = STATUS_TOO_COSTLY;
+    }
+    if (request->status != STATUS_OK) {
+        write_error(request);
+    }
+    if (request->pretty) {
+        make_pretty(request);
+    }
+    request->response.http = request_http(request);
+    tell(request, request->response.http);
+    request->door->respond(request);
+    return STEP_NEXT;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* The stages between route and audit. */
+#include "request/request_int.h"
+#include "validate/validate.h"
+
+/* Rules are off until identity exists: the server listens on loopback only, and everyone is
+ * anonymous. */
+enum step stage_authenticate(struct request *request)
+{
+    request->who = SLICE("anonymous");
+    return STEP_NEXT;
+}
+
+enum step stage_authorise(struct request *request)
+{
+    (void)request;
+    return STEP_NEXT;
+}
+
+static enum status take_form(struct request *request)
+{
+    struct slice type = request_header(request, "Content-Type");
+    if (request->body.length == 0) {
+        return STATUS_OK;
+    }
+    if (!slice_equals_ignoring_case(slice_trim(slice_head(type, slice_index(type, ';'))),
+                                    SLICE("application/x-www-form-urlencoded"))) {
+        return request_fail(request, STATUS_MEDIA_TYPE, "",
+                            "Send search parameters as application/x-www-form-urlencoded.");
+    }
+    struct parameter *more;
+    size_t count;
+    TRY(parameters_parse(request->body, request->arena, &request->outcome, &more, &count));
+    size_t old = request->parameter_count;
+    struct parameter *all = arena_array(request->arena, old + count + 1, sizeof *all);
+    if (all == NULL) {
+        return request_fail(request, STATUS_TOO_COSTLY, "", "There are too many parameters.");
+    }
+    for (size_t i = 0; i < old; i++) {
+        all[i] = request->parameters[i];
+    }
+    for (size_t i = 0; i < count; i++) {
+        all[old + i] = more[i];
+    }
+    request->parameters = all;
+    request->parameter_count = old + count;
+    return negotiate(request);
+}
+
+static enum status decode_json(struct request *request)
+{
+    if (request->json.root != NULL) {
+        return STATUS_OK; /* an entry of a bundle that was read with it */
+    }
+    if (request->body_file >= 0) {
+        return request_fail(request, STATUS_TOO_LONG, "",
+                            "The body is longer than max-body: split it.");
+    }
+    if (request->body.length == 0) {
+        return request_fail(request, STATUS_REQUIRED, "",
+                            "The body is empty: send a resource as application/fhir+json.");
+    }
+    struct json_limits limits = json_limits_default;
+    limits.bytes = (size_t)request->service->config->max_body;
+    return json_read(request->body, &limits, request->arena, &request->outcome, &request->json);
+}
+
+enum step stage_decode(struct request *request)
+{
+    unsigned flags = request->interaction->flags;
+    if ((flags & INTERACTION_PARAMETERS) != 0 && request->method == METHOD_POST) {
+        request->status = take_form(request);
+    } else if ((flags & INTERACTION_BODY) != 0) {
+        request->status = decode_json(request);
+    }
+    return STEP_NEXT;
+}
+
+enum step stage_validate(struct request *request)
+{
+    unsigned flags = request->interaction->flags;
+    if ((flags & INTERACTION_BODY) == 0 || (flags & INTERACTION_NO_VALIDATE) != 0) {
+        return STEP_NEXT;
+    }
+    struct validate_options options = {
+        .definitions = request->service->definitions,
+        .type = request->type,
+        .id = request->id,
+        .id_required = request->id.length > 0,
+    };
+    resource_type type;
+    request->status =
+        validate_resource(&options, &request->json, request->json.root, (struct slice){0},
+                          request->arena, &request->outcome, &type);
+    return STEP_NEXT;
+}
+
+enum step stage_consent(struct request *request)
+{
+    (void)request;
+    return STEP_NEXT;
+}
+
+static enum status commit_run(struct store_tx *tx, void *context)
+{
+    struct request *request = context;
+    request->tx = tx;
+    enum status status = request->interaction->commit(request, tx);
+    if (status == STATUS_OK && request->parent == NULL && arena_full(request->arena)) {
+        status = STATUS_TOO_COSTLY;
+    }
+    if (status == STATUS_OK) {
+        status = request_outbox(request, tx);
+    }
+    request->tx = NULL;
+    return status;
+}
+
+static void settle(struct request *request, enum status status)
+{
+    request->status = status;
+    request->written = request->outboxed = status == STATUS_OK;
+    if (!request->children_independent) {
+        for (size_t i = 0; i < request->child_count && status == STATUS_OK; i++) {
+            request->children[i]->written = !request->children[i]->skip_commit;
+            request->children[i]->outboxed = true;
+        }
+    }
+}
+
+static void commit_done(void *context, enum status status)
+{
+    settle(context, status);
+    request_resume(context);
+}
+
+static void child_commit_done(void *context, enum status status)
+{
+    struct request *child = context;
+    struct request *parent = child->parent;
+    settle(child, status);
+    if (atomic_fetch_sub(&parent->children_waiting, 1) == 1) {
+        request_resume(parent);
+    }
+}
+
+static void submit(struct request *request, void (*done)(void *, enum status))
+{
+    request->job = (struct store_job){.run = commit_run, .done = done, .context = request};
+    store_submit(request->service->store, &request->job);
+}
+
+static bool child_writes(const struct request *child)
+{
+    return child->status == STATUS_OK && !child->skip_commit &&
+           (child->interaction->flags & INTERACTION_WRITES) != 0;
+}
+
+/* Each entry of a batch is a job of its own; they share the next durable commit. */
+static enum step submit_children(struct request *request)
+{
+    size_t waiting = 0;
+    for (size_t i = 0; i < request->child_count; i++) {
+        waiting += child_writes(request->children[i]);
+    }
+    if (waiting == 0) {
+        return STEP_NEXT;
+    }
+    request->written = true;
+    /* One more than there are, so that the last of them cannot resume us before we are through;
+     * and which of them write is fixed before the first can be done. */
+    atomic_store(&request->children_waiting, waiting + 1);
+    for (size_t i = 0; i < request->child_count; i++) {
+        struct request *child = request->children[i];
+        if (child_writes(child)) {
+            submit(child, child_commit_done);
+        }
+    }
+    if (atomic_fetch_sub(&request->children_waiting, 1) == 1) {
+        request_resume(request);
+    }
+    return STEP_PARKED;
+}
+
+enum step stage_perform(struct request *request)
+{
+    request->status = request->interaction->perform(request);
+    request_snapshot_end(request);
+    bool writes = (request->interaction->flags & INTERACTION_WRITES) != 0;
+    if (request->status != STATUS_OK || !writes || request->skip_commit) {
+        return STEP_NEXT;
+    }
+    if (request->children_independent) {
+        return submit_children(request);
+    }
+    submit(request, commit_done);
+    return STEP_PARKED;
+}
+
+/* With rules off nothing is hidden from anyone on this machine. */
+enum step stage_redact(struct request *request)
+{
+    (void)request;
+    return STEP_NEXT;
+}
