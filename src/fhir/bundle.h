@@ -29,6 +29,7 @@ struct bundle_link {
     struct slice text;   /* a fullUrl, or a conditional reference ("Patient?identifier=...") */
     struct slice target; /* "Patient/123"; empty until it is set */
     uint64_t hash;
+    const struct bundle_entry *owner; /* whose fullUrl or identity it is; NULL of a query */
 };
 
 struct bundle_entry {
@@ -84,7 +85,8 @@ struct bundle_entry *const *bundle_order(const struct bundle *bundle, struct are
 
 /* Claims Type/id for a change: called for the identity that a conditional update or delete turned
  * out to mean. STATUS_INVALID, with the issue: another entry changes it too (R4: the transaction
- * fails when identities overlap). Those named in urls are claimed by bundle_read. */
+ * fails when identities overlap). Those named in urls are claimed by bundle_read; the same entry may
+ * claim again; in a batch nothing overlaps. */
 MUST_CHECK enum status bundle_claim(const struct definitions *definitions, struct bundle *bundle,
                                     const struct bundle_entry *entry, struct slice id,
                                     struct outcome *outcome);

@@ -219,4 +219,6 @@ void resource_write_subset(const struct definitions *definitions, resource_type 
                            yyjson_val *resource, enum summary summary, const struct slice *elements,
                            size_t element_count, struct buffer *out);
 
+#include "fhir/bundle.h" /* batches and transactions */
+
 #endif
