@@ -102,6 +102,7 @@ struct search_path {
     enum fhir_type type;
     struct slice filter_name; /* .where(system = 'phone'): member and value; empty when none */
     struct slice filter_value;
+    size_t filter_step;   /* which objects it is asked of: those met after this many steps */
     resource_type target; /* .where(resolve() is Patient): only references to that type; or NONE */
 };
 
@@ -114,6 +115,8 @@ struct search_parameter {
     const struct search_path *paths; /* what its expression comes to; none: not simple */
     size_t path_count;
     bool simple;                  /* paths say all that the expression says */
+    bool exists; /* the one value is true or false: whether a path meets a value that is not false
+                    (X.exists() and X != false, as in Patient.deceased) */
     const resource_type *targets; /* of a reference parameter */
     size_t target_count;
     struct slice expression; /* FHIRPath, for this type */
@@ -125,7 +128,9 @@ const struct search_parameter *search_parameters(const struct definitions *defin
 const struct search_parameter *search_parameter_find(const struct definitions *definitions,
                                                      resource_type type, struct slice code);
 
-/* Calls VISIT for every value the path meets in RESOURCE. */
+/* Calls VISIT for every value the path meets in RESOURCE. References to other types than
+ * path->target are visited too: the caller, who knows the base URL, tells them apart with
+ * reference_parse. */
 typedef void search_visit(void *context, const struct search_path *path, yyjson_val *value);
 void search_path_walk(const struct search_path *path, yyjson_val *resource, search_visit *visit,
                       void *context);

@@ -6,8 +6,9 @@
 
 #include "fhir/fhir.h"
 
-#define BLOB_MAGIC  "CLFHIRD"
-#define BLOB_FORMAT 1u
+#define BLOB_MAGIC      "CLFHIRD"
+#define BLOB_FORMAT     1u
+#define BLOB_BYTE_ORDER UINT64_C(0x0102030405060708)
 
 /* A table of the blob: COUNT rows at byte OFFSET (a multiple of 8). */
 struct blob_section {
@@ -36,7 +37,7 @@ struct blob_header {
     uint32_t format;
     uint32_t header_length;
     uint64_t length;     /* of the file */
-    uint64_t byte_order; /* 0x0102030405060708 as this machine writes it */
+    uint64_t byte_order; /* BLOB_BYTE_ORDER as this machine writes it */
     uint8_t hash[32];    /* SHA-256 of what follows the header */
     struct text_row fhir_version;
     struct blob_section tables[BLOB_TABLE_COUNT];
@@ -48,15 +49,18 @@ struct path_row {
     uint16_t type; /* enum fhir_type */
     struct text_row filter_name, filter_value;
     uint16_t target; /* resource_type or 0 */
-    uint16_t reserved[3];
+    uint16_t filter_step;
+    uint16_t reserved[2];
 };
+
+enum parameter_flags { PARAMETER_SIMPLE = 1, PARAMETER_EXISTS = 2 };
 
 struct parameter_row {
     struct text_row code, url, expression;
     uint32_t first_path, first_target;
     uint16_t path_count, target_count;
-    uint8_t kind; /* enum search_kind */
-    uint8_t simple;
+    uint8_t kind;  /* enum search_kind */
+    uint8_t flags; /* enum parameter_flags */
     uint16_t number;
 };
 
