@@ -27,7 +27,8 @@ static void fault(struct reading *reading, enum status status, const char *membe
     reading->status = reading->status == STATUS_OK ? given : reading->status;
 }
 
-/* ---- the request -------------------------------------------------------------------------------- */
+/* ---- the request --------------------------------------------------------------------------------
+ */
 
 static struct slice text_read(struct reading *reading, yyjson_val *object, const char *name,
                               const char *member)
@@ -65,8 +66,9 @@ static struct slice url_relative(const struct reading *reading, struct slice url
         return slice_from(url, length + 1);
     }
     size_t colon = slice_index(url, ':');
-    bool absolute = url.length > 0 && (url.at[0] == '/' || (colon < slice_index(url, '/') &&
-                                                            colon < slice_index(url, '?')));
+    bool absolute =
+        url.length > 0 &&
+        (url.at[0] == '/' || (colon < slice_index(url, '/') && colon < slice_index(url, '?')));
     return absolute ? (struct slice){NULL, 0} : url;
 }
 
@@ -123,7 +125,8 @@ static void request_read(struct reading *reading, yyjson_val *request)
     }
 }
 
-/* ---- the resource ------------------------------------------------------------------------------- */
+/* ---- the resource -------------------------------------------------------------------------------
+ */
 
 static void resource_read(struct reading *reading, yyjson_val *value)
 {
@@ -186,7 +189,8 @@ static void change_check(struct reading *reading)
     }
 }
 
-/* ---- fullUrl ------------------------------------------------------------------------------------ */
+/* ---- fullUrl ------------------------------------------------------------------------------------
+ */
 
 struct slice full_url_root(const struct definitions *definitions, struct slice full_url,
                            resource_type *ret_type, struct slice *ret_id)
@@ -243,8 +247,7 @@ static enum status full_url_link(struct reading *reading)
 {
     struct bundle_entry *entry = reading->entry;
     bool is_new;
-    struct bundle_link *link =
-        link_map_add(&reading->bundle->links, entry->full_url, &is_new);
+    struct bundle_link *link = link_map_add(&reading->bundle->links, entry->full_url, &is_new);
     if (link == NULL) {
         return STATUS_TOO_COSTLY;
     }
@@ -261,7 +264,8 @@ static enum status full_url_link(struct reading *reading)
                : STATUS_OK;
 }
 
-/* ---- identities --------------------------------------------------------------------------------- */
+/* ---- identities ---------------------------------------------------------------------------------
+ */
 
 static enum status claim(const struct definitions *definitions, struct bundle *bundle,
                          const struct bundle_entry *entry, struct slice id, bool *ret_free)
@@ -286,8 +290,7 @@ static const char overlap[] =
     "Another entry of the transaction changes the same resource. Put both changes into one entry.";
 
 enum status bundle_claim(const struct definitions *definitions, struct bundle *bundle,
-                         const struct bundle_entry *entry, struct slice id,
-                         struct outcome *outcome)
+                         const struct bundle_entry *entry, struct slice id, struct outcome *outcome)
 {
     bool is_free;
     TRY(claim(definitions, bundle, entry, id, &is_free));
@@ -299,7 +302,8 @@ enum status bundle_claim(const struct definitions *definitions, struct bundle *b
     return outcome_fail(outcome, STATUS_INVALID, path, "%s", overlap);
 }
 
-/* ---- the bundle --------------------------------------------------------------------------------- */
+/* ---- the bundle ---------------------------------------------------------------------------------
+ */
 
 static bool is_change(const struct bundle_entry *entry)
 {
@@ -387,9 +391,8 @@ static enum status type_read(yyjson_val *value, struct outcome *outcome, bool *r
     return STATUS_OK;
 }
 
-enum status bundle_read(const struct definitions *definitions, yyjson_val *value,
-                        struct slice base, struct arena *arena, struct outcome *outcome,
-                        struct bundle *ret_bundle)
+enum status bundle_read(const struct definitions *definitions, yyjson_val *value, struct slice base,
+                        struct arena *arena, struct outcome *outcome, struct bundle *ret_bundle)
 {
     struct bundle *bundle = ret_bundle;
     *bundle = (struct bundle){.links = {.arena = arena}, .claims = {.arena = arena}};

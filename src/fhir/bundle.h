@@ -67,12 +67,12 @@ struct bundle {
 /* Reads a Bundle of type batch or transaction; everything is in ARENA or a view into VALUE. BASE as
  * in reference_parse: absolute request urls below it are accepted.
  *
- * Problems are named with their path in OUTCOME (Bundle.entry[3].request.url). A transaction with any
- * problem gives the first one's status. A batch gives STATUS_OK as long as it is a batch: a faulty
- * entry carries status and faults, the others are to be done.
+ * Problems are named with their path in OUTCOME (Bundle.entry[3].request.url). A transaction with
+ * any problem gives the first one's status. A batch gives STATUS_OK as long as it is a batch: a
+ * faulty entry carries status and faults, the others are to be done.
  *
- * Checked: method and url; a resource where POST, PUT and PATCH need one, and of the url's type; its
- * id against the url of a PUT; ifNoneExist with POST only; fullUrl absolute, not of a version
+ * Checked: method and url; a resource where POST, PUT and PATCH need one, and of the url's type;
+ * its id against the url of a PUT; ifNoneExist with POST only; fullUrl absolute, not of a version
  * (bdl-8), unique (bdl-7) and not at odds with the resource's id; no identity changed twice. */
 MUST_CHECK enum status bundle_read(const struct definitions *definitions, yyjson_val *value,
                                    struct slice base, struct arena *arena, struct outcome *outcome,
@@ -85,13 +85,14 @@ struct bundle_entry *const *bundle_order(const struct bundle *bundle, struct are
 
 /* Claims Type/id for a change: called for the identity that a conditional update or delete turned
  * out to mean. STATUS_INVALID, with the issue: another entry changes it too (R4: the transaction
- * fails when identities overlap). Those named in urls are claimed by bundle_read; the same entry may
- * claim again; in a batch nothing overlaps. */
+ * fails when identities overlap). Those named in urls are claimed by bundle_read; the same entry
+ * may claim again; in a batch nothing overlaps. */
 MUST_CHECK enum status bundle_claim(const struct definitions *definitions, struct bundle *bundle,
                                     const struct bundle_entry *entry, struct slice id,
                                     struct outcome *outcome);
 
-/* ---- links ------------------------------------------------------------------------------------- */
+/* ---- links -------------------------------------------------------------------------------------
+ */
 
 /* Says which resource ENTRY is: references to its fullUrl become "Type/id". No link, no matter. May
  * be said again: the last word counts. For a PUT to Type/id bundle_read has said it. */
@@ -99,9 +100,9 @@ MUST_CHECK enum status bundle_set_target(const struct definitions *definitions,
                                          struct bundle *bundle, const struct bundle_entry *entry,
                                          struct slice id);
 
-/* The conditional references (R4 "Conditional references") in the resources of POST and PUT entries,
- * each distinct text once, as links to be set with link_set. One that is never set is left as it is:
- * the caller refuses first when a query meets no resource or several. */
+/* The conditional references (R4 "Conditional references") in the resources of POST and PUT
+ * entries, each distinct text once, as links to be set with link_set. One that is never set is left
+ * as it is: the caller refuses first when a query meets no resource or several. */
 struct bundle_query {
     struct bundle_link *link;
     resource_type type;
@@ -124,10 +125,10 @@ struct bundle_linker {
 void bundle_linker_start(struct bundle_linker *linker, const struct definitions *definitions,
                          const struct bundle *bundle, const struct bundle_entry *entry);
 
-/* A link_resolve; CONTEXT is a struct bundle_linker. Follows R4 bundle.html "Resolving references in
- * Bundles": absolute texts are looked up as they are, relative ones below the root of the entry's
- * own fullUrl. A fragment after a known link is kept. References to one version are left alone: what
- * they name is not the version that this bundle makes. */
+/* A link_resolve; CONTEXT is a struct bundle_linker. Follows R4 bundle.html "Resolving references
+ * in Bundles": absolute texts are looked up as they are, relative ones below the root of the
+ * entry's own fullUrl. A fragment after a known link is kept. References to one version are left
+ * alone: what they name is not the version that this bundle makes. */
 bool bundle_link_resolve(void *context, struct slice text, struct slice *ret_text);
 
 #endif

@@ -8,8 +8,7 @@ static struct bundle_link **map_slot(struct bundle_link **slots, size_t capacity
                                      struct slice text)
 {
     size_t at = (size_t)hash & (capacity - 1);
-    while (slots[at] != NULL &&
-           (slots[at]->hash != hash || !slice_equals(slots[at]->text, text))) {
+    while (slots[at] != NULL && (slots[at]->hash != hash || !slice_equals(slots[at]->text, text))) {
         at = (at + 1) & (capacity - 1);
     }
     return &slots[at];
@@ -86,7 +85,8 @@ enum status bundle_set_target(const struct definitions *definitions, struct bund
                                : link_set(definitions, bundle, entry->link, entry->type, id);
 }
 
-/* ---- conditional references -------------------------------------------------------------------- */
+/* ---- conditional references --------------------------------------------------------------------
+ */
 
 struct query_search {
     const struct definitions *definitions;
@@ -101,9 +101,9 @@ static void query_add(struct query_search *search, const struct bundle_query *qu
 {
     if (search->count == search->capacity) {
         size_t capacity = search->capacity == 0 ? 16 : search->capacity * 2;
-        struct bundle_query *more = arena_resize(
-            search->bundle->links.arena, search->queries,
-            search->capacity * sizeof(*more), capacity * sizeof(*more));
+        struct bundle_query *more =
+            arena_resize(search->bundle->links.arena, search->queries,
+                         search->capacity * sizeof(*more), capacity * sizeof(*more));
         if (more == NULL) {
             search->full = true;
             return;
@@ -131,8 +131,8 @@ static void query_visit(void *context, const struct walk_value *value)
     if (link == NULL) {
         search->full = true;
     } else if (is_new) {
-        query_add(search, &(struct bundle_query){link, reference.type, reference.query,
-                                                 search->entry});
+        query_add(search,
+                  &(struct bundle_query){link, reference.type, reference.query, search->entry});
     }
 }
 
@@ -153,15 +153,15 @@ enum status bundle_queries(const struct definitions *definitions, struct bundle 
     return search.full ? STATUS_TOO_COSTLY : STATUS_OK;
 }
 
-/* ---- resolving --------------------------------------------------------------------------------- */
+/* ---- resolving ---------------------------------------------------------------------------------
+ */
 
 void bundle_linker_start(struct bundle_linker *linker, const struct definitions *definitions,
                          const struct bundle *bundle, const struct bundle_entry *entry)
 {
     resource_type type;
     struct slice id;
-    *linker = (struct bundle_linker){.bundle = bundle,
-                                     .scratch = {.arena = bundle->links.arena}};
+    *linker = (struct bundle_linker){.bundle = bundle, .scratch = {.arena = bundle->links.arena}};
     linker->root = full_url_root(definitions, entry->full_url, &type, &id);
 }
 

@@ -24,8 +24,7 @@ static bool is_space(char byte)
 static void skip_past(struct scan *scan, struct slice end)
 {
     struct slice rest = slice_from(scan->text, scan->at);
-    const char *found =
-        rest.length > 0 ? memmem(rest.at, rest.length, end.at, end.length) : NULL;
+    const char *found = rest.length > 0 ? memmem(rest.at, rest.length, end.at, end.length) : NULL;
     scan->at = found != NULL ? (size_t)(found - scan->text.at) + end.length : scan->text.length;
 }
 

@@ -232,8 +232,8 @@ static bool pointer_valid(struct slice pointer)
         return false;
     }
     for (size_t i = 0; i < pointer.length; i++) {
-        if (pointer.at[i] == '~' && (i + 1 == pointer.length || (pointer.at[i + 1] != '0' &&
-                                                                 pointer.at[i + 1] != '1'))) {
+        if (pointer.at[i] == '~' &&
+            (i + 1 == pointer.length || (pointer.at[i + 1] != '0' && pointer.at[i + 1] != '1'))) {
             return false;
         }
     }
@@ -376,8 +376,8 @@ static enum status put_root(struct patch *patch, yyjson_mut_val *value)
 
 static enum status object_add(struct patch *patch, const struct place *place, yyjson_mut_val *value)
 {
-    yyjson_mut_val *key = yyjson_mut_strncpy(
-        patch->doc, place->key.at != NULL ? place->key.at : "", place->key.length);
+    yyjson_mut_val *key = yyjson_mut_strncpy(patch->doc, place->key.at != NULL ? place->key.at : "",
+                                             place->key.length);
     if (key == NULL) {
         return no_room(patch);
     }
@@ -505,8 +505,7 @@ static enum status pointer_read(const struct patch *patch, yyjson_val *value, co
                                   "'~' written ~0 and '/' written ~1.");
 }
 
-static enum status kind_read(struct patch *patch, yyjson_val *value,
-                             enum operation_kind *ret_kind)
+static enum status kind_read(struct patch *patch, yyjson_val *value, enum operation_kind *ret_kind)
 {
     for (size_t i = 0; i < sizeof(operation_names) / sizeof(operation_names[0]); i++) {
         if (yyjson_is_str(value) && slice_is(known_text(value), operation_names[i])) {

@@ -99,8 +99,8 @@ static bool local_parse(const struct definitions *definitions, struct slice text
             return false;
         }
     }
-    *ret_reference = (struct reference){
-        .kind = REFERENCE_LOCAL, .type = type, .id = id, .version = version};
+    *ret_reference =
+        (struct reference){.kind = REFERENCE_LOCAL, .type = type, .id = id, .version = version};
     return true;
 }
 

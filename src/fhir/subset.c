@@ -89,12 +89,13 @@ static bool member_keep(const struct subset *subset, const struct type_row *type
            (subset->element_count == 0 || elements_keep(subset, type, element));
 }
 
-/* ---- inside elements: only _summary=true goes below the top ----------------------------------- */
+/* ---- inside elements: only _summary=true goes below the top -----------------------------------
+ */
 
 static void write_resource(const struct subset *subset, const struct type_row *type,
                            yyjson_val *resource);
-static bool write_value(const struct subset *subset, const struct type_row *type,
-                        yyjson_val *value, bool whole);
+static bool write_value(const struct subset *subset, const struct type_row *type, yyjson_val *value,
+                        bool whole);
 
 /* A type of which nothing is marked has no summary form of its own: it is shown whole. */
 static bool has_summary(const struct subset *subset, const struct type_row *type)
@@ -151,8 +152,7 @@ static bool write_object(const struct subset *subset, const struct type_row *typ
     return any;
 }
 
-static bool write_array(const struct subset *subset, const struct type_row *type,
-                        yyjson_val *array)
+static bool write_array(const struct subset *subset, const struct type_row *type, yyjson_val *array)
 {
     size_t start = subset->out->length;
     bool any = false;
@@ -179,8 +179,8 @@ static bool write_array(const struct subset *subset, const struct type_row *type
 }
 
 /* WHOLE: the `_name` beside a primitive, which says why a value is absent, is never cut. */
-static bool write_value(const struct subset *subset, const struct type_row *type,
-                        yyjson_val *value, bool whole)
+static bool write_value(const struct subset *subset, const struct type_row *type, yyjson_val *value,
+                        bool whole)
 {
     if (whole || type->kind == TYPE_PRIMITIVE || !yyjson_is_ctn(value)) {
         json_write(value, NULL, NULL, subset->out);

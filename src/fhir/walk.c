@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Two walks along the element tables. They are apart because the writer must see every member, known
- * or not, and the visitor only primitives that the definitions know. */
+/* Two walks along the element tables. They are apart because the writer must see every member,
+ * known or not, and the visitor only primitives that the definitions know. */
 #include "fhir/walk_int.h"
 
 const struct element_row *member_element(const struct element_tables *tables,
@@ -26,12 +26,12 @@ const struct type_row *object_type(const struct definitions *definitions,
     if (declared->kind != TYPE_ABSTRACT) {
         return declared;
     }
-    resource_type type =
-        resource_type_find(definitions, json_get_string(object, "resourceType"));
+    resource_type type = resource_type_find(definitions, json_get_string(object, "resourceType"));
     return type != RESOURCE_TYPE_NONE ? resource_row(definitions_tables(definitions), type) : NULL;
 }
 
-/* ---- visiting --------------------------------------------------------------------------------- */
+/* ---- visiting ---------------------------------------------------------------------------------
+ */
 
 struct visitor {
     const struct definitions *definitions;
@@ -101,7 +101,8 @@ void resource_walk(const struct definitions *definitions, resource_type type, yy
     visit_object(&visitor, resource_row(visitor.tables, type), resource);
 }
 
-/* ---- writing with links exchanged -------------------------------------------------------------- */
+/* ---- writing with links exchanged --------------------------------------------------------------
+ */
 
 struct linker {
     const struct definitions *definitions;

@@ -12,8 +12,8 @@ static inline struct slice known_text(const yyjson_val *value)
     return slice_of(value->uni.str, (size_t)(value->tag >> YYJSON_TAG_BIT));
 }
 
-/* The element a member belongs to. *RET_SIBLING: it is the `_name` beside a primitive (R4 json.html,
- * "Representation of primitive elements"). NULL: the definitions know no such member. */
+/* The element a member belongs to. *RET_SIBLING: it is the `_name` beside a primitive (R4
+ * json.html, "Representation of primitive elements"). NULL: the definitions know no such member. */
 const struct element_row *member_element(const struct element_tables *tables,
                                          const struct type_row *type, struct slice name,
                                          bool *ret_sibling);

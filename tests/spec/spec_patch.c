@@ -69,8 +69,8 @@ static bool case_holds(yyjson_val *item, struct arena *arena)
     yyjson_mut_doc *result = NULL;
     yyjson_val *expected = json_get(item, "expected");
     struct slice before = written(arena, json_get(item, "doc"));
-    enum status status = patch_json_apply(json_get(item, "doc"), json_get(item, "patch"), arena,
-                                          &outcome, &result);
+    enum status status =
+        patch_json_apply(json_get(item, "doc"), json_get(item, "patch"), arena, &outcome, &result);
     if (!slice_equals(before, written(arena, json_get(item, "doc")))) {
         return false;
     }

@@ -24,8 +24,7 @@ static enum status apply(const char *target, const char *patch, struct slice *re
 {
     yyjson_mut_doc *result = NULL;
     outcome_init(&outcome, arena);
-    enum status status =
-        patch_json_apply(parse(target), parse(patch), arena, &outcome, &result);
+    enum status status = patch_json_apply(parse(target), parse(patch), arena, &outcome, &result);
     if (status == STATUS_OK) {
         struct buffer out = {.arena = arena};
         json_write_mutable(yyjson_mut_doc_get_root(result), &out);
@@ -54,26 +53,38 @@ static void numbers_are_equal_by_value(void **state)
 {
     (void)state;
     static const char *const equal[][2] = {
-        {"1", "1.0"},     {"1.0", "1e0"},     {"100", "1E+2"}, {"0.010", "1e-2"},
-        {"-0", "0"},      {"0e5", "0.000"},   {"12.50", "125e-1"},
-        {"123456789012345678901234567890123456789012345678901", "1234567890123456789012345678901234567890123456789010e-1"},
+        {"1", "1.0"},
+        {"1.0", "1e0"},
+        {"100", "1E+2"},
+        {"0.010", "1e-2"},
+        {"-0", "0"},
+        {"0e5", "0.000"},
+        {"12.50", "125e-1"},
+        {"123456789012345678901234567890123456789012345678901",
+         "1234567890123456789012345678901234567890123456789010e-1"},
         {"1e99999999999999999999", "1e99999999999999999999"}};
     static const char *const different[][2] = {
-        {"1", "2"},       {"1", "-1"},  {"1", "10"},  {"1.01", "1.001"},
-        {"1", "1e1"},     {"0", "1e-9"}, {"9007199254740993", "9007199254740992"},
-        {"123456789012345678901234567890123456789012345678901", "123456789012345678901234567890123456789012345678902"}};
+        {"1", "2"},
+        {"1", "-1"},
+        {"1", "10"},
+        {"1.01", "1.001"},
+        {"1", "1e1"},
+        {"0", "1e-9"},
+        {"9007199254740993", "9007199254740992"},
+        {"123456789012345678901234567890123456789012345678901",
+         "123456789012345678901234567890123456789012345678902"}};
     struct slice text;
     for (size_t i = 0; i < sizeof(equal) / sizeof(equal[0]); i++) {
-        const char *patch = arena_print(
-            arena, "[{\"op\":\"test\",\"path\":\"/n\",\"value\":%s}]", equal[i][1]);
+        const char *patch =
+            arena_print(arena, "[{\"op\":\"test\",\"path\":\"/n\",\"value\":%s}]", equal[i][1]);
         assert_int_equal(apply(arena_print(arena, "{\"n\":%s}", equal[i][0]), patch, &text),
                          STATUS_OK);
     }
     for (size_t i = 0; i < sizeof(different) / sizeof(different[0]); i++) {
-        assert_refused(arena_print(arena, "{\"n\":%s}", different[i][0]),
-                       arena_print(arena, "[{\"op\":\"test\",\"path\":\"/n\",\"value\":%s}]",
-                                   different[i][1]),
-                       STATUS_UNPROCESSABLE);
+        assert_refused(
+            arena_print(arena, "{\"n\":%s}", different[i][0]),
+            arena_print(arena, "[{\"op\":\"test\",\"path\":\"/n\",\"value\":%s}]", different[i][1]),
+            STATUS_UNPROCESSABLE);
     }
 }
 
@@ -175,10 +186,10 @@ static void does_all_or_nothing(void **state)
     yyjson_val *target = parse("{\"a\":1}");
     yyjson_mut_doc *result = NULL;
     outcome_init(&outcome, arena);
-    enum status status = patch_json_apply(
-        target, parse("[{\"op\":\"add\",\"path\":\"/b\",\"value\":2},"
-                      "{\"op\":\"remove\",\"path\":\"/c\"}]"),
-        arena, &outcome, &result);
+    enum status status = patch_json_apply(target,
+                                          parse("[{\"op\":\"add\",\"path\":\"/b\",\"value\":2},"
+                                                "{\"op\":\"remove\",\"path\":\"/c\"}]"),
+                                          arena, &outcome, &result);
     assert_int_equal(status, STATUS_UNPROCESSABLE);
     assert_null(result);
     assert_int_equal(yyjson_obj_size(target), 1);
