@@ -2,13 +2,15 @@
 # Shell functions that ./check and ./demo share. Sourced, not run.
 # shellcheck shell=bash
 
-# Prepares a Meson build folder and compiles in it. Folders set up with other options, or never
-# finished, are set up anew; otherwise ninja alone decides what is out of date.
+# Prepares a Meson build folder and compiles in it. A folder that this function set up with other
+# options, or that was never finished, is set up anew; otherwise ninja decides what is out of date.
 build_in() { # build_in FOLDER COMPILER OPTION...
-    local folder=$1 compiler=$2 wanted quiet=(--quiet)
+    local folder=$1 compiler=$2 wanted found quiet=(--quiet)
     shift 2
     wanted="$compiler $*"
-    if [[ ! -f $folder/build.ninja || $(cat "$folder/options" 2>/dev/null) != "$wanted" ]]; then
+    # A folder without the note was set up by hand, and is used as it is.
+    found=$(cat "$folder/options" 2>/dev/null || printf '%s' "$wanted")
+    if [[ ! -f $folder/build.ninja || $found != "$wanted" ]]; then
         rm -rf "$folder"
         CC=$compiler meson setup "$folder" "$@" </dev/null >"$folder.log" 2>&1 || {
             cat "$folder.log" >&2

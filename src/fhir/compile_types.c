@@ -367,7 +367,8 @@ static enum status add_slots(struct compiler *compiler, uint32_t number)
         }
         if (size > 1u << 16) {
             return outcome_fail(compiler->outcome, STATUS_INVALID, "StructureDefinition.snapshot",
-                                "A type has two elements of one name.");
+                                "The type %.*s has two elements of one name.",
+                                SLICE_ARGS(table_text(&view, type.name)));
         }
         struct arena_mark mark = arena_mark(compiler->arena);
         uint16_t *slots = arena_array(compiler->arena, size, sizeof *slots);

@@ -143,6 +143,7 @@ static inline uint32_t name_hash(const char *at, size_t length, uint32_t seed)
         word = 0;
     }
     hash = (hash ^ word) * factor;
+    hash = (hash ^ hash >> 32) * factor; /* names that differ at their end differ in all bits */
     return (uint32_t)(hash >> 32);
 }
 

@@ -37,6 +37,8 @@ struct slice definitions_hash(const struct definitions *definitions);
 
 /* R4's data types, as far as code must tell them apart; a type that is no data type (a resource,
  * a backbone element, an unlisted type) is FHIR_TYPE_OTHER. */
+/* clang-format never settles on these. */
+/* clang-format off */
 #define FHIR_PRIMITIVES(X)                                                                         \
     X(BASE64BINARY, "base64Binary")                                                                \
     X(BOOLEAN, "boolean") X(CANONICAL, "canonical") X(CODE, "code") X(DATE, "date")                \
@@ -56,6 +58,7 @@ struct slice definitions_hash(const struct definitions *definitions);
                             X(RATIO, "Ratio") X(REFERENCE, "Reference")                            \
                                 X(SAMPLEDDATA, "SampledData") X(SIGNATURE, "Signature")            \
                                     X(TIMING, "Timing")
+/* clang-format on */
 
 enum fhir_type {
     FHIR_TYPE_OTHER,
