@@ -167,7 +167,7 @@ enum reference_kind {
 struct reference {
     enum reference_kind kind;
     resource_type type;   /* LOCAL and QUERY */
-    struct slice id;      /* LOCAL; view into the text */
+    struct slice id;      /* LOCAL and FRAGMENT (there it may be empty); view into the text */
     struct slice version; /* LOCAL, may be empty */
     struct slice query;   /* QUERY: after the question mark */
 };
@@ -184,8 +184,8 @@ bool resource_id_valid(struct slice id);
  */
 
 /* A walk along the definitions over a resource, contained resources and Bundle entries included.
- * Called for every primitive value with its type and the object that holds it; the path is FHIRPath
- * and only valid during the call. Unknown elements are passed over: validation names them. */
+ * Called for every primitive value, those in the `_name` siblings of primitives too, with its type
+ * and the object that holds it. Unknown elements are passed over: validation names them. */
 struct walk_value {
     enum fhir_type type;        /* a primitive */
     enum fhir_type parent_type; /* the data type it is a member of (REFERENCE, EXTENSION ..) */
@@ -219,10 +219,14 @@ MUST_CHECK enum status patch_json_apply(yyjson_val *target, yyjson_val *patch, s
  */
 
 /* `_summary` and `_elements` (R4 search, "Summary", "Elements"): writes the resource with only the
- * elements asked for, mandatory ones kept, meta.tag SUBSETTED added. */
+ * elements asked for, mandatory ones kept, meta.tag SUBSETTED added. With ELEMENTS modifier elements
+ * stay too. SUMMARY_TRUE also cuts inside elements and entries of a Bundle; SUMMARY_COUNT has no
+ * resources to show and is taken as SUMMARY_TRUE. SUMMARY_FALSE without elements is json_write. */
 enum summary { SUMMARY_FALSE, SUMMARY_TRUE, SUMMARY_TEXT, SUMMARY_DATA, SUMMARY_COUNT };
 void resource_write_subset(const struct definitions *definitions, resource_type type,
                            yyjson_val *resource, enum summary summary, const struct slice *elements,
                            size_t element_count, struct buffer *out);
+
+#include "fhir/bundle.h" /* batches and transactions */
 
 #endif
