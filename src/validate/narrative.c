@@ -173,7 +173,7 @@ static bool take_character(struct scan *scan, uint32_t *ret_code)
 /* A value as a browser compares it: entities resolved, white space and controls removed, small
  * letters; its beginning only, for what is asked of it. */
 struct folded {
-    char text[2048];
+    char text[4096];
     size_t length;
     bool cut;
     bool backslash;
@@ -199,10 +199,9 @@ static bool has_part(const struct folded *folded, const char *part)
 }
 
 /* Links: relative, or of a scheme that only fetches or names. */
-static bool link_is_safe(const struct folded *folded, bool image)
+static bool link_is_safe(struct slice text, bool image)
 {
     static const char *const schemes[] = {"http", "https", "mailto", "tel", "ftp", "urn", "cid"};
-    struct slice text = slice_of(folded->text, folded->length);
     size_t colon = slice_index(text, ':');
     size_t stop = colon;
     for (size_t i = 0; i < colon; i++) {
@@ -225,28 +224,44 @@ static bool link_is_safe(const struct folded *folded, bool image)
            !slice_starts(text, SLICE("data:image/svg"));
 }
 
+/* url(...) of a style: a picture, under the rules of img. */
+static bool style_links_are_safe(struct slice text)
+{
+    const char *found;
+    while ((found = memmem(text.at, text.length, "url(", 4)) != NULL) {
+        text = slice_from(text, (size_t)(found - text.at) + 4);
+        struct slice link = slice_head(text, slice_index(text, ')'));
+        bool quoted = link.length > 0 && (link.at[0] == '"' || link.at[0] == '\'');
+        if (link.length == text.length || !link_is_safe(slice_from(link, quoted), true)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool style_is_safe(const struct folded *folded)
 {
     static const char *const parts[] = {
-        "expression(", "javascript:", "vbscript:", "behavior:", "-moz-binding", "@import", "url("};
+        "expression(", "javascript:", "vbscript:", "behavior:", "-moz-binding", "@import"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (has_part(folded, parts[i])) {
             return false;
         }
     }
-    return !folded->backslash && !folded->cut;
+    return !folded->backslash && !folded->cut &&
+           style_links_are_safe(slice_of(folded->text, folded->length));
 }
 
 static bool check_value(struct scan *scan, struct slice name, const struct folded *folded)
 {
     if (slice_is(name, "style") && !style_is_safe(folded)) {
-        return fail(scan, "A style attribute holds plain declarations only: no url(), @import, "
-                          "expressions or escapes, up to 2,048 characters.");
+        return fail(scan, "A style attribute holds plain declarations only: no script, @import, "
+                          "expressions or escapes, up to 4,096 characters.");
     }
     bool image = slice_is(name, "src");
     bool is_link =
         image || slice_is(name, "href") || slice_is(name, "cite") || slice_is(name, "longdesc");
-    if (is_link && !link_is_safe(folded, image)) {
+    if (is_link && !link_is_safe(slice_of(folded->text, folded->length), image)) {
         return fail(scan, "Links are relative or http, https, mailto, tel, ftp, urn or cid; "
                           "pictures may be data:image.");
     }
