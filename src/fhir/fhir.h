@@ -26,6 +26,14 @@ MUST_CHECK enum status definitions_open(const char *path, struct outcome *outcom
                                         struct definitions **ret_definitions);
 void definitions_close(struct definitions *definitions);
 
+/* Opens the base specification with PACKAGES added: BLOB is the compiled base, BASE_PACKAGE what it
+ * was compiled from. The result is kept in the folder CACHE under a name made of the checksums of
+ * all of them, and compiled only when it is not there. With no packages as definitions_open. */
+MUST_CHECK enum status definitions_open_with(const char *blob, const char *base_package,
+                                             const char *const *packages, size_t count,
+                                             const char *cache, struct outcome *outcome,
+                                             struct definitions **ret_definitions);
+
 /* "4.0.1", and a hex hash of the content that changes when any definition does. */
 struct slice definitions_fhir_version(const struct definitions *definitions);
 struct slice definitions_hash(const struct definitions *definitions);
