@@ -394,6 +394,12 @@ def median(results, key):
     return statistics.median(result[key] for result in results)
 
 
+def spread(ours, floors, key):
+    """How far the ratio wandered from round to round."""
+    ratios = [one[key] / other[key] for one, other in zip(ours, floors) if other[key]]
+    return f'rounds {min(ratios):.0%} to {max(ratios):.0%}' if ratios else 'no round'
+
+
 def errors(results):
     return sum(result['errors'] for result in results)
 
