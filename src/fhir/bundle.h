@@ -54,6 +54,7 @@ struct link_map {
     struct arena *arena;
     struct bundle_link **slots;
     size_t capacity, count;
+    uint64_t lengths; /* bit N: some text's length is N modulo 64; spares most hashes */
 };
 
 struct bundle {

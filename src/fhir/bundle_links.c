@@ -16,7 +16,10 @@ static struct bundle_link **map_slot(struct bundle_link **slots, size_t capacity
 
 struct bundle_link *link_map_find(const struct link_map *map, struct slice text)
 {
-    return map->count == 0 ? NULL : *map_slot(map->slots, map->capacity, slice_hash(text), text);
+    if ((map->lengths >> (text.length & 63) & 1) == 0) {
+        return NULL;
+    }
+    return *map_slot(map->slots, map->capacity, slice_hash(text), text);
 }
 
 static bool map_grow(struct link_map *map)
@@ -52,6 +55,7 @@ struct bundle_link *link_map_add(struct link_map *map, struct slice text, bool *
         }
         **slot = (struct bundle_link){.text = text, .hash = hash};
         map->count++;
+        map->lengths |= UINT64_C(1) << (text.length & 63);
         *ret_new = true;
     }
     return *slot;

@@ -125,7 +125,7 @@ struct search_parameter {
     uint16_t number; /* 1.., unique within the resource type, stable for one blob only */
     const struct search_path *paths; /* what its expression comes to; none: not simple */
     size_t path_count;
-    bool simple;                  /* paths say all that the expression says */
+    bool simple; /* paths say all that the expression says */
     bool exists; /* the one value is true or false: whether a path meets a value that is not false
                     (X.exists() and X != false, as in Patient.deceased) */
     const resource_type *targets; /* of a reference parameter */
@@ -227,9 +227,10 @@ MUST_CHECK enum status patch_json_apply(yyjson_val *target, yyjson_val *patch, s
  */
 
 /* `_summary` and `_elements` (R4 search, "Summary", "Elements"): writes the resource with only the
- * elements asked for, mandatory ones kept, meta.tag SUBSETTED added. With ELEMENTS modifier elements
- * stay too. SUMMARY_TRUE also cuts inside elements and entries of a Bundle; SUMMARY_COUNT has no
- * resources to show and is taken as SUMMARY_TRUE. SUMMARY_FALSE without elements is json_write. */
+ * elements asked for, mandatory ones kept, meta.tag SUBSETTED added. With ELEMENTS modifier
+ * elements stay too. SUMMARY_TRUE also cuts inside elements and entries of a Bundle; SUMMARY_COUNT
+ * has no resources to show and is taken as SUMMARY_TRUE. SUMMARY_FALSE without elements is
+ * json_write. */
 enum summary { SUMMARY_FALSE, SUMMARY_TRUE, SUMMARY_TEXT, SUMMARY_DATA, SUMMARY_COUNT };
 void resource_write_subset(const struct definitions *definitions, resource_type type,
                            yyjson_val *resource, enum summary summary, const struct slice *elements,

@@ -174,8 +174,9 @@ static void tag(struct scan *scan)
 struct slice narrative_links(struct slice text, link_resolve *resolve, void *context,
                              struct arena *arena)
 {
-    if (text.length == 0 || (memmem(text.at, text.length, "href", 4) == NULL &&
-                             memmem(text.at, text.length, "src", 3) == NULL)) {
+    if (text.at == NULL || text.length == 0 ||
+        (memmem(text.at, text.length, "href", 4) == NULL &&
+         memmem(text.at, text.length, "src", 3) == NULL)) {
         return text;
     }
     struct scan scan = {.text = text, .resolve = resolve, .context = context, .arena = arena};

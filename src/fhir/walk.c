@@ -132,25 +132,49 @@ static bool is_link(const struct element_row *element, const struct type_row *ho
     }
 }
 
-static void link_string(const struct linker *linker, const struct element_row *element,
-                        const struct type_row *holder, struct slice text)
+/* Most values by far are strings without escapes: they need neither a look at each byte nor the
+ * general writer. */
+static inline void write_scalar(struct buffer *out, const yyjson_val *value)
 {
-    struct slice other;
+    if ((value->tag & YYJSON_TAG_MASK) != (YYJSON_TYPE_STR | YYJSON_SUBTYPE_NOESC)) {
+        json_write(value, NULL, NULL, out);
+        return;
+    }
+    struct slice text = known_text(value);
+    char *room = buffer_reserve(out, text.length + 2);
+    if (room == NULL) {
+        return;
+    }
+    room[0] = '"';
+    memcpy(room + 1, text.at, text.length);
+    room[text.length + 1] = '"';
+    out->length += text.length + 2;
+}
+
+static void link_string(const struct linker *linker, const struct element_row *element,
+                        const struct type_row *holder, yyjson_val *value)
+{
+    struct slice text = known_text(value);
+    struct slice other = text;
     if (is_link(element, holder, linker->tables)) {
-        if (linker->resolve(linker->context, text, &other)) {
-            text = other;
+        if (!linker->resolve(linker->context, text, &other)) {
+            other = text;
         }
     } else if (element->fhir_type == FHIR_TYPE_XHTML) {
-        text = narrative_links(text, linker->resolve, linker->context, linker->out->arena);
+        other = narrative_links(text, linker->resolve, linker->context, linker->out->arena);
     }
-    buffer_add_json_string(linker->out, text);
+    if (other.at == text.at && other.length == text.length) {
+        write_scalar(linker->out, value);
+    } else {
+        buffer_add_json_string(linker->out, other);
+    }
 }
 
 static void link_value(const struct linker *linker, const struct element_row *element,
                        const struct type_row *holder, yyjson_val *value, bool sibling)
 {
     if (yyjson_is_str(value) && !sibling) {
-        link_string(linker, element, holder, known_text(value));
+        link_string(linker, element, holder, value);
         return;
     }
     const struct type_row *type = element_type_row(linker->tables, element);
@@ -184,17 +208,22 @@ static void link_member(const struct linker *linker, const struct element_row *e
 }
 
 /* A name the definitions know has no byte that JSON would escape. */
-static void write_key(struct buffer *out, struct slice name)
+static inline void write_key(struct buffer *out, struct slice name, bool first)
 {
-    char *room = buffer_reserve(out, name.length + 3);
+    char *room = buffer_reserve(out, name.length + 4);
     if (room == NULL) {
         return;
     }
-    room[0] = '"';
-    memcpy(room + 1, name.at, name.length);
-    room[name.length + 1] = '"';
-    room[name.length + 2] = ':';
-    out->length += name.length + 3;
+    char *at = room;
+    if (!first) {
+        *at++ = ',';
+    }
+    *at++ = '"';
+    memcpy(at, name.at, name.length);
+    at += name.length;
+    *at++ = '"';
+    *at++ = ':';
+    out->length += (size_t)(at - room);
 }
 
 static void link_object(const struct linker *linker, const struct type_row *declared,
@@ -213,13 +242,13 @@ static void link_object(const struct linker *linker, const struct type_row *decl
         bool sibling;
         struct slice name = known_text(key);
         const struct element_row *element = member_element(linker->tables, type, name, &sibling);
-        if (at > 0) {
-            buffer_add_byte(linker->out, ',');
-        }
         if (element != NULL) {
-            write_key(linker->out, name);
+            write_key(linker->out, name, at == 0);
             link_member(linker, element, type, value, sibling);
         } else {
+            if (at > 0) {
+                buffer_add_byte(linker->out, ',');
+            }
             buffer_add_json_string(linker->out, name);
             buffer_add_byte(linker->out, ':');
             json_write(value, NULL, NULL, linker->out);

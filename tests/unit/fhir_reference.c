@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fhir_test.h"
 
-static const char *const kind_names[] = {"local",    "foreign", "urn",
-                                         "fragment", "query",   "broken"};
+static const char *const kind_names[] = {"local", "foreign", "urn", "fragment", "query", "broken"};
 
 static struct reference assert_kind(const char *text, const char *kind)
 {

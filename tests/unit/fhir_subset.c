@@ -38,11 +38,12 @@ static void gives_the_whole_when_nothing_is_asked(void **state)
 static void gives_summary_elements_at_every_level(void **state)
 {
     (void)state;
-    assert_json(subset(patient, SUMMARY_TRUE, NULL),
-                "{'resourceType':'Patient','id':'1','meta':{'versionId':'3','tag':[{'code':'x'},"
-                TAG "]},'active':true,'name':[{'family':'A'}],"
-                "'_birthDate':{'extension':[{'url':'http://x','valueCode':'unknown'}]},"
-                "'deceasedBoolean':false}");
+    assert_json(
+        subset(patient, SUMMARY_TRUE, NULL),
+        "{'resourceType':'Patient','id':'1','meta':{'versionId':'3','tag':[{'code':'x'}," TAG
+        "]},'active':true,'name':[{'family':'A'}],"
+        "'_birthDate':{'extension':[{'url':'http://x','valueCode':'unknown'}]},"
+        "'deceasedBoolean':false}");
 }
 
 static void cuts_inside_elements_of_a_summary(void **state)

@@ -66,8 +66,7 @@ static inline yyjson_val *parse(const char *text)
 
 static inline resource_type type_of(yyjson_val *resource)
 {
-    resource_type type =
-        resource_type_find(definitions, json_get_string(resource, "resourceType"));
+    resource_type type = resource_type_find(definitions, json_get_string(resource, "resourceType"));
     assert_int_not_equal(type, RESOURCE_TYPE_NONE);
     return type;
 }

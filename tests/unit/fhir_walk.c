@@ -25,8 +25,8 @@ static bool visits(const char *text, enum fhir_type parent, const char *name, en
     struct seen seen = {.lines = {.arena = arena}};
     yyjson_val *resource = parse(text);
     resource_walk(definitions, type_of(resource), resource, note, &seen);
-    return strstr(as_text(&seen.lines), arena_print(arena, "%d.%s:%d=%s ", (int)parent, name,
-                                                    (int)type, value)) != NULL;
+    return strstr(as_text(&seen.lines),
+                  arena_print(arena, "%d.%s:%d=%s ", (int)parent, name, (int)type, value)) != NULL;
 }
 
 static void visits_primitives_with_their_types(void **state)
@@ -170,8 +170,8 @@ static const char *div_resolved(const char *div)
     buffer_add_text(&text, "}}");
     struct pairs pairs = {.from = "http://x/?a=1&b=2", .to = "Patient/<1>&\"'"};
     struct json json;
-    assert_int_equal(
-        json_read(buffer_slice(&text), &json_limits_default, arena, NULL, &json), STATUS_OK);
+    assert_int_equal(json_read(buffer_slice(&text), &json_limits_default, arena, NULL, &json),
+                     STATUS_OK);
     struct buffer out = {.arena = arena};
     resource_write_resolved(definitions, type_of(json.root), json.root, exchange, &pairs, &out);
     assert_int_equal(json_read(buffer_slice(&out), &json_limits_default, arena, NULL, &json),
