@@ -247,7 +247,7 @@ static enum status full_url_link(struct reading *reading)
 {
     struct bundle_entry *entry = reading->entry;
     bool is_new;
-    struct bundle_link *link = link_map_add(&reading->bundle->links, entry->full_url, &is_new);
+    struct entry_link *link = link_map_add(&reading->bundle->links, entry->full_url, &is_new);
     if (link == NULL) {
         return STATUS_TOO_COSTLY;
     }
@@ -276,8 +276,7 @@ static enum status claim(const struct definitions *definitions, struct bundle *b
     }
     struct slice text = identity_text(definitions, bundle->claims.arena, entry->type, id);
     bool is_new;
-    struct bundle_link *link =
-        text.at != NULL ? link_map_add(&bundle->claims, text, &is_new) : NULL;
+    struct entry_link *link = text.at != NULL ? link_map_add(&bundle->claims, text, &is_new) : NULL;
     if (link == NULL) {
         return STATUS_TOO_COSTLY;
     }

@@ -25,7 +25,7 @@ enum bundle_method {
 const char *bundle_method_name(enum bundle_method method);
 
 /* A text that references may contain, and what it becomes once that is known. */
-struct bundle_link {
+struct entry_link {
     struct slice text;   /* a fullUrl, or a conditional reference ("Patient?identifier=...") */
     struct slice target; /* "Patient/123"; empty until it is set */
     uint64_t hash;
@@ -44,7 +44,7 @@ struct bundle_entry {
     struct slice if_none_match, if_modified_since, if_match, if_none_exist;
     yyjson_val *resource; /* NULL when there is none */
     resource_type resource_type;
-    struct bundle_link *link;     /* of full_url, where others may refer to the entry; or NULL */
+    struct entry_link *link;      /* of full_url, where others may refer to the entry; or NULL */
     enum status status;           /* not STATUS_OK: the entry cannot be done */
     const struct outcome *faults; /* then: why, for this entry's answer; else NULL */
 };
@@ -52,7 +52,7 @@ struct bundle_entry {
 /* An open-addressed table of links by text. */
 struct link_map {
     struct arena *arena;
-    struct bundle_link **slots;
+    struct entry_link **slots;
     size_t capacity, count;
     uint64_t lengths; /* bit N: some text's length is N modulo 64; spares most hashes */
 };
@@ -105,7 +105,7 @@ MUST_CHECK enum status bundle_set_target(const struct definitions *definitions,
  * entries, each distinct text once, as links to be set with link_set. One that is never set is left
  * as it is: the caller refuses first when a query meets no resource or several. */
 struct bundle_query {
-    struct bundle_link *link;
+    struct entry_link *link;
     resource_type type;
     struct slice query;               /* after the question mark */
     const struct bundle_entry *entry; /* the first that has it */
@@ -115,7 +115,7 @@ MUST_CHECK enum status bundle_queries(const struct definitions *definitions, str
 
 /* Sets the target of a link: TYPE/ID, made in the bundle's arena. */
 MUST_CHECK enum status link_set(const struct definitions *definitions, struct bundle *bundle,
-                                struct bundle_link *link, resource_type type, struct slice id);
+                                struct entry_link *link, resource_type type, struct slice id);
 
 /* The context of bundle_link_resolve for the resource of one entry. */
 struct bundle_linker {

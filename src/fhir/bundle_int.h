@@ -6,11 +6,11 @@
 #include "fhir/fhir.h"
 
 /* NULL: not there. */
-struct bundle_link *link_map_find(const struct link_map *map, struct slice text);
+struct entry_link *link_map_find(const struct link_map *map, struct slice text);
 
 /* The link with this text, made when it is new. TEXT is kept, not copied. NULL: the arena is full.
  */
-struct bundle_link *link_map_add(struct link_map *map, struct slice text, bool *ret_new);
+struct entry_link *link_map_add(struct link_map *map, struct slice text, bool *ret_new);
 
 /* "Patient/1" in ARENA; at is NULL when it is full. */
 struct slice identity_text(const struct definitions *definitions, struct arena *arena,

@@ -4,8 +4,8 @@
 
 #define MAP_FIRST 64
 
-static struct bundle_link **map_slot(struct bundle_link **slots, size_t capacity, uint64_t hash,
-                                     struct slice text)
+static struct entry_link **map_slot(struct entry_link **slots, size_t capacity, uint64_t hash,
+                                    struct slice text)
 {
     size_t at = (size_t)hash & (capacity - 1);
     while (slots[at] != NULL && (slots[at]->hash != hash || !slice_equals(slots[at]->text, text))) {
@@ -14,7 +14,7 @@ static struct bundle_link **map_slot(struct bundle_link **slots, size_t capacity
     return &slots[at];
 }
 
-struct bundle_link *link_map_find(const struct link_map *map, struct slice text)
+struct entry_link *link_map_find(const struct link_map *map, struct slice text)
 {
     if ((map->lengths >> (text.length & 63) & 1) == 0) {
         return NULL;
@@ -25,12 +25,12 @@ struct bundle_link *link_map_find(const struct link_map *map, struct slice text)
 static bool map_grow(struct link_map *map)
 {
     size_t capacity = map->capacity == 0 ? MAP_FIRST : map->capacity * 2;
-    struct bundle_link **slots = arena_array(map->arena, capacity, sizeof(*slots));
+    struct entry_link **slots = arena_array(map->arena, capacity, sizeof(*slots));
     if (slots == NULL) {
         return false;
     }
     for (size_t i = 0; i < map->capacity; i++) {
-        struct bundle_link *link = map->slots[i];
+        struct entry_link *link = map->slots[i];
         if (link != NULL) {
             *map_slot(slots, capacity, link->hash, link->text) = link;
         }
@@ -40,20 +40,20 @@ static bool map_grow(struct link_map *map)
     return true;
 }
 
-struct bundle_link *link_map_add(struct link_map *map, struct slice text, bool *ret_new)
+struct entry_link *link_map_add(struct link_map *map, struct slice text, bool *ret_new)
 {
     *ret_new = false;
     if (map->count * 2 >= map->capacity && !map_grow(map)) {
         return NULL;
     }
     uint64_t hash = slice_hash(text);
-    struct bundle_link **slot = map_slot(map->slots, map->capacity, hash, text);
+    struct entry_link **slot = map_slot(map->slots, map->capacity, hash, text);
     if (*slot == NULL) {
-        *slot = ARENA_NEW(map->arena, struct bundle_link);
+        *slot = ARENA_NEW(map->arena, struct entry_link);
         if (*slot == NULL) {
             return NULL;
         }
-        **slot = (struct bundle_link){.text = text, .hash = hash};
+        **slot = (struct entry_link){.text = text, .hash = hash};
         map->count++;
         map->lengths |= UINT64_C(1) << (text.length & 63);
         *ret_new = true;
@@ -72,7 +72,7 @@ struct slice identity_text(const struct definitions *definitions, struct arena *
 }
 
 enum status link_set(const struct definitions *definitions, struct bundle *bundle,
-                     struct bundle_link *link, resource_type type, struct slice id)
+                     struct entry_link *link, resource_type type, struct slice id)
 {
     struct slice target = identity_text(definitions, bundle->links.arena, type, id);
     if (target.at == NULL) {
@@ -131,7 +131,7 @@ static void query_visit(void *context, const struct walk_value *value)
         return;
     }
     bool is_new;
-    struct bundle_link *link = link_map_add(&search->bundle->links, text, &is_new);
+    struct entry_link *link = link_map_add(&search->bundle->links, text, &is_new);
     if (link == NULL) {
         search->full = true;
     } else if (is_new) {
@@ -171,7 +171,7 @@ void bundle_linker_start(struct bundle_linker *linker, const struct definitions 
 
 static bool target_of(const struct bundle *bundle, struct slice text, struct slice *ret_text)
 {
-    const struct bundle_link *link = link_map_find(&bundle->links, text);
+    const struct entry_link *link = link_map_find(&bundle->links, text);
     if (link == NULL || link->target.length == 0) {
         return false;
     }

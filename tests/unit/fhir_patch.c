@@ -163,6 +163,8 @@ static void refuses_to_move_a_value_into_itself(void **state)
                    STATUS_UNPROCESSABLE);
     assert_refused("{\"a\":1}", "[{\"op\":\"move\",\"from\":\"\",\"path\":\"/b\"}]",
                    STATUS_UNPROCESSABLE);
+    assert_refused("[{\"a\":1},{\"b\":2}]", "[{\"op\":\"move\",\"from\":\"/0\",\"path\":\"/0/c\"}]",
+                   STATUS_UNPROCESSABLE);
     assert_patched("{\"a\":1,\"ab\":2}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/ab\"}]",
                    "{\"ab\":1}");
     assert_patched("{\"a\":1,\"b\":2}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/a\"}]",
