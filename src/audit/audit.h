@@ -54,21 +54,26 @@ MUST_CHECK enum status audit_open(const struct audit_options *options, struct ou
 /* Finishes what was appended. */
 void audit_close(struct audit *audit);
 
-/* A ticket is entries that must be durable together. The payloads (from audit_entry_write), each
- * preceded by nothing: COUNT slices. DONE is called on the log's thread once all are on disk or
- * could not be written (STATUS_NO_SPACE, STATUS_IO): brief, only hand on. Memory is the caller's
- * until DONE. */
+/* A ticket is entries that must be durable together: COUNT slices from audit_entry_write. DONE is
+ * called on the log's thread once all are on disk or could not be written (STATUS_NO_SPACE,
+ * STATUS_IO): brief, only hand on. Memory is the caller's until DONE. */
 struct audit_ticket {
     const struct slice *entries;
     size_t count;
     void (*done)(void *context, enum status status);
     void *context;
+    uint64_t origin;           /* the log's: an outbox row's number */
     struct audit_ticket *next; /* the log's */
 };
 void audit_append(struct audit *audit, struct audit_ticket *ticket);
 
 /* Called after each batch of DONEs, on the log's thread: lets a door wake each loop once. */
 void audit_on_batch(struct audit *audit, void (*wake)(void *context), void *context);
+
+/* The form in which a write leaves its entries in the store's outbox: one row, up to
+ * AUDIT_ROW_LIMIT bytes, for many entries. */
+#define AUDIT_ROW_LIMIT ((size_t)1 << 20)
+void audit_row_add(struct slice entry, struct buffer *row);
 
 /* Moves outbox rows of the store into the log until stopped (audit_close): at most a second old.
  * Start once; both must stay open until audit_close. */

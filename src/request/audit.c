@@ -91,13 +91,19 @@ static enum status all_entries(struct request *request, struct slice **ret_entri
     return STATUS_OK;
 }
 
+/* As few rows as hold them: a transaction's entries are one row. */
 enum status request_outbox(struct request *request, struct store_tx *tx)
 {
     struct slice *entries;
     size_t count;
     TRY(all_entries(request, &entries, &count));
+    struct buffer row = {.arena = request->arena};
     for (size_t i = 0; i < count; i++) {
-        TRY(store_outbox_add(tx, entries[i]));
+        audit_row_add(entries[i], &row);
+        if (row.length >= AUDIT_ROW_LIMIT || i + 1 == count) {
+            TRY(buffer_ok(&row) ? store_outbox_add(tx, buffer_slice(&row)) : STATUS_TOO_COSTLY);
+            row.length = 0;
+        }
     }
     return STATUS_OK;
 }

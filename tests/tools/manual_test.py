@@ -15,7 +15,7 @@ def the_configuration_page_is_current():
     printed = subprocess.run([sys.argv[1]], capture_output=True, check=True).stdout
     with open(PAGE, 'rb') as file:
         same = file.read() == printed
-    assert same, 'run BUILD/tests/lint/carelayer-manual >docs/operate/configuration.md'
+    assert same, 'run BUILD/tests/tools/carelayer-manual >docs/operate/configuration.md'
 
 
 sys.exit(tap.run(sys.modules[__name__]))

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* api: the interactions of FHIR R4's RESTful API, one file each. The table api_interactions is what
+ * routing, the capability statement, the metrics and the access log run on. */
+#ifndef CARELAYER_API_API_H
+#define CARELAYER_API_API_H
+
+#include "request/request.h"
+
+/* Every interaction this server has; ended by a row without name. */
+extern const struct interaction api_interactions[];
+
+/* Generates the CapabilityStatement (R4) from the tables the program runs on, as JSON in ARENA. */
+MUST_CHECK enum status api_capability_make(const struct service *service, struct arena *arena,
+                                           struct slice *ret_json);
+
+#endif

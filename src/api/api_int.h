@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CARELAYER_API_API_INT_H
+#define CARELAYER_API_API_INT_H
+
+#include "api/api.h"
+#include "search/search.h"
+
+/* ---- the rows of the table: one function each, in the file that is named after it ---- */
+
+#define API_READ(name) enum status api_##name##_perform(struct request *request);
+#define API_WRITE(name)                                                                            \
+    API_READ(name)                                                                                 \
+    enum status api_##name##_commit(struct request *request, struct store_tx *tx);                 \
+    void api_##name##_committed(struct request *request);
+
+API_READ(read)          /* read.c */
+API_READ(version_read)  /* read.c */
+API_READ(history)       /* history.c: instance, type and system */
+API_READ(search)        /* search.c: type, system, compartment, GET and POST */
+API_READ(everything)    /* everything.c */
+API_READ(capability)    /* capability.c */
+API_READ(validate)      /* validate.c: $validate */
+API_READ(binary_read)   /* binary.c: read and vread of Binary, raw or FHIR, ranges */
+API_WRITE(create)       /* create.c, conditional too */
+API_WRITE(update)       /* update.c, update-as-create and conditional too */
+API_WRITE(patch)        /* patch.c, conditional too */
+API_WRITE(delete)       /* delete.c, conditional too */
+API_WRITE(binary_write) /* binary.c: create and update of Binary from raw bytes or FHIR */
+API_WRITE(bundle)       /* bundle.c: batch and transaction */
+
+/* ---- answers ---- */
+
+/* Puts one version into the response: body (with _summary and _elements applied), ETag,
+ * Last-Modified, Content-Location when FOR_WRITE is false; and its disclosure. Any STATUS. */
+enum status api_respond_version(struct request *request, const struct store_version *version);
+
+/* The same for a write: 200 or 201, Location, ETag, Last-Modified; body as Prefer asks. */
+void api_respond_written(struct request *request, const struct store_draft *draft,
+                         const struct store_written *written);
+
+/* ETag and Last-Modified of a version, also of a tombstone. */
+void api_respond_headers(struct request *request, uint32_t version, int64_t updated);
+
+/* Writes a resource with _summary and _elements of the request applied. */
+enum status api_write_resource(struct request *request, const struct store_version *version,
+                               struct buffer *out);
+
+/* Does If-None-Match or If-Modified-Since say that the caller's copy is current? */
+bool api_not_modified(const struct request *request, uint32_t version, int64_t updated);
+
+/* If-Match as a version number (0: no such header). STATUS_PRECONDITION when it cannot be one of
+ * ours. */
+MUST_CHECK enum status api_if_match(struct request *request, uint32_t *ret_version);
+
+/* ---- conditional operations ---- */
+
+/* Plans the criteria of a conditional operation from a query text (If-None-Exist) or the request's
+ * own parameters (QUERY empty). */
+MUST_CHECK enum status api_condition_plan(struct request *request, struct slice query,
+                                          struct search_plan *ret_plan);
+
+/* The one match. *RET_FOUND false: none. STATUS_MULTIPLE: several. */
+MUST_CHECK enum status api_condition_find(struct request *request, struct store_tx *tx,
+                                          const struct search_plan *plan, bool *ret_found,
+                                          struct store_version *ret_version);
+
+/* ---- references ---- */
+
+/* With config integrity: every local reference of ROOT must name a current resource. */
+MUST_CHECK enum status api_check_references(struct request *request, struct store_tx *tx,
+                                            resource_type type, yyjson_val *root);
+
+/* ---- bundles being written ---- */
+
+struct bundle_writer {
+    struct request *request;
+    struct buffer *out;
+    size_t entries;
+};
+/* {"resourceType":"Bundle","id":...,"type":TYPE,"timestamp"... up to the entry array; total
+ * UINT64_MAX: none; LINKS are relation and URL pairs. */
+struct bundle_link {
+    const char *relation;
+    struct slice url;
+};
+void bundle_begin(struct bundle_writer *writer, struct request *request, const char *type,
+                  uint64_t total, const struct bundle_link *links, size_t link_count);
+/* An entry's fullUrl and resource; MORE is written after it as it is (",\"search\":{...}").
+ * VERSION's body empty: no resource member. */
+enum status bundle_add_version(struct bundle_writer *writer, const struct store_version *version,
+                               struct slice more);
+void bundle_end(struct bundle_writer *writer);
+
+/* This many bytes end a page early (the next link goes on). */
+#define API_PAGE_BYTES ((size_t)8 << 20)
+
+/* How many entries a page may have, of _count and the configuration. */
+MUST_CHECK enum status api_page_count(struct request *request, size_t *ret_count);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* What several subcommands do: finding the program's own files, opening the store, progress. */
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+#ifndef CARELAYER_DATA_FOLDER
+#define CARELAYER_DATA_FOLDER "/usr/local/share/carelayer"
+#endif
+
+const char *cli_program_path(struct arena *arena, const char *name)
+{
+    char program[4096];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    struct slice folder = slice_of(program, length > 0 ? (size_t)length : 0);
+    while (folder.length > 0 && folder.at[folder.length - 1] != '/') {
+        folder.length--;
+    }
+    /* Beside the program, in the project around a build folder, or installed. */
+    const char *places[] = {
+        arena_print(arena, "%.*s%s", SLICE_ARGS(folder), name),
+        arena_print(arena, "%.*s../%s", SLICE_ARGS(folder), name),
+        arena_print(arena, "%s/%s", CARELAYER_DATA_FOLDER, name),
+    };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        struct stat about;
+        if (stat(places[i], &about) == 0) {
+            return places[i];
+        }
+    }
+    return NULL;
+}
+
+enum status cli_open_definitions(const struct cli_arguments *arguments,
+                                 struct definitions **ret_definitions)
+{
+    struct outcome outcome;
+    outcome_init(&outcome, arguments->arena);
+    const char *path = arguments->config.definitions;
+    if (path[0] == '\0') {
+        path = cli_program_path(arguments->arena, "definitions/r4.blob");
+    }
+    enum status status =
+        path != NULL ? definitions_open(path, &outcome, ret_definitions)
+                     : outcome_fail(&outcome, STATUS_NOT_FOUND, "",
+                                    "The compiled FHIR definitions (r4.blob) are not beside the "
+                                    "program: build again, or give --definitions.");
+    if (status != STATUS_OK) {
+        cli_print_outcome(&outcome, "carelayer");
+    }
+    return status;
+}
+
+enum status cli_open_store(const struct cli_arguments *arguments, bool must_exist,
+                           struct definitions **ret_definitions, struct store **ret_store)
+{
+    struct outcome outcome;
+    outcome_init(&outcome, arguments->arena);
+    if (arguments->config.data[0] == '\0') {
+        (void)fputs("carelayer: say where the records are: --data DIR\n", stderr);
+        return STATUS_REQUIRED;
+    }
+    TRY(cli_open_definitions(arguments, ret_definitions));
+    struct store_options options = {.folder = arguments->config.data,
+                                    .definitions = *ret_definitions,
+                                    .cache_bytes = arguments->config.cache,
+                                    .must_exist = must_exist};
+    enum status status = store_open(&options, &outcome, ret_store);
+    if (status != STATUS_OK) {
+        cli_print_outcome(&outcome, arguments->config.data);
+        definitions_close(*ret_definitions);
+    }
+    return status;
+}
+
+void cli_progress_begin(struct cli_progress *progress, const char *noun)
+{
+    *progress = (struct cli_progress){
+        .noun = noun, .shown = isatty(STDERR_FILENO) != 0, .started = time_monotonic()};
+}
+
+void cli_progress_show(struct cli_progress *progress, uint64_t done, uint64_t all)
+{
+    int64_t now = time_monotonic();
+    if (!progress->shown || now - progress->last < MICROS_PER_SECOND / 10) {
+        return;
+    }
+    progress->last = now;
+    double seconds = (double)(now - progress->started) / (double)MICROS_PER_SECOND;
+    double rate = seconds > 0 ? (double)done / seconds : 0;
+    if (all > 0) {
+        int part = (int)(done * 30 / all);
+        (void)fprintf(stderr, "\r[%-30.*s] %llu of %llu %s, %.0f/s ", part > 30 ? 30 : part,
+                      "##############################", (unsigned long long)done,
+                      (unsigned long long)all, progress->noun, rate);
+    } else {
+        (void)fprintf(stderr, "\r%llu %s, %.0f/s ", (unsigned long long)done, progress->noun, rate);
+    }
+    (void)fflush(stderr);
+}
+
+void cli_progress_end(struct cli_progress *progress)
+{
+    if (progress->shown && progress->last != 0) {
+        (void)fputs("\r\033[K", stderr);
+    }
+}
+
+void cli_progress_store(void *context, uint64_t done, uint64_t all)
+{
+    cli_progress_show(context, done, all);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* carelayer: a data layer for health and social care. */
+#include <stdio.h>
+
+#include "cli/cli.h"
+
+static void print_usage(FILE *to)
+{
+    (void)fputs("carelayer: a data layer for health and social care\n\n"
+                "usage: carelayer COMMAND [OPTIONS]     carelayer COMMAND --help says more\n\n",
+                to);
+    for (const struct command *command = cli_commands; command->name != NULL; command++) {
+        (void)fprintf(to, "  %-10s %s\n", command->name, command->summary);
+    }
+    (void)fputs("\nExit: 0 success, 1 the input is bad, 2 usage, 3 a fault of the program or the "
+                "machine.\n",
+                to);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_usage(stderr);
+        return CLI_USAGE;
+    }
+    struct slice name = slice_text(argv[1]);
+    if (slice_is(name, "--help") || slice_is(name, "-h") || slice_is(name, "help")) {
+        print_usage(stdout);
+        return CLI_OK;
+    }
+    if (slice_is(name, "--version")) {
+        (void)puts("carelayer " CARELAYER_VERSION);
+        return CLI_OK;
+    }
+    for (const struct command *command = cli_commands; command->name != NULL; command++) {
+        if (slice_is(name, command->name)) {
+            return command->run(argc - 1, argv + 1);
+        }
+    }
+    (void)fprintf(stderr, "carelayer: there is no command of that name.\n\n");
+    print_usage(stderr);
+    return CLI_USAGE;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* carelayer serve: everything opened in order, closed in the reverse order. */
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "cli/cli.h"
+#include "http/http.h"
+
+static const char *const settings[] = {"data",
+                                       "host",
+                                       "port",
+                                       "auth",
+                                       "base-url",
+                                       "package",
+                                       "definitions",
+                                       "apps",
+                                       "tls-certificate",
+                                       "tls-key",
+                                       "loops",
+                                       "workers",
+                                       "memory",
+                                       "cache",
+                                       "max-body",
+                                       "max-binary",
+                                       "max-headers",
+                                       "max-connections",
+                                       "header-timeout",
+                                       "body-timeout",
+                                       "idle-timeout",
+                                       "send-timeout",
+                                       "request-timeout",
+                                       "stop-timeout",
+                                       "cors",
+                                       "integrity",
+                                       "page",
+                                       "page-max",
+                                       "timezone",
+                                       "reserve",
+                                       "test-numbers",
+                                       "log-level",
+                                       NULL};
+
+struct server {
+    struct cli_arguments *arguments;
+    struct config *config;
+    struct outcome outcome;
+    struct definitions *definitions;
+    struct service service;
+    struct http_server *http;
+    int port;
+};
+
+static enum status settle_settings(struct server *server)
+{
+    struct config *config = server->config;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (config->loops == 0) {
+        config->loops = cores > 0 ? cores : 1;
+    }
+    if (config->workers == 0) {
+        config->workers = cores > 0 ? 2 * cores : 2;
+    }
+    if (config->apps[0] == '\0') {
+        const char *apps = cli_program_path(server->arguments->arena, "apps");
+        config->apps = apps != NULL ? apps : "";
+    }
+    if (strcmp(config->auth, "off") != 0) {
+        return outcome_fail(&server->outcome, STATUS_NOT_SUPPORTED, "auth",
+                            "Only 'off' is supported: identity and rules do not exist yet.");
+    }
+    if (!date_zone_set(config->timezone)) {
+        return outcome_fail(&server->outcome, STATUS_VALUE, "timezone",
+                            "This machine does not know the zone: give an IANA name such as "
+                            "Europe/London.");
+    }
+    static const char *const levels[] = {"debug", "info", "warning", "error"};
+    for (size_t i = 0; i < 4; i++) {
+        if (strcmp(config->log_level, levels[i]) == 0) {
+            log_level_set((enum log_level)i);
+            arena_budget_set((size_t)config->memory);
+            return STATUS_OK;
+        }
+    }
+    return outcome_fail(&server->outcome, STATUS_VALUE, "log-level",
+                        "log-level is debug, info, warning or error.");
+}
+
+static enum status open_service(struct server *server)
+{
+    struct service *service = &server->service;
+    service->config = server->config;
+    service->started = time_now();
+    TRY(cli_open_store(server->arguments, false, &server->definitions, &service->store));
+    service->definitions = server->definitions;
+    struct audit_options log = {.folder = server->config->data,
+                                .reserve_bytes = server->config->reserve};
+    TRY(audit_open(&log, &server->outcome, &service->audit));
+    TRY(audit_sequence(service->audit, service->store));
+    TRY(workers_start(service->store, (size_t)server->config->workers, &service->workers));
+    service->interactions = api_interactions;
+    service->metrics = metrics_create(api_interactions);
+    TRY(api_capability_make(service, server->arguments->arena, &service->capability));
+    return http_start(service, &server->outcome, &server->http, &server->port);
+}
+
+static void close_service(struct server *server)
+{
+    struct service *service = &server->service;
+    if (server->http != NULL) {
+        http_stop(server->http);
+    }
+    workers_stop(service->workers);
+    if (service->audit != NULL) {
+        audit_close(service->audit);
+    }
+    if (service->store != NULL) {
+        store_close(service->store);
+    }
+    metrics_destroy(service->metrics);
+    if (service->definitions != NULL) {
+        definitions_close(server->definitions);
+    }
+}
+
+static void announce(const struct server *server)
+{
+    const char *scheme = server->config->tls_certificate[0] != '\0' ? "https" : "http";
+    (void)printf("carelayer serves %s://%s:%d/fhir\n", scheme, server->config->host, server->port);
+    if (server->config->apps[0] != '\0') {
+        (void)printf("open %s://%s:%d/apps/record/\n", scheme, server->config->host, server->port);
+    }
+    (void)fflush(stdout);
+    log_event(LOG_SERVER_STARTED, LOG_NUMBER(LOG_FIELD_PORT, server->port),
+              LOG_TEXT(LOG_FIELD_VERSION, CARELAYER_VERSION));
+    log_event(LOG_AUTH_OFF, LOG_TEXT(LOG_FIELD_ADDRESS, server->config->host));
+}
+
+static void wait_for_signal(const sigset_t *signals)
+{
+    int signal_number;
+    while (sigwait(signals, &signal_number) != 0) {
+    }
+}
+
+int cli_serve(int argc, char **argv)
+{
+    struct cli_arguments arguments;
+    int code = cli_read(argc, argv,
+                        "usage: carelayer serve --data DIR [OPTIONS]\n\nServes the FHIR API at "
+                        "/fhir and the web apps at /apps until SIGTERM or SIGINT.",
+                        settings, NULL, &arguments);
+    if (code >= 0) {
+        return code;
+    }
+    if (arguments.file_count > 0) {
+        (void)fputs("carelayer serve: takes options only; see --help\n", stderr);
+        return CLI_USAGE;
+    }
+    /* Before any thread starts, so that all of them leave the signals to us. */
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+
+    struct server server = {.arguments = &arguments, .config = &arguments.config};
+    outcome_init(&server.outcome, arguments.arena);
+    enum status status = settle_settings(&server);
+    if (status == STATUS_OK) {
+        status = open_service(&server);
+    }
+    if (status == STATUS_OK) {
+        announce(&server);
+        wait_for_signal(&signals);
+        log_event(LOG_SERVER_STOPPING, LOG_NUMBER(LOG_FIELD_PORT, server.port));
+    } else {
+        cli_print_outcome(&server.outcome, "carelayer serve");
+    }
+    close_service(&server);
+    if (status == STATUS_OK) {
+        log_event(LOG_SERVER_STOPPED, LOG_NUMBER(LOG_FIELD_PORT, server.port));
+    }
+    return cli_exit_code(status);
+}

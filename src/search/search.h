@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* search: from a URL's parameters to a typed plan (struct store_query), which the engine carries
+ * out; and back to the links of a page (R4 search). An unknown or unsupported parameter is refused
+ * and named, unless the caller asked for lenient handling: then it is left out and listed, so the
+ * caller can see that the answer is wider (R4 search, "Handling Errors"). */
+#ifndef CARELAYER_SEARCH_SEARCH_H
+#define CARELAYER_SEARCH_SEARCH_H
+
+#include "base/base.h"
+#include "fhir/fhir.h"
+#include "store/store.h"
+
+/* `name:modifier=value`, decoded. */
+struct search_argument {
+    struct slice name, modifier, value;
+};
+
+struct search_options {
+    const struct definitions *definitions;
+    struct slice base_url;     /* absolute references under it are ours */
+    resource_type type;        /* NONE: system-wide; only parameters common to all types then */
+    resource_type compartment; /* with its id: only what is in this compartment; NONE: none */
+    struct slice compartment_id;
+    bool lenient;
+    bool conditional; /* of a conditional operation: result parameters (_count, _sort ...) are
+                         refused, and at least one real criterion is required */
+    size_t count_default, count_max;
+};
+
+struct search_plan {
+    struct store_query query;
+    size_t criteria;                       /* parameters that narrow the search */
+    const struct search_argument *applied; /* what counts, in order: for the self link */
+    size_t applied_count;
+    const struct slice *ignored; /* names left out under lenient handling */
+    size_t ignored_count;
+};
+
+/* Plans a search. Parameters of the transport (_format, _pretty, _summary, _elements, _cursor) are
+ * taken or passed over as fits. Errors name the parameter and the mend, never its value:
+ * STATUS_VALUE, STATUS_NOT_SUPPORTED (as HTTP 400). */
+MUST_CHECK enum status search_plan_make(const struct search_options *options,
+                                        const struct search_argument *arguments, size_t count,
+                                        struct arena *arena, struct outcome *outcome,
+                                        struct search_plan *ret_plan);
+
+/* Writes "name:modifier=value&..." of the applied arguments, percent-encoded, with CURSOR as
+ * _cursor when not empty: the query of a self or next link. */
+void search_plan_write_query(const struct search_plan *plan, struct slice cursor,
+                             struct buffer *out);
+
+#endif
