@@ -39,6 +39,11 @@ static enum status prepare_patient(struct search *search)
     }
     TRY(store_person_patients(search->tx, place_patient(entry.rid), search->arena, &search->person,
                               &search->person_count));
+    if (!search->typed && (search->query->type != RESOURCE_TYPE_NONE || search->query->types)) {
+        /* A member may be of any type. */
+        TRY(add_places(search, stream_new(search), INT64_MIN, INT64_MAX));
+        search->typed = true;
+    }
     struct stream *stream = stream_new(search);
     for (size_t i = 0; i < search->person_count; i++) {
         int64_t low = place_first(search->person[i]);
@@ -119,7 +124,7 @@ static enum status prepare(struct search *search)
         return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "",
                             "Search parameters need a resource type: search one type at a time.");
     }
-    search->streams = arena_array(search->arena, query->clause_count + 4, sizeof(struct stream));
+    search->streams = arena_array(search->arena, query->clause_count + 5, sizeof(struct stream));
     search->tests = arena_array(search->arena, query->clause_count + 1, sizeof(struct test));
     if (search->streams == NULL || search->tests == NULL) {
         return STATUS_TOO_COSTLY;
@@ -128,11 +133,11 @@ static enum status prepare(struct search *search)
     for (size_t i = 0; i < query->clause_count; i++) {
         TRY(clause_prepare(search, &query->clauses[i]));
     }
-    if (query->has_patient) {
-        TRY(prepare_patient(search));
-    }
     if (query->ids != NULL) {
         TRY(prepare_ids(search));
+    }
+    if (query->has_patient) {
+        TRY(prepare_patient(search));
     }
     return search->nothing ? STATUS_OK : prepare_ranges(search);
 }
@@ -187,17 +192,7 @@ static enum status look_into_body(struct search *search, const struct test *test
     return STATUS_OK;
 }
 
-static bool home_of_person(const struct search *search, int64_t rid)
-{
-    for (size_t i = 0; i < search->person_count; i++) {
-        if (place_patient(rid) == search->person[i]) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool needs_row(const struct search *search, int64_t rid)
+static bool needs_row(const struct search *search)
 {
     const struct store_query *query = search->query;
     if (query->sort_count > 0 || query->updated_low != 0 || query->updated_high != 0) {
@@ -208,8 +203,7 @@ static bool needs_row(const struct search *search, int64_t rid)
             return true;
         }
     }
-    /* A member at home elsewhere may be of any type. */
-    return !search->typed && query->has_patient && !home_of_person(search, rid);
+    return false;
 }
 
 struct candidate {
@@ -267,7 +261,7 @@ static enum status next_match(struct search *search, int64_t from, struct candid
                                 "code, an identifier or a date.");
         }
         bool match = true;
-        if (needs_row(search, candidate->rid)) {
+        if (needs_row(search)) {
             arena_reset(search->scratch, ARENA_REQUEST_BASE * 16);
             TRY(test_row(search, candidate->rid, candidate, &match));
         }
