@@ -5,7 +5,8 @@
 #define LIST_LIMIT  20000 /* places of a range that are worth a list */
 #define PROBE_LIMIT 512   /* a stream shorter than this needs no help */
 
-/* ---- streams that are no clause ----------------------------------------------------------------- */
+/* ---- streams that are no clause -----------------------------------------------------------------
+ */
 
 static struct stream *stream_new(struct search *search)
 {
@@ -142,7 +143,8 @@ static enum status prepare(struct search *search)
     return search->nothing ? STATUS_OK : prepare_ranges(search);
 }
 
-/* ---- candidates ---------------------------------------------------------------------------------- */
+/* ---- candidates
+ * ---------------------------------------------------------------------------------- */
 
 /* The first place >= RID that all streams have. */
 static enum status next_candidate(struct search *search, int64_t rid, int64_t *ret_rid)
@@ -272,7 +274,8 @@ static enum status next_match(struct search *search, int64_t from, struct candid
     }
 }
 
-/* ---- pages ---------------------------------------------------------------------------------------- */
+/* ---- pages
+ * ---------------------------------------------------------------------------------------- */
 
 static enum status load_items(struct search *search, const int64_t *rids, size_t count,
                               struct store_page *page)
@@ -288,8 +291,7 @@ static enum status load_items(struct search *search, const int64_t *rids, size_t
             page->more = true;
             break;
         }
-        TRY(place_read(search->connection, rids[i], query->bodies, search->arena,
-                       &page->items[i]));
+        TRY(place_read(search->connection, rids[i], query->bodies, search->arena, &page->items[i]));
         bytes += page->items[i].body.length;
         page->count++;
     }
@@ -463,11 +465,11 @@ enum status store_find(struct store_tx *tx, const struct store_query *query, str
     return status;
 }
 
-/* ---- who refers to it ------------------------------------------------------------------------------ */
+/* ---- who refers to it
+ * ------------------------------------------------------------------------------ */
 
-static enum status referrer_by(struct store_tx *tx, uint32_t parameter, int64_t target,
-                               int64_t own, struct arena *arena,
-                               struct store_version *ret_version)
+static enum status referrer_by(struct store_tx *tx, uint32_t parameter, int64_t target, int64_t own,
+                               struct arena *arena, struct store_version *ret_version)
 {
     sqlite3_stmt *statement;
     TRY(statement_get(tx->connection, SQL_REFERENCE_RIDS, &statement));
@@ -485,8 +487,7 @@ static enum status referrer_by(struct store_tx *tx, uint32_t parameter, int64_t 
         }
     }
     sqlite3_reset(statement);
-    return rid >= 0 ? place_read(tx->connection, rid, false, arena, ret_version)
-                    : STATUS_NOT_FOUND;
+    return rid >= 0 ? place_read(tx->connection, rid, false, arena, ret_version) : STATUS_NOT_FOUND;
 }
 
 enum status store_find_referrer(struct store_tx *tx, resource_type type, struct slice id,

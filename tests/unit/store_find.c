@@ -156,13 +156,13 @@ static void finds_references_to_what_is_there_and_to_what_is_not_yet(void **stat
     assert_string_equal(found("Observation", "encounter", STORE_PLAIN, value), "1");
     value = (struct store_value){.text = SLICE("http://x/Patient/9")};
     assert_string_equal(found("Observation", "subject", STORE_PLAIN, value), "2");
-    value = (struct store_value){.has_system = true, .system = SLICE("http://nhs"),
-                                 .code = SLICE("5")};
+    value =
+        (struct store_value){.has_system = true, .system = SLICE("http://nhs"), .code = SLICE("5")};
     assert_string_equal(found("Observation", "subject", STORE_IDENTIFIER, value), "2");
     struct store_version version;
     struct store_tx *tx = begin();
-    assert_int_equal(
-        store_find_referrer(tx, type_named("Encounter"), SLICE("e"), arena, &version), STATUS_OK);
+    assert_int_equal(store_find_referrer(tx, type_named("Encounter"), SLICE("e"), arena, &version),
+                     STATUS_OK);
     assert_true(slice_is(version.id, "1"));
     assert_int_equal(
         store_find_referrer(tx, type_named("Observation"), SLICE("1"), arena, &version),
@@ -257,8 +257,11 @@ static void pages_follow_each_other_without_gap_or_repeat(void **state)
     }
     for (int sorted = 0; sorted < 2; sorted++) {
         struct store_sort sort = {.descending = true};
-        struct store_query query = {.type = type_named("Basic"), .count = 10, .total = true,
-                                    .sorts = &sort, .sort_count = (size_t)sorted};
+        struct store_query query = {.type = type_named("Basic"),
+                                    .count = 10,
+                                    .total = true,
+                                    .sorts = &sort,
+                                    .sort_count = (size_t)sorted};
         size_t seen = 0;
         bool met[25] = {false};
         do {
@@ -368,8 +371,8 @@ static void refuses_what_it_cannot_answer_and_cursors_not_its_own(void **state)
 {
     (void)state;
     struct store_value value = {.code = SLICE("x")};
-    struct store_clause clause = {
-        parameter_named("Observation", "code-value-concept"), STORE_PLAIN, &value, 1};
+    struct store_clause clause = {parameter_named("Observation", "code-value-concept"), STORE_PLAIN,
+                                  &value, 1};
     struct store_query query = {
         .type = type_named("Observation"), .clauses = &clause, .clause_count = 1};
     assert_int_equal(try_find(&query), STATUS_NOT_SUPPORTED);
