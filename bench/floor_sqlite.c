@@ -30,7 +30,7 @@ struct table {
     size_t column_count;
     int group_column;  /* index, or -1 */
     int change_column; /* index, or -1 */
-    bool is_anchor;    /* one row a resource: gives the order of the groups */
+    bool group_is_key; /* one row a resource */
     struct row *rows;
     size_t row_count, next;
     sqlite3_stmt *insert;
@@ -49,7 +49,7 @@ struct copy {
 static void die(sqlite3 *database, const char *what)
 {
     fprintf(stderr, "carelayer-floor-sqlite: %s: %s\n", what,
-            database != NULL ? sqlite3_errmsg(database) : "no memory");
+            database != NULL ? sqlite3_errmsg(database) : "given up");
     exit(EXIT_BAD);
 }
 
@@ -88,13 +88,14 @@ static const char *keep(struct copy *copy, const unsigned char *text)
 
 static void read_columns(struct copy *copy, struct table *table)
 {
-    sqlite3_stmt *statement = prepare(copy->from, "SELECT name FROM pragma_table_info(?1)");
+    sqlite3_stmt *statement = prepare(copy->from, "SELECT name, pk FROM pragma_table_info(?1)");
     sqlite3_bind_text(statement, 1, table->name, -1, SQLITE_STATIC);
     table->group_column = table->change_column = -1;
     while (sqlite3_step(statement) == SQLITE_ROW && table->column_count < COLUMNS_MAX) {
         const char *name = keep(copy, sqlite3_column_text(statement, 0));
         if (strcmp(name, copy->group) == 0) {
             table->group_column = (int)table->column_count;
+            table->group_is_key = sqlite3_column_int(statement, 1) == 1;
         }
         if (strcmp(name, "change") == 0) {
             table->change_column = (int)table->column_count;
@@ -313,6 +314,22 @@ static void insert_group(struct copy *copy, int64_t group, size_t done, size_t a
     }
 }
 
+/* Rows about places where no resource lives now: mentioned only, or deleted. */
+static void insert_leftovers(struct copy *copy)
+{
+    const struct table *anchor = copy->anchor;
+    for (size_t i = 0; i < copy->table_count; i++) {
+        struct table *table = &copy->tables[i];
+        for (size_t row = 0; table->group_column >= 0 && row < table->row_count; row++) {
+            int64_t group = table->rows[row].group;
+            size_t at = first_of(anchor, group);
+            if (at == anchor->row_count || anchor->rows[at].group != group) {
+                insert_row(copy, table, &table->rows[row]);
+            }
+        }
+    }
+}
+
 static double insert_all(struct copy *copy, const struct ordered *order, size_t per_commit)
 {
     size_t all = copy->anchor->row_count;
@@ -322,6 +339,9 @@ static double insert_all(struct copy *copy, const struct ordered *order, size_t 
             execute(copy->to, "BEGIN IMMEDIATE");
         }
         insert_group(copy, order[i].group, i, all);
+        if (i + 1 == all) {
+            insert_leftovers(copy);
+        }
         if ((i + 1) % per_commit == 0 || i + 1 == all) {
             execute(copy->to, "COMMIT");
         }
@@ -329,13 +349,12 @@ static double insert_all(struct copy *copy, const struct ordered *order, size_t 
     return (double)(time_monotonic() - begin) / 1e6;
 }
 
-/* The anchor is the table with both the group and the change number and the most rows. */
+/* The anchor has one row a resource, with its place and the number of its change. */
 static void choose_anchor(struct copy *copy)
 {
     for (size_t i = 0; i < copy->table_count; i++) {
         struct table *table = &copy->tables[i];
-        if (table->group_column >= 0 && table->change_column >= 0 &&
-            (copy->anchor == NULL || table->row_count > copy->anchor->row_count)) {
+        if (table->group_is_key && table->change_column >= 0) {
             copy->anchor = table;
         }
     }
@@ -349,7 +368,7 @@ static void choose_anchor(struct copy *copy)
     copy->resources = copy->anchor->row_count;
 }
 
-/* Rows of a group that has no anchor row (superseded versions, say) would be left out: count. */
+/* What really stands in the new tables: must be every row of the store. */
 static uint64_t count_inserted(struct copy *copy)
 {
     uint64_t count = 0;
@@ -404,11 +423,14 @@ static int run(const char *from, const char *to, const char *group, size_t per_c
     choose_anchor(&copy);
     double seconds = insert_all(&copy, order_groups(&copy), per_commit);
     uint64_t inserted = count_inserted(&copy);
-    printf("{\"resources\":%llu,\"rows\":%llu,\"rows_in_store\":%llu,\"bytes\":%llu,"
+    printf("{\"resources\":%llu,\"rows\":%llu,\"bytes\":%llu,"
            "\"seconds\":%.3f,\"rows_per_second\":%.0f,\"resources_per_second\":%.0f}\n",
            (unsigned long long)copy.resources, (unsigned long long)inserted,
-           (unsigned long long)copy.rows, (unsigned long long)copy.bytes, seconds,
-           (double)inserted / seconds, (double)copy.resources / seconds);
+           (unsigned long long)copy.bytes, seconds, (double)inserted / seconds,
+           (double)copy.resources / seconds);
+    if (inserted != copy.rows) {
+        die(NULL, "not every row was inserted again");
+    }
     for (size_t i = 0; i < copy.table_count; i++) {
         sqlite3_finalize(copy.tables[i].insert);
     }
@@ -426,7 +448,7 @@ int main(int count, char **arguments)
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     uint64_t per_commit = 1000, cache = 16384;
-    const char *group = "place";
+    const char *group = "rid";
     int code;
     bool good = true;
     while ((code = getopt_long(count, arguments, "", options, NULL)) != -1) {

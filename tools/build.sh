@@ -20,5 +20,6 @@ build_in() { # build_in FOLDER COMPILER OPTION...
         printf '%s\n' "$wanted" >"$folder/options"
     fi
     [[ -t 1 ]] && quiet=()
-    ninja -C "$folder" "${quiet[@]}" </dev/null
+    # -k 0: all that is wrong, not the first.
+    ninja -C "$folder" -k 0 "${quiet[@]}" </dev/null
 }

@@ -72,7 +72,7 @@ static void percentiles_lie_within_a_bucket_of_the_sorted_truth(void **state)
     qsort(values, COUNT, sizeof *values, by_size);
     static const double fractions[] = {0.001, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 1};
     for (size_t i = 0; i < sizeof fractions / sizeof *fractions; i++) {
-        double rank = fractions[i] * COUNT;
+        double rank = fractions[i] * (double)COUNT;
         size_t index = (size_t)rank + ((double)(size_t)rank < rank) - 1;
         uint64_t truth = values[index];
         uint64_t answer = histogram_percentile(&histogram, fractions[i]);
