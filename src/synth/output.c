@@ -280,7 +280,7 @@ static enum status run_all(struct run *run, struct arena *arena)
 enum status synth_run(const struct synth_options *options, struct outcome *outcome,
                       struct synth_totals *ret_totals)
 {
-    day_number until;
+    day_number until = 0;
     *ret_totals = (struct synth_totals){0};
     TRY(check_options(options, outcome, &until));
     enum status status = disk_make_directory(options->directory);

@@ -266,7 +266,7 @@ static void draw_body(struct person *person)
     person->egfr = 108 - (age > 35 ? (age - 35) * 0.75 : 0) + 7 * random_normal(random);
     /* ONS, Adult smoking habits 2022: 12.9 per cent smoke, more in deprived areas; a quarter used
      * to. */
-    unsigned smokers = 23 - 2 * person->imd;
+    unsigned smokers = 23u - 2u * person->imd;
     unsigned level = pick(random, 100);
     person->smoking = level < smokers ? 2 : level < smokers + 25 ? 1 : 0;
     if (person->onset[ILL_COPD] != DAY_NEVER && person->smoking == 0) {
