@@ -91,6 +91,10 @@ enum status bundle_add_version(struct bundle_writer *writer, const struct store_
                                struct slice more);
 void bundle_end(struct bundle_writer *writer);
 
+/* Writes a searchset of the page, with its self and next links. */
+enum status api_respond_page(struct request *request, const struct search_plan *plan,
+                             const struct store_page *page);
+
 /* This many bytes end a page early (the next link goes on). */
 #define API_PAGE_BYTES ((size_t)8 << 20)
 

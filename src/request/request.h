@@ -131,8 +131,8 @@ struct door {
     /* Calls request_continue(request) on the thread the request belongs to (its event loop), soon.
      * Any thread may call it. */
     void (*resume)(struct request *request);
-    /* The answer is complete: send it. Called in stage respond on the request's own thread; the
-     * door then owns the request and ends it with request_destroy. */
+    /* The answer is complete: send it. Called in stage respond, on whichever thread the walk got
+     * there; the door then owns the request and ends it with request_destroy. */
     void (*respond)(struct request *request);
     /* The reader of the request's own thread, for point reads; NULL: none, use a worker. */
     struct store_reader *(*reader)(struct request *request);
@@ -179,7 +179,7 @@ struct request {
 
     /* as it came */
     enum method method;
-    struct slice target;     /* path below the FHIR base, without slash in front: "Patient/1" */
+    struct slice target;     /* path below the FHIR base, decoded, no slash in front: "Patient/1" */
     struct slice query_text; /* after '?', still encoded */
     const struct header *headers;
     size_t header_count;

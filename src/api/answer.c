@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Putting versions of resources into answers. */
+#include "api/api_int.h"
+
+void api_respond_headers(struct request *request, uint32_t version, int64_t updated)
+{
+    request->response.etag = slice_text(arena_print(request->arena, "W/\"%u\"", version));
+    request->response.last_modified = updated;
+}
+
+static bool wants_subset(const struct request *request)
+{
+    return request->summary != SUMMARY_FALSE || request->element_count > 0;
+}
+
+enum status api_write_resource(struct request *request, const struct store_version *version,
+                               struct buffer *out)
+{
+    if (!wants_subset(request)) {
+        store_version_write(version, out);
+        return buffer_ok(out) ? STATUS_OK : STATUS_TOO_COSTLY;
+    }
+    struct buffer whole = {.arena = request->arena};
+    struct json json;
+    store_version_write(version, &whole);
+    TRY(json_read(buffer_slice(&whole), &json_limits_default, request->arena, &request->outcome,
+                  &json));
+    resource_write_subset(request->service->definitions, version->type, json.root, request->summary,
+                          request->elements, request->element_count, out);
+    return buffer_ok(out) ? STATUS_OK : STATUS_TOO_COSTLY;
+}
+
+static struct slice version_url(struct request *request, resource_type type, struct slice id,
+                                uint32_t version)
+{
+    struct slice name = resource_type_name(request->service->definitions, type);
+    return slice_text(arena_print(request->arena, "%.*s/%.*s/%.*s/_history/%u",
+                                  SLICE_ARGS(request->base_url), SLICE_ARGS(name), SLICE_ARGS(id),
+                                  version));
+}
+
+enum status api_respond_version(struct request *request, const struct store_version *version)
+{
+    request_discloses(request, version->patients, version->patient_count);
+    api_respond_headers(request, version->version, version->updated);
+    if (api_not_modified(request, version->version, version->updated)) {
+        return STATUS_NOT_MODIFIED;
+    }
+    return api_write_resource(request, version, &request->response.body);
+}
+
+static void write_all_ok(struct request *request)
+{
+    struct outcome fine;
+    outcome_init(&fine, request->arena);
+    outcome_write_json(&fine, &request->response.body);
+}
+
+void api_respond_written(struct request *request, const struct store_draft *draft,
+                         const struct store_written *written)
+{
+    struct store_version version;
+    store_draft_version(draft, &version);
+    version.version = written->version;
+    version.updated = written->updated;
+    request->response.http = written->created ? 201 : 200;
+    api_respond_headers(request, written->version, written->updated);
+    request->response.location = version_url(request, version.type, version.id, written->version);
+    if (request->prefer_return == PREFER_REPRESENTATION) {
+        store_version_write(&version, &request->response.body);
+    } else if (request->prefer_return == PREFER_OUTCOME) {
+        write_all_ok(request);
+    }
+}
+
+/* Does a list of entity tags hold this version? Weak comparison (RFC 9110 8.8.3.2). */
+static bool names_version(struct slice list, uint32_t version)
+{
+    while (list.at != NULL) {
+        struct slice tag = slice_trim(slice_cut(&list, ','));
+        uint64_t number;
+        if (slice_is(tag, "*")) {
+            return true;
+        }
+        if (slice_starts(tag, SLICE("W/"))) {
+            tag = slice_from(tag, 2);
+        }
+        if (tag.length > 2 && tag.at[0] == '"' && tag.at[tag.length - 1] == '"' &&
+            slice_to_unsigned(slice_of(tag.at + 1, tag.length - 2), UINT32_MAX, &number) &&
+            number == version) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool api_not_modified(const struct request *request, uint32_t version, int64_t updated)
+{
+    struct slice tags = request_header(request, "If-None-Match");
+    if (tags.length > 0) {
+        return names_version(tags, version); /* and If-Modified-Since is then ignored */
+    }
+    int64_t since;
+    struct slice date = request_header(request, "If-Modified-Since");
+    return date.length > 0 && http_date_parse(date, &since) &&
+           updated / MICROS_PER_SECOND <= since / MICROS_PER_SECOND;
+}
+
+enum status api_if_match(struct request *request, uint32_t *ret_version)
+{
+    struct slice tag = request_header(request, "If-Match");
+    *ret_version = 0;
+    if (tag.length == 0) {
+        return STATUS_OK;
+    }
+    uint64_t number;
+    if (slice_starts(tag, SLICE("W/"))) {
+        tag = slice_from(tag, 2);
+    }
+    if (tag.length < 3 || tag.at[0] != '"' || tag.at[tag.length - 1] != '"' ||
+        !slice_to_unsigned(slice_of(tag.at + 1, tag.length - 2), UINT32_MAX, &number) ||
+        number == 0) {
+        return request_fail(request, STATUS_PRECONDITION, "",
+                            "If-Match must hold one ETag as this server gives it: W/\"3\".");
+    }
+    *ret_version = (uint32_t)number;
+    return STATUS_OK;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* create and conditional create (R4 http, "create"). */
+#include "api/api_int.h"
+
+struct creation {
+    struct store_draft *draft;
+    bool conditional;
+    struct search_plan plan;
+    struct store_written written;
+};
+
+static enum status give_id(struct request *request)
+{
+    char id[UUID_LENGTH + 1];
+    if (request->id.length > 0) {
+        return STATUS_OK; /* a transaction has promised one already */
+    }
+    random_uuid(id);
+    request->id = arena_copy(request->arena, slice_text(id));
+    return request->id.length > 0 ? STATUS_OK : STATUS_TOO_COSTLY;
+}
+
+enum status api_create_perform(struct request *request)
+{
+    struct creation *creation = ARENA_NEW(request->arena, struct creation);
+    if (creation == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    request->perform_state = creation;
+    struct slice criteria = request_header(request, "If-None-Exist");
+    creation->conditional = criteria.length > 0;
+    if (creation->conditional) {
+        TRY(api_condition_plan(request, criteria, &creation->plan));
+    }
+    TRY(give_id(request));
+    return store_draft_make(request->service->store, request->type, request->id, request->json.root,
+                            request->base_url, request->arena, &request->outcome, &creation->draft);
+}
+
+/* The match of a conditional create: nothing is written, and the answer says where it is. */
+static enum status answer_match(struct request *request, struct creation *creation,
+                                const struct store_version *match)
+{
+    struct slice name = resource_type_name(request->service->definitions, match->type);
+    creation->draft = NULL;
+    request->id = match->id;
+    request_discloses(request, match->patients, match->patient_count);
+    request->response.http = 200;
+    api_respond_headers(request, match->version, match->updated);
+    request->response.location = slice_text(
+        arena_print(request->arena, "%.*s/%.*s/%.*s/_history/%u", SLICE_ARGS(request->base_url),
+                    SLICE_ARGS(name), SLICE_ARGS(match->id), match->version));
+    return STATUS_OK;
+}
+
+enum status api_create_commit(struct request *request, struct store_tx *tx)
+{
+    struct creation *creation = request->perform_state;
+    if (creation->conditional) {
+        bool found;
+        struct store_version match;
+        TRY(api_condition_find(request, tx, &creation->plan, &found, &match));
+        if (found) {
+            return answer_match(request, creation, &match);
+        }
+    }
+    struct store_condition condition = {.absent = true};
+    TRY(api_check_references(request, tx, request->type, request->json.root));
+    TRY(store_put(tx, creation->draft, STORE_CREATED, &condition, request->arena, &request->outcome,
+                  &creation->written));
+    request_discloses(request, creation->written.patients, creation->written.patient_count);
+    request->response.http = 201;
+    return STATUS_OK;
+}
+
+void api_create_committed(struct request *request)
+{
+    struct creation *creation = request->perform_state;
+    if (creation->draft != NULL) {
+        api_respond_written(request, creation->draft, &creation->written);
+    }
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* delete and conditional delete (R4 http, "delete"). What does not exist is as good as deleted. */
+#include "api/api_int.h"
+
+struct deletion {
+    bool conditional;
+    struct search_plan plan;
+    struct store_condition condition;
+    struct store_written written;
+};
+
+enum status api_delete_perform(struct request *request)
+{
+    struct deletion *deletion = ARENA_NEW(request->arena, struct deletion);
+    if (deletion == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    request->perform_state = deletion;
+    deletion->conditional = request->id.length == 0;
+    TRY(api_if_match(request, &deletion->condition.version));
+    if (deletion->conditional) {
+        return api_condition_plan(request, (struct slice){0}, &deletion->plan);
+    }
+    return STATUS_OK;
+}
+
+static enum status check_referrers(struct request *request, struct store_tx *tx)
+{
+    if (!request->service->config->integrity) {
+        return STATUS_OK;
+    }
+    struct store_version referrer;
+    enum status status =
+        store_find_referrer(tx, request->type, request->id, request->arena, &referrer);
+    if (status == STATUS_NOT_FOUND) {
+        return STATUS_OK;
+    }
+    TRY(status);
+    struct slice name = resource_type_name(request->service->definitions, referrer.type);
+    return request_fail(request, STATUS_CONFLICT, "",
+                        "A %.*s still refers to this resource: change or delete that first, or "
+                        "both in one transaction.",
+                        SLICE_ARGS(name));
+}
+
+enum status api_delete_commit(struct request *request, struct store_tx *tx)
+{
+    struct deletion *deletion = request->perform_state;
+    request->response.http = 204;
+    if (deletion->conditional) {
+        bool found;
+        struct store_version match;
+        TRY(api_condition_find(request, tx, &deletion->plan, &found, &match));
+        if (!found) {
+            return STATUS_OK;
+        }
+        request->id = match.id;
+    }
+    TRY(check_referrers(request, tx));
+    enum status status = store_delete(tx, request->type, request->id, &deletion->condition,
+                                      request->arena, &request->outcome, &deletion->written);
+    if (status == STATUS_NOT_FOUND) {
+        return STATUS_OK;
+    }
+    if (status != STATUS_OK && status != STATUS_GONE) {
+        return status;
+    }
+    request_discloses(request, deletion->written.patients, deletion->written.patient_count);
+    api_respond_headers(request, deletion->written.version, deletion->written.updated);
+    return STATUS_OK;
+}
+
+void api_delete_committed(struct request *request)
+{
+    struct outcome fine;
+    if (request->prefer_return == PREFER_OUTCOME) {
+        outcome_init(&fine, request->arena);
+        request->response.http = 200;
+        outcome_write_json(&fine, &request->response.body);
+    }
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* patch and conditional patch with JSON Patch (R4 http, "patch"). Prepared against the version
+ * seen; when another write came between, it is prepared again inside the transaction. */
+#include "api/api_int.h"
+#include "validate/validate.h"
+
+struct patching {
+    struct json patch;
+    bool conditional;
+    struct search_plan plan;
+    uint32_t if_match;
+    uint32_t prepared; /* the version that draft was made from; 0: none */
+    yyjson_val *result;
+    struct store_draft *draft;
+    struct store_written written;
+};
+
+static enum status read_patch(struct request *request, struct patching *patching)
+{
+    struct slice type = request_header(request, "Content-Type");
+    struct slice media = slice_trim(slice_head(type, slice_index(type, ';')));
+    if (request->json.root != NULL) {
+        patching->patch = request->json; /* of a bundle's Binary */
+        return STATUS_OK;
+    }
+    if (!slice_equals_ignoring_case(media, SLICE("application/json-patch+json"))) {
+        return request_fail(request, STATUS_MEDIA_TYPE, "",
+                            "Send a JSON Patch as application/json-patch+json; FHIRPath Patch and "
+                            "XML Patch are not supported.");
+    }
+    return json_read(request->body, &json_limits_default, request->arena, &request->outcome,
+                     &patching->patch);
+}
+
+/* Applies the patch to a current version and makes a valid draft of the result. */
+static enum status prepare(struct request *request, struct patching *patching,
+                           const struct store_version *version)
+{
+    struct buffer text = {.arena = request->arena};
+    struct buffer patched = {.arena = request->arena};
+    struct json before, after;
+    yyjson_mut_doc *result;
+    store_version_write(version, &text);
+    TRY(json_read(buffer_slice(&text), &json_limits_default, request->arena, NULL, &before));
+    TRY(patch_json_apply(before.root, patching->patch.root, request->arena, &request->outcome,
+                         &result));
+    json_write_mutable(yyjson_mut_doc_get_root(result), &patched);
+    TRY(json_read(buffer_slice(&patched), &json_limits_default, request->arena, &request->outcome,
+                  &after));
+    struct validate_options options = {.definitions = request->service->definitions,
+                                       .type = version->type,
+                                       .id = version->id,
+                                       .id_required = true};
+    resource_type type;
+    enum status status = validate_resource(&options, &after, after.root, (struct slice){0},
+                                           request->arena, &request->outcome, &type);
+    if (status != STATUS_OK) {
+        /* The patch is well formed, what it makes is not (R4 http, "patch"). */
+        return status_http(status) == 400 ? STATUS_UNPROCESSABLE : status;
+    }
+    patching->prepared = version->version;
+    patching->result = after.root;
+    return store_draft_make(request->service->store, version->type, version->id, after.root,
+                            request->base_url, request->arena, &request->outcome, &patching->draft);
+}
+
+static enum status read_current(struct request *request, struct store_tx *tx,
+                                struct store_version *ret_version)
+{
+    enum status status = store_read(tx, request->type, request->id, request->arena, ret_version);
+    if (status == STATUS_NOT_FOUND || status == STATUS_GONE) {
+        return request_fail(request, status, "",
+                            "There is no current resource to patch: create it with PUT.");
+    }
+    return status;
+}
+
+enum status api_patch_perform(struct request *request)
+{
+    struct patching *patching = ARENA_NEW(request->arena, struct patching);
+    if (patching == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    request->perform_state = patching;
+    patching->conditional = request->id.length == 0;
+    TRY(api_if_match(request, &patching->if_match));
+    TRY(read_patch(request, patching));
+    if (patching->conditional) {
+        return api_condition_plan(request, (struct slice){0}, &patching->plan);
+    }
+    if (request->parent != NULL) {
+        return STATUS_OK; /* what stands before it in the bundle may change it first */
+    }
+    struct store_tx *tx;
+    struct store_version version;
+    TRY(request_snapshot(request, &tx));
+    TRY(read_current(request, tx, &version));
+    return prepare(request, patching, &version);
+}
+
+enum status api_patch_commit(struct request *request, struct store_tx *tx)
+{
+    struct patching *patching = request->perform_state;
+    struct store_version version;
+    if (patching->conditional) {
+        bool found;
+        TRY(api_condition_find(request, tx, &patching->plan, &found, &version));
+        if (!found) {
+            return request_fail(request, STATUS_NOT_FOUND, "",
+                                "The criteria meet no resource: there is nothing to patch.");
+        }
+        request->id = version.id;
+    }
+    TRY(read_current(request, tx, &version));
+    if (patching->if_match != 0 && patching->if_match != version.version) {
+        return request_fail(request, STATUS_PRECONDITION, "",
+                            "If-Match names another version than the current one: read it again "
+                            "and repeat the change.");
+    }
+    if (patching->prepared != version.version) {
+        TRY(prepare(request, patching, &version));
+    }
+    struct store_condition condition = {.version = version.version};
+    TRY(api_check_references(request, tx, request->type, patching->result));
+    TRY(store_put(tx, patching->draft, STORE_PATCHED, &condition, request->arena, &request->outcome,
+                  &patching->written));
+    request_discloses(request, patching->written.patients, patching->written.patient_count);
+    request->response.http = 200;
+    return STATUS_OK;
+}
+
+void api_patch_committed(struct request *request)
+{
+    struct patching *patching = request->perform_state;
+    api_respond_written(request, patching->draft, &patching->written);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* read and vread (R4 http, "read", "vread"). */
+#include "api/api_int.h"
+
+static enum status missing(struct request *request, enum status status,
+                           const struct store_version *tombstone)
+{
+    if (status == STATUS_GONE) {
+        api_respond_headers(request, tombstone->version, tombstone->updated);
+        return request_fail(request, status, "",
+                            "The resource was deleted; its _history shows what it was.");
+    }
+    if (status == STATUS_NOT_FOUND) {
+        return request_fail(request, status, "", "There is no resource of this type and id.");
+    }
+    return status;
+}
+
+enum status api_read_perform(struct request *request)
+{
+    struct store_version version;
+    enum status status;
+    if (request->parent == NULL) {
+        status =
+            store_read_now(request->reader, request->type, request->id, request->arena, &version);
+    } else {
+        struct store_tx *tx;
+        TRY(request_snapshot(request, &tx));
+        status = store_read(tx, request->type, request->id, request->arena, &version);
+    }
+    if (status != STATUS_OK) {
+        return missing(request, status, &version);
+    }
+    return api_respond_version(request, &version);
+}
+
+enum status api_version_read_perform(struct request *request)
+{
+    struct store_tx *tx;
+    struct store_version version;
+    uint64_t number;
+    if (!slice_to_unsigned(request->version, UINT32_MAX, &number) || number == 0) {
+        return request_fail(request, STATUS_NOT_FOUND, "",
+                            "Versions are whole numbers from 1: this one does not exist.");
+    }
+    TRY(request_snapshot(request, &tx));
+    enum status status = store_read_version(tx, request->type, request->id, (uint32_t)number,
+                                            request->arena, &version);
+    if (status != STATUS_OK) {
+        return missing(request, status, &version);
+    }
+    return api_respond_version(request, &version);
+}

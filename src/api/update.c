@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* update, update-as-create and conditional update (R4 http, "update"). */
+#include "api/api_int.h"
+
+struct change {
+    struct store_draft *draft;
+    bool conditional;
+    struct search_plan plan;
+    struct store_condition condition;
+    struct store_written written;
+};
+
+static enum status make_draft(struct request *request, struct change *change)
+{
+    return store_draft_make(request->service->store, request->type, request->id, request->json.root,
+                            request->base_url, request->arena, &request->outcome, &change->draft);
+}
+
+static enum status take_conditions(struct request *request, struct change *change)
+{
+    struct slice none_match = request_header(request, "If-None-Match");
+    TRY(api_if_match(request, &change->condition.version));
+    if (none_match.length > 0) {
+        if (!slice_is(none_match, "*")) {
+            return request_fail(request, STATUS_PRECONDITION, "",
+                                "On an update If-None-Match can only be *: create, but replace "
+                                "nothing.");
+        }
+        change->condition.absent = true;
+    }
+    return STATUS_OK;
+}
+
+enum status api_update_perform(struct request *request)
+{
+    struct change *change = ARENA_NEW(request->arena, struct change);
+    if (change == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    request->perform_state = change;
+    change->conditional = request->id.length == 0;
+    TRY(take_conditions(request, change));
+    if (change->conditional) {
+        return api_condition_plan(request, (struct slice){0}, &change->plan);
+    }
+    return make_draft(request, change);
+}
+
+/* Which resource a conditional update is about is only known inside the transaction. */
+static enum status choose_id(struct request *request, struct store_tx *tx, struct change *change)
+{
+    struct slice own = json_get_string(request->json.root, "id");
+    struct store_version match;
+    bool found;
+    TRY(api_condition_find(request, tx, &change->plan, &found, &match));
+    if (found && own.length > 0 && !slice_equals(own, match.id)) {
+        return request_fail(request, STATUS_VALUE, "id",
+                            "The criteria meet a resource with another id: leave the id out, or "
+                            "update by id.");
+    }
+    if (found) {
+        request->id = match.id;
+    } else if (own.length > 0) {
+        request->id = own;
+    } else {
+        char id[UUID_LENGTH + 1];
+        random_uuid(id);
+        request->id = arena_copy(request->arena, slice_text(id));
+    }
+    return make_draft(request, change);
+}
+
+enum status api_update_commit(struct request *request, struct store_tx *tx)
+{
+    struct change *change = request->perform_state;
+    if (change->conditional) {
+        TRY(choose_id(request, tx, change));
+    }
+    TRY(api_check_references(request, tx, request->type, request->json.root));
+    TRY(store_put(tx, change->draft, STORE_UPDATED, &change->condition, request->arena,
+                  &request->outcome, &change->written));
+    request_discloses(request, change->written.patients, change->written.patient_count);
+    request->response.http = change->written.created ? 201 : 200;
+    return STATUS_OK;
+}
+
+void api_update_committed(struct request *request)
+{
+    struct change *change = request->perform_state;
+    api_respond_written(request, change->draft, &change->written);
+}
