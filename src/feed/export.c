@@ -12,7 +12,7 @@ struct exporting {
     struct arena *arena;
     struct audit *audit;
     uint64_t count, all;
-    void (*progress)(void *context, uint64_t resources, uint64_t all);
+    store_progress *progress;
     void *context;
     enum status status;
 };
@@ -72,8 +72,7 @@ static enum status export_all(struct exporting *exporting, struct store_tx *tx)
     return STATUS_OK;
 }
 
-enum status feed_export(struct service *service, const char *folder,
-                        void (*progress)(void *context, uint64_t resources, uint64_t all),
+enum status feed_export(struct service *service, const char *folder, store_progress *progress,
                         void *context, struct outcome *outcome, uint64_t *ret_count)
 {
     struct exporting exporting = {.service = service,

@@ -40,8 +40,7 @@ MUST_CHECK enum status feed_import(const struct feed_options *options, const cha
 
 /* Writes every current resource to FOLDER, one NDJSON file a type, each replaced whole. */
 MUST_CHECK enum status feed_export(struct service *service, const char *folder,
-                                   void (*progress)(void *context, uint64_t resources,
-                                                    uint64_t all),
-                                   void *context, struct outcome *outcome, uint64_t *ret_count);
+                                   store_progress *progress, void *context, struct outcome *outcome,
+                                   uint64_t *ret_count);
 
 #endif
