@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What several subcommands do: finding the program's own files, opening the store, progress. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +34,18 @@ const char *cli_program_path(struct arena *arena, const char *name)
     return NULL;
 }
 
+/* Where compiled packages are kept between runs: the XDG base directory rules. */
+static const char *cache_folder(struct arena *arena)
+{
+    const char *cache = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    if (cache != NULL && cache[0] == '/') {
+        return arena_print(arena, "%s/carelayer", cache);
+    }
+    return home != NULL && home[0] == '/' ? arena_print(arena, "%s/.cache/carelayer", home)
+                                          : ".carelayer-cache";
+}
+
 enum status cli_open_definitions(const struct cli_arguments *arguments,
                                  struct definitions **ret_definitions)
 {
@@ -42,11 +55,18 @@ enum status cli_open_definitions(const struct cli_arguments *arguments,
     if (path[0] == '\0') {
         path = cli_program_path(arguments->arena, "definitions/r4.blob");
     }
+    const struct config_list *packages = &arguments->config.package;
+    const char *base = cli_program_path(arguments->arena, "definitions/r4.tgz");
+    if (packages->count > 0 && base == NULL) {
+        path = NULL;
+    }
     enum status status =
-        path != NULL ? definitions_open(path, &outcome, ret_definitions)
-                     : outcome_fail(&outcome, STATUS_NOT_FOUND, "",
-                                    "The compiled FHIR definitions (r4.blob) are not beside the "
-                                    "program: build again, or give --definitions.");
+        path != NULL
+            ? definitions_open_with(path, base, packages->items, packages->count,
+                                    cache_folder(arguments->arena), &outcome, ret_definitions)
+            : outcome_fail(&outcome, STATUS_NOT_FOUND, "",
+                           "The FHIR definitions (r4.blob, and r4.tgz for --package) are not "
+                           "beside the program: build again, or give --definitions.");
     if (status != STATUS_OK) {
         cli_print_outcome(&outcome, "carelayer");
     }

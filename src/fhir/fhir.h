@@ -26,6 +26,14 @@ MUST_CHECK enum status definitions_open(const char *path, struct outcome *outcom
                                         struct definitions **ret_definitions);
 void definitions_close(struct definitions *definitions);
 
+/* Opens the base specification with PACKAGES added: BLOB is the compiled base, BASE_PACKAGE what it
+ * was compiled from. The result is kept in the folder CACHE under a name made of the checksums of
+ * all of them, and compiled only when it is not there. With no packages as definitions_open. */
+MUST_CHECK enum status definitions_open_with(const char *blob, const char *base_package,
+                                             const char *const *packages, size_t count,
+                                             const char *cache, struct outcome *outcome,
+                                             struct definitions **ret_definitions);
+
 /* "4.0.1", and a hex hash of the content that changes when any definition does. */
 struct slice definitions_fhir_version(const struct definitions *definitions);
 struct slice definitions_hash(const struct definitions *definitions);
@@ -117,7 +125,7 @@ struct search_parameter {
     uint16_t number; /* 1.., unique within the resource type, stable for one blob only */
     const struct search_path *paths; /* what its expression comes to; none: not simple */
     size_t path_count;
-    bool simple;                  /* paths say all that the expression says */
+    bool simple; /* paths say all that the expression says */
     bool exists; /* the one value is true or false: whether a path meets a value that is not false
                     (X.exists() and X != false, as in Patient.deceased) */
     const resource_type *targets; /* of a reference parameter */
@@ -167,7 +175,7 @@ enum reference_kind {
 struct reference {
     enum reference_kind kind;
     resource_type type;   /* LOCAL and QUERY */
-    struct slice id;      /* LOCAL; view into the text */
+    struct slice id;      /* LOCAL and FRAGMENT (there it may be empty); view into the text */
     struct slice version; /* LOCAL, may be empty */
     struct slice query;   /* QUERY: after the question mark */
 };
@@ -184,8 +192,8 @@ bool resource_id_valid(struct slice id);
  */
 
 /* A walk along the definitions over a resource, contained resources and Bundle entries included.
- * Called for every primitive value with its type and the object that holds it; the path is FHIRPath
- * and only valid during the call. Unknown elements are passed over: validation names them. */
+ * Called for every primitive value, those in the `_name` siblings of primitives too, with its type
+ * and the object that holds it. Unknown elements are passed over: validation names them. */
 struct walk_value {
     enum fhir_type type;        /* a primitive */
     enum fhir_type parent_type; /* the data type it is a member of (REFERENCE, EXTENSION ..) */
@@ -206,6 +214,14 @@ void resource_write_resolved(const struct definitions *definitions, resource_typ
                              yyjson_val *resource, link_resolve *resolve, void *context,
                              struct buffer *out);
 
+/* The same in place: the values of RESOURCE's document become the new texts, which must live as
+ * long as it does (those of narratives live in ARENA). A position of a value so changed is no
+ * longer known. */
+MUST_CHECK enum status resource_resolve_links(const struct definitions *definitions,
+                                              resource_type type, yyjson_val *resource,
+                                              link_resolve *resolve, void *context,
+                                              struct arena *arena);
+
 /* ---- JSON Patch -------------------------------------------------------------------------------
  */
 
@@ -219,10 +235,15 @@ MUST_CHECK enum status patch_json_apply(yyjson_val *target, yyjson_val *patch, s
  */
 
 /* `_summary` and `_elements` (R4 search, "Summary", "Elements"): writes the resource with only the
- * elements asked for, mandatory ones kept, meta.tag SUBSETTED added. */
+ * elements asked for, mandatory ones kept, meta.tag SUBSETTED added. With ELEMENTS modifier
+ * elements stay too. SUMMARY_TRUE also cuts inside elements and entries of a Bundle; SUMMARY_COUNT
+ * has no resources to show and is taken as SUMMARY_TRUE. SUMMARY_FALSE without elements is
+ * json_write. */
 enum summary { SUMMARY_FALSE, SUMMARY_TRUE, SUMMARY_TEXT, SUMMARY_DATA, SUMMARY_COUNT };
 void resource_write_subset(const struct definitions *definitions, resource_type type,
                            yyjson_val *resource, enum summary summary, const struct slice *elements,
                            size_t element_count, struct buffer *out);
+
+#include "fhir/bundle.h" /* batches and transactions */
 
 #endif

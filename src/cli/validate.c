@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* carelayer validate: resources from files or stdin against the specification. Lines of NDJSON are
+ * read one at a time, so that a file may be larger than memory. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "cli/cli.h"
+#include "validate/validate.h"
+
+#define INPUT_LIMIT ((size_t)1 << 30)
+#define READ_CHUNK  ((size_t)1 << 18)
+#define VALUE_LIMIT 50000000u
+
+static const char usage[] =
+    "usage: carelayer validate [--package FILE]... [--json] FILE...\n"
+    "\n"
+    "Checks FHIR R4 resources: .json (a resource or Bundle), .ndjson (one resource a line), gzip\n"
+    "of either, '-' for stdin. Prints FILE:LINE:COLUMN: error: PATH: what and how to mend it.\n"
+    "Exit 1 when any resource has an error.";
+
+static const char *const settings[] = {"package", "definitions", NULL};
+
+struct validation {
+    const struct definitions *definitions;
+    struct arena *arena; /* reset for each resource */
+    bool json;
+    uint64_t resources, wrong;
+};
+
+/* ---- input ------------------------------------------------------------------------------------
+ */
+
+/* A file or stdin, gzip or plain. */
+struct input {
+    const char *name;
+    gzFile file;
+    char *at; /* what has been read and not yet given out: [start, end) of at */
+    size_t start, end, capacity;
+    struct arena *arena;
+    bool standard; /* stdin */
+    bool ended;
+};
+
+static void input_release(void *file)
+{
+    (void)gzclose(file);
+}
+
+static enum status input_open(struct input *input, const char *path, struct arena *arena)
+{
+    bool standard = strcmp(path, "-") == 0;
+    int file = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    *input =
+        (struct input){.name = standard ? "stdin" : path, .standard = standard, .arena = arena};
+    if (file < 0) {
+        return disk_status(errno);
+    }
+    input->file = gzdopen(file, "rb");
+    if (input->file == NULL) {
+        (void)close(file);
+        return STATUS_MEMORY;
+    }
+    return arena_defer(arena, input_release, input->file);
+}
+
+/* Reads more behind what is there. */
+static enum status input_fill(struct input *input)
+{
+    if (input->end + READ_CHUNK > input->capacity) {
+        if (input->start > 0) {
+            memmove(input->at, input->at + input->start, input->end - input->start);
+            input->end -= input->start;
+            input->start = 0;
+        }
+        if (input->end + READ_CHUNK > input->capacity) {
+            size_t capacity = input->capacity == 0 ? 4 * READ_CHUNK : 2 * input->capacity;
+            if (input->end > INPUT_LIMIT) {
+                return STATUS_TOO_LONG;
+            }
+            char *grown = arena_resize(input->arena, input->at, input->capacity, capacity);
+            if (grown == NULL) {
+                return STATUS_TOO_COSTLY;
+            }
+            input->at = grown;
+            input->capacity = capacity;
+        }
+    }
+    int got = gzread(input->file, input->at + input->end, (unsigned)READ_CHUNK);
+    if (got < 0) {
+        int error;
+        (void)gzerror(input->file, &error);
+        return error == Z_ERRNO ? STATUS_IO : STATUS_STRUCTURE;
+    }
+    input->ended = got == 0;
+    input->end += (size_t)got;
+    return STATUS_OK;
+}
+
+static enum status input_all(struct input *input, struct slice *ret_text)
+{
+    while (!input->ended) {
+        TRY(input_fill(input));
+    }
+    *ret_text = slice_of(input->at + input->start, input->end - input->start);
+    input->start = input->end;
+    return STATUS_OK;
+}
+
+/* The next line without its end; at == NULL behind the last. Valid until the next call. */
+static enum status input_line(struct input *input, struct slice *ret_line)
+{
+    size_t looked = 0;
+    for (;;) {
+        struct slice rest = slice_of(input->at + input->start, input->end - input->start);
+        size_t end = looked + slice_index(slice_from(rest, looked), '\n');
+        if (end < rest.length) {
+            *ret_line = slice_head(rest, end);
+            input->start += end + 1;
+            return STATUS_OK;
+        }
+        if (input->ended) {
+            *ret_line = rest.length > 0 ? rest : (struct slice){NULL, 0};
+            input->start = input->end;
+            return STATUS_OK;
+        }
+        looked = rest.length;
+        TRY(input_fill(input));
+    }
+}
+
+/* ---- one resource -----------------------------------------------------------------------------
+ */
+
+static void print_outcome(struct validation *validation, struct outcome *outcome, const char *name)
+{
+    struct buffer text = {.arena = validation->arena};
+    if (validation->json) {
+        outcome_write_json(outcome, &text);
+        buffer_add_byte(&text, '\n');
+    } else if (outcome->count > 0) {
+        outcome_write_text(outcome, slice_text(name), &text);
+    }
+    (void)fwrite(text.at, 1, text.length, stdout);
+    if (!buffer_ok(&text)) {
+        (void)fputs("carelayer: not all of the problems fit into memory\n", stderr);
+    }
+}
+
+/* TEXT begins on LINE of the input. */
+static void validate_text(struct validation *validation, const char *name, struct slice text,
+                          uint32_t line)
+{
+    static const struct json_limits limits = {
+        .bytes = INPUT_LIMIT, .depth = 256, .values = VALUE_LIMIT};
+    struct outcome outcome;
+    struct json json;
+    resource_type type;
+    arena_reset(validation->arena, 0);
+    outcome_init(&outcome, validation->arena);
+    enum status status = json_read(text, &limits, validation->arena, &outcome, &json);
+    if (status == STATUS_OK) {
+        struct validate_options options = {.definitions = validation->definitions};
+        status = validate_resource(&options, &json, json.root, (struct slice){NULL, 0},
+                                   validation->arena, &outcome, &type);
+    }
+    if (status != STATUS_OK && outcome.errors == 0) {
+        (void)outcome_fail(&outcome, status, "", "The resource could not be checked to its end.");
+    }
+    for (struct issue *issue = outcome.first; issue != NULL; issue = issue->next) {
+        issue->line += issue->line > 0 ? line - 1 : 0;
+    }
+    validation->resources++;
+    validation->wrong += outcome.errors > 0;
+    print_outcome(validation, &outcome, name);
+}
+
+/* ---- files ------------------------------------------------------------------------------------
+ */
+
+static void refuse_input(struct validation *validation, const char *name, enum status status)
+{
+    struct outcome outcome;
+    arena_reset(validation->arena, 0);
+    outcome_init(&outcome, validation->arena);
+    (void)outcome_fail(&outcome, status, "",
+                       status == STATUS_NOT_FOUND   ? "There is no such file."
+                       : status == STATUS_STRUCTURE ? "The gzip stream is damaged: fetch the file "
+                                                      "again."
+                       : status == STATUS_TOO_LONG  ? "More than 1 GiB in one resource: split it."
+                                                    : "The file cannot be read.");
+    validation->wrong++;
+    print_outcome(validation, &outcome, name);
+}
+
+static enum status validate_lines(struct validation *validation, struct input *input)
+{
+    uint32_t number = 0;
+    for (;;) {
+        struct slice line;
+        TRY(input_line(input, &line));
+        if (line.at == NULL) {
+            return STATUS_OK;
+        }
+        number++;
+        line = slice_trim(line);
+        if (line.length > 0) {
+            validate_text(validation, input->name, line, number);
+        }
+    }
+}
+
+/* Stdin has no name to go by: more than one line, the first of them a whole object, is NDJSON. */
+static bool looks_like_lines(struct validation *validation, struct slice text)
+{
+    struct json json;
+    struct slice rest = slice_trim(text);
+    struct slice first = slice_trim(slice_cut(&rest, '\n'));
+    arena_reset(validation->arena, 0);
+    return rest.at != NULL && first.length > 1 && first.at[0] == '{' &&
+           first.at[first.length - 1] == '}' &&
+           json_read(first, &json_limits_default, validation->arena, NULL, &json) == STATUS_OK;
+}
+
+static bool named_lines(const char *name)
+{
+    return slice_ends(slice_text(name), SLICE(".ndjson")) ||
+           slice_ends(slice_text(name), SLICE(".ndjson.gz"));
+}
+
+static enum status validate_input(struct validation *validation, struct input *input)
+{
+    if (named_lines(input->name)) {
+        return validate_lines(validation, input);
+    }
+    struct slice text;
+    TRY(input_all(input, &text));
+    if (input->standard && looks_like_lines(validation, text)) {
+        input->start = 0; /* everything is in memory: give it out again line by line */
+        return validate_lines(validation, input);
+    }
+    validate_text(validation, input->name, text, 1);
+    return STATUS_OK;
+}
+
+static enum status validate_file(struct validation *validation, const char *path)
+{
+    struct arena *arena = arena_create(0);
+    struct input input;
+    if (arena == NULL) {
+        return STATUS_MEMORY;
+    }
+    enum status status = input_open(&input, path, arena);
+    if (status == STATUS_OK) {
+        status = validate_input(validation, &input);
+    }
+    if (status != STATUS_OK) {
+        refuse_input(validation, input.name, status);
+    }
+    arena_destroy(arena);
+    return status == STATUS_MEMORY ? status : STATUS_OK;
+}
+
+static int validate_files(const struct cli_arguments *arguments, bool as_json)
+{
+    struct definitions *definitions;
+    enum status status = cli_open_definitions(arguments, &definitions);
+    if (status != STATUS_OK) {
+        return CLI_FAULT;
+    }
+    struct validation validation = {
+        .definitions = definitions, .arena = arena_create(0), .json = as_json};
+    status = validation.arena != NULL ? STATUS_OK : STATUS_MEMORY;
+    for (size_t i = 0; i < arguments->file_count && status == STATUS_OK; i++) {
+        status = validate_file(&validation, arguments->files[i]);
+    }
+    arena_destroy(validation.arena);
+    definitions_close(definitions);
+    if (isatty(STDERR_FILENO) != 0) {
+        (void)fprintf(stderr, "%llu resources or Bundles, %llu with errors\n",
+                      (unsigned long long)validation.resources,
+                      (unsigned long long)validation.wrong);
+    }
+    if (fflush(stdout) != 0 || status != STATUS_OK) {
+        (void)fputs("carelayer: out of memory, or the output cannot be written\n", stderr);
+        return CLI_FAULT;
+    }
+    return validation.wrong > 0 ? CLI_INPUT : CLI_OK;
+}
+
+int cli_validate(int argc, char **argv)
+{
+    bool as_json = false;
+    const char *profile = NULL;
+    const struct cli_option options[] = {
+        {"json", NULL, &as_json, "one OperationOutcome a line, in the order of the resources"},
+        {"profile", &profile, NULL, "a profile to check against as well (not supported yet)"},
+        {NULL, NULL, NULL, NULL}};
+    struct cli_arguments arguments;
+    int code = cli_read(argc, argv, usage, settings, options, &arguments);
+    if (code >= 0) {
+        return code;
+    }
+    if (profile != NULL) {
+        (void)fputs("carelayer validate: --profile is not supported: this version checks against "
+                    "the base specification only\n",
+                    stderr);
+        code = CLI_FAULT;
+    } else if (arguments.file_count == 0) {
+        (void)fprintf(stderr, "carelayer validate: name at least one file\n%s\n", usage);
+        code = CLI_USAGE;
+    } else {
+        code = validate_files(&arguments, as_json);
+    }
+    arena_destroy(arguments.arena);
+    return code;
+}

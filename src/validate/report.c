@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "validate/validate_int.h"
+
+static const struct {
+    const char *name;
+    enum status status;
+    const char *code; /* NULL: the status's */
+} rules[] = {
+    [RULE_TYPE] = {"type", STATUS_STRUCTURE, NULL},
+    [RULE_UNKNOWN] = {"unknown-element", STATUS_STRUCTURE, NULL},
+    [RULE_DUPLICATE] = {"duplicate-key", STATUS_STRUCTURE, NULL},
+    [RULE_CHOICE] = {"choice", STATUS_STRUCTURE, NULL},
+    [RULE_CARDINALITY] = {"cardinality", STATUS_REQUIRED, NULL},
+    [RULE_NULL] = {"null", STATUS_STRUCTURE, NULL},
+    [RULE_EMPTY] = {"ele-1", STATUS_STRUCTURE, NULL},
+    [RULE_FORMAT] = {"format", STATUS_VALUE, NULL},
+    [RULE_RANGE] = {"range", STATUS_VALUE, NULL},
+    [RULE_LENGTH] = {"length", STATUS_VALUE, "too-long"},
+    [RULE_RESOURCE] = {"resource-type", STATUS_STRUCTURE, NULL},
+    [RULE_CONTAINED] = {"dom-2", STATUS_INVALID, NULL},
+    [RULE_REFERENCE] = {"reference", STATUS_VALUE, NULL},
+    [RULE_TARGET] = {"reference-target", STATUS_STRUCTURE, NULL},
+    [RULE_EXTENSION] = {"ext-1", STATUS_STRUCTURE, NULL},
+    [RULE_BINDING] = {"binding", STATUS_VALUE, "code-invalid"},
+    [RULE_ID] = {"id", STATUS_VALUE, NULL},
+    [RULE_NARRATIVE] = {"txt-1", STATUS_INVALID, NULL},
+    [RULE_DEPTH] = {"depth", STATUS_STRUCTURE, NULL},
+};
+
+static void write_path(const struct checker *checker, const struct frame *frame, struct buffer *out)
+{
+    if (frame->up == NULL) {
+        buffer_add(out, checker->prefix.length > 0 ? checker->prefix : checker->root_name);
+        return;
+    }
+    write_path(checker, frame->up, out);
+    const struct element_row *element = frame->element;
+    struct slice name = table_text(checker->tables, element->name);
+    buffer_add_byte(out, '.');
+    buffer_add(out, slice_head(name, element->stem_length));
+    if ((element->flags & ELEMENT_CHOICE) != 0) {
+        struct slice type =
+            table_text(checker->tables, element_type_row(checker->tables, element)->name);
+        buffer_add_text(out, ".ofType(");
+        buffer_add(out, type);
+        buffer_add_byte(out, ')');
+    }
+    if (frame->indexed) {
+        buffer_print(out, "[%u]", frame->index);
+    }
+}
+
+static bool keeps_more(const struct checker *checker)
+{
+    return checker->outcome->count < OUTCOME_LIMIT;
+}
+
+void report(struct checker *checker, const struct frame *frame, const yyjson_val *at,
+            enum rule rule, const char *text)
+{
+    struct issue issue = {.severity = SEVERITY_ERROR,
+                          .code = rules[rule].code != NULL ? rules[rule].code
+                                                           : status_issue(rules[rule].status),
+                          .rule = slice_text(rules[rule].name),
+                          .text = slice_text(text)};
+    if (keeps_more(checker)) {
+        struct buffer path = {.arena = checker->outcome->arena};
+        write_path(checker, frame, &path);
+        issue.path = buffer_slice(&path);
+        json_position(checker->json, at, &issue.line, &issue.column);
+    }
+    outcome_add(checker->outcome, &issue);
+    if (checker->status == STATUS_OK) {
+        checker->status = rules[rule].status;
+    }
+}
+
+const char *say(struct checker *checker, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    if (!keeps_more(checker)) {
+        return "";
+    }
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    size_t kept = length < 0 ? 0 : (size_t)length < sizeof text ? (size_t)length : sizeof text - 1;
+    struct slice copy = arena_copy(checker->outcome->arena, slice_of(text, kept));
+    return copy.at != NULL ? copy.at : "";
+}
