@@ -10,5 +10,6 @@ const struct command cli_commands[] = {
     {"reindex", cli_reindex, "compute the search index anew"},
     {"restore", cli_restore, "make a data folder out of a backup"},
     {"serve", cli_serve, "serve the FHIR API and the web apps"},
+    {"synth", cli_synth, "make a synthetic population"},
     {NULL, NULL, NULL},
 };

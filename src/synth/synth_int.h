@@ -432,7 +432,8 @@ void person_uuid(const struct world *world, struct person *person, struct uuid *
 /* The people [first, first + count) of the world, with mothers among them. */
 void block_make(const struct world *world, uint64_t first, unsigned count,
                 struct person people[static BLOCK]);
-/* Everything about one person. PEOPLE is their block. */
+/* Everything about one person. PEOPLE is their block; SCRATCH is not the arena that the writer's
+ * buffers grow in. */
 void life_write(const struct world *world, struct person *person, const struct person *people,
                 struct writer *writer, struct arena *scratch);
 
