@@ -214,6 +214,24 @@ void resource_write_resolved(const struct definitions *definitions, resource_typ
                              yyjson_val *resource, link_resolve *resolve, void *context,
                              struct buffer *out);
 
+/* The same in place: the string values of RESOURCE's own document are exchanged for texts in the
+ * arena of CHANGES, which remembers what stood there. A full arena leaves links as they were. */
+struct link_change {
+    yyjson_val *value;
+    yyjson_val before;
+};
+struct link_changes {
+    struct arena *arena; /* outlives the document's use */
+    struct link_change *items;
+    size_t count, capacity;
+};
+void resource_resolve_links(const struct definitions *definitions, resource_type type,
+                            yyjson_val *resource, link_resolve *resolve, void *context,
+                            struct link_changes *changes);
+
+/* Puts back everything that CHANGES remembers, and forgets it. */
+void resource_links_undo(struct link_changes *changes);
+
 /* ---- JSON Patch -------------------------------------------------------------------------------
  */
 
