@@ -4,6 +4,7 @@
  * parsing that comes before it: the figure is bytes of file a second, from text to verdict. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/base.h"
 #include "fhir/fhir.h"
@@ -42,14 +43,36 @@ static struct slice load(const char *path, struct arena *arena)
     return buffer_slice(&text);
 }
 
-/* Plain yyjson with its own allocator and no options: the floor. */
-static void parse(const struct input *input)
+/* Plain yyjson without options, in memory that is warm: the floor. */
+static void parse(const struct input *input, struct slice pool)
 {
-    yyjson_doc *doc = yyjson_read(input->text.at, input->text.length, YYJSON_READ_NOFLAG);
+    yyjson_alc allocator;
+    if (!yyjson_alc_pool_init(&allocator, (void *)(uintptr_t)pool.at, pool.length)) {
+        die("no memory to parse in");
+    }
+    /* Without YYJSON_READ_INSITU the input is only read. */
+    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)input->text.at, input->text.length,
+                                       YYJSON_READ_NOFLAG, &allocator, NULL);
     if (doc == NULL) {
         die("a file is not JSON");
     }
     yyjson_doc_free(doc);
+}
+
+/* Room to parse the longest of the inputs, touched. */
+static struct slice make_pool(const struct input *inputs, size_t count, struct arena *arena)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < count; i++) {
+        longest = inputs[i].text.length > longest ? inputs[i].text.length : longest;
+    }
+    size_t size = yyjson_read_max_memory_usage(longest, YYJSON_READ_NOFLAG) + 4096;
+    char *pool = arena_alloc(arena, size);
+    if (pool == NULL) {
+        die("no memory to parse in");
+    }
+    memset(pool, 1, size);
+    return slice_of(pool, size);
 }
 
 static uint32_t validate(const struct input *input, const struct definitions *definitions,
@@ -70,30 +93,38 @@ static uint32_t validate(const struct input *input, const struct definitions *de
 }
 
 struct measure {
-    double seconds;
+    double seconds; /* of this thread's own CPU time: others on the machine do not count */
     uint64_t bytes, resources;
 };
 
-static void add(struct measure *measure, const struct input *input, int64_t begin)
+static double cpu_now(void)
 {
-    measure->seconds += (double)(time_monotonic() - begin) / 1e6;
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void add(struct measure *measure, const struct input *input, double begin)
+{
+    measure->seconds += cpu_now() - begin;
     measure->bytes += input->text.length;
     measure->resources += input->resources;
 }
 
-/* Each input once, one way and then the other, until the round's time is over. */
+/* Each input one way and then the other, until the round's time is over. */
 static void run_round(const struct input *inputs, size_t count,
-                      const struct definitions *definitions, struct arena *arena,
+                      const struct definitions *definitions, struct slice pool, struct arena *arena,
                       struct measure *ret_floor, struct measure *ret_ours)
 {
     *ret_floor = *ret_ours = (struct measure){0};
     int64_t end = time_monotonic() + ROUND_MICROS;
     do {
         for (size_t i = 0; i < count; i++) {
-            int64_t begin = time_monotonic();
-            parse(&inputs[i]);
+            parse(&inputs[i], pool); /* untimed: both find the text in the processor's cache */
+            double begin = cpu_now();
+            parse(&inputs[i], pool);
             add(ret_floor, &inputs[i], begin);
-            begin = time_monotonic();
+            begin = cpu_now();
             (void)validate(&inputs[i], definitions, arena);
             add(ret_ours, &inputs[i], begin);
         }
@@ -135,6 +166,7 @@ static int run(const struct definitions *definitions, char **paths, size_t count
         die("no memory");
     }
     load_inputs(paths, count, arena, inputs);
+    struct slice pool = make_pool(inputs, count, arena);
     uint64_t errors = 0;
     for (size_t i = 0; i < count; i++) {
         errors += validate(&inputs[i], definitions, work);
@@ -142,7 +174,7 @@ static int run(const struct definitions *definitions, char **paths, size_t count
     double ratios[ROUNDS], best_floor = 0, best_ours = 0, resources = 0;
     for (size_t i = 0; i < ROUNDS; i++) {
         struct measure floor, ours;
-        run_round(inputs, count, definitions, work, &floor, &ours);
+        run_round(inputs, count, definitions, pool, work, &floor, &ours);
         ratios[i] = rate(&ours) / rate(&floor);
         if (rate(&ours) > best_ours) {
             best_floor = rate(&floor);

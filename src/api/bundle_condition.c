@@ -221,7 +221,7 @@ enum status bundle_links_apply(struct request *request, struct bundle_work *work
 {
     const struct definitions *definitions = request->service->definitions;
     struct bundle *bundle = &work->bundle;
-    resource_links_undo(&work->changes);
+    resource_restore_links(&work->changes);
     for (size_t i = 0; i < work->condition_count; i++) {
         struct condition *condition = &work->conditions[i];
         request->children[condition->entry->index]->id =
@@ -237,9 +237,9 @@ enum status bundle_links_apply(struct request *request, struct bundle_work *work
         if (has_links(entry)) {
             struct bundle_linker linker;
             bundle_linker_start(&linker, definitions, bundle, entry);
-            resource_resolve_links(definitions, entry->resource_type, entry->resource,
-                                   bundle_link_resolve, &linker, &work->changes);
+            TRY(resource_exchange_links(definitions, entry->resource_type, entry->resource,
+                                        bundle_link_resolve, &linker, &work->changes));
         }
     }
-    return arena_full(request->arena) ? STATUS_TOO_COSTLY : STATUS_OK;
+    return STATUS_OK;
 }

@@ -26,6 +26,7 @@
 #define ALIGNMENT   ((size_t)16)
 #define CHUNK_FIRST ((size_t)16 << 10)
 #define CHUNK_MOST  ((size_t)1 << 20)
+#define BLOCK_MOST  ((size_t)1 << 39) /* nobody means more: an overflow somewhere */
 
 struct chunk {
     struct chunk *before;
@@ -232,12 +233,12 @@ static inline bool must_fail(void)
 void *arena_alloc(struct arena *arena, size_t size)
 {
     size_t need = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
-    if (arena->full || need < size || must_fail() || need > arena->limit - arena->total) {
+    if (arena->full || size > BLOCK_MOST || must_fail() || need > arena->limit - arena->total) {
         arena->full = true;
         return NULL;
     }
     if (need > (size_t)(arena->end - arena->at)) {
-        if (need > SIZE_MAX - CHUNK_HEAD || !add_chunk(arena, need)) {
+        if (!add_chunk(arena, need)) {
             arena->full = true;
             return NULL;
         }
@@ -316,7 +317,7 @@ void *arena_resize(struct arena *arena, void *at, size_t old_size, size_t new_si
         return at;
     }
     size_t more = new_need - old_need;
-    if (arena->full || new_need < new_size || must_fail() || more > arena->limit - arena->total) {
+    if (arena->full || new_size > BLOCK_MOST || must_fail() || more > arena->limit - arena->total) {
         arena->full = true;
         return NULL;
     }
@@ -332,12 +333,10 @@ void *arena_resize(struct arena *arena, void *at, size_t old_size, size_t new_si
         arena->full = moved == NULL;
         return moved;
     }
-    void *copy = new_need <= SIZE_MAX - CHUNK_HEAD ? arena_alloc(arena, new_size) : NULL;
-    if (copy == NULL) {
-        arena->full = true;
-        return NULL;
+    void *copy = arena_alloc(arena, new_size);
+    if (copy != NULL) {
+        memcpy(copy, at, old_size);
     }
-    memcpy(copy, at, old_size);
     return copy;
 }
 

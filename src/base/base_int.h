@@ -3,6 +3,7 @@
 #ifndef CARELAYER_BASE_BASE_INT_H
 #define CARELAYER_BASE_BASE_INT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Days from 1970-01-01 to this day of the proleptic Gregorian calendar. */
@@ -18,5 +19,8 @@ void zone_instants(int64_t local, int64_t *ret_first, int64_t *ret_last);
 
 /* Seconds east of UTC of the server's zone at an instant in seconds. */
 int32_t zone_offset(int64_t instant);
+
+/* crc32c as on a machine without the instruction. */
+uint32_t crc32c_by_table(uint32_t crc, const void *bytes, size_t length);
 
 #endif

@@ -35,8 +35,9 @@ bool buffer_grow(struct buffer *buffer, size_t more);
 /* Room for MORE further bytes: a pointer to it, or NULL when broken. Advance length yourself. */
 static inline char *buffer_reserve(struct buffer *buffer, size_t more)
 {
-    if (__builtin_expect(more > buffer->capacity - buffer->length || buffer->broken, 0) &&
-        !buffer_grow(buffer, more)) {
+    /* Also true for no bytes at all: the first call must make a pointer. */
+    bool lacking = more - 1 >= buffer->capacity - buffer->length;
+    if (__builtin_expect(lacking || buffer->broken, 0) && !buffer_grow(buffer, more)) {
         return NULL;
     }
     return buffer->at + buffer->length;

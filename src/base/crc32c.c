@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <pthread.h>
 
+#include "base_int.h"
 #include "codec.h"
 
 #define POLYNOMIAL UINT32_C(0x82F63B78) /* Castagnoli, bits reversed (RFC 3720, appendix B.4) */
@@ -60,6 +61,11 @@ by_instruction(uint32_t crc, const unsigned char *at, size_t length)
 }
 #endif
 
+uint32_t crc32c_by_table(uint32_t crc, const void *bytes, size_t length)
+{
+    return ~by_table(~crc, bytes, length);
+}
+
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t length)
 {
 #if defined(__x86_64__)
@@ -67,5 +73,5 @@ uint32_t crc32c(uint32_t crc, const void *bytes, size_t length)
         return ~by_instruction(~crc, bytes, length);
     }
 #endif
-    return ~by_table(~crc, bytes, length);
+    return crc32c_by_table(crc, bytes, length);
 }

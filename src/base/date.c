@@ -145,10 +145,10 @@ static bool take_zone(struct cursor *cursor, struct partial_date *date)
 bool date_parse(struct slice text, enum date_form form, struct partial_date *ret_date)
 {
     struct partial_date date = {0};
-    struct cursor cursor = {text.at, text.at + text.length};
     if (text.length == 0) {
         return false;
     }
+    struct cursor cursor = {text.at, text.at + text.length};
     if (form == DATE_FORM_TIME) {
         if (!take_clock(&cursor, true, &date) || !at_end(&cursor)) {
             return false;

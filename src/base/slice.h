@@ -44,7 +44,7 @@ static inline bool slice_is(struct slice a, const char *text)
 static inline struct slice slice_from(struct slice s, size_t from)
 {
     size_t start = from < s.length ? from : s.length;
-    return (struct slice){s.at + start, s.length - start};
+    return (struct slice){start > 0 ? s.at + start : s.at, s.length - start};
 }
 
 /* The first LENGTH bytes, or all of them when there are fewer. */

@@ -11,7 +11,7 @@
     X(STATUS_STRUCTURE, 400, "structure")          /* not well formed, or not FHIR's shape */      \
     X(STATUS_INVALID, 400, "invalid")              /* content breaks a rule */                     \
     X(STATUS_VALUE, 400, "value")                  /* a parameter or element has a bad value */    \
-    X(STATUS_PARAMETER, 400, "not-supported")      /* a search parameter we do not answer */   \
+    X(STATUS_PARAMETER, 400, "not-supported")      /* a search parameter we do not answer */       \
     X(STATUS_REQUIRED, 400, "required")            /* something necessary is missing */            \
     X(STATUS_LOGIN, 401, "login")                  /* who are you? */                              \
     X(STATUS_FORBIDDEN, 403, "forbidden")          /* you may not */                               \

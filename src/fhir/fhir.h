@@ -214,23 +214,29 @@ void resource_write_resolved(const struct definitions *definitions, resource_typ
                              yyjson_val *resource, link_resolve *resolve, void *context,
                              struct buffer *out);
 
-/* The same in place: the string values of RESOURCE's own document are exchanged for texts in the
- * arena of CHANGES, which remembers what stood there. A full arena leaves links as they were. */
+/* The same in place: the values of RESOURCE's document become the new texts, copied into ARENA,
+ * which lives as long as it does. A position of a value so changed is no longer known. */
+MUST_CHECK enum status resource_resolve_links(const struct definitions *definitions,
+                                              resource_type type, yyjson_val *resource,
+                                              link_resolve *resolve, void *context,
+                                              struct arena *arena);
+
+/* The same so that it can be undone: CHANGES, whose arena takes the texts, remembers what stood
+ * there, over several calls; resource_restore_links puts all of it back and forgets it. */
 struct link_change {
     yyjson_val *value;
     yyjson_val before;
 };
 struct link_changes {
-    struct arena *arena; /* outlives the document's use */
+    struct arena *arena;
     struct link_change *items;
     size_t count, capacity;
 };
-void resource_resolve_links(const struct definitions *definitions, resource_type type,
-                            yyjson_val *resource, link_resolve *resolve, void *context,
-                            struct link_changes *changes);
-
-/* Puts back everything that CHANGES remembers, and forgets it. */
-void resource_links_undo(struct link_changes *changes);
+MUST_CHECK enum status resource_exchange_links(const struct definitions *definitions,
+                                               resource_type type, yyjson_val *resource,
+                                               link_resolve *resolve, void *context,
+                                               struct link_changes *changes);
+void resource_restore_links(struct link_changes *changes);
 
 /* ---- JSON Patch -------------------------------------------------------------------------------
  */

@@ -115,6 +115,23 @@ struct linker {
 static void link_object(const struct linker *linker, const struct type_row *type,
                         yyjson_val *object);
 
+static bool is_link(const struct element_row *element, const struct type_row *holder,
+                    const struct element_tables *tables)
+{
+    switch (element->fhir_type) {
+    case FHIR_TYPE_URI:
+    case FHIR_TYPE_URL:
+    case FHIR_TYPE_OID:
+    case FHIR_TYPE_UUID:
+        return true;
+    case FHIR_TYPE_STRING:
+        return holder->fhir_type == FHIR_TYPE_REFERENCE &&
+               slice_is(table_text(tables, element->name), "reference");
+    default:
+        return false;
+    }
+}
+
 /* Most values by far are strings without escapes: they need neither a look at each byte nor the
  * general writer. */
 static inline void write_scalar(struct buffer *out, const yyjson_val *value)
@@ -139,7 +156,7 @@ static void link_string(const struct linker *linker, const struct element_row *e
 {
     struct slice text = known_text(value);
     struct slice other = text;
-    if (is_link_element(element, holder, linker->tables)) {
+    if (is_link(element, holder, linker->tables)) {
         if (!linker->resolve(linker->context, text, &other)) {
             other = text;
         }

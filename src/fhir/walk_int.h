@@ -23,10 +23,6 @@ const struct element_row *member_element(const struct element_tables *tables,
 const struct type_row *object_type(const struct definitions *definitions,
                                    const struct type_row *declared, yyjson_val *object);
 
-/* May this element, a member of HOLDER, hold a link that transactions exchange? */
-bool is_link_element(const struct element_row *element, const struct type_row *holder,
-                     const struct element_tables *tables);
-
 /* The XHTML of Narrative.div with the href and src attributes that RESOLVE knows exchanged. TEXT
  * itself when there is none; else in ARENA. */
 struct slice narrative_links(struct slice text, link_resolve *resolve, void *context,
