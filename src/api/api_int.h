@@ -79,12 +79,12 @@ struct bundle_writer {
 };
 /* {"resourceType":"Bundle","id":...,"type":TYPE,"timestamp"... up to the entry array; total
  * UINT64_MAX: none; LINKS are relation and URL pairs. */
-struct bundle_link {
+struct page_link {
     const char *relation;
     struct slice url;
 };
 void bundle_begin(struct bundle_writer *writer, struct request *request, const char *type,
-                  uint64_t total, const struct bundle_link *links, size_t link_count);
+                  uint64_t total, const struct page_link *links, size_t link_count);
 /* An entry's fullUrl and resource; MORE is written after it as it is (",\"search\":{...}").
  * VERSION's body empty: no resource member. */
 enum status bundle_add_version(struct bundle_writer *writer, const struct store_version *version,

@@ -214,6 +214,14 @@ void resource_write_resolved(const struct definitions *definitions, resource_typ
                              yyjson_val *resource, link_resolve *resolve, void *context,
                              struct buffer *out);
 
+/* The same in place: the values of RESOURCE's document become the new texts, which must live as
+ * long as it does (those of narratives live in ARENA). A position of a value so changed is no
+ * longer known. */
+MUST_CHECK enum status resource_resolve_links(const struct definitions *definitions,
+                                              resource_type type, yyjson_val *resource,
+                                              link_resolve *resolve, void *context,
+                                              struct arena *arena);
+
 /* ---- JSON Patch -------------------------------------------------------------------------------
  */
 
