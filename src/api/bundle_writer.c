@@ -3,7 +3,7 @@
 #include "api/api_int.h"
 
 void bundle_begin(struct bundle_writer *writer, struct request *request, const char *type,
-                  uint64_t total, const struct bundle_link *links, size_t link_count)
+                  uint64_t total, const struct page_link *links, size_t link_count)
 {
     char id[UUID_LENGTH + 1];
     char now[INSTANT_LENGTH + 1];

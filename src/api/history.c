@@ -128,14 +128,14 @@ static struct slice change_members(struct request *request, const struct store_v
 static enum status write_page(struct request *request, const struct store_page *page)
 {
     struct bundle_writer writer;
-    struct bundle_link links[2] = {
+    struct page_link links[2] = {
         {"self", page_url(request, request_parameter(request, "_cursor") != NULL
                                        ? request_parameter(request, "_cursor")->value
                                        : (struct slice){0})},
     };
     size_t link_count = 1;
     if (page->more) {
-        links[link_count++] = (struct bundle_link){"next", page_url(request, page->next)};
+        links[link_count++] = (struct page_link){"next", page_url(request, page->next)};
     }
     bundle_begin(&writer, request, "history", page->total, links, link_count);
     for (size_t i = 0; i < page->count; i++) {

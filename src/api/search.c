@@ -80,10 +80,10 @@ enum status api_respond_page(struct request *request, const struct search_plan *
                              const struct store_page *page)
 {
     struct bundle_writer writer;
-    struct bundle_link links[2] = {{"self", page_url(request, plan, plan->query.cursor)}};
+    struct page_link links[2] = {{"self", page_url(request, plan, plan->query.cursor)}};
     size_t link_count = 1;
     if (page->more && plan->query.count > 0) {
-        links[link_count++] = (struct bundle_link){"next", page_url(request, plan, page->next)};
+        links[link_count++] = (struct page_link){"next", page_url(request, plan, page->next)};
     }
     bundle_begin(&writer, request, "searchset", page->total, links, link_count);
     for (size_t i = 0; i < page->count; i++) {

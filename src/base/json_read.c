@@ -233,7 +233,11 @@ enum status json_read(struct slice text, const struct json_limits *limits, struc
     return_unused(reader, doc);
     *ret_json = (struct json){
         .doc = doc, .root = doc->root, .text = text, .pool = doc->str_pool, .place = place};
-    return check_read(ret_json, limits, outcome);
+    enum status status = check_read(ret_json, limits, outcome);
+    if (status != STATUS_OK) {
+        *ret_json = (struct json){.text = text}; /* nobody must use what is over a limit */
+    }
+    return status;
 }
 
 /* Where the value's first byte is; text.length when unknown. */

@@ -15,8 +15,8 @@
  * default zone needs no tzdata and gives the same index rows on every machine. */
 struct change {
     int16_t year;
-    uint8_t month, day, hour;
-    uint8_t offset; /* hours east of UTC from then on */
+    uint8_t month, day, hour; /* changes were on the hour */
+    uint8_t offset;           /* hours east of UTC from then on */
 };
 
 static const struct change british_changes[] = {
@@ -72,17 +72,34 @@ static int64_t last_sunday(int64_t year, unsigned month)
     return (last - weekday) * DAY + 3600;
 }
 
-static int64_t change_instant(const struct change *change)
+/* One number for year, month, day and hour, in their order: the search below compares many rows
+ * with one instant, and this spares it their calendar. */
+static uint32_t pack(uint32_t year, unsigned month, unsigned day, unsigned hour)
 {
-    return calendar_days(change->year, change->month, change->day) * DAY +
-           INT64_C(3600) * change->hour;
+    return year << 14 | month << 10 | day << 5 | hour;
+}
+
+static int32_t british_offset_before_1996(uint32_t packed)
+{
+    size_t low = 0, high = CHANGES;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct change *change = &british_changes[middle];
+        if (pack((uint32_t)change->year, change->month, change->day, change->hour) <= packed) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low > 0 ? british_changes[low - 1].offset * 3600 : 0;
 }
 
 static int32_t british_offset(int64_t instant)
 {
     int64_t year = 0;
     unsigned month = 0, day = 0;
-    calendar_date(instant >= 0 ? instant / DAY : -((DAY - 1 - instant) / DAY), &year, &month, &day);
+    int64_t days = instant >= 0 ? instant / DAY : -((DAY - 1 - instant) / DAY);
+    calendar_date(days, &year, &month, &day);
     if (year >= 1996) {
         if (month < 3 || month > 10) {
             return 0;
@@ -93,16 +110,11 @@ static int32_t british_offset(int64_t instant)
         int64_t change = last_sunday(year, month);
         return (month == 3) == (instant >= change) ? 3600 : 0;
     }
-    size_t low = 0, high = CHANGES;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (change_instant(&british_changes[middle]) <= instant) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    if (year < british_changes[0].year) {
+        return 0;
     }
-    return low > 0 ? british_changes[low - 1].offset * 3600 : 0;
+    unsigned hour = (unsigned)((instant - days * DAY) / 3600);
+    return british_offset_before_1996(pack((uint32_t)year, month, day, hour));
 }
 
 /* Another zone, as the machine's tzdata describes it. */

@@ -5,6 +5,7 @@
 
 #include "base/base.h"
 #include "fhir/fhir.h"
+#include "request/request.h"
 #include "store/store.h"
 
 enum cli_exit { CLI_OK = 0, CLI_INPUT = 1, CLI_USAGE = 2, CLI_FAULT = 3 };
@@ -66,6 +67,16 @@ MUST_CHECK enum status cli_open_definitions(const struct cli_arguments *argument
 MUST_CHECK enum status cli_open_store(const struct cli_arguments *arguments, bool must_exist,
                                       struct definitions **ret_definitions,
                                       struct store **ret_store);
+
+/* Definitions, store, access log and workers, as the server, import and export need them. Prints
+ * what is wrong; cli_close_service is right after a failure too. */
+struct cli_service {
+    struct definitions *definitions;
+    struct service service;
+};
+MUST_CHECK enum status cli_open_service(struct cli_arguments *arguments, bool must_exist,
+                                        struct cli_service *ret_service);
+void cli_close_service(struct cli_service *opened);
 
 /* A folder that belongs to the program: NAME beside the executable, or under the installed data
  * folder. NULL when there is none. */

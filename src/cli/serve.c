@@ -46,8 +46,7 @@ struct server {
     struct cli_arguments *arguments;
     struct config *config;
     struct outcome outcome;
-    struct definitions *definitions;
-    struct service service;
+    struct cli_service opened;
     struct http_server *http;
     int port;
 };
@@ -59,9 +58,6 @@ static enum status settle_settings(struct server *server)
     if (config->loops == 0) {
         config->loops = cores > 0 ? cores : 1;
     }
-    if (config->workers == 0) {
-        config->workers = cores > 0 ? 2 * cores : 2;
-    }
     if (config->apps[0] == '\0') {
         const char *apps = cli_program_path(server->arguments->arena, "apps");
         config->apps = apps != NULL ? apps : "";
@@ -70,16 +66,10 @@ static enum status settle_settings(struct server *server)
         return outcome_fail(&server->outcome, STATUS_NOT_SUPPORTED, "auth",
                             "Only 'off' is supported: identity and rules do not exist yet.");
     }
-    if (!date_zone_set(config->timezone)) {
-        return outcome_fail(&server->outcome, STATUS_VALUE, "timezone",
-                            "This machine does not know the zone: give an IANA name such as "
-                            "Europe/London.");
-    }
     static const char *const levels[] = {"debug", "info", "warning", "error"};
     for (size_t i = 0; i < 4; i++) {
         if (strcmp(config->log_level, levels[i]) == 0) {
             log_level_set((enum log_level)i);
-            arena_budget_set((size_t)config->memory);
             return STATUS_OK;
         }
     }
@@ -89,16 +79,8 @@ static enum status settle_settings(struct server *server)
 
 static enum status open_service(struct server *server)
 {
-    struct service *service = &server->service;
-    service->config = server->config;
-    service->started = time_now();
-    TRY(cli_open_store(server->arguments, false, &server->definitions, &service->store));
-    service->definitions = server->definitions;
-    struct audit_options log = {.folder = server->config->data,
-                                .reserve_bytes = server->config->reserve};
-    TRY(audit_open(&log, &server->outcome, &service->audit));
-    TRY(audit_sequence(service->audit, service->store));
-    TRY(workers_start(service->store, (size_t)server->config->workers, &service->workers));
+    TRY(cli_open_service(server->arguments, false, &server->opened));
+    struct service *service = &server->opened.service;
     service->interactions = api_interactions;
     service->metrics = metrics_create(api_interactions);
     TRY(api_capability_make(service, server->arguments->arena, &service->capability));
@@ -107,21 +89,12 @@ static enum status open_service(struct server *server)
 
 static void close_service(struct server *server)
 {
-    struct service *service = &server->service;
+    struct metrics *metrics = server->opened.service.metrics;
     if (server->http != NULL) {
         http_stop(server->http);
     }
-    workers_stop(service->workers);
-    if (service->audit != NULL) {
-        audit_close(service->audit);
-    }
-    if (service->store != NULL) {
-        store_close(service->store);
-    }
-    metrics_destroy(service->metrics);
-    if (service->definitions != NULL) {
-        definitions_close(server->definitions);
-    }
+    cli_close_service(&server->opened);
+    metrics_destroy(metrics);
 }
 
 static void announce(const struct server *server)
@@ -132,9 +105,6 @@ static void announce(const struct server *server)
         (void)printf("open %s://%s:%d/apps/record/\n", scheme, server->config->host, server->port);
     }
     (void)fflush(stdout);
-    log_event(LOG_SERVER_STARTED, LOG_NUMBER(LOG_FIELD_PORT, server->port),
-              LOG_TEXT(LOG_FIELD_VERSION, CARELAYER_VERSION));
-    log_event(LOG_AUTH_OFF, LOG_TEXT(LOG_FIELD_ADDRESS, server->config->host));
 }
 
 static void wait_for_signal(const sigset_t *signals)
@@ -177,7 +147,9 @@ int cli_serve(int argc, char **argv)
         wait_for_signal(&signals);
         log_event(LOG_SERVER_STOPPING, LOG_NUMBER(LOG_FIELD_PORT, server.port));
     } else {
-        cli_print_outcome(&server.outcome, "carelayer serve");
+        if (server.outcome.errors > 0) {
+            cli_print_outcome(&server.outcome, "carelayer serve");
+        }
     }
     close_service(&server);
     if (status == STATUS_OK) {

@@ -127,6 +127,18 @@ static void a_block_older_than_the_mark_does_not_move_under_it(void **state)
     assert_non_null(arena_alloc(*state, size));
 }
 
+static void a_block_older_than_the_mark_does_not_grow_past_it(void **state)
+{
+    char *at = arena_alloc(*state, 16);
+    memcpy(at, "kept", 5);
+    struct arena_mark mark = arena_mark(*state);
+    char *grown = arena_resize(*state, at, 16, 64);
+    assert_ptr_not_equal(grown, at);
+    assert_string_equal(grown, "kept");
+    arena_rewind(*state, mark);
+    assert_string_equal(at, "kept");
+}
+
 static void rewinds_to_a_mark_over_chunk_boundaries(void **state)
 {
     char *kept = arena_copy(*state, SLICE("kept")).at == NULL ? NULL : arena_alloc(*state, 5);
@@ -239,6 +251,7 @@ int main(void)
         TEST_IN_ARENA(keeps_content_while_a_block_outgrows_chunks),
         cmocka_unit_test(leaves_the_old_block_when_growing_fails),
         TEST_IN_ARENA(a_block_older_than_the_mark_does_not_move_under_it),
+        TEST_IN_ARENA(a_block_older_than_the_mark_does_not_grow_past_it),
         TEST_IN_ARENA(rewinds_to_a_mark_over_chunk_boundaries),
         cmocka_unit_test(releases_newest_first_at_rewind_and_at_the_end),
         TEST_IN_ARENA(releases_at_once_what_it_cannot_remember),

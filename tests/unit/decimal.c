@@ -113,7 +113,9 @@ static void gives_the_range_that_a_search_value_means(void **state)
 static void rounds_to_the_nearest_double(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"0.1",
+    static const char *const texts[] = {"0.00000000000000000000001",
+                                        "0.0000000000000000000001",
+                                        "0.1",
                                         "123.456",
                                         "1e22",
                                         "1e23",

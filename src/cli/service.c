@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* What the server, import and export open: definitions, store, access log, workers. */
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+static enum status open_parts(const struct cli_arguments *arguments, bool must_exist,
+                              struct cli_service *opened, struct outcome *outcome)
+{
+    struct service *service = &opened->service;
+    const struct config *config = &arguments->config;
+    if (!date_zone_set(config->timezone)) {
+        return outcome_fail(outcome, STATUS_VALUE, "timezone",
+                            "This machine does not know the zone: give an IANA name such as "
+                            "Europe/London.");
+    }
+    arena_budget_set((size_t)config->memory);
+    service->config = config;
+    service->started = time_now();
+    TRY(cli_open_store(arguments, must_exist, &opened->definitions, &service->store));
+    service->definitions = opened->definitions;
+    struct audit_options log = {.folder = config->data, .reserve_bytes = config->reserve};
+    TRY(audit_open(&log, outcome, &service->audit));
+    TRY(audit_sequence(service->audit, service->store));
+    return workers_start(service->store, (size_t)config->workers, &service->workers);
+}
+
+enum status cli_open_service(struct cli_arguments *arguments, bool must_exist,
+                             struct cli_service *ret_service)
+{
+    struct outcome outcome;
+    *ret_service = (struct cli_service){0};
+    outcome_init(&outcome, arguments->arena);
+    if (arguments->config.workers == 0) {
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        arguments->config.workers = cores > 0 ? 2 * cores : 2;
+    }
+    enum status status = open_parts(arguments, must_exist, ret_service, &outcome);
+    if (outcome.errors > 0) {
+        cli_print_outcome(&outcome, "carelayer");
+    }
+    return status;
+}
+
+void cli_close_service(struct cli_service *opened)
+{
+    struct service *service = &opened->service;
+    workers_stop(service->workers);
+    if (service->audit != NULL) {
+        audit_close(service->audit);
+    }
+    if (service->store != NULL) {
+        store_close(service->store);
+    }
+    if (opened->definitions != NULL) {
+        definitions_close(opened->definitions);
+    }
+    *opened = (struct cli_service){0};
+}

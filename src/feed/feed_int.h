@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CARELAYER_FEED_FEED_INT_H
+#define CARELAYER_FEED_FEED_INT_H
+
+#include <pthread.h>
+#include <zlib.h>
+
+#include "feed/feed.h"
+
+/* ---- the ledger: which units of a file are stored ---- */
+
+/* Units below LOW are done, and those listed. Only the store's writer changes it. */
+#define LEDGER_AHEAD 64
+struct ledger {
+    char name[80]; /* of the note in the store */
+    uint64_t low;
+    uint64_t ahead[LEDGER_AHEAD];
+    size_t ahead_count;
+    _Atomic uint64_t units; /* in the file; UINT64_MAX until it was read to its end */
+    bool whole;             /* the file was read to its end and all is stored */
+};
+void ledger_name(const char *path, struct ledger *ledger);
+enum status ledger_load(struct store_tx *tx, struct arena *arena, struct ledger *ledger);
+bool ledger_has(const struct ledger *ledger, uint64_t unit);
+/* Marks a unit done in LEDGER and writes the note in the same transaction. */
+enum status ledger_mark(struct store_tx *tx, struct ledger *ledger, uint64_t unit);
+/* Marks the whole file done if all its units are. */
+enum status ledger_close(struct store_tx *tx, struct ledger *ledger);
+
+/* ---- reading files ---- */
+
+struct source {
+    gzFile file;
+    const char *name;
+    struct arena *arena; /* of the window */
+    char *window;        /* read and not yet given out: [start, end) of it */
+    size_t start, end, capacity;
+    uint64_t line; /* number of the line that is next */
+    bool lines;    /* NDJSON; else one document */
+    bool at_end;
+};
+enum status source_open(const char *path, struct outcome *outcome, struct source *ret_source);
+void source_close(struct source *source);
+/* The next unit's text, valid until the next call; empty at the end. *RET_LINE is its first line.
+ */
+enum status source_next(struct source *source, struct outcome *outcome, struct slice *ret_text,
+                        uint64_t *ret_line);
+
+/* ---- units ---- */
+
+struct import {
+    const struct feed_options *options;
+    struct service service; /* ours, with the import's interactions */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    uint64_t next;      /* number of the next unit, over all files */
+    uint64_t submitted; /* units below this are with the store, in order */
+    size_t in_flight;
+    size_t bytes_in_flight;
+    enum status status; /* the first failure that is not the input's */
+    struct feed_result result;
+};
+
+struct unit {
+    struct import *import;
+    struct request *request;
+    const char *file; /* name as it is shown */
+    struct ledger *ledger;
+    uint64_t number;      /* over all files */
+    uint64_t file_number; /* in its file */
+    uint64_t line;
+    bool lines;
+    size_t length;
+    struct store_draft **drafts;
+    size_t draft_count, draft_capacity;
+    struct buffer rejects; /* JSON lines */
+    uint64_t rejected;
+    struct work work;
+};
+
+extern const struct interaction feed_interactions[];
+extern const struct door feed_door;
+
+/* Adds a rejected resource's line: where it is, its type when known, and the outcome. */
+void unit_reject(struct unit *unit, uint64_t line, int64_t entry, resource_type type,
+                 const struct outcome *outcome);
+
+/* Waits until every unit before this one is with the store. */
+void unit_await_turn(struct import *import, uint64_t number);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* Progress that commits with the data. A file is known by its path, size and time of change. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "feed/feed_int.h"
+
+void ledger_name(const char *path, struct ledger *ledger)
+{
+    struct stat about;
+    char identity[4400];
+    uint8_t digest[SHA256_LENGTH];
+    char *real = realpath(path, NULL);
+    *ledger = (struct ledger){.units = UINT64_MAX};
+    if (real == NULL || stat(real, &about) != 0 || !S_ISREG(about.st_mode)) {
+        free(real);
+        return; /* stdin or a pipe: it cannot be read from the middle */
+    }
+    int length =
+        snprintf(identity, sizeof identity, "%s %lld %lld.%09ld", real, (long long)about.st_size,
+                 (long long)about.st_mtim.tv_sec, about.st_mtim.tv_nsec);
+    free(real);
+    sha256(slice_of(identity, (size_t)length), digest);
+    int at = snprintf(ledger->name, sizeof ledger->name, "import ");
+    for (size_t i = 0; i < SHA256_LENGTH; i++) {
+        at += snprintf(ledger->name + at, sizeof ledger->name - (size_t)at, "%02x", digest[i]);
+    }
+}
+
+enum status ledger_load(struct store_tx *tx, struct arena *arena, struct ledger *ledger)
+{
+    struct slice value;
+    if (ledger->name[0] == '\0') {
+        return STATUS_OK;
+    }
+    enum status status = store_note_get(tx, slice_text(ledger->name), arena, &value);
+    if (status == STATUS_NOT_FOUND) {
+        return STATUS_OK;
+    }
+    TRY(status);
+    if (slice_is(value, "whole")) {
+        ledger->whole = true;
+        return STATUS_OK;
+    }
+    if (!slice_to_unsigned(slice_cut(&value, ';'), UINT64_MAX, &ledger->low)) {
+        return STATUS_CORRUPT;
+    }
+    while (value.at != NULL && value.length > 0) {
+        uint64_t unit;
+        if (ledger->ahead_count == LEDGER_AHEAD ||
+            !slice_to_unsigned(slice_cut(&value, ','), UINT64_MAX, &unit)) {
+            return STATUS_CORRUPT;
+        }
+        ledger->ahead[ledger->ahead_count++] = unit;
+    }
+    return STATUS_OK;
+}
+
+bool ledger_has(const struct ledger *ledger, uint64_t unit)
+{
+    for (size_t i = 0; i < ledger->ahead_count; i++) {
+        if (ledger->ahead[i] == unit) {
+            return true;
+        }
+    }
+    return unit < ledger->low;
+}
+
+/* Raises LOW over what is done and drops it from the list. */
+static void settle(struct ledger *ledger)
+{
+    for (size_t i = 0; i < ledger->ahead_count;) {
+        if (ledger->ahead[i] == ledger->low) {
+            ledger->low++;
+            ledger->ahead[i] = ledger->ahead[--ledger->ahead_count];
+            i = 0;
+        } else {
+            i++;
+        }
+    }
+}
+
+enum status ledger_mark(struct store_tx *tx, struct ledger *ledger, uint64_t unit)
+{
+    char value[32 * (LEDGER_AHEAD + 1)];
+    if (ledger->name[0] == '\0') {
+        return STATUS_OK;
+    }
+    if (ledger->ahead_count == LEDGER_AHEAD) {
+        return STATUS_INTERNAL;
+    }
+    struct ledger changed = *ledger;
+    changed.ahead[changed.ahead_count++] = unit;
+    settle(&changed);
+    int length = snprintf(value, sizeof value, "%llu;", (unsigned long long)changed.low);
+    for (size_t i = 0; i < changed.ahead_count; i++) {
+        length += snprintf(value + length, sizeof value - (size_t)length, "%s%llu",
+                           i > 0 ? "," : "", (unsigned long long)changed.ahead[i]);
+    }
+    TRY(store_note_set(tx, slice_text(ledger->name), slice_of(value, (size_t)length)));
+    ledger->low = changed.low;
+    ledger->ahead_count = changed.ahead_count;
+    memcpy(ledger->ahead, changed.ahead, sizeof ledger->ahead);
+    return STATUS_OK;
+}
+
+enum status ledger_close(struct store_tx *tx, struct ledger *ledger)
+{
+    if (ledger->name[0] == '\0' || ledger->whole || ledger->low < ledger->units) {
+        return STATUS_OK;
+    }
+    TRY(store_note_set(tx, slice_text(ledger->name), SLICE("whole")));
+    ledger->whole = true;
+    return STATUS_OK;
+}
