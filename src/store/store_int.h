@@ -44,7 +44,7 @@ static inline int64_t place_first(uint32_t patient)
 struct packed_id {
     uint8_t length;
     bool uuid;
-    char bytes[64];
+    char bytes[64]; /* only LENGTH of them mean anything */
 };
 bool id_pack(struct slice id, struct packed_id *ret_id);
 bool uuid_pack(struct slice text, uint8_t ret_bytes[static 16]);
