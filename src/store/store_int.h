@@ -185,7 +185,7 @@ const struct parameter *store_parameter(const struct store *store, resource_type
                                         const struct search_parameter *parameter);
 
 /* Every value of one parameter in a resource. */
-void extract_parameter(const struct definitions *definitions,
+void extract_parameter(const struct definitions *definitions, resource_type type,
                        const struct search_parameter *parameter, uint32_t number,
                        yyjson_val *resource, struct slice base_url, struct facts *facts);
 /* Of all indexed parameters of the type. */
