@@ -29,6 +29,7 @@ struct store_options {
     const char *vfs;     /* SQLite VFS to use; NULL: the default. Tests put a failing disk here. */
     int64_t cache_bytes; /* page cache over all connections; 0: 16 MiB */
     bool must_exist;     /* do not create */
+    bool read_only;      /* no lock and no writer: beside a process that writes */
 };
 
 /* Opens, creating or migrating as needed, and starts the writer. STATUS_CORRUPT with what to do

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* store: the directory (type, id) -> place, the numbers of things and of patients, and the next
+ * free place of a patient. The writer remembers the rows it met last. */
+#include "store_int.h"
+
+static struct entry *entry_slot(struct writer *writer, resource_type type,
+                                const struct packed_id *id)
+{
+    uint64_t hash =
+        slice_hash(slice_of(id->bytes, id->length)) ^ (uint64_t)type * UINT64_C(0x9E3779B97F4A7C15);
+    return &writer->entries[(hash ^ hash >> 32) % ENTRY_CACHE];
+}
+
+static bool entry_is(const struct entry *entry, resource_type type, const struct packed_id *id)
+{
+    return entry->known && entry->type == type && entry->id.length == id->length &&
+           entry->id.uuid == id->uuid && memcmp(entry->id.bytes, id->bytes, id->length) == 0;
+}
+
+enum status directory_find(struct store_tx *tx, resource_type type, const struct packed_id *id,
+                           struct entry *ret_entry)
+{
+    struct entry *slot = tx->writer != NULL ? entry_slot(tx->writer, type, id) : NULL;
+    if (slot != NULL && entry_is(slot, type, id)) {
+        *ret_entry = *slot;
+        return STATUS_OK;
+    }
+    *ret_entry = (struct entry){.type = type, .id = *id};
+    sqlite3_stmt *statement;
+    TRY(statement_get(tx->connection, SQL_DIRECTORY_GET, &statement));
+    sqlite3_bind_int(statement, 1, type);
+    statement_bind_id(statement, 2, id);
+    bool row = false;
+    TRY(statement_row(tx->connection, statement, &row));
+    if (!row) {
+        return STATUS_OK;
+    }
+    ret_entry->known = true;
+    ret_entry->entity = sqlite3_column_int64(statement, 0);
+    ret_entry->rid = sqlite3_column_int64(statement, 1);
+    ret_entry->version = (uint32_t)sqlite3_column_int64(statement, 2);
+    ret_entry->state = (enum entry_state)sqlite3_column_int(statement, 3);
+    sqlite3_reset(statement);
+    if (slot != NULL) {
+        *slot = *ret_entry;
+    }
+    return STATUS_OK;
+}
+
+enum status directory_store(struct store_tx *tx, const struct entry *entry)
+{
+    struct writer *writer = tx->writer;
+    sqlite3_stmt *statement;
+    TRY(statement_get(tx->connection, entry->known ? SQL_DIRECTORY_SET : SQL_DIRECTORY_ADD,
+                      &statement));
+    sqlite3_bind_int(statement, 1, entry->type);
+    statement_bind_id(statement, 2, &entry->id);
+    sqlite3_bind_int64(statement, 3, entry->entity);
+    sqlite3_bind_int64(statement, 4, entry->rid);
+    sqlite3_bind_int64(statement, 5, entry->version);
+    sqlite3_bind_int(statement, 6, (int)entry->state);
+    TRY(statement_run(tx->connection, statement));
+    writer->touched = true;
+    struct entry *slot = entry_slot(writer, entry->type, &entry->id);
+    *slot = *entry;
+    slot->known = true;
+    return STATUS_OK;
+}
+
+enum status directory_mention(struct store_tx *tx, resource_type type, const struct packed_id *id,
+                              struct entry *ret_entry)
+{
+    TRY(directory_find(tx, type, id, ret_entry));
+    if (ret_entry->known) {
+        return STATUS_OK;
+    }
+    struct writer *writer = tx->writer;
+    if (writer == NULL) {
+        ret_entry->entity = UNKNOWN_NUMBER;
+        return STATUS_OK;
+    }
+    ret_entry->state = ENTRY_MENTIONED;
+    if (type == tx->connection->store->patient_type) {
+        /* References to patients are kept as minus their number. */
+        if (writer->counters.patient >= UINT32_MAX / 2) {
+            return STATUS_NO_SPACE;
+        }
+        uint32_t number = (uint32_t)++writer->counters.patient;
+        ret_entry->entity = -(int64_t)number;
+        ret_entry->rid = place_first(number);
+        sqlite3_stmt *statement;
+        TRY(statement_get(tx->connection, SQL_PATIENT_ADD, &statement));
+        sqlite3_bind_int64(statement, 1, number);
+        statement_bind_id(statement, 2, id);
+        TRY(statement_run(tx->connection, statement));
+    } else {
+        ret_entry->entity = ++writer->counters.entity;
+    }
+    TRY(directory_store(tx, ret_entry));
+    ret_entry->known = true;
+    return STATUS_OK;
+}
+
+enum status place_next(struct store_tx *tx, uint32_t patient, int64_t *ret_rid)
+{
+    struct sequence *sequence = &tx->writer->sequences[patient % SEQUENCE_CACHE];
+    if (!sequence->used || sequence->patient != patient) {
+        sqlite3_stmt *statement;
+        TRY(statement_get(tx->connection, SQL_PLACE_LAST, &statement));
+        sqlite3_bind_int64(statement, 1, place_first(patient));
+        sqlite3_bind_int64(statement, 2, place_first(patient) + SEQUENCE_LIMIT);
+        bool row = false;
+        TRY(statement_row(tx->connection, statement, &row));
+        int64_t last = place_first(patient);
+        if (row && sqlite3_column_type(statement, 0) == SQLITE_INTEGER) {
+            last = sqlite3_column_int64(statement, 0);
+        }
+        sqlite3_reset(statement);
+        *sequence = (struct sequence){.patient = patient, .used = true, .next = last + 1};
+    }
+    if (sequence->next - place_first(patient) > SEQUENCE_LIMIT) {
+        return STATUS_NO_SPACE;
+    }
+    tx->writer->touched = true;
+    *ret_rid = sequence->next++;
+    return STATUS_OK;
+}
+
+enum status store_patient_id(struct store_tx *tx, uint32_t patient, struct arena *arena,
+                             struct slice *ret_id)
+{
+    sqlite3_stmt *statement;
+    TRY(statement_get(tx->connection, SQL_PATIENT_ID, &statement));
+    sqlite3_bind_int64(statement, 1, patient);
+    bool row = false;
+    TRY(statement_row(tx->connection, statement, &row));
+    if (!row) {
+        return STATUS_NOT_FOUND;
+    }
+    *ret_id = statement_id(statement, 0, arena);
+    sqlite3_reset(statement);
+    return ret_id->at != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
+}

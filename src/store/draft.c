@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* store: a resource made ready to be stored, on the caller's thread. */
+#include "store_int.h"
+
+/* ---- the body ----------------------------------------------------------------------------------
+ */
+
+static void add_key(struct buffer *out, bool *first, struct slice name)
+{
+    if (!*first) {
+        buffer_add_byte(out, ',');
+    }
+    *first = false;
+    buffer_add_json_string(out, name);
+    buffer_add_byte(out, ':');
+}
+
+static uint32_t add_meta(struct buffer *out, bool *first, yyjson_val *meta)
+{
+    add_key(out, first, SLICE("meta"));
+    buffer_add_byte(out, '{');
+    uint32_t splice = (uint32_t)out->length;
+    bool first_member = true;
+    size_t i, max;
+    yyjson_val *name, *value;
+    yyjson_obj_foreach(meta, i, max, name, value)
+    {
+        struct slice text = json_string(name);
+        if (slice_is(text, "versionId") || slice_is(text, "lastUpdated")) {
+            continue;
+        }
+        add_key(out, &first_member, text);
+        json_write(value, NULL, NULL, out);
+    }
+    buffer_add_byte(out, '}');
+    return splice;
+}
+
+static void add_id(struct buffer *out, bool *first, struct slice id)
+{
+    add_key(out, first, SLICE("id"));
+    buffer_add_json_string(out, id);
+}
+
+/* Members stay in their order; an id or meta that is missing comes after resourceType. */
+static uint32_t write_body(yyjson_val *root, struct slice type, struct slice id, struct buffer *out)
+{
+    bool first = true;
+    bool has_id = json_get(root, "id") != NULL;
+    yyjson_val *given = json_get(root, "meta");
+    bool has_meta = yyjson_is_obj(given);
+    uint32_t splice = 0;
+    buffer_add_byte(out, '{');
+    add_key(out, &first, SLICE("resourceType"));
+    buffer_add_json_string(out, type);
+    if (!has_id) {
+        add_id(out, &first, id);
+    }
+    if (!has_meta) {
+        splice = add_meta(out, &first, NULL);
+    }
+    size_t i, max;
+    yyjson_val *name, *value;
+    yyjson_obj_foreach(root, i, max, name, value)
+    {
+        struct slice text = json_string(name);
+        if (slice_is(text, "resourceType")) {
+            continue;
+        }
+        if (slice_is(text, "id")) {
+            add_id(out, &first, id);
+        } else if (slice_is(text, "meta")) {
+            if (has_meta) {
+                splice = add_meta(out, &first, value);
+            }
+        } else {
+            add_key(out, &first, text);
+            json_write(value, NULL, NULL, out);
+        }
+    }
+    buffer_add_byte(out, '}');
+    return splice;
+}
+
+void store_version_write(const struct store_version *version, struct buffer *out)
+{
+    char instant[INSTANT_LENGTH + 1];
+    size_t splice = version->splice;
+    if (splice > version->body.length) {
+        out->broken = true;
+        return;
+    }
+    instant_write(version->updated, instant);
+    buffer_add(out, slice_head(version->body, splice));
+    buffer_add_text(out, "\"versionId\":\"");
+    buffer_add_unsigned(out, version->version);
+    buffer_add_text(out, "\",\"lastUpdated\":\"");
+    buffer_add_text(out, instant);
+    buffer_add_byte(out, '"');
+    if (splice < version->body.length && version->body.at[splice] != '}') {
+        buffer_add_byte(out, ',');
+    }
+    buffer_add(out, slice_from(version->body, splice));
+}
+
+/* ---- whom it concerns --------------------------------------------------------------------------
+ */
+
+struct mention {
+    const struct store *store;
+    struct slice base_url;
+    struct arena *arena;
+    struct slice *ids;
+    size_t count, capacity;
+    bool broken;
+};
+
+static void mention_add(struct mention *mention, struct slice id)
+{
+    for (size_t i = 0; i < mention->count; i++) {
+        if (slice_equals(mention->ids[i], id)) {
+            return;
+        }
+    }
+    if (mention->count == mention->capacity) {
+        size_t capacity = mention->capacity == 0 ? 4 : mention->capacity * 2;
+        struct slice *ids = arena_resize(mention->arena, mention->ids,
+                                         mention->capacity * sizeof(*ids), capacity * sizeof(*ids));
+        if (ids == NULL) {
+            mention->broken = true;
+            return;
+        }
+        mention->ids = ids;
+        mention->capacity = capacity;
+    }
+    struct slice copy = arena_copy(mention->arena, id);
+    if (copy.at == NULL) {
+        mention->broken = true;
+        return;
+    }
+    mention->ids[mention->count++] = copy;
+}
+
+static void mention_visit(void *context, const struct search_path *path, yyjson_val *value)
+{
+    (void)path;
+    struct mention *mention = context;
+    struct slice text = json_get_string(value, "reference");
+    if (text.length == 0) {
+        return;
+    }
+    struct reference reference =
+        reference_parse(mention->store->definitions, text, mention->base_url);
+    if (reference.kind == REFERENCE_LOCAL && reference.type == mention->store->patient_type &&
+        resource_id_valid(reference.id)) {
+        mention_add(mention, reference.id);
+    }
+}
+
+static void find_patients(const struct store *store, struct store_draft *draft, yyjson_val *root,
+                          struct mention *homes, struct mention *others)
+{
+    size_t count = 0;
+    const struct search_path *paths = home_paths(store->definitions, draft->type, &count);
+    for (size_t i = 0; i < count; i++) {
+        search_path_walk(&paths[i], root, mention_visit, homes);
+    }
+    paths = member_paths(store->definitions, draft->type, &count);
+    for (size_t i = 0; i < count; i++) {
+        search_path_walk(&paths[i], root, mention_visit, others);
+    }
+}
+
+static void find_links(yyjson_val *root, struct mention *links)
+{
+    size_t i, max;
+    yyjson_val *link;
+    yyjson_arr_foreach(json_get(root, "link"), i, max, link)
+    {
+        mention_visit(links, NULL, json_get(link, "other"));
+    }
+}
+
+/* ---- making -------------------------------------------------------------------------------------
+ */
+
+/* Index values point into the resource's document, which need not live as long as the draft. */
+static void own_texts(struct facts *facts, struct arena *arena)
+{
+    for (size_t i = 0; i < facts->count; i++) {
+        struct fact *fact = &facts->items[i];
+        if (fact->text.length > 0) {
+            fact->text = arena_copy(arena, fact->text);
+        }
+        if (fact->system.length > 0) {
+            fact->system = arena_copy(arena, fact->system);
+        }
+    }
+}
+
+enum status store_draft_make(struct store *store, resource_type type, struct slice id,
+                             yyjson_val *root, struct slice base_url, struct arena *arena,
+                             struct outcome *outcome, struct store_draft **ret_draft)
+{
+    struct store_draft *draft = ARENA_NEW(arena, struct store_draft);
+    if (draft == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    draft->type = type;
+    draft->blob_file = -1;
+    draft->id = arena_copy(arena, id);
+    if (!id_pack(id, &draft->key)) {
+        return outcome_fail(outcome, STATUS_VALUE, "id",
+                            "An id has 1 to 64 of the characters A-Z, a-z, 0-9, '-' and '.'.");
+    }
+    struct buffer body = {.arena = arena};
+    draft->splice = write_body(root, resource_type_name(store->definitions, type), id, &body);
+    draft->body = buffer_slice(&body);
+    draft->facts.arena = arena;
+    extract_all(store, type, root, base_url, &draft->facts);
+    own_texts(&draft->facts, arena);
+    draft->base_url = arena_copy(arena, base_url);
+    struct mention homes = {store, base_url, arena, NULL, 0, 0, false};
+    struct mention others = homes;
+    struct mention links = homes;
+    find_patients(store, draft, root, &homes, &others);
+    if (type == store->patient_type) {
+        find_links(root, &links);
+    }
+    draft->homes = homes.ids;
+    draft->home_count = homes.count;
+    draft->others = others.ids;
+    draft->other_count = others.count;
+    draft->links = links.ids;
+    draft->link_count = links.count;
+    if (!buffer_ok(&body) || draft->facts.broken || homes.broken || others.broken || links.broken ||
+        arena_full(arena)) {
+        return outcome_fail(outcome, STATUS_TOO_COSTLY, "",
+                            "The resource needs more memory than a request may use. Split it.");
+    }
+    TRY(body_compress(store, draft->body, arena, &draft->stored, &draft->dictionary));
+    *ret_draft = draft;
+    return STATUS_OK;
+}
+
+void store_draft_set_blob(struct store_draft *draft, int file, uint64_t length)
+{
+    draft->blob_file = file;
+    draft->blob_length = length;
+}
+
+void store_draft_version(const struct store_draft *draft, struct store_version *ret_version)
+{
+    *ret_version = (struct store_version){.type = draft->type,
+                                          .id = draft->id,
+                                          .body = draft->body,
+                                          .splice = draft->splice,
+                                          .blob_length = draft->blob_length};
+}

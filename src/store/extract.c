@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/* store: the values that a search parameter finds in a resource (R4 search, "Search Parameter
+ * Types": which parts of each data type a search of each kind looks at). */
+#include "store_int.h"
+
+struct extraction {
+    const struct definitions *definitions;
+    const struct search_parameter *parameter;
+    uint32_t number;
+    struct slice base_url;
+    struct facts *facts;
+};
+
+static void add_token(const struct extraction *to, struct slice system, struct slice code)
+{
+    if (code.length > 0 || system.length > 0) {
+        struct fact fact = {
+            .parameter = to->number * 2, .tree = TREE_TOKEN, .text = code, .system = system};
+        facts_add(to->facts, &fact);
+    }
+}
+
+/* The text of an identifier and its like; which is made a key when its system has a number. */
+static void add_identifier(const struct extraction *to, struct slice system, struct slice value,
+                           bool logical)
+{
+    if (value.length > 0 || system.length > 0) {
+        struct fact fact = {.parameter = to->number * 2 + (logical ? 1 : 0),
+                            .tree = TREE_TEXT,
+                            .identifier = true,
+                            .text = value,
+                            .system = system};
+        facts_add(to->facts, &fact);
+    }
+}
+
+static void extract_token(const struct extraction *to, enum fhir_type type, yyjson_val *value)
+{
+    switch (type) {
+    case FHIR_TYPE_CODEABLECONCEPT: {
+        size_t i, max;
+        yyjson_val *coding;
+        yyjson_arr_foreach(json_get(value, "coding"), i, max, coding)
+        {
+            add_token(to, json_get_string(coding, "system"), json_get_string(coding, "code"));
+        }
+        break;
+    }
+    case FHIR_TYPE_CODING:
+        add_token(to, json_get_string(value, "system"), json_get_string(value, "code"));
+        break;
+    case FHIR_TYPE_IDENTIFIER:
+        add_identifier(to, json_get_string(value, "system"), json_get_string(value, "value"),
+                       false);
+        break;
+    case FHIR_TYPE_CONTACTPOINT:
+        add_identifier(to, SLICE(""), json_get_string(value, "value"), false);
+        break;
+    case FHIR_TYPE_BOOLEAN:
+        if (yyjson_is_bool(value)) {
+            add_token(to, SLICE(""), yyjson_is_true(value) ? SLICE("true") : SLICE("false"));
+        }
+        break;
+    case FHIR_TYPE_CODE:
+        add_token(to, SLICE(""), json_string(value));
+        break;
+    default:
+        if (yyjson_is_str(value)) {
+            add_identifier(to, SLICE(""), json_string(value), false);
+        }
+        break;
+    }
+}
+
+static void add_text(const struct extraction *to, struct slice text)
+{
+    if (text.length > 0) {
+        struct fact fact = {.parameter = to->number * 2,
+                            .tree = TREE_TEXT,
+                            .text = slice_head(text, TEXT_KEY_LIMIT)};
+        facts_add(to->facts, &fact);
+    }
+}
+
+static void add_string(const struct extraction *to, yyjson_val *value)
+{
+    struct slice text = json_string(value);
+    if (text.length == 0) {
+        return;
+    }
+    struct buffer folded = {.arena = to->facts->arena};
+    text_fold(slice_head(text, TEXT_KEY_LIMIT * 3), &folded);
+    if (!buffer_ok(&folded)) {
+        to->facts->broken = true;
+        return;
+    }
+    add_text(to, buffer_slice(&folded));
+}
+
+static void add_strings(const struct extraction *to, yyjson_val *object, const char *const *names)
+{
+    for (size_t name = 0; names[name] != NULL; name++) {
+        yyjson_val *member = json_get(object, names[name]);
+        if (!yyjson_is_arr(member)) {
+            add_string(to, member);
+            continue;
+        }
+        size_t i, max;
+        yyjson_val *item;
+        yyjson_arr_foreach(member, i, max, item)
+        {
+            add_string(to, item);
+        }
+    }
+}
+
+static void extract_string(const struct extraction *to, enum fhir_type type, yyjson_val *value)
+{
+    static const char *const name_parts[] = {"family", "given", "text", "prefix", "suffix", NULL};
+    static const char *const address_parts[] = {"text",  "line",       "city",    "district",
+                                                "state", "postalCode", "country", NULL};
+    if (type == FHIR_TYPE_HUMANNAME) {
+        add_strings(to, value, name_parts);
+    } else if (type == FHIR_TYPE_ADDRESS) {
+        add_strings(to, value, address_parts);
+    } else {
+        add_string(to, value);
+    }
+}
+
+static void extract_reference(const struct extraction *to, const struct search_path *path,
+                              yyjson_val *value)
+{
+    if (path->type != FHIR_TYPE_REFERENCE) {
+        add_text(to, json_string(value));
+        return;
+    }
+    struct slice text = json_get_string(value, "reference");
+    struct reference reference = reference_parse(to->definitions, text, to->base_url);
+    if (text.length > 0 && reference.kind == REFERENCE_LOCAL) {
+        if (to->base_url.length > 0 && slice_starts(text, to->base_url)) {
+            to->facts->used_base = true;
+        }
+        if (path->target == RESOURCE_TYPE_NONE || path->target == reference.type) {
+            struct fact fact = {.parameter = to->number * 2,
+                                .tree = TREE_REFERENCE,
+                                .text = reference.id,
+                                .target = reference.type};
+            facts_add(to->facts, &fact);
+        }
+    } else if (reference.kind == REFERENCE_FOREIGN || reference.kind == REFERENCE_URN) {
+        add_text(to, text);
+    }
+    yyjson_val *identifier = json_get(value, "identifier");
+    if (identifier != NULL) {
+        add_identifier(to, json_get_string(identifier, "system"),
+                       json_get_string(identifier, "value"), true);
+    }
+}
+
+static void add_date(const struct extraction *to, int64_t low, int64_t high)
+{
+    /* An end that is not known is as far as can be; the width stays a positive number. */
+    int64_t width = low < 0 && high > INT64_MAX + low ? INT64_MAX : high - low;
+    struct fact fact = {.parameter = to->number * 2 + (width > DATE_NARROW ? 1 : 0),
+                        .tree = TREE_DATE,
+                        .number = low,
+                        .other = width};
+    facts_add(to->facts, &fact);
+}
+
+static bool date_of(yyjson_val *value, int64_t *ret_low, int64_t *ret_high)
+{
+    struct partial_date date;
+    if (!date_parse(json_string(value), DATE_FORM_DATETIME, &date)) {
+        return false;
+    }
+    date_range(&date, ret_low, ret_high);
+    return true;
+}
+
+#define DATE_BEGINNING (INT64_MIN / 2)
+#define DATE_END       (INT64_MAX / 2)
+
+static bool period_of(yyjson_val *value, int64_t *ret_low, int64_t *ret_high)
+{
+    int64_t unused;
+    bool start = date_of(json_get(value, "start"), ret_low, &unused);
+    bool end = date_of(json_get(value, "end"), &unused, ret_high);
+    if (!start) {
+        *ret_low = DATE_BEGINNING;
+    }
+    if (!end) {
+        *ret_high = DATE_END;
+    }
+    return (start || end) && *ret_low < *ret_high;
+}
+
+/* Only the outer limits of a schedule matter (R4 search, "date"). */
+static void extract_timing(const struct extraction *to, yyjson_val *value)
+{
+    int64_t low = INT64_MAX, high = INT64_MIN;
+    size_t i, max;
+    yyjson_val *event;
+    yyjson_arr_foreach(json_get(value, "event"), i, max, event)
+    {
+        int64_t from, until;
+        if (date_of(event, &from, &until)) {
+            low = from < low ? from : low;
+            high = until > high ? until : high;
+        }
+    }
+    int64_t from, until;
+    if (period_of(json_get(json_get(value, "repeat"), "boundsPeriod"), &from, &until)) {
+        low = from < low ? from : low;
+        high = until > high ? until : high;
+    }
+    if (low < high) {
+        add_date(to, low, high);
+    }
+}
+
+static void extract_date(const struct extraction *to, enum fhir_type type, yyjson_val *value)
+{
+    int64_t low, high;
+    if (type == FHIR_TYPE_TIMING) {
+        extract_timing(to, value);
+    } else if (type == FHIR_TYPE_PERIOD ? period_of(value, &low, &high)
+                                        : date_of(value, &low, &high)) {
+        add_date(to, low, high);
+    }
+}
+
+static void extract_number(const struct extraction *to, yyjson_val *value)
+{
+    struct decimal number;
+    if (decimal_parse(json_number(value), &number)) {
+        struct fact fact = {
+            .parameter = to->number * 2, .tree = TREE_NUMBER, .real = decimal_double(number)};
+        facts_add(to->facts, &fact);
+    }
+}
+
+static void add_quantity(const struct extraction *to, double value, struct slice system,
+                         struct slice code)
+{
+    struct fact fact = {.parameter = to->number * 2,
+                        .tree = TREE_QUANTITY,
+                        .real = value,
+                        .system = system,
+                        .text = code};
+    facts_add(to->facts, &fact);
+}
+
+/* A quantity is found by its coded unit, and by its unit as written (R4 search, "quantity"). */
+static void extract_quantity(const struct extraction *to, enum fhir_type type, yyjson_val *value)
+{
+    struct decimal number;
+    if (!decimal_parse(json_number(json_get(value, "value")), &number)) {
+        return;
+    }
+    double real = decimal_double(number);
+    if (type == FHIR_TYPE_MONEY) {
+        add_quantity(to, real, SLICE("urn:iso:std:iso:4217"), json_get_string(value, "currency"));
+        return;
+    }
+    struct slice code = json_get_string(value, "code");
+    struct slice unit = json_get_string(value, "unit");
+    add_quantity(to, real, json_get_string(value, "system"), code);
+    if (unit.length > 0 && !slice_equals(unit, code)) {
+        add_quantity(to, real, SLICE(""), unit);
+    }
+}
+
+static void extract_value(void *context, const struct search_path *path, yyjson_val *value)
+{
+    const struct extraction *to = context;
+    switch (to->parameter->kind) {
+    case SEARCH_TOKEN:
+        extract_token(to, path->type, value);
+        break;
+    case SEARCH_REFERENCE:
+        extract_reference(to, path, value);
+        break;
+    case SEARCH_STRING:
+        extract_string(to, path->type, value);
+        break;
+    case SEARCH_URI:
+        add_text(to, json_string(value));
+        break;
+    case SEARCH_DATE:
+        extract_date(to, path->type, value);
+        break;
+    case SEARCH_NUMBER:
+        extract_number(to, value);
+        break;
+    case SEARCH_QUANTITY:
+        extract_quantity(to, path->type, value);
+        break;
+    case SEARCH_COMPOSITE:
+    case SEARCH_SPECIAL:
+        break;
+    }
+}
+
+static void extract_existence(void *context, const struct search_path *path, yyjson_val *value)
+{
+    (void)path;
+    bool *met = context;
+    *met = *met || !yyjson_is_false(value);
+}
+
+void extract_parameter(const struct definitions *definitions,
+                       const struct search_parameter *parameter, uint32_t number,
+                       yyjson_val *resource, struct slice base_url, struct facts *facts)
+{
+    struct extraction to = {definitions, parameter, number, base_url, facts};
+    bool met = false;
+    for (size_t i = 0; i < parameter->path_count; i++) {
+        if (parameter->exists) {
+            search_path_walk(&parameter->paths[i], resource, extract_existence, &met);
+        } else {
+            search_path_walk(&parameter->paths[i], resource, extract_value, &to);
+        }
+    }
+    if (parameter->exists) {
+        add_token(&to, SLICE(""), met ? SLICE("true") : SLICE("false"));
+    }
+}
+
+void extract_all(const struct store *store, resource_type type, yyjson_val *resource,
+                 struct slice base_url, struct facts *facts)
+{
+    size_t count = 0;
+    const struct search_parameter *parameters = search_parameters(store->definitions, type, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct parameter *known = store_parameter(store, type, &parameters[i]);
+        if (known != NULL) {
+            extract_parameter(store->definitions, &parameters[i], known->number, resource, base_url,
+                              facts);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* store: the outbox of access entries, named facts that commit with the data, and numbers. */
+#include "store_int.h"
+
+enum status store_outbox_add(struct store_tx *tx, struct slice entry)
+{
+    if (tx->writer == NULL) {
+        return STATUS_INTERNAL;
+    }
+    sqlite3_stmt *statement;
+    TRY(statement_get(tx->connection, SQL_OUTBOX_ADD, &statement));
+    sqlite3_bind_int64(statement, 1, ++tx->writer->counters.outbox);
+    statement_bind_blob(statement, 2, entry);
+    return statement_run(tx->connection, statement);
+}
+
+enum status store_outbox_read(struct store_tx *tx, uint64_t after, size_t max,
+                              store_outbox_visit *visit, void *context)
+{
+    sqlite3_stmt *statement;
+    TRY(statement_get(tx->connection, SQL_OUTBOX_READ, &statement));
+    sqlite3_bind_int64(statement, 1, (int64_t)after);
+    sqlite3_bind_int64(statement, 2, max < INT64_MAX ? (int64_t)max : INT64_MAX);
+    bool row = false;
+    enum status status = statement_row(tx->connection, statement, &row);
+    while (status == STATUS_OK && row) {
+        status = visit(context, (uint64_t)sqlite3_column_int64(statement, 0),
+                       statement_blob(statement, 1));
+        if (status == STATUS_OK) {
+            status = statement_row(tx->connection, statement, &row);
+        }
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+enum status store_outbox_remove(struct store_tx *tx, uint64_t up_to)
+{
+    if (tx->writer == NULL) {
+        return STATUS_INTERNAL;
+    }
+    sqlite3_stmt *statement;
+    TRY(statement_get(tx->connection, SQL_OUTBOX_REMOVE, &statement));
+    sqlite3_bind_int64(statement, 1, (int64_t)up_to);
+    return statement_run(tx->connection, statement);
+}
+
+enum status store_note_set(struct store_tx *tx, struct slice name, struct slice value)
+{
+    if (tx->writer == NULL) {
+        return STATUS_INTERNAL;
+    }
+    sqlite3_stmt *statement;
+    TRY(statement_get(tx->connection, SQL_NOTE_SET, &statement));
+    statement_bind_blob(statement, 1, name);
+    statement_bind_blob(statement, 2, value);
+    return statement_run(tx->connection, statement);
+}
+
+enum status store_note_get(struct store_tx *tx, struct slice name, struct arena *arena,
+                           struct slice *ret_value)
+{
+    sqlite3_stmt *statement;
+    TRY(statement_get(tx->connection, SQL_NOTE_GET, &statement));
+    statement_bind_blob(statement, 1, name);
+    bool row = false;
+    TRY(statement_row(tx->connection, statement, &row));
+    if (!row) {
+        return STATUS_NOT_FOUND;
+    }
+    *ret_value = arena_copy(arena, statement_blob(statement, 0));
+    sqlite3_reset(statement);
+    return ret_value->at != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
+}
+
+static uint64_t file_bytes(const struct store *store)
+{
+    struct connection connection = {0};
+    sqlite3_stmt *statement = NULL;
+    uint64_t bytes = 0;
+    int code = sqlite3_open_v2(store->file, &connection.db,
+                               SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, store->vfs);
+    if (code == SQLITE_OK &&
+        sqlite3_prepare_v2(connection.db,
+                           "SELECT page_count*page_size FROM pragma_page_count,"
+                           " pragma_page_size",
+                           -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW) {
+        bytes = (uint64_t)sqlite3_column_int64(statement, 0);
+    }
+    sqlite3_finalize(statement);
+    sqlite3_close(connection.db);
+    return bytes;
+}
+
+enum status store_statistics(struct store *store, struct store_statistics *ret_numbers)
+{
+    uint64_t bytes = file_bytes(store);
+    pthread_mutex_lock(&store->lock_queue);
+    *ret_numbers = (struct store_statistics){
+        .resources = (uint64_t)store->shown.resources,
+        .versions = (uint64_t)store->shown.versions,
+        .patients = (uint64_t)store->shown.patients,
+        .last_change = (uint64_t)store->shown.change,
+        .commits = store->commits,
+        .jobs = store->jobs,
+        .waiting = store->waiting,
+        .file_bytes = bytes,
+        .full = store->full,
+    };
+    pthread_mutex_unlock(&store->lock_queue);
+    return bytes != 0 ? STATUS_OK : STATUS_IO;
+}

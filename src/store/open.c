@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+/* store: opening and closing, connections, and the thread that looks after the log. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "store_int.h"
+
+#define PAGE_SIZE         "8192"
+#define CACHE_DEFAULT     ((int64_t)16 << 20)
+#define MAP_BYTES         "1073741824"
+#define BUSY_MILLISECONDS 60000
+#define PROGRESS_STEPS    2000
+
+/* Frames of the log (pages) after which it is moved into the file, and after which readers are
+ * waited for so that it can start again from its beginning. */
+#define LOG_FRAMES     1000
+#define LOG_FRAMES_FAR 16000
+
+static void configure_once(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite3_initialize();
+}
+
+/* ---- connections -------------------------------------------------------------------------------
+ */
+
+static int past_deadline(void *context)
+{
+    const struct connection *connection = context;
+    return connection->deadline != 0 && time_monotonic() > connection->deadline;
+}
+
+static enum status connection_pragmas(struct connection *connection, bool writing)
+{
+    struct store *store = connection->store;
+    int64_t cache = store->cache_bytes / (writing ? 2 : 16);
+    char sql[256];
+    if (writing) {
+        TRY(database_execute(connection, "PRAGMA page_size=" PAGE_SIZE));
+        TRY(database_execute(connection, "PRAGMA journal_mode=WAL"));
+        TRY(database_execute(connection, "PRAGMA synchronous=FULL"));
+        TRY(database_execute(connection, "PRAGMA wal_autocheckpoint=0"));
+        TRY(database_execute(connection, "PRAGMA journal_size_limit=67108864"));
+    }
+    snprintf(sql, sizeof(sql), "PRAGMA cache_size=-%lld; PRAGMA mmap_size=" MAP_BYTES,
+             (long long)(cache / 1024 > 256 ? cache / 1024 : 256));
+    TRY(database_execute(connection, sql));
+    return database_execute(connection, "PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON;"
+                                        "PRAGMA trusted_schema=OFF");
+}
+
+enum status database_open(struct store *store, bool writing, struct connection *connection)
+{
+    int flags = SQLITE_OPEN_NOMUTEX |
+                (writing ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
+    connection->store = store;
+    connection->arena = arena_create(0);
+    connection->decompress = ZSTD_createDCtx();
+    if (connection->arena == NULL || connection->decompress == NULL) {
+        database_close(connection);
+        return STATUS_MEMORY;
+    }
+    int code = sqlite3_open_v2(store->file, &connection->db, flags, store->vfs);
+    enum status status = database_status(connection, code);
+    if (status == STATUS_OK) {
+        sqlite3_extended_result_codes(connection->db, 1);
+        sqlite3_busy_timeout(connection->db, BUSY_MILLISECONDS);
+        sqlite3_progress_handler(connection->db, PROGRESS_STEPS, past_deadline, connection);
+        status = connection_pragmas(connection, writing);
+    }
+    if (status != STATUS_OK) {
+        database_close(connection);
+    }
+    return status;
+}
+
+void database_close(struct connection *connection)
+{
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        sqlite3_finalize(connection->statements[i]);
+        connection->statements[i] = NULL;
+    }
+    for (int i = 0; i < SPARE_STATEMENTS; i++) {
+        sqlite3_finalize(connection->spares[i].statement);
+        connection->spares[i].statement = NULL;
+    }
+    sqlite3_close(connection->db);
+    connection->db = NULL;
+    ZSTD_freeDCtx(connection->decompress);
+    connection->decompress = NULL;
+    arena_destroy(connection->arena);
+    connection->arena = NULL;
+}
+
+/* ---- readers -----------------------------------------------------------------------------------
+ */
+
+enum status store_reader_open(struct store *store, struct store_reader **ret_reader)
+{
+    struct connection connection = {0};
+    TRY(database_open(store, false, &connection));
+    struct store_reader *reader = ARENA_NEW(connection.arena, struct store_reader);
+    if (reader == NULL) {
+        database_close(&connection);
+        return STATUS_MEMORY;
+    }
+    reader->connection = connection;
+    reader->tx.connection = &reader->connection;
+    /* The handler was given the address on the stack. */
+    sqlite3_progress_handler(reader->connection.db, PROGRESS_STEPS, past_deadline,
+                             &reader->connection);
+    *ret_reader = reader;
+    return STATUS_OK;
+}
+
+void store_reader_close(struct store_reader *reader)
+{
+    if (reader != NULL) {
+        /* The reader lives in the arena that closing destroys. */
+        struct connection connection = reader->connection;
+        database_close(&connection);
+    }
+}
+
+enum status store_snapshot_begin(struct store_reader *reader, int64_t deadline,
+                                 struct store_tx **ret_tx)
+{
+    sqlite3_stmt *statement;
+    reader->connection.deadline = deadline;
+    reader->connection.doomed = STATUS_OK;
+    TRY(statement_get(&reader->connection, SQL_BEGIN_READ, &statement));
+    TRY(statement_run(&reader->connection, statement));
+    *ret_tx = &reader->tx;
+    return STATUS_OK;
+}
+
+void store_snapshot_end(struct store_tx *tx)
+{
+    struct connection *connection = tx->connection;
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        if (connection->statements[i] != NULL) {
+            sqlite3_reset(connection->statements[i]);
+        }
+    }
+    connection->deadline = 0;
+    sqlite3_stmt *statement;
+    if (statement_get(connection, SQL_COMMIT, &statement) != STATUS_OK ||
+        statement_run(connection, statement) != STATUS_OK) {
+        sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+}
+
+/* ---- moving the log into the file --------------------------------------------------------------
+ */
+
+static int log_grew(void *context, sqlite3 *db, const char *name, int frames)
+{
+    (void)db;
+    (void)name;
+    struct store *store = context;
+    if (frames >= LOG_FRAMES) {
+        pthread_mutex_lock(&store->lock_queue);
+        store->checkpoint_wanted = true;
+        pthread_cond_signal(&store->checkpoint_due);
+        pthread_mutex_unlock(&store->lock_queue);
+    }
+    return SQLITE_OK;
+}
+
+static void checkpoint(struct connection *connection)
+{
+    int frames = 0, moved = 0;
+    sqlite3_wal_checkpoint_v2(connection->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
+    if (frames >= LOG_FRAMES_FAR) {
+        /* Readers came one after another and the log never had an end: wait for those there are;
+         * new ones read the file alone. */
+        sqlite3_wal_checkpoint_v2(connection->db, NULL, SQLITE_CHECKPOINT_RESTART, &frames, &moved);
+    }
+}
+
+void *store_checkpoint_main(void *context)
+{
+    struct store *store = context;
+    struct connection connection = {0};
+    if (database_open(store, true, &connection) != STATUS_OK) {
+        log_event(LOG_STORE_FAILED, LOG_TEXT(LOG_FIELD_STAGE, "checkpoint"));
+        return NULL;
+    }
+    for (;;) {
+        pthread_mutex_lock(&store->lock_queue);
+        while (!store->checkpoint_wanted && !store->checkpoint_stopping) {
+            pthread_cond_wait(&store->checkpoint_due, &store->lock_queue);
+        }
+        bool stop = store->checkpoint_stopping;
+        store->checkpoint_wanted = false;
+        int64_t resources = store->shown.resources;
+        pthread_mutex_unlock(&store->lock_queue);
+        if (stop) {
+            break;
+        }
+        checkpoint(&connection);
+        enum status status = dictionary_consider(&connection, resources);
+        if (status != STATUS_OK && status != STATUS_NOT_SUPPORTED) {
+            log_event(LOG_STORE_FAILED, LOG_TEXT(LOG_FIELD_STATUS, status_name(status)));
+        }
+    }
+    database_close(&connection);
+    return NULL;
+}
+
+/* ---- opening -----------------------------------------------------------------------------------
+ */
+
+static enum status lock_folder(struct store *store, struct outcome *outcome)
+{
+    const char *path = arena_print(store->arena, "%s/records.lock", store->folder);
+    store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (store->lock < 0) {
+        return outcome_fail(outcome, disk_status(errno), "",
+                            "The data folder cannot be written. Check its owner and rights.");
+    }
+    if (flock(store->lock, LOCK_EX | LOCK_NB) != 0) {
+        return outcome_fail(outcome, STATUS_CONFLICT, "",
+                            "Another carelayer process has this data folder open for writing. Stop "
+                            "it first, or use another folder.");
+    }
+    return STATUS_OK;
+}
+
+static enum status writer_create(struct store *store, struct outcome *outcome)
+{
+    struct writer *writer = ARENA_NEW(store->arena, struct writer);
+    struct store_tx *tx = ARENA_NEW(store->arena, struct store_tx);
+    if (writer == NULL || tx == NULL) {
+        return STATUS_MEMORY;
+    }
+    enum status status = database_open(store, true, &writer->connection);
+    if (status != STATUS_OK) {
+        return outcome_fail(outcome, status, "",
+                            "The records file cannot be opened (%s). Check the disk, or restore a "
+                            "backup.",
+                            status_name(status));
+    }
+    store->writer = writer;
+    writer->tx = tx;
+    *tx = (struct store_tx){.connection = &writer->connection, .writer = writer};
+    writer->intern.arena = arena_create(0);
+    writer->scratch = arena_create(0);
+    writer->entries = arena_array(store->arena, ENTRY_CACHE, sizeof(*writer->entries));
+    writer->sequences = arena_array(store->arena, SEQUENCE_CACHE, sizeof(*writer->sequences));
+    if (writer->intern.arena == NULL || writer->scratch == NULL || writer->entries == NULL ||
+        writer->sequences == NULL) {
+        return STATUS_MEMORY;
+    }
+    sqlite3_wal_hook(writer->connection.db, log_grew, store);
+    return STATUS_OK;
+}
+
+static enum status load_all(struct store *store, struct connection *connection, bool writing,
+                            struct outcome *outcome)
+{
+    int from = 0, to = 0;
+    TRY(schema_apply(connection, outcome, &from, &to));
+    if (outcome != NULL && from != to && from != 0) {
+        outcome_note(outcome, "", "The records were migrated from layout %d to %d.", from, to);
+    }
+    TRY(parameters_load(store, connection, writing));
+    TRY(dictionaries_load(connection));
+    return counters_load(connection, &store->shown);
+}
+
+static enum status threads_start(struct store *store)
+{
+    if (pthread_create(&store->writer_thread, NULL, store_writer_main, store) != 0) {
+        return STATUS_MEMORY;
+    }
+    store->writer_running = true;
+    if (pthread_create(&store->checkpoint_thread, NULL, store_checkpoint_main, store) != 0) {
+        return STATUS_MEMORY;
+    }
+    store->checkpoint_running = true;
+    return STATUS_OK;
+}
+
+static enum status open_inside(struct store *store, const struct store_options *options,
+                               struct outcome *outcome)
+{
+    if (options->must_exist && access(store->file, F_OK) != 0) {
+        return outcome_fail(outcome, STATUS_NOT_FOUND, "",
+                            "There are no records in this data folder. Check its path.");
+    }
+    if (store->read_only) {
+        struct connection connection = {0};
+        enum status status = database_open(store, false, &connection);
+        if (status == STATUS_OK) {
+            status = load_all(store, &connection, false, outcome);
+        }
+        database_close(&connection);
+        return status;
+    }
+    TRY(disk_make_directory(store->folder));
+    TRY(lock_folder(store, outcome));
+    TRY(writer_create(store, outcome));
+    TRY(load_all(store, &store->writer->connection, true, outcome));
+    store->writer->counters = store->writer->written = store->shown;
+    return threads_start(store);
+}
+
+enum status store_open(const struct store_options *options, struct outcome *outcome,
+                       struct store **ret_store)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, configure_once);
+    struct arena *arena = arena_create(0);
+    struct store *store = arena != NULL ? ARENA_NEW(arena, struct store) : NULL;
+    if (store == NULL) {
+        arena_destroy(arena);
+        return STATUS_MEMORY;
+    }
+    store->arena = arena;
+    store->definitions = options->definitions;
+    store->folder = arena_copy(arena, slice_text(options->folder)).at;
+    store->file = arena_print(arena, "%s/records.db", options->folder);
+    store->vfs = options->vfs;
+    store->cache_bytes = options->cache_bytes > 0 ? options->cache_bytes : CACHE_DEFAULT;
+    store->read_only = options->read_only;
+    store->lock = -1;
+    store->patient_type = resource_type_find(store->definitions, SLICE("Patient"));
+    pthread_mutex_init(&store->lock_queue, NULL);
+    pthread_mutex_init(&store->compressors_lock, NULL);
+    pthread_cond_init(&store->queue_filled, NULL);
+    pthread_cond_init(&store->checkpoint_due, NULL);
+    enum status status = open_inside(store, options, outcome);
+    if (status != STATUS_OK) {
+        store_close(store);
+        return status;
+    }
+    log_event(LOG_STORE_OPENED, LOG_NUMBER(LOG_FIELD_COUNT, store->shown.resources));
+    *ret_store = store;
+    return STATUS_OK;
+}
+
+static void threads_stop(struct store *store)
+{
+    /* The thread that looks after the log may itself submit a job, so it goes first. */
+    pthread_mutex_lock(&store->lock_queue);
+    store->checkpoint_stopping = true;
+    pthread_cond_broadcast(&store->checkpoint_due);
+    pthread_mutex_unlock(&store->lock_queue);
+    if (store->checkpoint_running) {
+        pthread_join(store->checkpoint_thread, NULL);
+    }
+    pthread_mutex_lock(&store->lock_queue);
+    store->stopping = true;
+    pthread_cond_broadcast(&store->queue_filled);
+    pthread_mutex_unlock(&store->lock_queue);
+    if (store->writer_running) {
+        pthread_join(store->writer_thread, NULL);
+    }
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    threads_stop(store);
+    if (store->writer != NULL) {
+        sqlite3_wal_checkpoint_v2(store->writer->connection.db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+                                  NULL, NULL);
+        database_close(&store->writer->connection);
+        arena_destroy(store->writer->intern.arena);
+        arena_destroy(store->writer->scratch);
+    }
+    dictionaries_close(store);
+    if (store->lock >= 0) {
+        close(store->lock);
+    }
+    pthread_cond_destroy(&store->queue_filled);
+    pthread_cond_destroy(&store->checkpoint_due);
+    pthread_mutex_destroy(&store->compressors_lock);
+    pthread_mutex_destroy(&store->lock_queue);
+    arena_destroy(store->arena);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* store: the search parameters this store indexes. Numbers in the definitions hold for one blob
+ * only, so the store has numbers of its own. A parameter whose paths changed, or that came when
+ * resources of its type were there already, answers nothing until store_reindex. */
+#include "store_int.h"
+
+const struct parameter *store_parameter(const struct store *store, resource_type type,
+                                        const struct search_parameter *parameter)
+{
+    if (type == RESOURCE_TYPE_NONE || parameter->number >= store->parameter_counts[type]) {
+        return NULL;
+    }
+    const struct parameter *known = &store->parameters[type][parameter->number];
+    return known->number != 0 ? known : NULL;
+}
+
+/* `_id` and `_lastUpdated` are columns of the row, no index values. */
+static bool is_indexed(const struct search_parameter *parameter)
+{
+    return parameter->simple && parameter->path_count > 0 && parameter->kind != SEARCH_COMPOSITE &&
+           parameter->kind != SEARCH_SPECIAL && !slice_is(parameter->code, "_id") &&
+           !slice_is(parameter->code, "_lastUpdated");
+}
+
+/* What the values depend on. */
+static void shape_of(const struct search_parameter *parameter, uint8_t ret_shape[static 8])
+{
+    uint64_t hash = (uint64_t)parameter->kind + 1;
+    struct slice expression = parameter->expression;
+    /* FNV-1a: this is stored, so the hash must never change. */
+    hash = (hash ^ UINT64_C(0xcbf29ce484222325)) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < expression.length; i++) {
+        hash = (hash ^ (uint8_t)expression.at[i]) * UINT64_C(0x100000001b3);
+    }
+    memcpy(ret_shape, &hash, 8);
+}
+
+static enum status tables_make(struct store *store)
+{
+    size_t types = (size_t)resource_type_count(store->definitions) + 1;
+    store->parameters = arena_array(store->arena, types, sizeof(*store->parameters));
+    store->parameter_counts = arena_array(store->arena, types, sizeof(uint32_t));
+    if (store->parameters == NULL || store->parameter_counts == NULL) {
+        return STATUS_MEMORY;
+    }
+    for (size_t type = 1; type < types; type++) {
+        size_t count = 0;
+        const struct search_parameter *parameters =
+            search_parameters(store->definitions, (resource_type)type, &count);
+        uint32_t most = 0;
+        for (size_t i = 0; i < count; i++) {
+            most = parameters[i].number > most ? parameters[i].number : most;
+        }
+        store->parameters[type] = arena_array(store->arena, most + 1, sizeof(struct parameter));
+        store->parameter_counts[type] = most + 1;
+        if (store->parameters[type] == NULL) {
+            return STATUS_MEMORY;
+        }
+    }
+    return STATUS_OK;
+}
+
+struct loading {
+    struct store *store;
+    struct connection *connection;
+    bool writing;
+    uint32_t last; /* number given out */
+};
+
+static enum status parameter_save(const struct loading *loading, const struct parameter *known,
+                                  bool add, resource_type type,
+                                  const struct search_parameter *parameter)
+{
+    uint8_t shape[8];
+    sqlite3_stmt *statement;
+    shape_of(parameter, shape);
+    TRY(statement_get(loading->connection, add ? SQL_PARAMETER_ADD : SQL_PARAMETER_SET,
+                      &statement));
+    sqlite3_bind_int64(statement, 1, known->number);
+    if (add) {
+        sqlite3_bind_int(statement, 2, type);
+        sqlite3_bind_text(statement, 3, parameter->code.at, (int)parameter->code.length,
+                          SQLITE_STATIC);
+    }
+    sqlite3_bind_blob(statement, add ? 4 : 2, shape, sizeof(shape), SQLITE_STATIC);
+    sqlite3_bind_int(statement, add ? 5 : 3, known->ready);
+    return statement_run(loading->connection, statement);
+}
+
+/* Those in the table that the definitions still know. */
+static enum status parameters_recall(struct loading *loading)
+{
+    struct store *store = loading->store;
+    sqlite3_stmt *statement;
+    TRY(statement_get(loading->connection, SQL_PARAMETERS, &statement));
+    bool row = false;
+    TRY(statement_row(loading->connection, statement, &row));
+    while (row) {
+        uint32_t number = (uint32_t)sqlite3_column_int64(statement, 0);
+        int type = sqlite3_column_int(statement, 1);
+        loading->last = number > loading->last ? number : loading->last;
+        const struct search_parameter *parameter =
+            type > 0 && type <= resource_type_count(store->definitions)
+                ? search_parameter_find(store->definitions, (resource_type)type,
+                                        statement_blob(statement, 2))
+                : NULL;
+        if (parameter != NULL && is_indexed(parameter)) {
+            uint8_t shape[8];
+            shape_of(parameter, shape);
+            bool same = slice_equals(statement_blob(statement, 3),
+                                     slice_of((const char *)shape, sizeof(shape)));
+            store->parameters[type][parameter->number] = (struct parameter){
+                .number = number, .ready = same && sqlite3_column_int(statement, 4) != 0};
+        }
+        TRY(statement_row(loading->connection, statement, &row));
+    }
+    return STATUS_OK;
+}
+
+static enum status parameters_of_type(struct loading *loading, resource_type type)
+{
+    struct store *store = loading->store;
+    size_t count = 0;
+    const struct search_parameter *parameters = search_parameters(store->definitions, type, &count);
+    sqlite3_stmt *statement;
+    TRY(statement_get(loading->connection, SQL_TYPE_USED, &statement));
+    sqlite3_bind_int(statement, 1, type);
+    bool used = false;
+    TRY(statement_row(loading->connection, statement, &used));
+    sqlite3_reset(statement);
+    for (size_t i = 0; i < count; i++) {
+        struct parameter *known = &store->parameters[type][parameters[i].number];
+        if (!is_indexed(&parameters[i])) {
+            continue;
+        }
+        bool add = known->number == 0;
+        if (add) {
+            known->number = ++loading->last;
+        }
+        if (add || !known->ready) {
+            known->ready = !used;
+            TRY(parameter_save(loading, known, add, type, &parameters[i]));
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status parameters_load(struct store *store, struct connection *connection, bool writing)
+{
+    struct loading loading = {store, connection, writing, 0};
+    TRY(tables_make(store));
+    if (!writing) {
+        return parameters_recall(&loading);
+    }
+    TRY(database_execute(connection, "BEGIN IMMEDIATE"));
+    enum status status = parameters_recall(&loading);
+    for (resource_type type = 1;
+         status == STATUS_OK && type <= resource_type_count(store->definitions); type++) {
+        status = parameters_of_type(&loading, type);
+    }
+    if (status == STATUS_OK) {
+        status = database_execute(connection, "COMMIT");
+    }
+    if (status != STATUS_OK && !sqlite3_get_autocommit(connection->db)) {
+        sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return status;
+}

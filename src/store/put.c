@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: MIT */
+/* store: versions written. Everything here runs on the writer's thread inside a job. */
+#include "store_int.h"
+
+/* What one put or delete works with. */
+struct change {
+    struct store_tx *tx;
+    struct connection *connection;
+    struct writer *writer;
+    struct arena *arena;
+    struct entry entry;
+    int64_t updated;
+    uint64_t number;
+    int64_t rid; /* the place of the new version */
+    uint32_t home;
+    uint32_t *others;
+    size_t other_count;
+    struct facts old_facts, new_facts;
+    const uint32_t *old_others;
+    size_t old_other_count;
+    int64_t base; /* number of the base URL that made a reference local; 0: none did */
+};
+
+static enum status check_condition(const struct change *change,
+                                   const struct store_condition *condition, struct outcome *outcome)
+{
+    bool live = change->entry.known && change->entry.state == ENTRY_LIVE;
+    if (condition == NULL) {
+        return STATUS_OK;
+    }
+    if (condition->absent && live) {
+        return outcome_fail(outcome, STATUS_PRECONDITION, "",
+                            "The resource exists already. Update it, or use another id.");
+    }
+    if ((condition->present || condition->version != 0) && !live) {
+        return outcome_fail(outcome, STATUS_PRECONDITION, "",
+                            "There is no current version of the resource to change.");
+    }
+    if (condition->version != 0 && condition->version != change->entry.version) {
+        return outcome_fail(outcome, STATUS_PRECONDITION, "",
+                            "The resource has changed since that version. Read it again and repeat "
+                            "the change on what is current.");
+    }
+    return STATUS_OK;
+}
+
+/* The next number, and a time later than every change before. */
+static void change_begin(struct change *change)
+{
+    struct counters *counters = &change->writer->counters;
+    int64_t now = time_now();
+    counters->updated = now > counters->updated ? now : counters->updated + 1;
+    change->updated = counters->updated;
+    change->number = (uint64_t)++counters->change;
+}
+
+static enum status patient_number(struct change *change, struct slice id, uint32_t *ret_number)
+{
+    struct packed_id key;
+    struct entry entry;
+    if (!id_pack(id, &key)) {
+        return STATUS_INTERNAL;
+    }
+    TRY(directory_mention(change->tx, change->connection->store->patient_type, &key, &entry));
+    *ret_number = place_patient(entry.rid);
+    return STATUS_OK;
+}
+
+static uint32_t bucket(const struct packed_id *id)
+{
+    /* Stored in places, so a hash that never changes. */
+    uint32_t hash = UINT32_C(2166136261);
+    for (size_t i = 0; i < id->length; i++) {
+        hash = (hash ^ (uint8_t)id->bytes[i]) * UINT32_C(16777619);
+    }
+    return 1 + (hash ^ hash >> 16) % PLACE_BUCKETS;
+}
+
+static enum status choose_home(struct change *change, const struct store_draft *draft)
+{
+    const struct store *store = change->connection->store;
+    if (draft->type == store->patient_type) {
+        struct packed_id key = draft->key;
+        TRY(directory_mention(change->tx, draft->type, &key, &change->entry));
+        change->home = place_patient(change->entry.rid);
+        change->rid = change->entry.rid;
+        return STATUS_OK;
+    }
+    if (draft->home_count > 0) {
+        TRY(patient_number(change, draft->homes[0], &change->home));
+    } else {
+        change->home = resource_type_is_shared(store->definitions, draft->type)
+                           ? PLACE_SHARED
+                           : bucket(&draft->key);
+    }
+    if (change->entry.known && change->entry.state == ENTRY_LIVE &&
+        place_patient(change->entry.rid) == change->home) {
+        change->rid = change->entry.rid;
+        return STATUS_OK;
+    }
+    return place_next(change->tx, change->home, &change->rid);
+}
+
+static void add_other(struct change *change, uint32_t patient)
+{
+    if (patient == change->home) {
+        return;
+    }
+    for (size_t i = 0; i < change->other_count; i++) {
+        if (change->others[i] == patient) {
+            return;
+        }
+    }
+    change->others[change->other_count++] = patient;
+}
+
+static enum status find_others(struct change *change, const struct store_draft *draft)
+{
+    size_t most = draft->home_count + draft->other_count;
+    change->others = arena_array(change->arena, most + 1, sizeof(*change->others));
+    if (change->others == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    for (size_t i = 0; i < most; i++) {
+        uint32_t patient = 0;
+        struct slice id =
+            i < draft->home_count ? draft->homes[i] : draft->others[i - draft->home_count];
+        TRY(patient_number(change, id, &patient));
+        add_other(change, patient);
+    }
+    return STATUS_OK;
+}
+
+/* ---- index values ------------------------------------------------------------------------------
+ */
+
+/* Removes the rows that only the old version has and adds those that only the new one has. */
+enum status facts_exchange(struct connection *connection, const struct facts *old, int64_t old_rid,
+                           const struct facts *new, int64_t rid)
+{
+    bool moved = old_rid != rid;
+    size_t i = 0, j = 0;
+    while (i < old->count || j < new->count) {
+        int order = i >= old->count   ? 1
+                    : j >= new->count ? -1
+                                      : fact_compare(&old->items[i], &new->items[j]);
+        if (order <= 0 && (order < 0 || moved)) {
+            TRY(fact_delete(connection, &old->items[i], old_rid));
+        }
+        if (order >= 0 && (order > 0 || moved)) {
+            TRY(fact_insert(connection, &new->items[j], rid));
+        }
+        i += order <= 0;
+        j += order >= 0;
+    }
+    return STATUS_OK;
+}
+
+/* ---- rows
+ * ---------------------------------------------------------------------------------------- */
+
+static enum status run_two(struct connection *connection, enum statement_number number,
+                           int64_t first, int64_t second)
+{
+    sqlite3_stmt *statement;
+    TRY(statement_get(connection, number, &statement));
+    sqlite3_bind_int64(statement, 1, first);
+    sqlite3_bind_int64(statement, 2, second);
+    return statement_run(connection, statement);
+}
+
+/* What the current version has in the trees, before it goes. */
+static enum status read_old(struct change *change)
+{
+    sqlite3_stmt *statement;
+    TRY(statement_get(change->connection, SQL_RESOURCE_FACTS, &statement));
+    sqlite3_bind_int64(statement, 1, change->entry.rid);
+    bool row = false;
+    TRY(statement_row(change->connection, statement, &row));
+    if (!row) {
+        return STATUS_CORRUPT;
+    }
+    struct slice blob = arena_copy(change->arena, statement_blob(statement, 0));
+    struct slice others = arena_copy(change->arena, statement_blob(statement, 1));
+    sqlite3_reset(statement);
+    if (blob.at == NULL || others.at == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    change->old_facts = (struct facts){.arena = change->arena};
+    TRY(facts_read(blob, &change->old_facts));
+    return patients_read(others, 0, change->arena, &change->old_others, &change->old_other_count);
+}
+
+static enum status old_to_past(struct change *change)
+{
+    TRY(run_two(change->connection, SQL_RESOURCE_TO_PAST, change->entry.rid, change->updated));
+    for (size_t i = 0; i < change->old_other_count; i++) {
+        TRY(run_two(change->connection, SQL_MEMBER_REMOVE, change->old_others[i],
+                    change->entry.rid));
+    }
+    change->writer->counters.versions++;
+    return STATUS_OK;
+}
+
+static enum status write_row(struct change *change, const struct store_draft *draft,
+                             enum store_method method, bool replace)
+{
+    struct buffer facts = {.arena = change->arena};
+    struct buffer others = {.arena = change->arena};
+    facts_write(&change->new_facts, &facts);
+    patients_write(change->others, change->other_count, &others);
+    if (!buffer_ok(&facts) || !buffer_ok(&others)) {
+        return STATUS_TOO_COSTLY;
+    }
+    sqlite3_stmt *statement;
+    TRY(statement_get(change->connection, replace ? SQL_RESOURCE_SET : SQL_RESOURCE_ADD,
+                      &statement));
+    sqlite3_bind_int64(statement, 1, change->rid);
+    sqlite3_bind_int(statement, 2, draft->type);
+    statement_bind_id(statement, 3, &draft->key);
+    sqlite3_bind_int64(statement, 4, change->entry.version);
+    sqlite3_bind_int64(statement, 5, change->updated);
+    sqlite3_bind_int64(statement, 6, (int64_t)change->number);
+    sqlite3_bind_int64(statement, 7, change->base << METHOD_BITS | (int64_t)method);
+    sqlite3_bind_int64(statement, 8, draft->splice);
+    if (others.length > 0) {
+        statement_bind_blob(statement, 9, buffer_slice(&others));
+    } else {
+        sqlite3_bind_null(statement, 9);
+    }
+    sqlite3_bind_int64(statement, 10, (int64_t)draft->blob_length);
+    statement_bind_blob(statement, 11, buffer_slice(&facts));
+    sqlite3_bind_int64(statement, 12, draft->dictionary);
+    statement_bind_blob(statement, 13, draft->stored);
+    return statement_run(change->connection, statement);
+}
+
+static enum status add_change(struct change *change, resource_type type)
+{
+    sqlite3_stmt *statement;
+    TRY(statement_get(change->connection, SQL_CHANGE_ADD, &statement));
+    sqlite3_bind_int(statement, 1, type);
+    sqlite3_bind_int64(statement, 2, (int64_t)change->number);
+    sqlite3_bind_int64(statement, 3, change->rid);
+    return statement_run(change->connection, statement);
+}
+
+/* ---- putting ------------------------------------------------------------------------------------
+ */
+
+static enum status give_written(const struct change *change, bool created, uint32_t old_home,
+                                struct store_written *ret_written)
+{
+    size_t most = change->other_count + change->old_other_count + 2;
+    uint32_t *patients = arena_array(change->arena, most, sizeof(*patients));
+    if (patients == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    struct change list = {.others = patients};
+    if (change->home >= PATIENT_FIRST) {
+        add_other(&list, change->home);
+    }
+    for (size_t i = 0; i < change->other_count; i++) {
+        add_other(&list, change->others[i]);
+    }
+    if (old_home >= PATIENT_FIRST) {
+        add_other(&list, old_home);
+    }
+    for (size_t i = 0; i < change->old_other_count; i++) {
+        add_other(&list, change->old_others[i]);
+    }
+    *ret_written = (struct store_written){.version = change->entry.version,
+                                          .updated = change->updated,
+                                          .change = change->number,
+                                          .created = created,
+                                          .patients = patients,
+                                          .patient_count = list.other_count};
+    return STATUS_OK;
+}
+
+static enum status replace_old(struct change *change, const struct store_draft *draft)
+{
+    TRY(read_old(change));
+    TRY(old_to_past(change));
+    if (change->rid != change->entry.rid) {
+        TRY(run_two(change->connection, SQL_RESOURCE_REMOVE, change->entry.rid, 0));
+        TRY(run_two(change->connection, SQL_PLACE_REMOVE, draft->type, change->entry.rid));
+    }
+    return STATUS_OK;
+}
+
+/* After a delete, the tombstone was what held until now. */
+static enum status end_tombstone(struct change *change, const struct store_draft *draft)
+{
+    sqlite3_stmt *statement;
+    TRY(statement_get(change->connection, SQL_PAST_END, &statement));
+    sqlite3_bind_int(statement, 1, draft->type);
+    statement_bind_id(statement, 2, &draft->key);
+    sqlite3_bind_int64(statement, 3, change->entry.version);
+    sqlite3_bind_int64(statement, 4, change->updated);
+    return statement_run(change->connection, statement);
+}
+
+static enum status put_rows(struct change *change, const struct store_draft *draft,
+                            enum store_method method, bool live)
+{
+    int64_t old_rid = change->entry.rid;
+    bool add = !live || old_rid != change->rid;
+    change->entry.version++;
+    change->entry.state = ENTRY_LIVE;
+    change->entry.rid = change->rid;
+    if (!change->entry.known) {
+        change->entry.entity = ++change->writer->counters.entity;
+    }
+    TRY(directory_store(change->tx, &change->entry));
+    TRY(write_row(change, draft, method, !add));
+    if (add) {
+        sqlite3_stmt *statement;
+        TRY(statement_get(change->connection, SQL_PLACE_ADD, &statement));
+        sqlite3_bind_int(statement, 1, draft->type);
+        sqlite3_bind_int64(statement, 2, change->rid);
+        TRY(statement_run(change->connection, statement));
+    }
+    TRY(add_change(change, draft->type));
+    for (size_t i = 0; i < change->other_count; i++) {
+        TRY(run_two(change->connection, SQL_MEMBER_ADD, change->others[i], change->rid));
+    }
+    TRY(facts_exchange(change->connection, &change->old_facts, old_rid, &change->new_facts,
+                       change->rid));
+    if (draft->type == change->connection->store->patient_type) {
+        TRY(person_links_put(change->tx, draft, change->home));
+        change->writer->counters.patients += !live;
+    }
+    change->writer->counters.resources += !live;
+    return draft->blob_length > 0 ? blob_put(change->tx, draft, change->number) : STATUS_OK;
+}
+
+enum status store_put(struct store_tx *tx, const struct store_draft *draft,
+                      enum store_method method, const struct store_condition *condition,
+                      struct arena *arena, struct outcome *outcome,
+                      struct store_written *ret_written)
+{
+    struct change change = {
+        .tx = tx, .connection = tx->connection, .writer = tx->writer, .arena = arena};
+    if (tx->writer == NULL) {
+        return STATUS_INTERNAL;
+    }
+    TRY(directory_find(tx, draft->type, &draft->key, &change.entry));
+    TRY(check_condition(&change, condition, outcome));
+    bool live = change.entry.known && change.entry.state == ENTRY_LIVE;
+    uint32_t old_home = live ? place_patient(change.entry.rid) : 0;
+    change_begin(&change);
+    TRY(choose_home(&change, draft));
+    TRY(find_others(&change, draft));
+    change.new_facts = (struct facts){.arena = arena};
+    TRY(facts_resolve(tx, &draft->facts, &change.new_facts));
+    if (draft->facts.used_base) {
+        TRY(intern_system(tx, draft->base_url, &change.base));
+    }
+    /* A reference to itself may just have put it into the directory. */
+    TRY(directory_find(tx, draft->type, &draft->key, &change.entry));
+    if (live) {
+        TRY(replace_old(&change, draft));
+    } else if (change.entry.state == ENTRY_DELETED) {
+        TRY(end_tombstone(&change, draft));
+    }
+    TRY(put_rows(&change, draft, method, live));
+    return give_written(&change, !live, old_home, ret_written);
+}
+
+/* ---- deleting -----------------------------------------------------------------------------------
+ */
+
+static enum status delete_rows(struct change *change, resource_type type)
+{
+    struct connection *connection = change->connection;
+    TRY(read_old(change));
+    uint32_t home = place_patient(change->entry.rid);
+    TRY(old_to_past(change));
+    change->rid = change->entry.rid;
+    for (size_t i = 0; i < change->old_facts.count; i++) {
+        TRY(fact_delete(connection, &change->old_facts.items[i], change->rid));
+    }
+    TRY(run_two(connection, SQL_RESOURCE_REMOVE, change->rid, 0));
+    TRY(run_two(connection, SQL_PLACE_REMOVE, type, change->rid));
+    TRY(add_change(change, type));
+    change->entry.version++;
+    change->entry.state = ENTRY_DELETED;
+    struct buffer others = {.arena = change->arena};
+    patients_write(change->old_others, change->old_other_count, &others);
+    if (!buffer_ok(&others)) {
+        return STATUS_TOO_COSTLY;
+    }
+    sqlite3_stmt *statement;
+    TRY(statement_get(connection, SQL_PAST_ADD, &statement));
+    sqlite3_bind_int64(statement, 1, (int64_t)change->number);
+    sqlite3_bind_int(statement, 2, type);
+    statement_bind_id(statement, 3, &change->entry.id);
+    sqlite3_bind_int64(statement, 4, change->entry.version);
+    sqlite3_bind_int64(statement, 5, change->updated);
+    sqlite3_bind_int(statement, 6, STORE_DELETED);
+    sqlite3_bind_int64(statement, 7, home);
+    statement_bind_blob(statement, 8, buffer_slice(&others));
+    TRY(statement_run(connection, statement));
+    TRY(directory_store(change->tx, &change->entry));
+    struct counters *counters = &change->writer->counters;
+    counters->versions++;
+    counters->resources--;
+    if (type == connection->store->patient_type) {
+        counters->patients--;
+        return person_links_remove(change->tx, home);
+    }
+    return STATUS_OK;
+}
+
+static enum status was_deleted(struct change *change, resource_type type, struct slice id,
+                               struct store_written *ret_written)
+{
+    struct store_version version;
+    enum status status = store_read(change->tx, type, id, change->arena, &version);
+    if (status == STATUS_GONE) {
+        *ret_written = (struct store_written){.version = version.version,
+                                              .updated = version.updated,
+                                              .change = version.change,
+                                              .patients = version.patients,
+                                              .patient_count = version.patient_count};
+    }
+    return status == STATUS_OK ? STATUS_CORRUPT : status;
+}
+
+enum status store_delete(struct store_tx *tx, resource_type type, struct slice id,
+                         const struct store_condition *condition, struct arena *arena,
+                         struct outcome *outcome, struct store_written *ret_written)
+{
+    struct change change = {
+        .tx = tx, .connection = tx->connection, .writer = tx->writer, .arena = arena};
+    struct packed_id key;
+    if (tx->writer == NULL) {
+        return STATUS_INTERNAL;
+    }
+    if (!id_pack(id, &key)) {
+        return STATUS_NOT_FOUND;
+    }
+    TRY(directory_find(tx, type, &key, &change.entry));
+    TRY(check_condition(&change, condition, outcome));
+    if (!change.entry.known || change.entry.state == ENTRY_MENTIONED) {
+        return STATUS_NOT_FOUND;
+    }
+    if (change.entry.state == ENTRY_DELETED) {
+        return was_deleted(&change, type, id, ret_written);
+    }
+    change_begin(&change);
+    change.home = place_patient(change.entry.rid);
+    TRY(delete_rows(&change, type));
+    return give_written(&change, false, 0, ret_written);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* store: versions read. */
+#include "store_int.h"
+
+/* The columns stand in COLUMNS_CURRENT and COLUMNS_PAST. */
+enum column {
+    COLUMN_TYPE,
+    COLUMN_ID,
+    COLUMN_VERSION,
+    COLUMN_UPDATED,
+    COLUMN_CHANGE,
+    COLUMN_METHOD,
+    COLUMN_SPLICE,
+    COLUMN_HOME,
+    COLUMN_OTHERS,
+    COLUMN_BLOB_LENGTH,
+    COLUMN_DICTIONARY,
+    COLUMN_BODY
+};
+
+enum status version_from_row(struct connection *connection, sqlite3_stmt *statement, bool body,
+                             struct arena *arena, struct store_version *ret_version)
+{
+    struct store_version *version = ret_version;
+    *version = (struct store_version){0};
+    version->type = (resource_type)sqlite3_column_int(statement, COLUMN_TYPE);
+    version->id = statement_id(statement, COLUMN_ID, arena);
+    version->version = (uint32_t)sqlite3_column_int64(statement, COLUMN_VERSION);
+    version->updated = sqlite3_column_int64(statement, COLUMN_UPDATED);
+    version->change = (uint64_t)sqlite3_column_int64(statement, COLUMN_CHANGE);
+    version->method = (enum store_method)(sqlite3_column_int64(statement, COLUMN_METHOD) &
+                                          ((1 << METHOD_BITS) - 1));
+    version->splice = (uint32_t)sqlite3_column_int64(statement, COLUMN_SPLICE);
+    version->blob_length = (uint64_t)sqlite3_column_int64(statement, COLUMN_BLOB_LENGTH);
+    uint32_t home = (uint32_t)sqlite3_column_int64(statement, COLUMN_HOME);
+    TRY(patients_read(statement_blob(statement, COLUMN_OTHERS), home, arena, &version->patients,
+                      &version->patient_count));
+    if (version->id.at == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    if (!body || version->method == STORE_DELETED) {
+        return STATUS_OK;
+    }
+    return body_decompress(connection, statement_blob(statement, COLUMN_BODY),
+                           sqlite3_column_int64(statement, COLUMN_DICTIONARY), arena,
+                           &version->body);
+}
+
+/* The statement's one row; always resets, so that no read lingers. */
+static enum status one_row(struct connection *connection, sqlite3_stmt *statement, bool body,
+                           struct arena *arena, struct store_version *ret_version)
+{
+    bool row = false;
+    enum status status = statement_row(connection, statement, &row);
+    if (status == STATUS_OK && !row) {
+        status = STATUS_NOT_FOUND;
+    }
+    if (status == STATUS_OK) {
+        status = version_from_row(connection, statement, body, arena, ret_version);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+static enum status read_row(struct connection *connection, enum statement_number number,
+                            resource_type type, const struct packed_id *id, uint32_t version,
+                            struct arena *arena, struct store_version *ret_version)
+{
+    sqlite3_stmt *statement;
+    TRY(statement_get(connection, number, &statement));
+    sqlite3_bind_int(statement, 1, type);
+    statement_bind_id(statement, 2, id);
+    if (number == SQL_PAST_VERSION) {
+        sqlite3_bind_int64(statement, 3, version);
+    }
+    return one_row(connection, statement, true, arena, ret_version);
+}
+
+static enum status tombstone_is_gone(enum status status, const struct store_version *version)
+{
+    return status == STATUS_OK && version->method == STORE_DELETED ? STATUS_GONE : status;
+}
+
+static enum status read_current(struct connection *connection, resource_type type, struct slice id,
+                                struct arena *arena, struct store_version *ret_version)
+{
+    struct packed_id key;
+    if (!id_pack(id, &key)) {
+        return STATUS_NOT_FOUND;
+    }
+    enum status status = read_row(connection, SQL_READ, type, &key, 0, arena, ret_version);
+    if (status != STATUS_NOT_FOUND) {
+        return status;
+    }
+    /* No current one: whatever history has last is a tombstone, except when another writer put the
+     * resource back in between and there is no snapshot around both reads. */
+    status = read_row(connection, SQL_PAST_LAST, type, &key, 0, arena, ret_version);
+    if (status == STATUS_OK && ret_version->method != STORE_DELETED) {
+        status = read_row(connection, SQL_READ, type, &key, 0, arena, ret_version);
+    }
+    return tombstone_is_gone(status, ret_version);
+}
+
+enum status store_read(struct store_tx *tx, resource_type type, struct slice id,
+                       struct arena *arena, struct store_version *ret_version)
+{
+    return read_current(tx->connection, type, id, arena, ret_version);
+}
+
+enum status store_read_now(struct store_reader *reader, resource_type type, struct slice id,
+                           struct arena *arena, struct store_version *ret_version)
+{
+    return read_current(&reader->connection, type, id, arena, ret_version);
+}
+
+enum status store_read_version(struct store_tx *tx, resource_type type, struct slice id,
+                               uint32_t version, struct arena *arena,
+                               struct store_version *ret_version)
+{
+    struct packed_id key;
+    struct entry entry;
+    if (!id_pack(id, &key)) {
+        return STATUS_NOT_FOUND;
+    }
+    TRY(directory_find(tx, type, &key, &entry));
+    if (!entry.known || version == 0 || version > entry.version) {
+        return STATUS_NOT_FOUND;
+    }
+    if (entry.state == ENTRY_LIVE && entry.version == version) {
+        return read_row(tx->connection, SQL_READ, type, &key, 0, arena, ret_version);
+    }
+    enum status status =
+        read_row(tx->connection, SQL_PAST_VERSION, type, &key, version, arena, ret_version);
+    return tombstone_is_gone(status, ret_version);
+}
+
+enum status place_read(struct connection *connection, int64_t rid, bool body, struct arena *arena,
+                       struct store_version *ret_version)
+{
+    sqlite3_stmt *statement;
+    TRY(statement_get(connection, SQL_PLACE_READ, &statement));
+    sqlite3_bind_int64(statement, 1, rid);
+    return one_row(connection, statement, body, arena, ret_version);
+}
+
+enum status history_read(struct connection *connection, uint64_t change, bool body,
+                         struct arena *arena, struct store_version *ret_version)
+{
+    sqlite3_stmt *statement;
+    TRY(statement_get(connection, SQL_PAST_READ, &statement));
+    sqlite3_bind_int64(statement, 1, (int64_t)change);
+    return one_row(connection, statement, body, arena, ret_version);
+}
+
+/* ---- everything ----------------------------------------------------------------------------- */
+
+enum status store_scan(struct store_tx *tx, resource_type type, store_visit *visit, void *context)
+{
+    struct connection *connection = tx->connection;
+    struct arena *scratch = arena_create(0);
+    sqlite3_stmt *statement = NULL;
+    if (scratch == NULL) {
+        return STATUS_MEMORY;
+    }
+    enum status status = statement_get(
+        connection, type != RESOURCE_TYPE_NONE ? SQL_SCAN_TYPE : SQL_SCAN_ALL, &statement);
+    if (status == STATUS_OK && type != RESOURCE_TYPE_NONE) {
+        sqlite3_bind_int(statement, 1, type);
+    }
+    bool row = false;
+    while (status == STATUS_OK) {
+        status = statement_row(connection, statement, &row);
+        if (status != STATUS_OK || !row) {
+            break;
+        }
+        struct store_version version;
+        status = version_from_row(connection, statement, true, scratch, &version);
+        if (status == STATUS_OK) {
+            status = visit(context, &version);
+        }
+        arena_reset(scratch, 0);
+    }
+    if (statement != NULL) {
+        sqlite3_reset(statement);
+    }
+    arena_destroy(scratch);
+    return status;
+}

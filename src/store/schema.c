@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* store: the tables, as numbered forward migrations. A step is never changed once released. */
+#include "store_int.h"
+
+static const char *const steps[] = {
+    /* 1: the first layout */
+    "CREATE TABLE state(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE note(name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE outbox(number INTEGER PRIMARY KEY, entry BLOB NOT NULL);"
+    "CREATE TABLE dictionary(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
+    "CREATE TABLE parameter(number INTEGER PRIMARY KEY, type INTEGER NOT NULL, code TEXT NOT NULL,"
+    " shape BLOB NOT NULL, ready INTEGER NOT NULL, UNIQUE(type, code));"
+    "CREATE TABLE system(number INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE code(number INTEGER PRIMARY KEY, system INTEGER NOT NULL, code TEXT NOT NULL,"
+    " UNIQUE(code, system));"
+    "CREATE INDEX code_by_system ON code(system);"
+    /* state: enum entry_state; rid means something when live, and of a Patient always */
+    "CREATE TABLE directory(type INTEGER NOT NULL, id NOT NULL, entity INTEGER NOT NULL,"
+    " rid INTEGER NOT NULL, version INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " PRIMARY KEY(type, id)) WITHOUT ROWID;"
+    "CREATE TABLE patient(number INTEGER PRIMARY KEY, id NOT NULL);"
+    /* What scans and filters look at stands before the body, which may run over several pages. */
+    "CREATE TABLE resource(rid INTEGER PRIMARY KEY, type INTEGER NOT NULL, id NOT NULL,"
+    " version INTEGER NOT NULL, updated INTEGER NOT NULL, change INTEGER NOT NULL,"
+    " method INTEGER NOT NULL, splice INTEGER NOT NULL, others BLOB, blob_length INTEGER NOT NULL,"
+    " facts BLOB NOT NULL, dictionary INTEGER NOT NULL, body BLOB NOT NULL);"
+    "CREATE TABLE place(type INTEGER NOT NULL, rid INTEGER NOT NULL, PRIMARY KEY(type, rid))"
+    " WITHOUT ROWID;"
+    /* Every version ever, append-only; the body is in history, or still at its place. */
+    "CREATE TABLE change(type INTEGER NOT NULL, change INTEGER NOT NULL, rid INTEGER NOT NULL,"
+    " PRIMARY KEY(type, change)) WITHOUT ROWID;"
+    "CREATE TABLE history(change INTEGER PRIMARY KEY, type INTEGER NOT NULL, id NOT NULL,"
+    " version INTEGER NOT NULL, updated INTEGER NOT NULL, ended INTEGER, method INTEGER NOT NULL,"
+    " splice INTEGER NOT NULL, home INTEGER NOT NULL, others BLOB, blob_length INTEGER NOT NULL,"
+    " dictionary INTEGER NOT NULL, body BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX history_by_version ON history(type, id, version);"
+    "CREATE TABLE blob(piece INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
+    "CREATE TABLE member(patient INTEGER NOT NULL, rid INTEGER NOT NULL, PRIMARY KEY(patient, rid))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE link(patient INTEGER NOT NULL, other INTEGER NOT NULL,"
+    " PRIMARY KEY(patient, other)) WITHOUT ROWID;"
+    "CREATE INDEX link_by_other ON link(other, patient);"
+    /* The value-first trees. */
+    "CREATE TABLE token(parameter INTEGER NOT NULL, code INTEGER NOT NULL, rid INTEGER NOT NULL,"
+    " PRIMARY KEY(parameter, code, rid)) WITHOUT ROWID;"
+    "CREATE TABLE reference(parameter INTEGER NOT NULL, target INTEGER NOT NULL,"
+    " rid INTEGER NOT NULL, PRIMARY KEY(parameter, target, rid)) WITHOUT ROWID;"
+    "CREATE TABLE text(parameter INTEGER NOT NULL, value BLOB NOT NULL, rid INTEGER NOT NULL,"
+    " PRIMARY KEY(parameter, value, rid)) WITHOUT ROWID;"
+    "CREATE TABLE date(parameter INTEGER NOT NULL, low INTEGER NOT NULL, width INTEGER NOT NULL,"
+    " rid INTEGER NOT NULL, PRIMARY KEY(parameter, low, width, rid)) WITHOUT ROWID;"
+    "CREATE TABLE number(parameter INTEGER NOT NULL, value REAL NOT NULL, rid INTEGER NOT NULL,"
+    " PRIMARY KEY(parameter, value, rid)) WITHOUT ROWID;"
+    "CREATE TABLE quantity(parameter INTEGER NOT NULL, value REAL NOT NULL, unit INTEGER NOT NULL,"
+    " rid INTEGER NOT NULL, PRIMARY KEY(parameter, value, unit, rid)) WITHOUT ROWID;",
+};
+#define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
+
+static enum status pragma_number(struct connection *connection, const char *sql, int *ret_number)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(connection->db, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(statement);
+        if (code == SQLITE_ROW) {
+            *ret_number = sqlite3_column_int(statement, 0);
+            code = SQLITE_OK;
+        }
+    }
+    sqlite3_finalize(statement);
+    return database_status(connection, code);
+}
+
+static enum status step_apply(struct connection *connection, int step)
+{
+    TRY(database_execute(connection, "BEGIN IMMEDIATE"));
+    enum status status = database_execute(connection, steps[step]);
+    if (status == STATUS_OK) {
+        char sql[96];
+        snprintf(sql, sizeof(sql), "PRAGMA user_version=%d; PRAGMA application_id=%d", step + 1,
+                 SCHEMA_APPLICATION);
+        status = database_execute(connection, sql);
+    }
+    if (status == STATUS_OK) {
+        status = database_execute(connection, "COMMIT");
+    }
+    if (status != STATUS_OK && !sqlite3_get_autocommit(connection->db)) {
+        sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return status;
+}
+
+enum status schema_apply(struct connection *connection, struct outcome *outcome, int *ret_from,
+                         int *ret_to)
+{
+    int application = 0, version = 0, tables = 0;
+    enum status status = pragma_number(connection, "PRAGMA application_id", &application);
+    if (status == STATUS_OK) {
+        status = pragma_number(connection, "PRAGMA user_version", &version);
+    }
+    if (status == STATUS_OK) {
+        status = pragma_number(connection, "SELECT count(*) FROM sqlite_schema", &tables);
+    }
+    if (status == STATUS_CORRUPT) {
+        return outcome_fail(outcome, status, "",
+                            "The records file is damaged or no database. Restore a backup with "
+                            "`carelayer restore`.");
+    }
+    TRY(status);
+    if (application != SCHEMA_APPLICATION && (application != 0 || tables > 0)) {
+        return outcome_fail(outcome, STATUS_CORRUPT, "",
+                            "The file records.db was not made by this program. Give another data "
+                            "folder.");
+    }
+    if (version > SCHEMA_VERSION) {
+        return outcome_fail(outcome, STATUS_CORRUPT, "",
+                            "The records have layout %d, this program knows up to %d. Use the "
+                            "newer program.",
+                            version, SCHEMA_VERSION);
+    }
+    *ret_from = version;
+    *ret_to = SCHEMA_VERSION;
+    if (connection->store->read_only && version < SCHEMA_VERSION) {
+        return outcome_fail(outcome, STATUS_CORRUPT, "",
+                            "The records have layout %d and must be migrated to %d first: run "
+                            "`carelayer migrate`.",
+                            version, SCHEMA_VERSION);
+    }
+    for (int step = version; step < SCHEMA_VERSION; step++) {
+        TRY(step_apply(connection, step));
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* Every fixed statement of the store. Only store_int.h includes this. */
+#ifndef CARELAYER_STORE_STATEMENTS_H
+#define CARELAYER_STORE_STATEMENTS_H
+
+/* The columns that version_from_row reads, of a current row and of one in history. */
+#define COLUMNS_CURRENT                                                                            \
+    "r.type, r.id, r.version, r.updated, r.change, r.method, r.splice, r.rid >> 31, r.others,"     \
+    " r.blob_length, r.dictionary, r.body"
+#define COLUMNS_PAST                                                                               \
+    "h.type, h.id, h.version, h.updated, h.change, h.method, h.splice, h.home, h.others,"          \
+    " h.blob_length, h.dictionary, h.body"
+
+#define STATEMENT_TABLE(X)                                                                         \
+    X(SQL_BEGIN_WRITE, "BEGIN IMMEDIATE")                                                          \
+    X(SQL_BEGIN_READ, "BEGIN")                                                                     \
+    X(SQL_COMMIT, "COMMIT")                                                                        \
+    X(SQL_SAVEPOINT, "SAVEPOINT job")                                                              \
+    X(SQL_RELEASE, "RELEASE job")                                                                  \
+    X(SQL_ROLLBACK_JOB, "ROLLBACK TO job")                                                         \
+    X(SQL_STATE_GET, "SELECT value FROM state WHERE name=?1")                                      \
+    X(SQL_STATE_SET, "INSERT OR REPLACE INTO state(name, value) VALUES(?1, ?2)")                   \
+    X(SQL_NOTE_GET, "SELECT value FROM note WHERE name=?1")                                        \
+    X(SQL_NOTE_SET, "INSERT OR REPLACE INTO note(name, value) VALUES(?1, ?2)")                     \
+    X(SQL_OUTBOX_ADD, "INSERT INTO outbox(number, entry) VALUES(?1, ?2)")                          \
+    X(SQL_OUTBOX_READ,                                                                             \
+      "SELECT number, entry FROM outbox WHERE number>?1 ORDER BY number LIMIT ?2")                 \
+    X(SQL_OUTBOX_REMOVE, "DELETE FROM outbox WHERE number<=?1")                                    \
+    X(SQL_READ, "SELECT " COLUMNS_CURRENT " FROM directory d JOIN resource r ON r.rid=d.rid"       \
+                " WHERE d.type=?1 AND d.id=?2 AND d.state=1")                                      \
+    X(SQL_SCAN_TYPE, "SELECT " COLUMNS_CURRENT " FROM place p JOIN resource r ON r.rid=p.rid"      \
+                     " WHERE p.type=?1 ORDER BY p.rid")                                            \
+    X(SQL_SCAN_ALL, "SELECT " COLUMNS_CURRENT " FROM resource r ORDER BY r.rid")                   \
+    X(SQL_PLACE_READ, "SELECT " COLUMNS_CURRENT " FROM resource r WHERE r.rid=?1")                 \
+    X(SQL_PAST_READ, "SELECT " COLUMNS_PAST " FROM history h WHERE h.change=?1")                   \
+    X(SQL_PAST_VERSION, "SELECT " COLUMNS_PAST " FROM history h"                                   \
+                        " WHERE h.type=?1 AND h.id=?2 AND h.version=?3")                           \
+    X(SQL_PAST_LAST, "SELECT " COLUMNS_PAST " FROM history h WHERE h.type=?1 AND h.id=?2"          \
+                     " ORDER BY h.version DESC LIMIT 1")                                           \
+    X(SQL_PAST_OF_ID, "SELECT change, updated, ended FROM history WHERE type=?1 AND id=?2"         \
+                      " AND version<?3 ORDER BY version DESC")                                     \
+    X(SQL_PAST_TIMES, "SELECT updated, ended FROM history WHERE change=?1")                        \
+    X(SQL_CHANGES_OF_TYPE, "SELECT change, rid FROM change WHERE type=?1 AND change<?2"            \
+                           " ORDER BY change DESC")                                                \
+    X(SQL_CHANGE_LAST, "SELECT change, rid FROM change WHERE type=?1 AND change<?2"                \
+                       " ORDER BY change DESC LIMIT 1")                                            \
+    X(SQL_CHANGE_NEXT_TYPE, "SELECT type FROM change WHERE type>?1 ORDER BY type LIMIT 1")         \
+    X(SQL_CHANGE_ADD, "INSERT INTO change(type, change, rid) VALUES(?1, ?2, ?3)")                  \
+    X(SQL_PLACE_TIMES, "SELECT updated, change FROM resource WHERE rid=?1")                        \
+    X(SQL_DIRECTORY_GET, "SELECT entity, rid, version, state FROM directory"                       \
+                         " WHERE type=?1 AND id=?2")                                               \
+    X(SQL_DIRECTORY_ADD, "INSERT INTO directory(type, id, entity, rid, version, state)"            \
+                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6)")                                        \
+    X(SQL_DIRECTORY_SET, "UPDATE directory SET rid=?4, version=?5, state=?6"                       \
+                         " WHERE type=?1 AND id=?2 AND entity=?3")                                 \
+    X(SQL_PATIENT_ADD, "INSERT INTO patient(number, id) VALUES(?1, ?2)")                           \
+    X(SQL_PATIENT_ID, "SELECT id FROM patient WHERE number=?1")                                    \
+    X(SQL_PLACE_LAST, "SELECT max(rid) FROM resource WHERE rid BETWEEN ?1 AND ?2")                 \
+    X(SQL_PLACE_ADD, "INSERT INTO place(type, rid) VALUES(?1, ?2)")                                \
+    X(SQL_PLACE_REMOVE, "DELETE FROM place WHERE type=?1 AND rid=?2")                              \
+    X(SQL_RESOURCE_ADD,                                                                            \
+      "INSERT INTO resource(rid, type, id, version, updated, change, method, splice, others,"      \
+      " blob_length, facts, dictionary, body) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)") \
+    X(SQL_RESOURCE_SET,                                                                            \
+      "UPDATE resource SET version=?4, updated=?5, change=?6, method=?7, splice=?8, others=?9,"    \
+      " blob_length=?10, facts=?11, dictionary=?12, body=?13 WHERE rid=?1 AND type=?2 AND id=?3")  \
+    X(SQL_RESOURCE_REMOVE, "DELETE FROM resource WHERE rid=?1")                                    \
+    X(SQL_RESOURCE_FACTS, "SELECT facts, others FROM resource WHERE rid=?1")                       \
+    X(SQL_RESOURCE_FACTS_SET, "UPDATE resource SET facts=?2 WHERE rid=?1")                         \
+    X(SQL_RESOURCE_TO_PAST,                                                                        \
+      "INSERT INTO history(change, type, id, version, updated, ended, method, splice, home,"       \
+      " others, blob_length, dictionary, body) SELECT change, type, id, version, updated, ?2,"     \
+      " method, splice, rid >> 31, others, blob_length, dictionary, body FROM resource"            \
+      " WHERE rid=?1")                                                                             \
+    X(SQL_PAST_ADD,                                                                                \
+      "INSERT INTO history(change, type, id, version, updated, method, splice, home, others,"      \
+      " blob_length, dictionary, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, 0, -1, x'')")     \
+    X(SQL_PAST_END, "UPDATE history SET ended=?4 WHERE type=?1 AND id=?2 AND version=?3")          \
+    X(SQL_MEMBER_ADD, "INSERT OR IGNORE INTO member(patient, rid) VALUES(?1, ?2)")                 \
+    X(SQL_MEMBER_REMOVE, "DELETE FROM member WHERE patient=?1 AND rid=?2")                         \
+    X(SQL_LINK_ADD, "INSERT OR IGNORE INTO link(patient, other) VALUES(?1, ?2)")                   \
+    X(SQL_LINK_REMOVE, "DELETE FROM link WHERE patient=?1")                                        \
+    X(SQL_LINKED, "SELECT other FROM link WHERE patient=?1 UNION"                                  \
+                  " SELECT patient FROM link WHERE other=?1")                                      \
+    X(SQL_SYSTEM_GET, "SELECT number FROM system WHERE uri=?1")                                    \
+    X(SQL_SYSTEM_URI, "SELECT uri FROM system WHERE number=?1")                                    \
+    X(SQL_SYSTEM_ADD, "INSERT INTO system(number, uri) VALUES(?1, ?2)")                            \
+    X(SQL_CODE_GET, "SELECT number FROM code WHERE code=?2 AND system=?1")                         \
+    X(SQL_CODE_ADD, "INSERT INTO code(number, system, code) VALUES(?1, ?2, ?3)")                   \
+    X(SQL_CODE_TEXT, "SELECT code FROM code WHERE number=?1")                                      \
+    X(SQL_CODES_OF_CODE, "SELECT number FROM code WHERE code=?1")                                  \
+    X(SQL_CODES_OF_SYSTEM, "SELECT number FROM code WHERE system=?1")                              \
+    X(SQL_BLOB_ADD, "INSERT INTO blob(piece, bytes) VALUES(?1, ?2)")                               \
+    X(SQL_BLOB_GET, "SELECT bytes FROM blob WHERE piece=?1")                                       \
+    X(SQL_TOKEN_ADD, "INSERT INTO token(parameter, code, rid) VALUES(?1, ?2, ?3)")                 \
+    X(SQL_REFERENCE_ADD, "INSERT INTO reference(parameter, target, rid) VALUES(?1, ?2, ?3)")       \
+    X(SQL_TEXT_ADD, "INSERT INTO text(parameter, value, rid) VALUES(?1, ?2, ?3)")                  \
+    X(SQL_DATE_ADD, "INSERT INTO date(parameter, low, rid, width) VALUES(?1, ?2, ?3, ?4)")         \
+    X(SQL_NUMBER_ADD, "INSERT INTO number(parameter, value, rid) VALUES(?1, ?2, ?3)")              \
+    X(SQL_QUANTITY_ADD,                                                                            \
+      "INSERT INTO quantity(parameter, value, rid, unit) VALUES(?1, ?2, ?3, ?4)")                  \
+    X(SQL_TOKEN_REMOVE, "DELETE FROM token WHERE parameter=?1 AND code=?2 AND rid=?3")             \
+    X(SQL_REFERENCE_REMOVE, "DELETE FROM reference WHERE parameter=?1 AND target=?2 AND rid=?3")   \
+    X(SQL_TEXT_REMOVE, "DELETE FROM text WHERE parameter=?1 AND value=?2 AND rid=?3")              \
+    X(SQL_DATE_REMOVE, "DELETE FROM date WHERE parameter=?1 AND low=?2 AND rid=?3 AND width=?4")   \
+    X(SQL_NUMBER_REMOVE, "DELETE FROM number WHERE parameter=?1 AND value=?2 AND rid=?3")          \
+    X(SQL_QUANTITY_REMOVE,                                                                         \
+      "DELETE FROM quantity WHERE parameter=?1 AND value=?2 AND rid=?3 AND unit=?4")               \
+    X(SQL_TOKEN_HAS, "SELECT 1 FROM token WHERE parameter=?1 AND code=?2 AND rid=?3")              \
+    X(SQL_REFERENCE_HAS, "SELECT 1 FROM reference WHERE parameter=?1 AND target=?2 AND rid=?3")    \
+    X(SQL_TEXT_HAS, "SELECT 1 FROM text WHERE parameter=?1 AND value=?2 AND rid=?3")               \
+    X(SQL_DATE_HAS, "SELECT 1 FROM date WHERE parameter=?1 AND low=?2 AND rid=?3 AND width=?4")    \
+    X(SQL_NUMBER_HAS, "SELECT 1 FROM number WHERE parameter=?1 AND value=?2 AND rid=?3")           \
+    X(SQL_QUANTITY_HAS,                                                                            \
+      "SELECT 1 FROM quantity WHERE parameter=?1 AND value=?2 AND rid=?3 AND unit=?4")             \
+    X(SQL_TOKEN_RIDS, "SELECT rid FROM token WHERE parameter=?1 AND code=?2 AND rid>=?3"           \
+                      " ORDER BY rid")                                                             \
+    X(SQL_REFERENCE_RIDS, "SELECT rid FROM reference WHERE parameter=?1 AND target=?2"             \
+                          " AND rid>=?3 ORDER BY rid")                                             \
+    X(SQL_TEXT_RIDS, "SELECT rid FROM text WHERE parameter=?1 AND value=?2 AND rid>=?3"            \
+                     " ORDER BY rid")                                                              \
+    X(SQL_PLACE_RIDS, "SELECT rid FROM place WHERE type=?1 AND rid>=?2 AND rid<?3 ORDER BY rid")   \
+    X(SQL_ALL_RIDS, "SELECT rid FROM resource WHERE rid>=?1 AND rid<?2 ORDER BY rid")              \
+    X(SQL_MEMBER_RIDS, "SELECT rid FROM member WHERE patient=?1 AND rid>=?2 ORDER BY rid")         \
+    X(SQL_TEXT_RANGE, "SELECT rid FROM text WHERE parameter=?1 AND value>=?2 AND value<?3")        \
+    X(SQL_TEXT_FROM, "SELECT rid FROM text WHERE parameter=?1 AND value>=?2")                      \
+    X(SQL_DATE_RANGE, "SELECT rid FROM date WHERE parameter=?1 AND low>=?2 AND low<?3")            \
+    X(SQL_NUMBER_RANGE, "SELECT rid FROM number WHERE parameter=?1 AND value BETWEEN ?2 AND ?3")   \
+    X(SQL_QUANTITY_RANGE,                                                                          \
+      "SELECT rid FROM quantity WHERE parameter=?1 AND value BETWEEN ?2 AND ?3")                   \
+    X(SQL_FILTER_ROW, "SELECT type, updated, facts, id FROM resource WHERE rid=?1")                \
+    X(SQL_DICTIONARY_GET, "SELECT number, bytes FROM dictionary ORDER BY number")                  \
+    X(SQL_DICTIONARY_ADD, "INSERT INTO dictionary(number, bytes) VALUES(?1, ?2)")                  \
+    X(SQL_SAMPLE, "SELECT rid, dictionary, body FROM resource WHERE rid>=?1 ORDER BY rid LIMIT 1") \
+    X(SQL_PARAMETERS, "SELECT number, type, code, shape, ready FROM parameter")                    \
+    X(SQL_PARAMETER_ADD, "INSERT INTO parameter(number, type, code, shape, ready)"                 \
+                         " VALUES(?1, ?2, ?3, ?4, ?5)")                                            \
+    X(SQL_PARAMETER_SET, "UPDATE parameter SET shape=?2, ready=?3 WHERE number=?1")                \
+    X(SQL_PARAMETERS_READY, "UPDATE parameter SET ready=1")                                        \
+    X(SQL_REINDEX_NEXT, "SELECT rid, type, facts, method, dictionary, body FROM resource"          \
+                        " WHERE rid>?1 ORDER BY rid LIMIT 1")                                      \
+    X(SQL_CHECK_ROW, "SELECT d.rid, d.version, d.entity FROM directory d"                          \
+                     " WHERE d.type=?1 AND d.id=?2 AND d.state=1")                                 \
+    X(SQL_CHECK_CHANGE, "SELECT rid FROM change WHERE type=?1 AND change=?2")                      \
+    X(SQL_TYPE_USED, "SELECT 1 FROM place WHERE type=?1 LIMIT 1")
+
+#endif

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+/* store, inside: the SQLite engine. Who does what:
+ *
+ *   schema.c      the tables, as numbered forward migrations
+ *   statement.c   prepared statements and what SQLite's codes mean to us
+ *   open.c        opening, closing, connections, the checkpoint thread
+ *   writer.c      the queue of jobs and the group commit
+ *   compress.c    zstd with trained dictionaries
+ *   draft.c       a resource made ready; extract.c, fold.c: its index values
+ *   facts.c       index values packed into one blob a resource, and as rows of the trees
+ *   directory.c   ids, places and patient numbers; intern.c: codes and systems as numbers
+ *   put.c         versions written; read.c, history.c, find*.c: read
+ */
+#ifndef CARELAYER_STORE_STORE_INT_H
+#define CARELAYER_STORE_STORE_INT_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <zstd.h>
+
+#include "store/store.h"
+
+/* ---- places ----------------------------------------------------------------------------------
+ * A row id is (patient << 31 | sequence). Patient 0 holds what is shared by all, 1..255 what
+ * belongs to nobody, real patients start at PATIENT_FIRST; a Patient is sequence 0 of its own. */
+#define PLACE_BITS     31
+#define PLACE_SHARED   0u
+#define PLACE_BUCKETS  255u
+#define PATIENT_FIRST  1024u
+#define SEQUENCE_LIMIT ((INT64_C(1) << PLACE_BITS) - 1)
+
+static inline uint32_t place_patient(int64_t rid)
+{
+    return (uint32_t)(rid >> PLACE_BITS);
+}
+
+static inline int64_t place_first(uint32_t patient)
+{
+    return (int64_t)patient << PLACE_BITS;
+}
+
+/* ---- ids -------------------------------------------------------------------------------------
+ * A canonical lower-case UUID is kept as its 16 bytes (BLOB), any other id as TEXT: never equal. */
+struct packed_id {
+    uint8_t length;
+    bool uuid;
+    char bytes[64];
+};
+bool id_pack(struct slice id, struct packed_id *ret_id);
+bool uuid_pack(struct slice text, uint8_t ret_bytes[static 16]);
+void uuid_unpack(const uint8_t bytes[static 16], char ret_text[static 36]);
+
+/* ---- statements ------------------------------------------------------------------------------ */
+
+#include "statements.h"
+
+enum statement_number {
+#define STATEMENT_ROW(name, sql) name,
+    STATEMENT_TABLE(STATEMENT_ROW)
+#undef STATEMENT_ROW
+        STATEMENT_COUNT
+};
+
+/* Further copies of a statement, for searches that run several at once. */
+#define SPARE_STATEMENTS 16
+struct spare_statement {
+    enum statement_number number;
+    sqlite3_stmt *statement;
+};
+
+struct connection {
+    struct store *store;
+    struct arena *arena; /* as long as the connection */
+    sqlite3 *db;
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+    struct spare_statement spares[SPARE_STATEMENTS];
+    ZSTD_DCtx *decompress;
+    int64_t deadline;   /* time_monotonic; 0: none */
+    enum status doomed; /* writer: why the whole group must be undone; else STATUS_OK */
+};
+
+/* The status of an SQLite result code; remembers in the connection what dooms a transaction. */
+enum status database_status(struct connection *connection, int code);
+
+MUST_CHECK enum status statement_prepare(struct connection *connection,
+                                         enum statement_number number,
+                                         sqlite3_stmt **ret_statement);
+/* A prepared statement of the table, reset and ready to bind. */
+MUST_CHECK enum status statement_get(struct connection *connection, enum statement_number number,
+                                     sqlite3_stmt **ret_statement);
+/* Steps once. *RET_ROW: there is a row (the statement stays open: reset it soon). */
+MUST_CHECK enum status statement_row(struct connection *connection, sqlite3_stmt *statement,
+                                     bool *ret_row);
+/* Steps a statement that gives no rows, and resets it. */
+MUST_CHECK enum status statement_run(struct connection *connection, sqlite3_stmt *statement);
+MUST_CHECK enum status database_execute(struct connection *connection, const char *sql);
+void statement_bind_id(sqlite3_stmt *statement, int at, const struct packed_id *id);
+void statement_bind_blob(sqlite3_stmt *statement, int at, struct slice bytes);
+struct slice statement_blob(sqlite3_stmt *statement, int at);
+/* An id column as text in the arena; the empty slice when the arena is full. */
+struct slice statement_id(sqlite3_stmt *statement, int at, struct arena *arena);
+
+/* ---- index values ---------------------------------------------------------------------------- */
+
+enum tree { TREE_TOKEN, TREE_REFERENCE, TREE_TEXT, TREE_DATE, TREE_NUMBER, TREE_QUANTITY };
+#define TREE_COUNT 6
+
+/* Texts in keys are cut to this many bytes; a search for a longer one looks into the body. */
+#define TEXT_KEY_LIMIT 200
+
+/* Dates wider than this are kept under an odd parameter number, so that the others can be found by
+ * their low end alone. */
+#define DATE_NARROW (INT64_C(400) * MICROS_PER_DAY)
+
+/* One index value. Before it is stored, codes and targets are still text. */
+struct fact {
+    uint32_t parameter; /* 2 x number in the table parameter; + 1: wide date, identifier */
+    uint8_t tree;
+    bool identifier;      /* TREE_TEXT: a token's text, with a system */
+    int64_t number;       /* code, target, low end of a date */
+    int64_t other;        /* width of a date, unit of a quantity */
+    double real;          /* number, quantity */
+    struct slice text;    /* TREE_TEXT key; code before it is interned; id of a target */
+    struct slice system;  /* of a code before it is interned */
+    resource_type target; /* of a reference before it is resolved */
+};
+
+struct facts {
+    struct arena *arena;
+    struct fact *items;
+    size_t count, capacity;
+    bool broken;
+    bool used_base; /* an absolute reference was local by the server's base URL */
+};
+void facts_add(struct facts *facts, const struct fact *fact);
+/* Orders resolved facts and drops doubles. */
+void facts_sort(struct facts *facts);
+int fact_compare(const struct fact *a, const struct fact *b);
+/* The blob of a resource, and back. */
+void facts_write(const struct facts *facts, struct buffer *out);
+MUST_CHECK enum status facts_read(struct slice blob, struct facts *ret_facts);
+
+struct facts_cursor {
+    const uint8_t *at, *end;
+    uint32_t parameter;
+    bool broken;
+};
+void facts_open(struct slice blob, struct facts_cursor *ret_cursor);
+bool facts_next(struct facts_cursor *cursor, struct fact *ret_fact);
+
+MUST_CHECK enum status fact_insert(struct connection *connection, const struct fact *fact,
+                                   int64_t rid);
+MUST_CHECK enum status fact_delete(struct connection *connection, const struct fact *fact,
+                                   int64_t rid);
+
+MUST_CHECK enum status fact_has(struct connection *connection, const struct fact *fact, int64_t rid,
+                                bool *ret_has);
+MUST_CHECK enum status facts_exchange(struct connection *connection, const struct facts *old,
+                                      int64_t old_rid, const struct facts *new, int64_t rid);
+/* Texts become numbers; ordered, without doubles. */
+MUST_CHECK enum status facts_resolve(struct store_tx *tx, const struct facts *facts,
+                                     struct facts *ret_facts);
+/* What the facts of a stored body must be. BASE: number of the base URL it was put under; 0: it did
+ * not matter. */
+MUST_CHECK enum status facts_of_body(struct store_tx *tx, resource_type type, struct slice body,
+                                     int64_t base, struct arena *arena, struct facts *ret_facts);
+
+/* A row's method column is (number of the base URL << METHOD_BITS | method). */
+#define METHOD_BITS 3
+
+/* The key text of a token's text or identifier: value, NUL, number of the system. */
+void text_key_write(struct slice value, int64_t system, struct buffer *out);
+/* Only its value part: what all systems share. */
+void text_key_value(struct slice value, struct buffer *out);
+
+/* Lower case, no diacritics, one space for white space, trimmed (R4 search, "string"). */
+void text_fold(struct slice text, struct buffer *out);
+
+/* A parameter as this store knows it. */
+struct parameter {
+    uint32_t number; /* 0: not indexed */
+    bool ready;      /* every resource has been indexed by it */
+};
+const struct parameter *store_parameter(const struct store *store, resource_type type,
+                                        const struct search_parameter *parameter);
+
+/* Every value of one parameter in a resource. */
+void extract_parameter(const struct definitions *definitions,
+                       const struct search_parameter *parameter, uint32_t number,
+                       yyjson_val *resource, struct slice base_url, struct facts *facts);
+/* Of all indexed parameters of the type. */
+void extract_all(const struct store *store, resource_type type, yyjson_val *resource,
+                 struct slice base_url, struct facts *facts);
+
+/* ---- drafts ---------------------------------------------------------------------------------- */
+
+struct store_draft {
+    resource_type type;
+    struct slice id;
+    struct packed_id key;
+    struct slice body; /* minified */
+    uint32_t splice;
+    struct slice stored;  /* body as it goes to disk */
+    int64_t dictionary;   /* STORED_PLAIN, or the dictionary's number (0: none) */
+    struct slice *homes;  /* ids of patients; the first that is there */
+    struct slice *others; /* ids of further patients it concerns */
+    size_t home_count, other_count;
+    struct slice *links; /* Patient.link.other: ids of Patients */
+    size_t link_count;
+    struct facts facts;
+    struct slice base_url;
+    int blob_file;
+    uint64_t blob_length;
+};
+#define STORED_PLAIN (-1)
+
+/* ---- compression ----------------------------------------------------------------------------- */
+
+struct dictionary {
+    int64_t number;
+    ZSTD_CDict *compress; /* only of the newest */
+    ZSTD_DDict *decompress;
+    struct dictionary *_Atomic next;
+};
+MUST_CHECK enum status body_compress(struct store *store, struct slice body, struct arena *arena,
+                                     struct slice *ret_stored, int64_t *ret_dictionary);
+MUST_CHECK enum status body_decompress(struct connection *connection, struct slice stored,
+                                       int64_t dictionary, struct arena *arena,
+                                       struct slice *ret_body);
+MUST_CHECK enum status dictionaries_load(struct connection *connection);
+void dictionaries_close(struct store *store);
+/* Trains a dictionary when enough resources have come since the last: on the thread that looks
+ * after the log. */
+MUST_CHECK enum status dictionary_consider(struct connection *connection, int64_t resources);
+
+/* ---- the writer's memory --------------------------------------------------------------------- */
+
+/* Numbers given out; one row of the table state, written with each group. */
+struct counters {
+    int64_t change, entity, patient, code, system, outbox, updated, resources, versions, patients;
+};
+
+enum entry_state { ENTRY_MENTIONED, ENTRY_LIVE, ENTRY_DELETED };
+
+/* A row of the directory. */
+struct entry {
+    resource_type type;
+    struct packed_id id;
+    bool known; /* there is a row */
+    int64_t entity;
+    int64_t rid;
+    uint32_t version;
+    enum entry_state state;
+};
+
+#define ENTRY_CACHE    8192
+#define SEQUENCE_CACHE 4096
+
+struct sequence {
+    uint32_t patient;
+    bool used;
+    int64_t next;
+};
+
+struct intern_slot {
+    uint64_t hash;
+    int64_t system; /* -1: the text is a system's */
+    int64_t number; /* 0: an empty slot */
+    struct slice text;
+};
+struct intern {
+    struct arena *arena;
+    struct intern_slot *slots;
+    size_t mask, count;
+};
+
+struct writer {
+    struct connection connection;
+    struct store_tx *tx;
+    struct counters counters, written; /* now, and as in the open file */
+    struct intern intern;
+    struct entry *entries;
+    struct sequence *sequences;
+    bool touched; /* caches changed since the savepoint */
+    struct arena *scratch;
+};
+
+void writer_forget(struct writer *writer);
+
+MUST_CHECK enum status intern_system(struct store_tx *tx, struct slice system, int64_t *ret_number);
+MUST_CHECK enum status intern_code(struct store_tx *tx, struct slice system, struct slice code,
+                                   int64_t *ret_number);
+/* (A reader, which gives no numbers, gets UNKNOWN_NUMBER for what is new.) */
+#define UNKNOWN_NUMBER INT64_MAX
+/* Looks only: 0 when it was never seen. */
+MUST_CHECK enum status lookup_system(struct connection *connection, struct slice system,
+                                     int64_t *ret_number);
+
+/* The directory's row, or known == false. */
+MUST_CHECK enum status directory_find(struct store_tx *tx, resource_type type,
+                                      const struct packed_id *id, struct entry *ret_entry);
+/* As directory_find, giving the id a number when it is new: a first mention. */
+MUST_CHECK enum status directory_mention(struct store_tx *tx, resource_type type,
+                                         const struct packed_id *id, struct entry *ret_entry);
+/* Writes the row and remembers it. */
+MUST_CHECK enum status directory_store(struct store_tx *tx, const struct entry *entry);
+MUST_CHECK enum status place_next(struct store_tx *tx, uint32_t patient, int64_t *ret_rid);
+
+/* ---- transactions ---------------------------------------------------------------------------- */
+
+struct store_tx {
+    struct connection *connection;
+    struct writer *writer; /* NULL: only reading */
+};
+
+struct store_reader {
+    struct connection connection;
+    struct store_tx tx;
+};
+
+struct store {
+    struct arena *arena;
+    const struct definitions *definitions;
+    const char *folder, *file, *vfs;
+    int64_t cache_bytes;
+    bool read_only;
+    int lock; /* descriptor of the locked file; -1 */
+    resource_type patient_type;
+    struct parameter **parameters; /* [type][number] */
+    uint32_t *parameter_counts;
+    struct slice epoch; /* of cursors */
+
+    struct dictionary *_Atomic dictionaries; /* newest first */
+    pthread_mutex_t compressors_lock;
+    ZSTD_CCtx *compressors[64];
+    size_t compressor_count;
+
+    struct writer *writer;
+    pthread_t writer_thread, checkpoint_thread;
+    bool writer_running, checkpoint_running;
+    pthread_mutex_t lock_queue;
+    pthread_cond_t queue_filled, checkpoint_due;
+    struct store_job *first, *last;
+    bool stopping, checkpoint_wanted, checkpoint_stopping;
+    uint64_t waiting, commits, jobs;
+    bool full;
+    struct counters shown; /* as of the last commit; under lock_queue */
+};
+
+MUST_CHECK enum status database_open(struct store *store, bool writing,
+                                     struct connection *connection);
+void database_close(struct connection *connection);
+MUST_CHECK enum status schema_apply(struct connection *connection, struct outcome *outcome,
+                                    int *ret_from, int *ret_to);
+#define SCHEMA_APPLICATION 0x434c5253 /* "CLRS" */
+MUST_CHECK enum status parameters_load(struct store *store, struct connection *connection,
+                                       bool writing);
+
+void *store_writer_main(void *store);
+void *store_checkpoint_main(void *store);
+MUST_CHECK enum status counters_load(struct connection *connection, struct counters *ret_counters);
+
+/* ---- rows to versions ------------------------------------------------------------------------ */
+
+/* Columns of STATEMENT_READ and its like, in this order; see statements.h. */
+MUST_CHECK enum status version_from_row(struct connection *connection, sqlite3_stmt *statement,
+                                        bool body, struct arena *arena,
+                                        struct store_version *ret_version);
+/* One version out of history by its change number; STATUS_NOT_FOUND. */
+MUST_CHECK enum status history_read(struct connection *connection, uint64_t change, bool body,
+                                    struct arena *arena, struct store_version *ret_version);
+/* The current row at RID; STATUS_NOT_FOUND. */
+MUST_CHECK enum status place_read(struct connection *connection, int64_t rid, bool body,
+                                  struct arena *arena, struct store_version *ret_version);
+
+/* Unsigned LEB128. */
+void varint_write(struct buffer *out, uint64_t value);
+bool varint_read(const uint8_t **at, const uint8_t *end, uint64_t *ret_value);
+static inline uint64_t zigzag(int64_t value)
+{
+    return ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+}
+static inline int64_t unzigzag(uint64_t value)
+{
+    return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
+}
+
+/* Patient numbers as a blob of varints. */
+void patients_write(const uint32_t *patients, size_t count, struct buffer *out);
+MUST_CHECK enum status patients_read(struct slice blob, uint32_t home, struct arena *arena,
+                                     const uint32_t **ret_patients, size_t *ret_count);
+
+/* Pieces of a blob: one row each. */
+#define BLOB_PIECE      ((uint64_t)64 << 10)
+#define BLOB_PIECE_BITS 20
+MUST_CHECK enum status blob_put(struct store_tx *tx, const struct store_draft *draft,
+                                uint64_t change);
+MUST_CHECK enum status person_links_put(struct store_tx *tx, const struct store_draft *draft,
+                                        uint32_t patient);
+MUST_CHECK enum status person_links_remove(struct store_tx *tx, uint32_t patient);
+
+/* Cursors: "kind.number.number.check" in base64url-safe characters. */
+struct slice cursor_write(struct arena *arena, char kind, const struct slice bytes);
+bool cursor_read(struct slice cursor, char kind, struct arena *arena, struct slice *ret_bytes);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* store: streams of places in rising order. */
+#include "find_int.h"
+
+/* Steps taken before a new descent into the tree is thought cheaper. */
+#define STEPS_BEFORE_SEEK 4
+
+/* ---- statements that several sources want at once ------------------------------------------- */
+
+static enum status statement_take(struct connection *connection, enum statement_number number,
+                                  sqlite3_stmt **ret_statement)
+{
+    for (size_t i = 0; i < SPARE_STATEMENTS; i++) {
+        sqlite3_stmt **spare = &connection->spares[i].statement;
+        if (*spare != NULL && connection->spares[i].number == number) {
+            *ret_statement = *spare;
+            *spare = NULL;
+            return STATUS_OK;
+        }
+    }
+    return statement_prepare(connection, number, ret_statement);
+}
+
+static void statement_give(struct connection *connection, enum statement_number number,
+                           sqlite3_stmt *statement)
+{
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    for (size_t i = 0; i < SPARE_STATEMENTS; i++) {
+        if (connection->spares[i].statement == NULL) {
+            connection->spares[i].statement = statement;
+            connection->spares[i].number = number;
+            return;
+        }
+    }
+    sqlite3_finalize(statement);
+}
+
+/* ---- adding
+ * -------------------------------------------------------------------------------------- */
+
+static struct source *source_add(struct stream *stream, struct arena *arena)
+{
+    if (stream->count == stream->capacity) {
+        size_t capacity = stream->capacity == 0 ? 4 : stream->capacity * 2;
+        struct source *sources =
+            arena_resize(arena, stream->sources, stream->capacity * sizeof(*sources),
+                         capacity * sizeof(*sources));
+        if (sources == NULL) {
+            return NULL;
+        }
+        stream->sources = sources;
+        stream->capacity = capacity;
+    }
+    struct source *source = &stream->sources[stream->count];
+    *source = (struct source){.current = -1, .floor = INT64_MIN};
+    return source;
+}
+
+static enum status source_statement(struct stream *stream, struct connection *connection,
+                                    struct arena *arena, enum statement_number number, int from,
+                                    struct source **ret_source)
+{
+    struct source *source = source_add(stream, arena);
+    if (source == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    TRY(statement_take(connection, number, &source->statement));
+    source->connection = connection;
+    source->number = number;
+    source->from = from;
+    stream->count++;
+    *ret_source = source;
+    return STATUS_OK;
+}
+
+enum status stream_add_tree(struct stream *stream, struct connection *connection,
+                            struct arena *arena, enum statement_number number, uint32_t parameter,
+                            int64_t value)
+{
+    struct source *source;
+    TRY(source_statement(stream, connection, arena, number, 3, &source));
+    sqlite3_bind_int64(source->statement, 1, parameter);
+    sqlite3_bind_int64(source->statement, 2, value);
+    return STATUS_OK;
+}
+
+enum status stream_add_text(struct stream *stream, struct connection *connection,
+                            struct arena *arena, uint32_t parameter, struct slice key)
+{
+    struct source *source;
+    TRY(source_statement(stream, connection, arena, SQL_TEXT_RIDS, 3, &source));
+    sqlite3_bind_int64(source->statement, 1, parameter);
+    statement_bind_blob(source->statement, 2, key);
+    return STATUS_OK;
+}
+
+enum status stream_add_places(struct stream *stream, struct connection *connection,
+                              struct arena *arena, resource_type type, int64_t low, int64_t high)
+{
+    struct source *source;
+    bool typed = type != RESOURCE_TYPE_NONE;
+    TRY(source_statement(stream, connection, arena, typed ? SQL_PLACE_RIDS : SQL_ALL_RIDS,
+                         typed ? 2 : 1, &source));
+    if (typed) {
+        sqlite3_bind_int(source->statement, 1, type);
+    }
+    sqlite3_bind_int64(source->statement, typed ? 3 : 2, high);
+    source->floor = low;
+    return STATUS_OK;
+}
+
+enum status stream_add_members(struct stream *stream, struct connection *connection,
+                               struct arena *arena, uint32_t patient)
+{
+    struct source *source;
+    TRY(source_statement(stream, connection, arena, SQL_MEMBER_RIDS, 2, &source));
+    sqlite3_bind_int64(source->statement, 1, patient);
+    return STATUS_OK;
+}
+
+enum status stream_add_list(struct stream *stream, struct arena *arena, const int64_t *list,
+                            size_t count)
+{
+    struct source *source = source_add(stream, arena);
+    if (source == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    source->list = list;
+    source->list_count = count;
+    stream->count++;
+    return STATUS_OK;
+}
+
+/* ---- moving
+ * -------------------------------------------------------------------------------------- */
+
+static enum status source_step(struct source *source)
+{
+    int code = sqlite3_step(source->statement);
+    if (code == SQLITE_ROW) {
+        source->current = sqlite3_column_int64(source->statement, 0);
+        return STATUS_OK;
+    }
+    source->current = STREAM_END;
+    sqlite3_reset(source->statement);
+    return database_status(source->connection, code);
+}
+
+static enum status source_seek_list(struct source *source, int64_t rid)
+{
+    size_t low = source->list_at, high = source->list_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (source->list[middle] < rid) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    source->list_at = low;
+    source->current = low < source->list_count ? source->list[low] : STREAM_END;
+    return STATUS_OK;
+}
+
+static enum status source_seek(struct source *source, int64_t rid)
+{
+    if (source->started && source->current >= rid) {
+        return STATUS_OK;
+    }
+    if (source->statement == NULL) {
+        source->started = true;
+        return source_seek_list(source, rid);
+    }
+    for (int i = 0; source->started && i < STEPS_BEFORE_SEEK; i++) {
+        TRY(source_step(source));
+        if (source->current >= rid) {
+            return STATUS_OK;
+        }
+    }
+    sqlite3_reset(source->statement);
+    sqlite3_bind_int64(source->statement, source->from, rid > source->floor ? rid : source->floor);
+    source->started = true;
+    return source_step(source);
+}
+
+enum status stream_seek(struct stream *stream, int64_t rid)
+{
+    stream->current = STREAM_END;
+    for (size_t i = 0; i < stream->count; i++) {
+        TRY(source_seek(&stream->sources[i], rid));
+        if (stream->sources[i].current < stream->current) {
+            stream->current = stream->sources[i].current;
+        }
+    }
+    return STATUS_OK;
+}
+
+static void stream_rewind(struct stream *stream)
+{
+    for (size_t i = 0; i < stream->count; i++) {
+        struct source *source = &stream->sources[i];
+        if (source->statement != NULL) {
+            sqlite3_reset(source->statement);
+        }
+        source->list_at = 0;
+        source->started = false;
+        source->current = -1;
+    }
+}
+
+enum status stream_probe(struct stream *stream, size_t limit, size_t *ret_count)
+{
+    size_t count = 0;
+    TRY(stream_seek(stream, INT64_MIN));
+    while (stream->current != STREAM_END && count < limit) {
+        count++;
+        TRY(stream_seek(stream, stream->current + 1));
+    }
+    stream_rewind(stream);
+    *ret_count = count;
+    return STATUS_OK;
+}
+
+void stream_close(struct stream *stream)
+{
+    for (size_t i = 0; i < stream->count; i++) {
+        struct source *source = &stream->sources[i];
+        if (source->statement != NULL) {
+            statement_give(source->connection, source->number, source->statement);
+            source->statement = NULL;
+        }
+    }
+    stream->count = 0;
+}

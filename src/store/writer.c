@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* store: the queue of jobs and the group commit. Whatever waits when the writer is free becomes one
+ * transaction, a savepoint each; so a lone job is not delayed and a crowd shares one sync. */
+#include "store_int.h"
+
+#define GROUP_JOBS 1024
+#define GROUP_TIME (100 * 1000) /* microseconds after which a group is closed */
+
+struct group {
+    struct store_job *jobs[GROUP_JOBS];
+    enum status statuses[GROUP_JOBS];
+    size_t count;
+};
+
+void store_submit(struct store *store, struct store_job *job)
+{
+    job->next = NULL;
+    pthread_mutex_lock(&store->lock_queue);
+    if (store->last != NULL) {
+        store->last->next = job;
+    } else {
+        store->first = job;
+    }
+    store->last = job;
+    store->waiting++;
+    pthread_cond_signal(&store->queue_filled);
+    pthread_mutex_unlock(&store->lock_queue);
+}
+
+static struct store_job *queue_take(struct store *store, bool wait)
+{
+    pthread_mutex_lock(&store->lock_queue);
+    while (wait && store->first == NULL && !store->stopping) {
+        pthread_cond_wait(&store->queue_filled, &store->lock_queue);
+    }
+    struct store_job *job = store->first;
+    if (job != NULL) {
+        store->first = job->next;
+        if (store->first == NULL) {
+            store->last = NULL;
+        }
+        store->waiting--;
+    }
+    pthread_mutex_unlock(&store->lock_queue);
+    return job;
+}
+
+/* ---- counters ---------------------------------------------------------------------------------
+ */
+
+enum status counters_load(struct connection *connection, struct counters *ret_counters)
+{
+    sqlite3_stmt *statement;
+    memset(ret_counters, 0, sizeof(*ret_counters));
+    ret_counters->patient = PATIENT_FIRST - 1;
+    TRY(statement_get(connection, SQL_STATE_GET, &statement));
+    sqlite3_bind_text(statement, 1, "counters", -1, SQLITE_STATIC);
+    bool row = false;
+    TRY(statement_row(connection, statement, &row));
+    if (!row) {
+        return STATUS_OK;
+    }
+    struct slice bytes = statement_blob(statement, 0);
+    bool fits = bytes.length == sizeof(*ret_counters);
+    if (fits) {
+        memcpy(ret_counters, bytes.at, bytes.length);
+    }
+    sqlite3_reset(statement);
+    return fits ? STATUS_OK : STATUS_CORRUPT;
+}
+
+static enum status counters_store(struct writer *writer)
+{
+    if (memcmp(&writer->counters, &writer->written, sizeof(writer->counters)) == 0) {
+        return STATUS_OK;
+    }
+    sqlite3_stmt *statement;
+    TRY(statement_get(&writer->connection, SQL_STATE_SET, &statement));
+    sqlite3_bind_text(statement, 1, "counters", -1, SQLITE_STATIC);
+    statement_bind_blob(statement, 2,
+                        slice_of((const char *)&writer->counters, sizeof(writer->counters)));
+    return statement_run(&writer->connection, statement);
+}
+
+/* ---- a group ----------------------------------------------------------------------------------
+ */
+
+static enum status run_statement(struct writer *writer, enum statement_number number)
+{
+    sqlite3_stmt *statement;
+    TRY(statement_get(&writer->connection, number, &statement));
+    return statement_run(&writer->connection, statement);
+}
+
+/* Leaves a read inside the job's savepoint open? Reset everything, or RELEASE would refuse. */
+static void reset_all(struct connection *connection)
+{
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        if (connection->statements[i] != NULL && sqlite3_stmt_busy(connection->statements[i])) {
+            sqlite3_reset(connection->statements[i]);
+        }
+    }
+}
+
+static enum status job_run(struct writer *writer, struct store_job *job)
+{
+    struct counters before = writer->counters;
+    TRY(run_statement(writer, SQL_SAVEPOINT));
+    enum status status = job->run(writer->tx, job->context);
+    arena_reset(writer->scratch, 0);
+    if (writer->connection.doomed != STATUS_OK) {
+        return writer->connection.doomed;
+    }
+    reset_all(&writer->connection);
+    if (status != STATUS_OK) {
+        TRY(run_statement(writer, SQL_ROLLBACK_JOB));
+        writer->counters = before;
+        if (writer->touched) {
+            writer_forget(writer);
+        }
+    }
+    writer->touched = false;
+    TRY(run_statement(writer, SQL_RELEASE));
+    return status;
+}
+
+static enum status group_run(struct writer *writer, struct store *store, struct group *group)
+{
+    writer->connection.doomed = STATUS_OK;
+    enum status status = run_statement(writer, SQL_BEGIN_WRITE);
+    int64_t end = time_monotonic() + GROUP_TIME;
+    for (size_t i = 0; status == STATUS_OK && i < group->count; i++) {
+        group->statuses[i] = job_run(writer, group->jobs[i]);
+        status = writer->connection.doomed;
+        if (group->count < GROUP_JOBS && i + 1 == group->count && time_monotonic() < end) {
+            struct store_job *more = queue_take(store, false);
+            if (more != NULL) {
+                group->jobs[group->count++] = more;
+            }
+        }
+    }
+    if (status == STATUS_OK) {
+        status = counters_store(writer);
+    }
+    if (status == STATUS_OK) {
+        status = run_statement(writer, SQL_COMMIT);
+    }
+    if (status != STATUS_OK) {
+        reset_all(&writer->connection);
+        if (!sqlite3_get_autocommit(writer->connection.db)) {
+            sqlite3_exec(writer->connection.db, "ROLLBACK", NULL, NULL, NULL);
+        }
+        writer->counters = writer->written;
+        writer_forget(writer);
+        return status;
+    }
+    writer->written = writer->counters;
+    return STATUS_OK;
+}
+
+static void group_report(struct store *store, struct group *group, enum status status)
+{
+    bool was_full = store->full;
+    pthread_mutex_lock(&store->lock_queue);
+    if (status == STATUS_OK) {
+        store->commits++;
+        store->shown = store->writer->counters;
+        for (size_t i = 0; i < group->count; i++) {
+            store->jobs += group->statuses[i] == STATUS_OK;
+        }
+    }
+    store->full = status == STATUS_NO_SPACE || (was_full && status != STATUS_OK);
+    bool full = store->full;
+    pthread_mutex_unlock(&store->lock_queue);
+    if (full && !was_full) {
+        log_event(LOG_STORE_FULL, LOG_TEXT(LOG_FIELD_STATUS, status_name(status)));
+    } else if (was_full && !full) {
+        log_event(LOG_STORE_RECOVERED, LOG_TEXT(LOG_FIELD_STATUS, status_name(status)));
+    } else if (status != STATUS_OK && status != STATUS_NO_SPACE) {
+        log_event(LOG_STORE_FAILED, LOG_TEXT(LOG_FIELD_STATUS, status_name(status)));
+    }
+    for (size_t i = 0; i < group->count; i++) {
+        struct store_job *job = group->jobs[i];
+        job->done(job->context, status != STATUS_OK ? status : group->statuses[i]);
+    }
+}
+
+void *store_writer_main(void *context)
+{
+    struct store *store = context;
+    struct group *group = ARENA_NEW(store->writer->connection.arena, struct group);
+    struct store_job *job;
+    while (group != NULL && (job = queue_take(store, true)) != NULL) {
+        group->count = 0;
+        do {
+            group->jobs[group->count++] = job;
+        } while (group->count < GROUP_JOBS && (job = queue_take(store, false)) != NULL);
+        enum status status = group_run(store->writer, store, group);
+        group_report(store, group, status);
+    }
+    return NULL;
+}
+
+/* ---- waiting for a job ------------------------------------------------------------------------
+ */
+
+struct waiter {
+    enum status (*run)(struct store_tx *tx, void *context);
+    void *context;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool done;
+    enum status status;
+};
+
+static enum status waiter_run(struct store_tx *tx, void *context)
+{
+    struct waiter *waiter = context;
+    return waiter->run(tx, waiter->context);
+}
+
+static void waiter_done(void *context, enum status status)
+{
+    struct waiter *waiter = context;
+    pthread_mutex_lock(&waiter->lock);
+    waiter->status = status;
+    waiter->done = true;
+    pthread_cond_signal(&waiter->changed);
+    pthread_mutex_unlock(&waiter->lock);
+}
+
+enum status store_write(struct store *store, enum status (*run)(struct store_tx *tx, void *context),
+                        void *context)
+{
+    if (store->writer == NULL) {
+        return STATUS_FORBIDDEN;
+    }
+    struct waiter waiter = {.run = run, .context = context};
+    struct store_job job = {.run = waiter_run, .done = waiter_done, .context = &waiter};
+    pthread_mutex_init(&waiter.lock, NULL);
+    pthread_cond_init(&waiter.changed, NULL);
+    store_submit(store, &job);
+    pthread_mutex_lock(&waiter.lock);
+    while (!waiter.done) {
+        pthread_cond_wait(&waiter.changed, &waiter.lock);
+    }
+    pthread_mutex_unlock(&waiter.lock);
+    pthread_cond_destroy(&waiter.changed);
+    pthread_mutex_destroy(&waiter.lock);
+    return waiter.status;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests of the store share: a folder and an open store for each test, and short ways to
+ * put and read resources written with ' for ". */
+#ifndef CARELAYER_TESTS_STORE_TEST_H
+#define CARELAYER_TESTS_STORE_TEST_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fhir_test.h"
+#include "store/store.h"
+
+static struct store *store;
+static struct store_reader *reader;
+static char folder[256];
+
+static inline void store_reopen_with(const char *vfs)
+{
+    struct outcome outcome;
+    outcome_init(&outcome, arena);
+    struct store_options options = {.folder = folder, .definitions = definitions, .vfs = vfs};
+    enum status status = store_open(&options, &outcome, &store);
+    if (status != STATUS_OK && outcome.first != NULL) {
+        print_message("%.*s\n", SLICE_ARGS(outcome.first->text));
+    }
+    assert_int_equal(status, STATUS_OK);
+    assert_int_equal(store_reader_open(store, &reader), STATUS_OK);
+}
+
+static inline void store_shut(void)
+{
+    store_reader_close(reader);
+    store_close(store);
+    reader = NULL;
+    store = NULL;
+}
+
+static inline int store_setup(void **state)
+{
+    const char *root = getenv("TMPDIR");
+    snprintf(folder, sizeof(folder), "%s/carelayer-store-XXXXXX", root != NULL ? root : "/tmp");
+    if (arena_setup(state) != 0 || mkdtemp(folder) == NULL) {
+        return -1;
+    }
+    log_level_set(LOG_ERROR);
+    store_reopen_with(NULL);
+    return 0;
+}
+
+static inline int store_teardown(void **state)
+{
+    static const char *const names[] = {"records.db", "records.db-wal", "records.db-shm",
+                                        "records.lock", "backup.db"};
+    store_shut();
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char path[300];
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+    return arena_teardown(state);
+}
+
+#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, store_setup, store_teardown)
+
+static inline resource_type type_named(const char *name)
+{
+    resource_type type = resource_type_find(definitions, slice_text(name));
+    assert_int_not_equal(type, RESOURCE_TYPE_NONE);
+    return type;
+}
+
+/* ---- writing ------------------------------------------------------------------------------- */
+
+struct put {
+    struct store_draft *draft;
+    enum store_method method;
+    struct store_condition condition;
+    struct store_written written;
+    struct slice id;
+    resource_type type;
+};
+
+static inline enum status put_run(struct store_tx *tx, void *context)
+{
+    struct put *put = context;
+    return store_put(tx, put->draft, put->method, &put->condition, arena, NULL, &put->written);
+}
+
+static inline enum status delete_run(struct store_tx *tx, void *context)
+{
+    struct put *put = context;
+    return store_delete(tx, put->type, put->id, &put->condition, arena, NULL, &put->written);
+}
+
+static inline struct store_draft *draft_of(const char *text)
+{
+    yyjson_val *root = parse(text);
+    struct store_draft *draft = NULL;
+    assert_int_equal(store_draft_make(store, type_of(root), json_get_string(root, "id"), root,
+                                      SLICE("http://here.example/fhir"), arena, NULL, &draft),
+                     STATUS_OK);
+    return draft;
+}
+
+static inline enum status try_put(const char *text, struct store_condition condition,
+                                  struct store_written *ret_written)
+{
+    struct put put = {.draft = draft_of(text), .method = STORE_UPDATED, .condition = condition};
+    enum status status = store_write(store, put_run, &put);
+    if (ret_written != NULL) {
+        *ret_written = put.written;
+    }
+    return status;
+}
+
+static inline struct store_written must_put(const char *text)
+{
+    struct store_written written = {0};
+    assert_int_equal(try_put(text, (struct store_condition){0}, &written), STATUS_OK);
+    return written;
+}
+
+static inline enum status try_delete(const char *type, const char *id,
+                                     struct store_condition condition)
+{
+    struct put put = {.type = type_named(type), .id = slice_text(id), .condition = condition};
+    return store_write(store, delete_run, &put);
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+static inline enum status try_read(const char *type, const char *id,
+                                   struct store_version *ret_version)
+{
+    return store_read_now(reader, type_named(type), slice_text(id), arena, ret_version);
+}
+
+static inline struct store_tx *begin(void)
+{
+    struct store_tx *tx = NULL;
+    assert_int_equal(store_snapshot_begin(reader, 0, &tx), STATUS_OK);
+    return tx;
+}
+
+static inline const struct search_parameter *parameter_named(const char *type, const char *code)
+{
+    const struct search_parameter *parameter =
+        search_parameter_find(definitions, type_named(type), slice_text(code));
+    assert_non_null(parameter);
+    return parameter;
+}
+
+/* The ids on a page, "a b c". */
+static inline const char *ids_of(const struct store_page *page)
+{
+    struct buffer out = {.arena = arena};
+    for (size_t i = 0; i < page->count; i++) {
+        buffer_add_text(&out, i > 0 ? " " : "");
+        buffer_add(&out, page->items[i].id);
+    }
+    return as_text(&out);
+}
+
+#endif
