@@ -70,6 +70,19 @@ MUST_CHECK enum status api_condition_find(struct request *request, struct store_
 MUST_CHECK enum status api_check_references(struct request *request, struct store_tx *tx,
                                             resource_type type, yyjson_val *root);
 
+/* With config integrity: nothing current may refer to what REQUEST has deleted or is to delete. */
+MUST_CHECK enum status api_check_referrers(struct request *request, struct store_tx *tx);
+
+/* An entry of a transaction may refer to what a later one writes, and delete what a later one
+ * stops to refer to: these checks then wait until all is written, and the functions above answer
+ * STATUS_OK. The _now forms do not wait; ROOT of api_checked_later is NULL for referrers. False:
+ * REQUEST is no entry of a transaction. */
+MUST_CHECK enum status api_check_references_now(struct request *request, struct store_tx *tx,
+                                                resource_type type, yyjson_val *root);
+MUST_CHECK enum status api_check_referrers_now(struct request *request, struct store_tx *tx);
+MUST_CHECK bool api_checked_later(struct request *request, resource_type type, yyjson_val *root,
+                                  enum status *ret_status);
+
 /* ---- bundles being written ---- */
 
 struct bundle_writer {

@@ -94,13 +94,46 @@ static void check_reference(void *context, const struct walk_value *value)
     integrity->status = status;
 }
 
-enum status api_check_references(struct request *request, struct store_tx *tx, resource_type type,
-                                 yyjson_val *root)
+enum status api_check_references_now(struct request *request, struct store_tx *tx,
+                                     resource_type type, yyjson_val *root)
 {
-    if (!request->service->config->integrity) {
-        return STATUS_OK;
-    }
     struct integrity integrity = {.request = request, .tx = tx};
     resource_walk(request->service->definitions, type, root, check_reference, &integrity);
     return integrity.status;
+}
+
+enum status api_check_references(struct request *request, struct store_tx *tx, resource_type type,
+                                 yyjson_val *root)
+{
+    enum status status = STATUS_OK;
+    if (!request->service->config->integrity || api_checked_later(request, type, root, &status)) {
+        return status;
+    }
+    return api_check_references_now(request, tx, type, root);
+}
+
+enum status api_check_referrers_now(struct request *request, struct store_tx *tx)
+{
+    struct store_version referrer;
+    enum status status =
+        store_find_referrer(tx, request->type, request->id, request->arena, &referrer);
+    if (status == STATUS_NOT_FOUND) {
+        return STATUS_OK;
+    }
+    TRY(status);
+    struct slice name = resource_type_name(request->service->definitions, referrer.type);
+    return request_fail(request, STATUS_CONFLICT, "",
+                        "A %.*s still refers to this resource: change or delete that first, or "
+                        "both in one transaction.",
+                        SLICE_ARGS(name));
+}
+
+enum status api_check_referrers(struct request *request, struct store_tx *tx)
+{
+    enum status status = STATUS_OK;
+    if (!request->service->config->integrity ||
+        api_checked_later(request, request->type, NULL, &status)) {
+        return status;
+    }
+    return api_check_referrers_now(request, tx);
 }

@@ -24,25 +24,6 @@ enum status api_delete_perform(struct request *request)
     return STATUS_OK;
 }
 
-static enum status check_referrers(struct request *request, struct store_tx *tx)
-{
-    if (!request->service->config->integrity) {
-        return STATUS_OK;
-    }
-    struct store_version referrer;
-    enum status status =
-        store_find_referrer(tx, request->type, request->id, request->arena, &referrer);
-    if (status == STATUS_NOT_FOUND) {
-        return STATUS_OK;
-    }
-    TRY(status);
-    struct slice name = resource_type_name(request->service->definitions, referrer.type);
-    return request_fail(request, STATUS_CONFLICT, "",
-                        "A %.*s still refers to this resource: change or delete that first, or "
-                        "both in one transaction.",
-                        SLICE_ARGS(name));
-}
-
 enum status api_delete_commit(struct request *request, struct store_tx *tx)
 {
     struct deletion *deletion = request->perform_state;
@@ -56,7 +37,7 @@ enum status api_delete_commit(struct request *request, struct store_tx *tx)
         }
         request->id = match.id;
     }
-    TRY(check_referrers(request, tx));
+    TRY(api_check_referrers(request, tx));
     enum status status = store_delete(tx, request->type, request->id, &deletion->condition,
                                       request->arena, &request->outcome, &deletion->written);
     if (status == STATUS_NOT_FOUND) {

@@ -52,7 +52,7 @@ static enum status prepare(struct request *request, struct patching *patching,
                                        .id = version->id,
                                        .id_required = true};
     resource_type type;
-    enum status status = validate_resource(&options, &after, after.root, (struct slice){0},
+    enum status status = validate_resource(&options, &after, after.root, request->path,
                                            request->arena, &request->outcome, &type);
     if (status != STATUS_OK) {
         /* The patch is well formed, what it makes is not (R4 http, "patch"). */

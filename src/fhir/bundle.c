@@ -385,7 +385,8 @@ static enum status type_read(yyjson_val *value, struct outcome *outcome, bool *r
     }
     if (!*ret_transaction && !slice_is(type, "batch")) {
         return outcome_fail(outcome, STATUS_INVALID, "Bundle.type",
-                            "Only a Bundle of type batch or transaction can be carried out.");
+                            "Only a Bundle of type batch or transaction can be carried out. To "
+                            "keep another as it is, send it to [base]/Bundle.");
     }
     return STATUS_OK;
 }

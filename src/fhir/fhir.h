@@ -214,13 +214,29 @@ void resource_write_resolved(const struct definitions *definitions, resource_typ
                              yyjson_val *resource, link_resolve *resolve, void *context,
                              struct buffer *out);
 
-/* The same in place: the values of RESOURCE's document become the new texts, which must live as
- * long as it does (those of narratives live in ARENA). A position of a value so changed is no
- * longer known. */
+/* The same in place: the values of RESOURCE's document become the new texts, copied into ARENA,
+ * which lives as long as it does. A position of a value so changed is no longer known. */
 MUST_CHECK enum status resource_resolve_links(const struct definitions *definitions,
                                               resource_type type, yyjson_val *resource,
                                               link_resolve *resolve, void *context,
                                               struct arena *arena);
+
+/* The same so that it can be undone: CHANGES, whose arena takes the texts, remembers what stood
+ * there, over several calls; resource_restore_links puts all of it back and forgets it. */
+struct link_change {
+    yyjson_val *value;
+    yyjson_val before;
+};
+struct link_changes {
+    struct arena *arena;
+    struct link_change *items;
+    size_t count, capacity;
+};
+MUST_CHECK enum status resource_exchange_links(const struct definitions *definitions,
+                                               resource_type type, yyjson_val *resource,
+                                               link_resolve *resolve, void *context,
+                                               struct link_changes *changes);
+void resource_restore_links(struct link_changes *changes);
 
 /* ---- JSON Patch -------------------------------------------------------------------------------
  */

@@ -5,8 +5,29 @@
 struct resolving {
     link_resolve *resolve;
     void *context;
-    struct arena *arena;
+    struct link_changes *changes;
 };
+
+/* The old value is kept first: what cannot be undone is not done. */
+static void exchange(struct link_changes *changes, yyjson_val *value, struct slice text)
+{
+    if (changes->count == changes->capacity) {
+        size_t capacity = changes->capacity == 0 ? 16 : changes->capacity * 2;
+        struct link_change *more =
+            arena_resize(changes->arena, changes->items, changes->capacity * sizeof(*more),
+                         capacity * sizeof(*more));
+        if (more == NULL) {
+            return;
+        }
+        changes->items = more;
+        changes->capacity = capacity;
+    }
+    struct slice copy = arena_copy(changes->arena, text);
+    if (copy.at != NULL) {
+        changes->items[changes->count++] = (struct link_change){value, *value};
+        (void)yyjson_set_strn(value, copy.at, copy.length);
+    }
+}
 
 static void resolve_value(void *context, const struct walk_value *at)
 {
@@ -25,24 +46,41 @@ static void resolve_value(void *context, const struct walk_value *at)
     case FHIR_TYPE_UUID:
         break;
     case FHIR_TYPE_XHTML:
-        other = narrative_links(text, resolving->resolve, resolving->context, resolving->arena);
+        other = narrative_links(text, resolving->resolve, resolving->context,
+                                resolving->changes->arena);
         if (other.at != NULL && other.at != text.at) {
-            (void)yyjson_set_strn(at->value, other.at, other.length);
+            exchange(resolving->changes, at->value, other);
         }
         return;
     default:
         return;
     }
     if (text.length > 0 && resolving->resolve(resolving->context, text, &other)) {
-        (void)yyjson_set_strn(at->value, other.at, other.length);
+        exchange(resolving->changes, at->value, other);
     }
+}
+
+enum status resource_exchange_links(const struct definitions *definitions, resource_type type,
+                                    yyjson_val *resource, link_resolve *resolve, void *context,
+                                    struct link_changes *changes)
+{
+    struct resolving resolving = {.resolve = resolve, .context = context, .changes = changes};
+    resource_walk(definitions, type, resource, resolve_value, &resolving);
+    return arena_full(changes->arena) ? STATUS_TOO_COSTLY : STATUS_OK;
 }
 
 enum status resource_resolve_links(const struct definitions *definitions, resource_type type,
                                    yyjson_val *resource, link_resolve *resolve, void *context,
                                    struct arena *arena)
 {
-    struct resolving resolving = {.resolve = resolve, .context = context, .arena = arena};
-    resource_walk(definitions, type, resource, resolve_value, &resolving);
-    return arena_full(arena) ? STATUS_TOO_COSTLY : STATUS_OK;
+    struct link_changes changes = {.arena = arena};
+    return resource_exchange_links(definitions, type, resource, resolve, context, &changes);
+}
+
+void resource_restore_links(struct link_changes *changes)
+{
+    while (changes->count > 0) {
+        const struct link_change *change = &changes->items[--changes->count];
+        *change->value = change->before;
+    }
 }

@@ -132,21 +132,20 @@ void request_resume(struct request *request)
     request->door->resume(request);
 }
 
+static enum status child_check(struct request *child)
+{
+    while (child->stage < STAGE_perform && child->status == STATUS_OK) {
+        (void)stages[child->stage++].run(child);
+    }
+    return child->status;
+}
+
 static enum status child_prepare(struct request *child)
 {
+    TRY(child_check(child));
     bool waits = !child->parent->children_independent;
-    for (child->stage = STAGE_route; child->stage <= STAGE_perform; child->stage++) {
-        if (child->stage == STAGE_perform) {
-            bool writes = (child->interaction->flags & INTERACTION_WRITES) != 0;
-            if (writes || !waits) {
-                child->status = child->interaction->perform(child);
-            }
-        } else {
-            (void)stages[child->stage].run(child);
-        }
-        if (child->status != STATUS_OK) {
-            break;
-        }
+    if (!waits || (child->interaction->flags & INTERACTION_WRITES) != 0) {
+        child->status = child->interaction->perform(child);
     }
     return child->status;
 }
@@ -154,6 +153,8 @@ static enum status child_prepare(struct request *child)
 enum status request_run_child(struct request *child, enum child_phase phase, struct store_tx *tx)
 {
     switch (phase) {
+    case CHILD_CHECK:
+        return child_check(child);
     case CHILD_PREPARE:
         return child_prepare(child);
     case CHILD_COMMIT:

@@ -212,6 +212,7 @@ struct request {
 
     /* decode */
     struct json json; /* of a JSON body */
+    struct slice path; /* FHIRPath of the body in its bundle ("Bundle.entry[3].resource") */
 
     /* the walk */
     enum stage stage;
@@ -259,10 +260,11 @@ void request_resume(struct request *request);
 
 /* Entries of batches and transactions are requests of their own without audit and respond; the
  * parent's audit stage writes their access entries too. The parent lists them in children.
- * CHILD_PREPARE walks route to perform on a worker (reading interactions of a transaction wait
- * with perform until CHILD_COMMIT, to see what was written before them); CHILD_COMMIT runs commit
- * in TX; CHILD_FINISH runs committed and redact. Gives the child's status. */
-enum child_phase { CHILD_PREPARE, CHILD_COMMIT, CHILD_FINISH };
+ * CHILD_CHECK walks route to consent; CHILD_PREPARE goes on to perform on a worker (reading
+ * interactions of a transaction wait with perform until CHILD_COMMIT, to see what was written
+ * before them), and may be repeated; CHILD_COMMIT runs commit in TX; CHILD_FINISH runs committed
+ * and redact. Gives the child's status. */
+enum child_phase { CHILD_CHECK, CHILD_PREPARE, CHILD_COMMIT, CHILD_FINISH };
 enum status request_run_child(struct request *child, enum child_phase phase, struct store_tx *tx);
 
 /* Makes an entry's request in the parent's arena. */
@@ -294,6 +296,9 @@ void request_discloses(struct request *request, const uint32_t *patients, size_t
 /* Fails the request's walk: sets status and adds the issue; gives the status back. */
 enum status request_fail(struct request *request, enum status status, const char *path,
                          const char *text, ...) __attribute__((format(printf, 4, 5)));
+
+/* A sentence for failures that no stage explained: the disk, the memory, the deadline. Static. */
+const char *request_explanation(enum status status);
 
 void response_add_header(struct request *request, const char *name, struct slice value);
 

@@ -10,8 +10,7 @@ int request_http(const struct request *request)
     return request->response.http != 0 ? request->response.http : 200;
 }
 
-/* For failures that no stage explained: the disk, the memory, the deadline. */
-static const char *explanation(enum status status)
+const char *request_explanation(enum status status)
 {
     switch (status) {
     case STATUS_NO_SPACE:
@@ -48,7 +47,7 @@ static void write_error(struct request *request)
     }
     if (request->outcome.errors == 0) {
         (void)outcome_fail(&request->outcome, request->status, "", "%s",
-                           explanation(request->status));
+                           request_explanation(request->status));
     }
     outcome_write_json(&request->outcome, &response->body);
     if (!buffer_ok(&response->body)) {

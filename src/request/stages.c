@@ -89,9 +89,8 @@ enum step stage_validate(struct request *request)
         .id_required = request->id.length > 0,
     };
     resource_type type;
-    request->status =
-        validate_resource(&options, &request->json, request->json.root, (struct slice){0},
-                          request->arena, &request->outcome, &type);
+    request->status = validate_resource(&options, &request->json, request->json.root, request->path,
+                                        request->arena, &request->outcome, &type);
     return STEP_NEXT;
 }
 
@@ -106,7 +105,7 @@ static enum status commit_run(struct store_tx *tx, void *context)
     struct request *request = context;
     request->tx = tx;
     enum status status = request->interaction->commit(request, tx);
-    if (status == STATUS_OK && request->parent == NULL && arena_full(request->arena)) {
+    if (status == STATUS_OK && arena_full(request->arena)) {
         status = STATUS_TOO_COSTLY;
     }
     if (status == STATUS_OK) {
@@ -116,10 +115,24 @@ static enum status commit_run(struct store_tx *tx, void *context)
     return status;
 }
 
+/* What was undone with the whole is logged as refused, entry by entry. */
+static void refuse_children(struct request *request)
+{
+    for (size_t i = 0; i < request->child_count; i++) {
+        struct request *child = request->children[i];
+        if (child->status == STATUS_OK || child->status == STATUS_NOT_MODIFIED) {
+            child->status = request->status;
+        }
+    }
+}
+
 static void settle(struct request *request, enum status status)
 {
     request->status = status;
     request->written = request->outboxed = status == STATUS_OK;
+    if (status != STATUS_OK) {
+        refuse_children(request);
+    }
     if (!request->children_independent) {
         for (size_t i = 0; i < request->child_count && status == STATUS_OK; i++) {
             request->children[i]->written = !request->children[i]->skip_commit;
@@ -186,6 +199,9 @@ enum step stage_perform(struct request *request)
 {
     request->status = request->interaction->perform(request);
     request_snapshot_end(request);
+    if (request->status != STATUS_OK) {
+        refuse_children(request);
+    }
     bool writes = (request->interaction->flags & INTERACTION_WRITES) != 0;
     if (request->status != STATUS_OK || !writes || request->skip_commit) {
         return STEP_NEXT;

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* The answer to a batch or transaction: one entry each, in the order they were asked (R4 http,
+ * "Batch/Transaction Response"). */
+#include "api/bundle_int.h"
+
+static const char *reason(int http)
+{
+    static const struct {
+        int http;
+        const char *text;
+    } reasons[] = {{200, "200 OK"},
+                   {201, "201 Created"},
+                   {204, "204 No Content"},
+                   {304, "304 Not Modified"},
+                   {400, "400 Bad Request"},
+                   {403, "403 Forbidden"},
+                   {404, "404 Not Found"},
+                   {405, "405 Method Not Allowed"},
+                   {406, "406 Not Acceptable"},
+                   {409, "409 Conflict"},
+                   {410, "410 Gone"},
+                   {412, "412 Precondition Failed"},
+                   {413, "413 Content Too Large"},
+                   {415, "415 Unsupported Media Type"},
+                   {422, "422 Unprocessable Content"},
+                   {500, "500 Internal Server Error"},
+                   {501, "501 Not Implemented"},
+                   {503, "503 Service Unavailable"},
+                   {507, "507 Insufficient Storage"}};
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        if (reasons[i].http == http) {
+            return reasons[i].text;
+        }
+    }
+    return NULL;
+}
+
+static void add_status(const struct request *child, struct buffer *out)
+{
+    int http = child->status != STATUS_OK  ? status_http(child->status)
+               : child->response.http != 0 ? child->response.http
+                                           : 200;
+    buffer_add_text(out, "\"response\":{\"status\":\"");
+    if (reason(http) != NULL) {
+        buffer_add_text(out, reason(http));
+    } else {
+        buffer_add_signed(out, http);
+    }
+    buffer_add_byte(out, '"');
+}
+
+/* Relative, as the examples of the specification have it. */
+static void add_location(const struct request *child, struct buffer *out)
+{
+    struct slice location = child->response.location;
+    if (slice_starts(location, child->base_url)) {
+        location = slice_from(location, child->base_url.length + 1);
+    }
+    if (location.length > 0) {
+        buffer_add_text(out, ",\"location\":");
+        buffer_add_json_string(out, location);
+    }
+}
+
+static void add_version(const struct request *child, struct buffer *out)
+{
+    char instant[INSTANT_LENGTH + 1];
+    if (child->response.etag.length > 0) {
+        buffer_add_text(out, ",\"etag\":");
+        buffer_add_json_string(out, child->response.etag);
+    }
+    if (child->response.last_modified != 0) {
+        instant_write(child->response.last_modified, instant);
+        buffer_print(out, ",\"lastModified\":\"%s\"", instant);
+    }
+}
+
+static void add_failure(struct request *child, size_t index, struct buffer *out)
+{
+    struct outcome outcome;
+    outcome_init(&outcome, child->arena);
+    bundle_take_issues(child, index, &outcome);
+    buffer_add_text(out, ",\"outcome\":");
+    outcome_write_json(&outcome, out);
+}
+
+static void add_entry(struct request *child, size_t index, struct buffer *out)
+{
+    bool fine = child->status == STATUS_OK;
+    bool writes = fine && (child->interaction->flags & INTERACTION_WRITES) != 0;
+    bool outcome = writes && child->prefer_return == PREFER_OUTCOME;
+    struct slice body = fine ? buffer_slice(&child->response.body) : (struct slice){0};
+    if (!buffer_ok(&child->response.body)) {
+        out->broken = true;
+    }
+    buffer_add_text(out, index == 0 ? ",\"entry\":[{" : ",{");
+    if (body.length > 0 && !outcome && child->method != METHOD_HEAD) {
+        buffer_add_text(out, "\"resource\":");
+        buffer_add(out, body);
+        buffer_add_byte(out, ',');
+    }
+    add_status(child, out);
+    add_location(child, out);
+    add_version(child, out);
+    if (outcome && body.length > 0) {
+        buffer_add_text(out, ",\"outcome\":");
+        buffer_add(out, body);
+    }
+    if (!fine && child->status != STATUS_NOT_MODIFIED) {
+        add_failure(child, index, out);
+    }
+    buffer_add_text(out, "}}");
+}
+
+void bundle_answer(struct request *request, const struct bundle_work *work)
+{
+    struct bundle_writer writer;
+    bundle_begin(&writer, request,
+                 work->bundle.transaction ? "transaction-response" : "batch-response", UINT64_MAX,
+                 NULL, 0);
+    for (size_t i = 0; i < request->child_count; i++) {
+        struct request *child = request->children[i];
+        (void)request_run_child(child, CHILD_FINISH, NULL);
+        add_entry(child, i, writer.out);
+        writer.entries++;
+    }
+    bundle_end(&writer);
+}
