@@ -60,15 +60,17 @@ static enum status child_failed(struct request *request, struct request *child, 
 /* Makes all drafts for the ids as they are known now. */
 static enum status prepare_all(struct request *request, struct bundle_work *work)
 {
+    enum status first = STATUS_OK;
     TRY(bundle_links_apply(request, work));
-    for (size_t i = 0; i < request->child_count; i++) {
+    for (size_t i = 0; i < request->child_count && !arena_full(request->arena); i++) {
         struct request *child = request->children[i];
         if (request_run_child(child, CHILD_PREPARE, NULL) != STATUS_OK) {
-            return child_failed(request, child, i);
+            enum status status = child_failed(request, child, i);
+            first = first == STATUS_OK ? status : first;
         }
     }
-    work->prepared = true;
-    return STATUS_OK;
+    work->prepared = first == STATUS_OK;
+    return arena_full(request->arena) ? STATUS_TOO_COSTLY : first;
 }
 
 static void forget_failures(struct request *request)
