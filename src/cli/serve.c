@@ -105,9 +105,6 @@ static void announce(const struct server *server)
         (void)printf("open %s://%s:%d/apps/record/\n", scheme, server->config->host, server->port);
     }
     (void)fflush(stdout);
-    log_event(LOG_SERVER_STARTED, LOG_NUMBER(LOG_FIELD_PORT, server->port),
-              LOG_TEXT(LOG_FIELD_VERSION, CARELAYER_VERSION));
-    log_event(LOG_AUTH_OFF, LOG_TEXT(LOG_FIELD_ADDRESS, server->config->host));
 }
 
 static void wait_for_signal(const sigset_t *signals)

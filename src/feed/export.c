@@ -1,39 +1,155 @@
 /* SPDX-License-Identifier: MIT */
-/* Export: every current resource, one NDJSON file a type, in one consistent snapshot. */
+/* Export: every current resource, one NDJSON file a type, in one consistent snapshot. Lines wait in
+ * memory until the access entries of the people in them are durable. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "feed/feed_int.h"
+
+#define BLOCK           ((size_t)1 << 20)
+#define PERSONS_A_BLOCK 4096
 
 struct exporting {
     struct service *service;
     const char *folder;
-    FILE *file;
-    struct arena *arena;
-    struct audit *audit;
+    int file;
+    resource_type type;
+    struct arena *arena; /* of one block: rewound when it is written */
+    struct arena_mark start;
+    struct buffer lines;
+    uint32_t persons[PERSONS_A_BLOCK]; /* in this block and not yet logged */
+    size_t person_count;
+    struct arena *known_arena;
+    uint8_t *known; /* bit N: patient N has its entry */
+    size_t known_bytes;
     uint64_t count, all;
     store_progress *progress;
     void *context;
+};
+
+/* ---- access entries ---- */
+
+struct waiting {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool done;
     enum status status;
 };
+
+static void logged(void *context, enum status status)
+{
+    struct waiting *waiting = context;
+    (void)pthread_mutex_lock(&waiting->lock);
+    waiting->done = true;
+    waiting->status = status;
+    (void)pthread_cond_signal(&waiting->changed);
+    (void)pthread_mutex_unlock(&waiting->lock);
+}
+
+static enum status append_and_wait(struct audit *audit, const struct slice *entries, size_t count)
+{
+    struct waiting waiting = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                              .changed = PTHREAD_COND_INITIALIZER};
+    struct audit_ticket ticket = {
+        .entries = entries, .count = count, .done = logged, .context = &waiting};
+    audit_append(audit, &ticket);
+    (void)pthread_mutex_lock(&waiting.lock);
+    while (!waiting.done) {
+        (void)pthread_cond_wait(&waiting.changed, &waiting.lock);
+    }
+    (void)pthread_mutex_unlock(&waiting.lock);
+    return waiting.status;
+}
+
+static enum status log_persons(struct exporting *exporting)
+{
+    struct slice *entries =
+        arena_array(exporting->arena, exporting->person_count + 1, sizeof *entries);
+    if (entries == NULL || exporting->person_count == 0) {
+        return entries == NULL ? STATUS_TOO_COSTLY : STATUS_OK;
+    }
+    for (size_t i = 0; i < exporting->person_count; i++) {
+        struct buffer text = {.arena = exporting->arena};
+        struct audit_entry entry = {.when = time_now(),
+                                    .action = AUDIT_READ,
+                                    .http = 200,
+                                    .patient = exporting->persons[i],
+                                    .interaction = SLICE("export"),
+                                    .who = SLICE("operator"),
+                                    .request = SLICE("export")};
+        audit_entry_write(&entry, &text);
+        entries[i] = buffer_slice(&text);
+        if (!buffer_ok(&text)) {
+            return STATUS_TOO_COSTLY;
+        }
+    }
+    size_t count = exporting->person_count;
+    exporting->person_count = 0;
+    return append_and_wait(exporting->service->audit, entries, count);
+}
+
+static bool note_person(struct exporting *exporting, uint32_t patient)
+{
+    size_t byte = patient / 8;
+    uint8_t bit = (uint8_t)(1u << patient % 8);
+    if (byte >= exporting->known_bytes) {
+        size_t bytes = (byte + 1) * 2;
+        uint8_t *more =
+            arena_resize(exporting->known_arena, exporting->known, exporting->known_bytes, bytes);
+        if (more == NULL) {
+            return false;
+        }
+        memset(more + exporting->known_bytes, 0, bytes - exporting->known_bytes);
+        exporting->known = more;
+        exporting->known_bytes = bytes;
+    }
+    if ((exporting->known[byte] & bit) == 0) {
+        exporting->known[byte] |= bit;
+        exporting->persons[exporting->person_count++] = patient;
+    }
+    return true;
+}
+
+/* ---- files ---- */
+
+static enum status write_block(struct exporting *exporting)
+{
+    enum status status = log_persons(exporting);
+    struct slice rest = buffer_slice(&exporting->lines);
+    while (status == STATUS_OK && rest.length > 0) {
+        ssize_t count = write(exporting->file, rest.at, rest.length);
+        if (count < 0 && errno != EINTR) {
+            status = disk_status(errno);
+        }
+        rest = slice_from(rest, count > 0 ? (size_t)count : 0);
+    }
+    arena_rewind(exporting->arena, exporting->start);
+    exporting->lines = (struct buffer){.arena = exporting->arena};
+    return status;
+}
 
 static enum status write_one(void *context, const struct store_version *version)
 {
     struct exporting *exporting = context;
-    struct arena_mark mark = arena_mark(exporting->arena);
-    struct buffer line = {.arena = exporting->arena};
-    store_version_write(version, &line);
-    buffer_add_byte(&line, '\n');
-    bool written =
-        buffer_ok(&line) && fwrite(line.at, 1, line.length, exporting->file) == line.length;
-    enum status status = written            ? STATUS_OK
-                         : buffer_ok(&line) ? disk_status(errno)
-                                            : STATUS_TOO_COSTLY;
-    arena_rewind(exporting->arena, mark);
+    for (size_t i = 0; i < version->patient_count; i++) {
+        if (exporting->person_count == PERSONS_A_BLOCK) {
+            TRY(write_block(exporting));
+        }
+        if (!note_person(exporting, version->patients[i])) {
+            return STATUS_MEMORY;
+        }
+    }
+    store_version_write(version, &exporting->lines);
+    buffer_add_byte(&exporting->lines, '\n');
+    if (!buffer_ok(&exporting->lines)) {
+        return STATUS_TOO_COSTLY;
+    }
     if (++exporting->count % 1024 == 0 && exporting->progress != NULL) {
         exporting->progress(exporting->context, exporting->count, exporting->all);
     }
-    return status;
+    return exporting->lines.length >= BLOCK ? write_block(exporting) : STATUS_OK;
 }
 
 /* Written beside its place and renamed, so that a file with the right name is always whole. */
@@ -44,12 +160,15 @@ static enum status export_type(struct exporting *exporting, struct store_tx *tx,
     (void)snprintf(path, sizeof path, "%s/%.*s.ndjson", exporting->folder, SLICE_ARGS(name));
     (void)snprintf(part, sizeof part, "%s.part", path);
     uint64_t before = exporting->count;
-    exporting->file = fopen(part, "we");
-    if (exporting->file == NULL) {
+    exporting->file = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (exporting->file < 0) {
         return disk_status(errno);
     }
     enum status status = store_scan(tx, type, write_one, exporting);
-    if (fclose(exporting->file) != 0 && status == STATUS_OK) {
+    if (status == STATUS_OK) {
+        status = write_block(exporting);
+    }
+    if (close(exporting->file) != 0 && status == STATUS_OK) {
         status = disk_status(errno);
     }
     bool empty = exporting->count == before;
@@ -63,7 +182,7 @@ static enum status export_type(struct exporting *exporting, struct store_tx *tx,
     return rename(part, path) == 0 ? STATUS_OK : disk_status(errno);
 }
 
-static enum status export_all(struct exporting *exporting, struct store_tx *tx)
+static enum status export_types(struct exporting *exporting, struct store_tx *tx)
 {
     resource_type last = resource_type_count(exporting->service->definitions);
     for (resource_type type = 1; type <= last; type++) {
@@ -72,37 +191,47 @@ static enum status export_all(struct exporting *exporting, struct store_tx *tx)
     return STATUS_OK;
 }
 
-enum status feed_export(struct service *service, const char *folder, store_progress *progress,
-                        void *context, struct outcome *outcome, uint64_t *ret_count)
+static enum status export_all(struct exporting *exporting)
 {
-    struct exporting exporting = {.service = service,
-                                  .folder = folder,
-                                  .progress = progress,
-                                  .context = context,
-                                  .arena = arena_create((size_t)256 << 20)};
+    struct store *store = exporting->service->store;
     struct store_statistics numbers;
     struct store_reader *reader;
     struct store_tx *tx;
-    if (exporting.arena == NULL) {
-        return STATUS_MEMORY;
-    }
-    enum status status = disk_make_directory(folder);
-    if (status == STATUS_OK && store_statistics(service->store, &numbers) == STATUS_OK) {
-        exporting.all = numbers.resources;
-    }
+    TRY(disk_make_directory(exporting->folder));
+    TRY(store_statistics(store, &numbers));
+    exporting->all = numbers.resources;
+    TRY(store_reader_open(store, &reader));
+    enum status status = store_snapshot_begin(reader, 0, &tx);
     if (status == STATUS_OK) {
-        status = store_reader_open(service->store, &reader);
+        status = export_types(exporting, tx);
+        store_snapshot_end(tx);
     }
-    if (status == STATUS_OK) {
-        status = store_snapshot_begin(reader, 0, &tx);
-        if (status == STATUS_OK) {
-            status = export_all(&exporting, tx);
-            store_snapshot_end(tx);
-        }
-        store_reader_close(reader);
+    store_reader_close(reader);
+    return status;
+}
+
+enum status feed_export(struct service *service, const char *folder, store_progress *progress,
+                        void *context, struct outcome *outcome, uint64_t *ret_count)
+{
+    struct arena *known = arena_create(0);
+    struct arena *blocks = arena_create((size_t)256 << 20);
+    struct exporting *exporting = known != NULL ? ARENA_NEW(known, struct exporting) : NULL;
+    enum status status = STATUS_MEMORY;
+    *ret_count = 0;
+    if (exporting != NULL && blocks != NULL) {
+        *exporting = (struct exporting){.service = service,
+                                        .folder = folder,
+                                        .progress = progress,
+                                        .context = context,
+                                        .arena = blocks,
+                                        .start = arena_mark(blocks),
+                                        .lines = {.arena = blocks},
+                                        .known_arena = known};
+        status = export_all(exporting);
+        *ret_count = exporting->count;
     }
-    arena_destroy(exporting.arena);
-    *ret_count = exporting.count;
+    arena_destroy(blocks);
+    arena_destroy(known);
     if (status != STATUS_OK) {
         (void)outcome_fail(outcome, status, folder,
                            "The export stopped: check that the folder is writable and has space. "

@@ -16,13 +16,15 @@ struct ledger {
     uint64_t low;
     uint64_t ahead[LEDGER_AHEAD];
     size_t ahead_count;
-    bool whole; /* the file was read to its end and all is stored */
+    _Atomic uint64_t units; /* in the file; UINT64_MAX until it was read to its end */
+    bool whole;             /* the file was read to its end and all is stored */
 };
 void ledger_name(const char *path, struct ledger *ledger);
 enum status ledger_load(struct store_tx *tx, struct arena *arena, struct ledger *ledger);
 bool ledger_has(const struct ledger *ledger, uint64_t unit);
 /* Marks a unit done in LEDGER and writes the note in the same transaction. */
 enum status ledger_mark(struct store_tx *tx, struct ledger *ledger, uint64_t unit);
+/* Marks the whole file done if all its units are. */
 enum status ledger_close(struct store_tx *tx, struct ledger *ledger);
 
 /* ---- reading files ---- */

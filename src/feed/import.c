@@ -111,6 +111,7 @@ static enum status read_units(struct import *import, struct source *source, stru
         uint64_t line;
         TRY(source_next(source, outcome, &text, &line));
         if (text.length == 0) {
+            ledger->units = number;
             return STATUS_OK;
         }
         if (ledger_has(ledger, number)) {
@@ -123,9 +124,18 @@ static enum status read_units(struct import *import, struct source *source, stru
     }
 }
 
-static enum status close_ledger(struct store_tx *tx, void *context)
+struct ledgers {
+    struct ledger *items;
+    size_t count;
+};
+
+static enum status close_ledgers(struct store_tx *tx, void *context)
 {
-    return ledger_close(tx, context);
+    struct ledgers *ledgers = context;
+    for (size_t i = 0; i < ledgers->count; i++) {
+        TRY(ledger_close(tx, &ledgers->items[i]));
+    }
+    return STATUS_OK;
 }
 
 static enum status load_ledger(struct import *import, const char *path, struct arena *arena,
@@ -145,27 +155,47 @@ static enum status load_ledger(struct import *import, const char *path, struct a
 }
 
 static enum status import_file(struct import *import, const char *path, struct arena *arena,
-                               struct outcome *outcome)
+                               struct ledger *ledger, struct outcome *outcome)
 {
-    struct ledger ledger;
     struct source source;
-    TRY(load_ledger(import, path, arena, &ledger));
-    if (ledger.whole && !import->options->again) {
+    TRY(load_ledger(import, path, arena, ledger));
+    if (ledger->whole && !import->options->again) {
         import->result.files_done_before++;
         return STATUS_OK;
     }
-    if (ledger.whole) {
-        ledger.whole = false;
-        ledger.low = 0;
-        ledger.ahead_count = 0;
+    if (ledger->whole) {
+        ledger->whole = false;
+        ledger->low = 0;
+        ledger->ahead_count = 0;
     }
     TRY(source_open(path, outcome, &source));
-    enum status status = read_units(import, &source, &ledger, outcome);
-    wait_for_room(import, 0, 0); /* the ledger lives on this stack */
+    source.name = arena_print(arena, "%s", source.name);
+    enum status status = read_units(import, &source, ledger, outcome);
     source_close(&source);
-    TRY(status);
-    TRY(current_status(import));
-    return store_write(import->service.store, close_ledger, &ledger);
+    return status;
+}
+
+static enum status import_files(struct import *import, const char *const *files, size_t count,
+                                struct outcome *outcome)
+{
+    /* Units of the last files are still under way while the next are read. */
+    struct arena *arena = arena_create(0);
+    struct ledgers ledgers = {
+        .items = arena != NULL ? arena_array(arena, count, sizeof(struct ledger)) : NULL};
+    enum status status = ledgers.items != NULL ? STATUS_OK : STATUS_MEMORY;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        status = import_file(import, files[i], arena, &ledgers.items[i], outcome);
+        ledgers.count = i + 1;
+    }
+    wait_for_room(import, 0, 0);
+    if (status == STATUS_OK) {
+        status = current_status(import);
+    }
+    if (status == STATUS_OK) {
+        status = store_write(import->service.store, close_ledgers, &ledgers);
+    }
+    arena_destroy(arena);
+    return status;
 }
 
 enum status feed_import(const struct feed_options *options, const char *const *files, size_t count,
@@ -176,14 +206,7 @@ enum status feed_import(const struct feed_options *options, const char *const *f
     import.service.metrics = NULL;
     (void)pthread_mutex_init(&import.lock, NULL);
     (void)pthread_cond_init(&import.changed, NULL);
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        status = import_file(&import, files[i], outcome->arena, outcome);
-    }
-    wait_for_room(&import, 0, 0);
-    if (status == STATUS_OK) {
-        status = current_status(&import);
-    }
+    enum status status = import_files(&import, files, count, outcome);
     *ret_result = import.result;
     (void)pthread_cond_destroy(&import.changed);
     (void)pthread_mutex_destroy(&import.lock);

@@ -12,7 +12,7 @@ void ledger_name(const char *path, struct ledger *ledger)
     char identity[4400];
     uint8_t digest[SHA256_LENGTH];
     char *real = realpath(path, NULL);
-    *ledger = (struct ledger){0};
+    *ledger = (struct ledger){.units = UINT64_MAX};
     if (real == NULL || stat(real, &about) != 0 || !S_ISREG(about.st_mode)) {
         free(real);
         return; /* stdin or a pipe: it cannot be read from the middle */
@@ -99,15 +99,18 @@ enum status ledger_mark(struct store_tx *tx, struct ledger *ledger, uint64_t uni
                            i > 0 ? "," : "", (unsigned long long)changed.ahead[i]);
     }
     TRY(store_note_set(tx, slice_text(ledger->name), slice_of(value, (size_t)length)));
-    *ledger = changed;
+    ledger->low = changed.low;
+    ledger->ahead_count = changed.ahead_count;
+    memcpy(ledger->ahead, changed.ahead, sizeof ledger->ahead);
     return STATUS_OK;
 }
 
 enum status ledger_close(struct store_tx *tx, struct ledger *ledger)
 {
-    if (ledger->name[0] == '\0') {
+    if (ledger->name[0] == '\0' || ledger->whole || ledger->low < ledger->units) {
         return STATUS_OK;
     }
+    TRY(store_note_set(tx, slice_text(ledger->name), SLICE("whole")));
     ledger->whole = true;
-    return store_note_set(tx, slice_text(ledger->name), SLICE("whole"));
+    return STATUS_OK;
 }

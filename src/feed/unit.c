@@ -311,7 +311,8 @@ static enum status commit(struct request *request, struct store_tx *tx)
                       &written));
         request_discloses(request, written.patients, written.patient_count);
     }
-    return ledger_mark(tx, unit->ledger, unit->file_number);
+    TRY(ledger_mark(tx, unit->ledger, unit->file_number));
+    return ledger_close(tx, unit->ledger);
 }
 
 const struct interaction feed_interactions[] = {

@@ -440,7 +440,7 @@ static struct bufferevent *open_socket(struct loop *loop, int fd)
     return bufferevent_socket_new(loop->base, fd, BEV_OPT_CLOSE_ON_FREE);
 }
 
-void connection_open(struct loop *loop, int fd)
+void connection_accept(struct loop *loop, int fd)
 {
     struct http_server *server = loop->server;
     const struct config *config = server->service->config;

@@ -166,7 +166,7 @@ const char *loop_date(struct loop *loop);
 
 /* connection.c */
 extern const struct door http_door;
-void connection_open(struct loop *loop, int fd);
+void connection_accept(struct loop *loop, int fd);
 /* Somebody is done with the connection's request: goes on according to its task. */
 void connection_resume(struct connection *connection);
 /* Parses what has come, as far as it goes. */

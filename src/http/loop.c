@@ -108,7 +108,7 @@ static void accept_connection(struct evconnlistener *listener, evutil_socket_t f
     (void)listener;
     (void)address;
     (void)length;
-    connection_open(context, (int)fd);
+    connection_accept(context, (int)fd);
 }
 
 /* What the system has accepted for us is ours to answer: closing the listening socket would reset
@@ -122,7 +122,7 @@ static void accept_last(struct loop *loop)
             return;
         }
         if (fd >= 0) {
-            connection_open(loop, fd);
+            connection_accept(loop, fd);
         }
     }
 }

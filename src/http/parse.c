@@ -40,6 +40,30 @@ static int on_url_complete(llhttp_t *llhttp)
     return end_text(parser);
 }
 
+/* llhttp also reads RTSP and ICE, which nobody means here: what stands before the version must be
+ * HTTP's name. Some of it may have come with an earlier piece. */
+static int on_version(llhttp_t *llhttp, const char *at, size_t length)
+{
+    struct parser *parser = llhttp->data;
+    (void)length;
+    for (ptrdiff_t i = 1; i <= 5 && !parser->versioned; i++) {
+        ptrdiff_t here = at - parser->piece;
+        char byte = here >= i ? at[-i] : parser->tail[5 + here - i];
+        if (byte != "HTTP/"[5 - i]) {
+            return refuse(parser, 400, "structure", "This is no HTTP/1.1 request line.");
+        }
+    }
+    parser->versioned = true;
+    return 0;
+}
+
+static void keep_tail(struct parser *parser, struct slice piece)
+{
+    size_t keep = piece.length < sizeof(parser->tail) ? piece.length : sizeof(parser->tail);
+    memmove(parser->tail, parser->tail + keep, sizeof(parser->tail) - keep);
+    memcpy(parser->tail + sizeof(parser->tail) - keep, piece.at + piece.length - keep, keep);
+}
+
 /* Fields after the last chunk are trailers: nothing of ours needs one, so they are only counted. */
 static bool is_trailer(struct parser *parser, size_t length)
 {
@@ -233,6 +257,7 @@ static int on_message_complete(llhttp_t *llhttp)
 static const llhttp_settings_t settings = {
     .on_url = on_url,
     .on_url_complete = on_url_complete,
+    .on_version = on_version,
     .on_header_field = on_field,
     .on_header_field_complete = on_field_complete,
     .on_header_value = on_field,
@@ -261,6 +286,7 @@ void parser_next(struct parser *parser)
     parser->text = (struct buffer){0};
     parser->failure = (struct failure){0};
     parser->phase = PHASE_BETWEEN;
+    parser->versioned = false;
     parser->after_cr = false;
     parser->blank = 0;
     parser->fields = 0;
@@ -322,6 +348,11 @@ static void explain(struct parser *parser, llhttp_errno_t error)
         failure_set(failure, 501, "not-supported", "This method is not known here.");
         return;
     case HPE_INVALID_VERSION:
+        if (parser->llhttp.http_major == 1 && parser->llhttp.http_minor <= 1) {
+            break; /* the version was fine, what follows it was not */
+        }
+        failure_set(failure, 505, "not-supported", "Speak HTTP/1.1 or HTTP/1.0.");
+        return;
     case HPE_PAUSED_H2_UPGRADE:
         failure_set(failure, 505, "not-supported", "Speak HTTP/1.1 or HTTP/1.0.");
         return;
@@ -353,9 +384,9 @@ static void explain(struct parser *parser, llhttp_errno_t error)
         failure_set(failure, 400, "structure", "Lines must end with CR and LF together.");
         return;
     default:
-        failure_set(failure, 400, "structure", "The request is not well formed HTTP/1.1.");
-        return;
+        break;
     }
+    failure_set(failure, 400, "structure", "The request is not well formed HTTP/1.1.");
 }
 
 /* As many bytes as may still belong to a head. llhttp hands over fields only and swallows the
@@ -388,8 +419,12 @@ enum parse_result parser_feed(struct parser *parser, struct slice bytes, size_t 
         if (parser->phase < PHASE_BODY && !bound_head(parser, &piece)) {
             break;
         }
+        parser->piece = piece.at;
         llhttp_errno_t error = llhttp_execute(&parser->llhttp, piece.at, piece.length);
         if (error == HPE_OK) {
+            if (!parser->versioned) {
+                keep_tail(parser, piece);
+            }
             taken += piece.length;
             continue;
         }

@@ -68,6 +68,9 @@ struct parser {
     struct buffer text; /* target and fields of the head, each ended by NUL */
     struct failure failure;
     enum parse_phase phase;
+    const char *piece; /* given to llhttp now */
+    char tail[5];      /* the bytes before it */
+    bool versioned;    /* the version has begun */
     bool after_cr;     /* between messages: a CR of an empty line came */
     unsigned blank;    /* empty lines before the request line */
     unsigned fields;   /* field names and values seen */
