@@ -59,8 +59,7 @@ enum status store_read_blob(struct store_tx *tx, const struct store_version *ver
         uint64_t number = offset / BLOB_PIECE;
         sqlite3_stmt *statement;
         TRY(statement_get(tx->connection, SQL_BLOB_GET, &statement));
-        sqlite3_bind_int64(statement, 1,
-                           (int64_t)(version->change << BLOB_PIECE_BITS | number));
+        sqlite3_bind_int64(statement, 1, (int64_t)(version->change << BLOB_PIECE_BITS | number));
         bool row = false;
         TRY(statement_row(tx->connection, statement, &row));
         struct slice piece = row ? statement_blob(statement, 0) : (struct slice){NULL, 0};

@@ -65,8 +65,7 @@ enum status body_compress(struct store *store, struct slice body, struct arena *
         return context == NULL ? STATUS_MEMORY : STATUS_TOO_COSTLY;
     }
     const struct dictionary *dictionary = store->dictionaries;
-    size_t length =
-        compress_into(context, dictionary, body, at, ZSTD_compressBound(body.length));
+    size_t length = compress_into(context, dictionary, body, at, ZSTD_compressBound(body.length));
     compressor_give(store, context);
     if (ZSTD_isError(length)) {
         return STATUS_INTERNAL;
@@ -116,8 +115,7 @@ enum status body_decompress(struct connection *connection, struct slice stored, 
     }
     size_t done = dictionary != NULL
                       ? ZSTD_decompress_usingDDict(connection->decompress, at, (size_t)length,
-                                                   stored.at, stored.length,
-                                                   dictionary->decompress)
+                                                   stored.at, stored.length, dictionary->decompress)
                       : ZSTD_decompressDCtx(connection->decompress, at, (size_t)length, stored.at,
                                             stored.length);
     if (ZSTD_isError(done) || done != length) {
@@ -185,7 +183,8 @@ void dictionaries_close(struct store *store)
     }
 }
 
-/* ---- training --------------------------------------------------------------------------------- */
+/* ---- training ---------------------------------------------------------------------------------
+ */
 
 struct samples {
     struct arena *arena;
@@ -201,7 +200,7 @@ static enum status samples_take(struct connection *connection, int64_t resources
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(connection->db, "SELECT dictionary, body FROM resource", -1,
                                   &statement, NULL);
-    TRY(connection_status(connection, code));
+    TRY(database_status(connection, code));
     int64_t every = resources / SAMPLES + 1;
     int64_t at = 0;
     enum status status = STATUS_OK;
@@ -254,8 +253,8 @@ static enum status train(struct connection *connection, int64_t resources, struc
     if (!buffer_ok(&samples.bytes)) {
         return STATUS_MEMORY;
     }
-    size_t length = ZDICT_trainFromBuffer(bytes, DICTIONARY_SIZE, samples.bytes.at,
-                                          samples.lengths, samples.count);
+    size_t length = ZDICT_trainFromBuffer(bytes, DICTIONARY_SIZE, samples.bytes.at, samples.lengths,
+                                          samples.count);
     if (ZDICT_isError(length)) {
         return STATUS_NOT_SUPPORTED; /* too uniform or too few: go on without */
     }

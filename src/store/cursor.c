@@ -46,8 +46,7 @@ bool cursor_read(struct slice cursor, char kind, struct arena *arena, struct sli
         return false;
     }
     memcpy(&sum, plain, sizeof(sum));
-    if (plain[sizeof(sum)] != kind ||
-        crc32c(0, plain + sizeof(sum), length - sizeof(sum)) != sum) {
+    if (plain[sizeof(sum)] != kind || crc32c(0, plain + sizeof(sum), length - sizeof(sum)) != sum) {
         return false;
     }
     *ret_bytes = slice_of(plain + sizeof(sum) + 1, length - sizeof(sum) - 1);

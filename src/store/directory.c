@@ -6,8 +6,8 @@
 static struct entry *entry_slot(struct writer *writer, resource_type type,
                                 const struct packed_id *id)
 {
-    uint64_t hash = slice_hash(slice_of(id->bytes, id->length)) ^
-                    (uint64_t)type * UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t hash =
+        slice_hash(slice_of(id->bytes, id->length)) ^ (uint64_t)type * UINT64_C(0x9E3779B97F4A7C15);
     return &writer->entries[(hash ^ hash >> 32) % ENTRY_CACHE];
 }
 
@@ -75,6 +75,10 @@ enum status directory_mention(struct store_tx *tx, resource_type type, const str
         return STATUS_OK;
     }
     struct writer *writer = tx->writer;
+    if (writer == NULL) {
+        ret_entry->entity = UNKNOWN_NUMBER;
+        return STATUS_OK;
+    }
     ret_entry->state = ENTRY_MENTIONED;
     if (type == tx->connection->store->patient_type) {
         /* References to patients are kept as minus their number. */

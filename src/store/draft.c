@@ -2,7 +2,8 @@
 /* store: a resource made ready to be stored, on the caller's thread. */
 #include "store_int.h"
 
-/* ---- the body ---------------------------------------------------------------------------------- */
+/* ---- the body ----------------------------------------------------------------------------------
+ */
 
 static void add_key(struct buffer *out, bool *first, struct slice name)
 {
@@ -102,7 +103,8 @@ void store_version_write(const struct store_version *version, struct buffer *out
     buffer_add(out, slice_from(version->body, splice));
 }
 
-/* ---- whom it concerns -------------------------------------------------------------------------- */
+/* ---- whom it concerns --------------------------------------------------------------------------
+ */
 
 struct mention {
     const struct store *store;
@@ -122,9 +124,8 @@ static void mention_add(struct mention *mention, struct slice id)
     }
     if (mention->count == mention->capacity) {
         size_t capacity = mention->capacity == 0 ? 4 : mention->capacity * 2;
-        struct slice *ids =
-            arena_resize(mention->arena, mention->ids, mention->capacity * sizeof(*ids),
-                         capacity * sizeof(*ids));
+        struct slice *ids = arena_resize(mention->arena, mention->ids,
+                                         mention->capacity * sizeof(*ids), capacity * sizeof(*ids));
         if (ids == NULL) {
             mention->broken = true;
             return;
@@ -180,7 +181,8 @@ static void find_links(yyjson_val *root, struct mention *links)
     }
 }
 
-/* ---- making ------------------------------------------------------------------------------------- */
+/* ---- making -------------------------------------------------------------------------------------
+ */
 
 /* Index values point into the resource's document, which need not live as long as the draft. */
 static void own_texts(struct facts *facts, struct arena *arena)
@@ -217,6 +219,7 @@ enum status store_draft_make(struct store *store, resource_type type, struct sli
     draft->facts.arena = arena;
     extract_all(store, type, root, base_url, &draft->facts);
     own_texts(&draft->facts, arena);
+    draft->base_url = arena_copy(arena, base_url);
     struct mention homes = {store, base_url, arena, NULL, 0, 0, false};
     struct mention others = homes;
     struct mention links = homes;
@@ -230,8 +233,8 @@ enum status store_draft_make(struct store *store, resource_type type, struct sli
     draft->other_count = others.count;
     draft->links = links.ids;
     draft->link_count = links.count;
-    if (!buffer_ok(&body) || draft->facts.broken || homes.broken || others.broken ||
-        links.broken || arena_full(arena)) {
+    if (!buffer_ok(&body) || draft->facts.broken || homes.broken || others.broken || links.broken ||
+        arena_full(arena)) {
         return outcome_fail(outcome, STATUS_TOO_COSTLY, "",
                             "The resource needs more memory than a request may use. Split it.");
     }

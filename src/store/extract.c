@@ -14,10 +14,8 @@ struct extraction {
 static void add_token(const struct extraction *to, struct slice system, struct slice code)
 {
     if (code.length > 0 || system.length > 0) {
-        struct fact fact = {.parameter = to->number * 2,
-                            .tree = TREE_TOKEN,
-                            .text = code,
-                            .system = system};
+        struct fact fact = {
+            .parameter = to->number * 2, .tree = TREE_TOKEN, .text = code, .system = system};
         facts_add(to->facts, &fact);
     }
 }
@@ -140,6 +138,9 @@ static void extract_reference(const struct extraction *to, const struct search_p
     struct slice text = json_get_string(value, "reference");
     struct reference reference = reference_parse(to->definitions, text, to->base_url);
     if (text.length > 0 && reference.kind == REFERENCE_LOCAL) {
+        if (to->base_url.length > 0 && slice_starts(text, to->base_url)) {
+            to->facts->used_base = true;
+        }
         if (path->target == RESOURCE_TYPE_NONE || path->target == reference.type) {
             struct fact fact = {.parameter = to->number * 2,
                                 .tree = TREE_REFERENCE,
@@ -234,9 +235,8 @@ static void extract_number(const struct extraction *to, yyjson_val *value)
 {
     struct decimal number;
     if (decimal_parse(json_number(value), &number)) {
-        struct fact fact = {.parameter = to->number * 2,
-                            .tree = TREE_NUMBER,
-                            .real = decimal_double(number)};
+        struct fact fact = {
+            .parameter = to->number * 2, .tree = TREE_NUMBER, .real = decimal_double(number)};
         facts_add(to->facts, &fact);
     }
 }
@@ -332,8 +332,7 @@ void extract_all(const struct store *store, resource_type type, yyjson_val *reso
                  struct slice base_url, struct facts *facts)
 {
     size_t count = 0;
-    const struct search_parameter *parameters =
-        search_parameters(store->definitions, type, &count);
+    const struct search_parameter *parameters = search_parameters(store->definitions, type, &count);
     for (size_t i = 0; i < count; i++) {
         const struct parameter *known = store_parameter(store, type, &parameters[i]);
         if (known != NULL) {

@@ -149,8 +149,7 @@ static bool read_value(struct facts_cursor *cursor, struct fact *fact)
         cursor->at += value;
         return true;
     case TREE_DATE:
-        if (!read_eight(cursor, &fact->number) ||
-            !varint_read(&cursor->at, cursor->end, &value)) {
+        if (!read_eight(cursor, &fact->number) || !varint_read(&cursor->at, cursor->end, &value)) {
             return false;
         }
         fact->other = (int64_t)value;
@@ -198,13 +197,11 @@ enum status facts_read(struct slice blob, struct facts *ret_facts)
     return ret_facts->broken ? STATUS_TOO_COSTLY : STATUS_OK;
 }
 
-/* ---- rows -------------------------------------------------------------------------------------- */
+/* ---- rows --------------------------------------------------------------------------------------
+ */
 
-static enum status fact_run(struct connection *connection, enum statement_number number,
-                            const struct fact *fact, int64_t rid)
+static void fact_bind(sqlite3_stmt *statement, const struct fact *fact, int64_t rid)
 {
-    sqlite3_stmt *statement;
-    TRY(statement_get(connection, number, &statement));
     sqlite3_bind_int64(statement, 1, fact->parameter);
     sqlite3_bind_int64(statement, 3, rid);
     switch ((enum tree)fact->tree) {
@@ -227,7 +224,30 @@ static enum status fact_run(struct connection *connection, enum statement_number
         sqlite3_bind_int64(statement, 4, fact->other);
         break;
     }
+}
+
+static enum status fact_run(struct connection *connection, enum statement_number number,
+                            const struct fact *fact, int64_t rid)
+{
+    sqlite3_stmt *statement;
+    TRY(statement_get(connection, number, &statement));
+    fact_bind(statement, fact, rid);
     return statement_run(connection, statement);
+}
+
+enum status fact_has(struct connection *connection, const struct fact *fact, int64_t rid,
+                     bool *ret_has)
+{
+    static const enum statement_number numbers[TREE_COUNT] = {
+        [TREE_TOKEN] = SQL_TOKEN_HAS,   [TREE_REFERENCE] = SQL_REFERENCE_HAS,
+        [TREE_TEXT] = SQL_TEXT_HAS,     [TREE_DATE] = SQL_DATE_HAS,
+        [TREE_NUMBER] = SQL_NUMBER_HAS, [TREE_QUANTITY] = SQL_QUANTITY_HAS};
+    sqlite3_stmt *statement;
+    TRY(statement_get(connection, numbers[fact->tree], &statement));
+    fact_bind(statement, fact, rid);
+    TRY(statement_row(connection, statement, ret_has));
+    sqlite3_reset(statement);
+    return STATUS_OK;
 }
 
 enum status fact_insert(struct connection *connection, const struct fact *fact, int64_t rid)

@@ -5,7 +5,8 @@
 #define LIST_LIMIT  20000 /* places of a range that are worth a list */
 #define PROBE_LIMIT 512   /* a stream shorter than this needs no help */
 
-/* ---- streams that are no clause ----------------------------------------------------------------- */
+/* ---- streams that are no clause -----------------------------------------------------------------
+ */
 
 static struct stream *stream_new(struct search *search)
 {
@@ -39,6 +40,11 @@ static enum status prepare_patient(struct search *search)
     }
     TRY(store_person_patients(search->tx, place_patient(entry.rid), search->arena, &search->person,
                               &search->person_count));
+    if (!search->typed && (search->query->type != RESOURCE_TYPE_NONE || search->query->types)) {
+        /* A member may be of any type. */
+        TRY(add_places(search, stream_new(search), INT64_MIN, INT64_MAX));
+        search->typed = true;
+    }
     struct stream *stream = stream_new(search);
     for (size_t i = 0; i < search->person_count; i++) {
         int64_t low = place_first(search->person[i]);
@@ -119,7 +125,7 @@ static enum status prepare(struct search *search)
         return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "",
                             "Search parameters need a resource type: search one type at a time.");
     }
-    search->streams = arena_array(search->arena, query->clause_count + 4, sizeof(struct stream));
+    search->streams = arena_array(search->arena, query->clause_count + 5, sizeof(struct stream));
     search->tests = arena_array(search->arena, query->clause_count + 1, sizeof(struct test));
     if (search->streams == NULL || search->tests == NULL) {
         return STATUS_TOO_COSTLY;
@@ -128,16 +134,17 @@ static enum status prepare(struct search *search)
     for (size_t i = 0; i < query->clause_count; i++) {
         TRY(clause_prepare(search, &query->clauses[i]));
     }
-    if (query->has_patient) {
-        TRY(prepare_patient(search));
-    }
     if (query->ids != NULL) {
         TRY(prepare_ids(search));
+    }
+    if (query->has_patient) {
+        TRY(prepare_patient(search));
     }
     return search->nothing ? STATUS_OK : prepare_ranges(search);
 }
 
-/* ---- candidates ---------------------------------------------------------------------------------- */
+/* ---- candidates
+ * ---------------------------------------------------------------------------------- */
 
 /* The first place >= RID that all streams have. */
 static enum status next_candidate(struct search *search, int64_t rid, int64_t *ret_rid)
@@ -187,17 +194,7 @@ static enum status look_into_body(struct search *search, const struct test *test
     return STATUS_OK;
 }
 
-static bool home_of_person(const struct search *search, int64_t rid)
-{
-    for (size_t i = 0; i < search->person_count; i++) {
-        if (place_patient(rid) == search->person[i]) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool needs_row(const struct search *search, int64_t rid)
+static bool needs_row(const struct search *search)
 {
     const struct store_query *query = search->query;
     if (query->sort_count > 0 || query->updated_low != 0 || query->updated_high != 0) {
@@ -208,8 +205,7 @@ static bool needs_row(const struct search *search, int64_t rid)
             return true;
         }
     }
-    /* A member at home elsewhere may be of any type. */
-    return !search->typed && query->has_patient && !home_of_person(search, rid);
+    return false;
 }
 
 struct candidate {
@@ -267,7 +263,7 @@ static enum status next_match(struct search *search, int64_t from, struct candid
                                 "code, an identifier or a date.");
         }
         bool match = true;
-        if (needs_row(search, candidate->rid)) {
+        if (needs_row(search)) {
             arena_reset(search->scratch, ARENA_REQUEST_BASE * 16);
             TRY(test_row(search, candidate->rid, candidate, &match));
         }
@@ -278,7 +274,8 @@ static enum status next_match(struct search *search, int64_t from, struct candid
     }
 }
 
-/* ---- pages ---------------------------------------------------------------------------------------- */
+/* ---- pages
+ * ---------------------------------------------------------------------------------------- */
 
 static enum status load_items(struct search *search, const int64_t *rids, size_t count,
                               struct store_page *page)
@@ -294,8 +291,7 @@ static enum status load_items(struct search *search, const int64_t *rids, size_t
             page->more = true;
             break;
         }
-        TRY(place_read(search->connection, rids[i], query->bodies, search->arena,
-                       &page->items[i]));
+        TRY(place_read(search->connection, rids[i], query->bodies, search->arena, &page->items[i]));
         bytes += page->items[i].body.length;
         page->count++;
     }
@@ -469,11 +465,11 @@ enum status store_find(struct store_tx *tx, const struct store_query *query, str
     return status;
 }
 
-/* ---- who refers to it ------------------------------------------------------------------------------ */
+/* ---- who refers to it
+ * ------------------------------------------------------------------------------ */
 
-static enum status referrer_by(struct store_tx *tx, uint32_t parameter, int64_t target,
-                               int64_t own, struct arena *arena,
-                               struct store_version *ret_version)
+static enum status referrer_by(struct store_tx *tx, uint32_t parameter, int64_t target, int64_t own,
+                               struct arena *arena, struct store_version *ret_version)
 {
     sqlite3_stmt *statement;
     TRY(statement_get(tx->connection, SQL_REFERENCE_RIDS, &statement));
@@ -491,8 +487,7 @@ static enum status referrer_by(struct store_tx *tx, uint32_t parameter, int64_t 
         }
     }
     sqlite3_reset(statement);
-    return rid >= 0 ? place_read(tx->connection, rid, false, arena, ret_version)
-                    : STATUS_NOT_FOUND;
+    return rid >= 0 ? place_read(tx->connection, rid, false, arena, ret_version) : STATUS_NOT_FOUND;
 }
 
 enum status store_find_referrer(struct store_tx *tx, resource_type type, struct slice id,

@@ -79,8 +79,8 @@ static void test_text(struct body_test *at, struct slice text)
     for (size_t i = 0; i < at->test->count && text.length > 0; i++) {
         const struct wanted *wanted = &at->test->wanted[i];
         bool string = at->test->clause->parameter->kind == SEARCH_STRING;
-        at->met = at->met || (string ? string_matches(at, wanted, text)
-                                     : uri_matches(at->test, wanted, text));
+        at->met = at->met ||
+                  (string ? string_matches(at, wanted, text) : uri_matches(at->test, wanted, text));
     }
 }
 
@@ -116,8 +116,8 @@ static void test_strings(struct body_test *at, yyjson_val *value)
 static bool unit_matches(const struct store_value *value, yyjson_val *quantity, bool money)
 {
     struct slice code = json_get_string(quantity, money ? "currency" : "code");
-    struct slice system = money ? SLICE("urn:iso:std:iso:4217")
-                                : json_get_string(quantity, "system");
+    struct slice system =
+        money ? SLICE("urn:iso:std:iso:4217") : json_get_string(quantity, "system");
     if (value->code.length == 0 && !value->has_system) {
         return true;
     }

@@ -271,7 +271,8 @@ static enum status prepare_value(struct search *search, const struct store_claus
     return STATUS_NOT_SUPPORTED;
 }
 
-/* ---- streams ------------------------------------------------------------------------------------ */
+/* ---- streams ------------------------------------------------------------------------------------
+ */
 
 /* Can places be read from a tree in order, and are these exactly the matches? */
 static bool is_streamable(const struct test *test)
@@ -386,7 +387,8 @@ enum status clause_prepare(struct search *search, const struct store_clause *cla
     return STATUS_OK;
 }
 
-/* ---- short lists --------------------------------------------------------------------------------- */
+/* ---- short lists
+ * --------------------------------------------------------------------------------- */
 
 static enum status range_text(struct search *search, const struct test *test, struct slice key,
                               sqlite3_stmt **ret_statement)

@@ -7,7 +7,8 @@
 
 #include "store_int.h"
 
-/* ---- streams ----------------------------------------------------------------------------------- */
+/* ---- streams -----------------------------------------------------------------------------------
+ */
 
 /* One ascending run of places: a statement over a tree, or a sorted list. */
 struct source {
@@ -50,7 +51,8 @@ void stream_close(struct stream *stream);
 /* How many places, counting no further than LIMIT. Leaves the stream at its beginning. */
 MUST_CHECK enum status stream_probe(struct stream *stream, size_t limit, size_t *ret_count);
 
-/* ---- tests ------------------------------------------------------------------------------------- */
+/* ---- tests -------------------------------------------------------------------------------------
+ */
 
 enum match { MATCH_NO, MATCH_YES, MATCH_MAYBE };
 
@@ -79,7 +81,8 @@ MUST_CHECK enum status test_body(const struct store *store, const struct test *t
                                  resource_type type, yyjson_val *resource, struct arena *arena,
                                  bool *ret_match);
 
-/* ---- the search -------------------------------------------------------------------------------- */
+/* ---- the search --------------------------------------------------------------------------------
+ */
 
 struct search {
     struct store_tx *tx;

@@ -56,8 +56,7 @@ static enum match match_string(const struct test *test, const struct wanted *wan
     }
 }
 
-static enum match match_uri(const struct test *test, const struct wanted *wanted,
-                            struct slice text)
+static enum match match_uri(const struct test *test, const struct wanted *wanted, struct slice text)
 {
     struct slice key = slice_head(wanted->key, TEXT_KEY_LIMIT);
     switch (test->clause->modifier) {

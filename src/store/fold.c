@@ -102,8 +102,7 @@ void text_fold(struct slice text, struct buffer *out)
                 space = false;
             }
             if (point < 0x80) {
-                buffer_add_byte(out,
-                                (char)(point >= 'A' && point <= 'Z' ? point + 32 : point));
+                buffer_add_byte(out, (char)(point >= 'A' && point <= 'Z' ? point + 32 : point));
             } else if (lower_case(point) != 0) {
                 add_point(lower_case(point), out);
             } else if (!fold_latin(point, out)) {

@@ -31,9 +31,8 @@ static enum status page_add(struct walk *walk, const struct store_version *versi
     struct store_page *page = walk->page;
     if (page->count == walk->capacity) {
         size_t capacity = walk->capacity == 0 ? 16 : walk->capacity * 2;
-        struct store_version *items =
-            arena_resize(walk->arena, page->items, walk->capacity * sizeof(*items),
-                         capacity * sizeof(*items));
+        struct store_version *items = arena_resize(
+            walk->arena, page->items, walk->capacity * sizeof(*items), capacity * sizeof(*items));
         if (items == NULL) {
             return STATUS_TOO_COSTLY;
         }
@@ -71,7 +70,8 @@ static enum status take(struct walk *walk, uint64_t change, int64_t rid, bool pa
     return page_add(walk, &version);
 }
 
-/* ---- one resource ------------------------------------------------------------------------------ */
+/* ---- one resource ------------------------------------------------------------------------------
+ */
 
 static enum status times_of_place(struct connection *connection, int64_t rid, int64_t *ret_updated,
                                   uint64_t *ret_change)
@@ -140,7 +140,8 @@ static enum status history_of_id(struct walk *walk, struct store_tx *tx)
     return done ? STATUS_OK : past_of_id(walk, &key);
 }
 
-/* ---- a type, or all ----------------------------------------------------------------------------- */
+/* ---- a type, or all -----------------------------------------------------------------------------
+ */
 
 /* The newest change of a type below BEFORE; *RET_CHANGE 0: none. */
 static enum status last_change(struct connection *connection, resource_type type, uint64_t before,
@@ -209,8 +210,7 @@ static enum status heads_open(struct walk *walk, uint64_t before, struct head *h
         heads[count++].type = (resource_type)type;
     }
     for (size_t i = 0; i < count; i++) {
-        TRY(last_change(walk->connection, heads[i].type, before, &heads[i].change,
-                        &heads[i].rid));
+        TRY(last_change(walk->connection, heads[i].type, before, &heads[i].change, &heads[i].rid));
     }
     *ret_count = count;
     return STATUS_OK;

@@ -96,6 +96,11 @@ enum status intern_system(struct store_tx *tx, struct slice system, int64_t *ret
         *ret_number = 0;
         return STATUS_OK;
     }
+    if (writer == NULL) {
+        TRY(look(tx->connection, SQL_SYSTEM_GET, -1, system, ret_number));
+        *ret_number = *ret_number != 0 ? *ret_number : UNKNOWN_NUMBER;
+        return STATUS_OK;
+    }
     *ret_number = intern_recall(&writer->intern, -1, system);
     if (*ret_number != 0) {
         return STATUS_OK;
@@ -120,6 +125,11 @@ enum status intern_code(struct store_tx *tx, struct slice system, struct slice c
     struct writer *writer = tx->writer;
     int64_t system_number = 0;
     TRY(intern_system(tx, system, &system_number));
+    if (writer == NULL) {
+        TRY(look(tx->connection, SQL_CODE_GET, system_number, code, ret_number));
+        *ret_number = *ret_number != 0 ? *ret_number : UNKNOWN_NUMBER;
+        return STATUS_OK;
+    }
     *ret_number = intern_recall(&writer->intern, system_number, code);
     if (*ret_number != 0) {
         return STATUS_OK;

@@ -41,20 +41,20 @@ static enum status connection_pragmas(struct connection *connection, bool writin
     int64_t cache = store->cache_bytes / (writing ? 2 : 16);
     char sql[256];
     if (writing) {
-        TRY(connection_execute(connection, "PRAGMA page_size=" PAGE_SIZE));
-        TRY(connection_execute(connection, "PRAGMA journal_mode=WAL"));
-        TRY(connection_execute(connection, "PRAGMA synchronous=FULL"));
-        TRY(connection_execute(connection, "PRAGMA wal_autocheckpoint=0"));
-        TRY(connection_execute(connection, "PRAGMA journal_size_limit=67108864"));
+        TRY(database_execute(connection, "PRAGMA page_size=" PAGE_SIZE));
+        TRY(database_execute(connection, "PRAGMA journal_mode=WAL"));
+        TRY(database_execute(connection, "PRAGMA synchronous=FULL"));
+        TRY(database_execute(connection, "PRAGMA wal_autocheckpoint=0"));
+        TRY(database_execute(connection, "PRAGMA journal_size_limit=67108864"));
     }
     snprintf(sql, sizeof(sql), "PRAGMA cache_size=-%lld; PRAGMA mmap_size=" MAP_BYTES,
              (long long)(cache / 1024 > 256 ? cache / 1024 : 256));
-    TRY(connection_execute(connection, sql));
-    return connection_execute(connection, "PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON;"
-                                          "PRAGMA trusted_schema=OFF");
+    TRY(database_execute(connection, sql));
+    return database_execute(connection, "PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON;"
+                                        "PRAGMA trusted_schema=OFF");
 }
 
-enum status connection_open(struct store *store, bool writing, struct connection *connection)
+enum status database_open(struct store *store, bool writing, struct connection *connection)
 {
     int flags = SQLITE_OPEN_NOMUTEX |
                 (writing ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
@@ -62,11 +62,11 @@ enum status connection_open(struct store *store, bool writing, struct connection
     connection->arena = arena_create(0);
     connection->decompress = ZSTD_createDCtx();
     if (connection->arena == NULL || connection->decompress == NULL) {
-        connection_close(connection);
+        database_close(connection);
         return STATUS_MEMORY;
     }
     int code = sqlite3_open_v2(store->file, &connection->db, flags, store->vfs);
-    enum status status = connection_status(connection, code);
+    enum status status = database_status(connection, code);
     if (status == STATUS_OK) {
         sqlite3_extended_result_codes(connection->db, 1);
         sqlite3_busy_timeout(connection->db, BUSY_MILLISECONDS);
@@ -74,12 +74,12 @@ enum status connection_open(struct store *store, bool writing, struct connection
         status = connection_pragmas(connection, writing);
     }
     if (status != STATUS_OK) {
-        connection_close(connection);
+        database_close(connection);
     }
     return status;
 }
 
-void connection_close(struct connection *connection)
+void database_close(struct connection *connection)
 {
     for (int i = 0; i < STATEMENT_COUNT; i++) {
         sqlite3_finalize(connection->statements[i]);
@@ -97,15 +97,16 @@ void connection_close(struct connection *connection)
     connection->arena = NULL;
 }
 
-/* ---- readers ----------------------------------------------------------------------------------- */
+/* ---- readers -----------------------------------------------------------------------------------
+ */
 
 enum status store_reader_open(struct store *store, struct store_reader **ret_reader)
 {
     struct connection connection = {0};
-    TRY(connection_open(store, false, &connection));
+    TRY(database_open(store, false, &connection));
     struct store_reader *reader = ARENA_NEW(connection.arena, struct store_reader);
     if (reader == NULL) {
-        connection_close(&connection);
+        database_close(&connection);
         return STATUS_MEMORY;
     }
     reader->connection = connection;
@@ -122,7 +123,7 @@ void store_reader_close(struct store_reader *reader)
     if (reader != NULL) {
         /* The reader lives in the arena that closing destroys. */
         struct connection connection = reader->connection;
-        connection_close(&connection);
+        database_close(&connection);
     }
 }
 
@@ -154,7 +155,8 @@ void store_snapshot_end(struct store_tx *tx)
     }
 }
 
-/* ---- moving the log into the file -------------------------------------------------------------- */
+/* ---- moving the log into the file --------------------------------------------------------------
+ */
 
 static int log_grew(void *context, sqlite3 *db, const char *name, int frames)
 {
@@ -181,11 +183,11 @@ static void checkpoint(struct connection *connection)
     }
 }
 
-void *checkpoint_main(void *context)
+void *store_checkpoint_main(void *context)
 {
     struct store *store = context;
     struct connection connection = {0};
-    if (connection_open(store, true, &connection) != STATUS_OK) {
+    if (database_open(store, true, &connection) != STATUS_OK) {
         log_event(LOG_STORE_FAILED, LOG_TEXT(LOG_FIELD_STAGE, "checkpoint"));
         return NULL;
     }
@@ -207,11 +209,12 @@ void *checkpoint_main(void *context)
             log_event(LOG_STORE_FAILED, LOG_TEXT(LOG_FIELD_STATUS, status_name(status)));
         }
     }
-    connection_close(&connection);
+    database_close(&connection);
     return NULL;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening -----------------------------------------------------------------------------------
+ */
 
 static enum status lock_folder(struct store *store, struct outcome *outcome)
 {
@@ -236,7 +239,7 @@ static enum status writer_create(struct store *store, struct outcome *outcome)
     if (writer == NULL || tx == NULL) {
         return STATUS_MEMORY;
     }
-    enum status status = connection_open(store, true, &writer->connection);
+    enum status status = database_open(store, true, &writer->connection);
     if (status != STATUS_OK) {
         return outcome_fail(outcome, status, "",
                             "The records file cannot be opened (%s). Check the disk, or restore a "
@@ -273,11 +276,11 @@ static enum status load_all(struct store *store, struct connection *connection, 
 
 static enum status threads_start(struct store *store)
 {
-    if (pthread_create(&store->writer_thread, NULL, writer_main, store) != 0) {
+    if (pthread_create(&store->writer_thread, NULL, store_writer_main, store) != 0) {
         return STATUS_MEMORY;
     }
     store->writer_running = true;
-    if (pthread_create(&store->checkpoint_thread, NULL, checkpoint_main, store) != 0) {
+    if (pthread_create(&store->checkpoint_thread, NULL, store_checkpoint_main, store) != 0) {
         return STATUS_MEMORY;
     }
     store->checkpoint_running = true;
@@ -293,11 +296,11 @@ static enum status open_inside(struct store *store, const struct store_options *
     }
     if (store->read_only) {
         struct connection connection = {0};
-        enum status status = connection_open(store, false, &connection);
+        enum status status = database_open(store, false, &connection);
         if (status == STATUS_OK) {
             status = load_all(store, &connection, false, outcome);
         }
-        connection_close(&connection);
+        database_close(&connection);
         return status;
     }
     TRY(disk_make_directory(store->folder));
@@ -370,7 +373,7 @@ void store_close(struct store *store)
     if (store->writer != NULL) {
         sqlite3_wal_checkpoint_v2(store->writer->connection.db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
                                   NULL, NULL);
-        connection_close(&store->writer->connection);
+        database_close(&store->writer->connection);
         arena_destroy(store->writer->intern.arena);
         arena_destroy(store->writer->scratch);
     }

@@ -17,9 +17,9 @@ const struct parameter *store_parameter(const struct store *store, resource_type
 /* `_id` and `_lastUpdated` are columns of the row, no index values. */
 static bool is_indexed(const struct search_parameter *parameter)
 {
-    return parameter->simple && parameter->path_count > 0 &&
-           parameter->kind != SEARCH_COMPOSITE && parameter->kind != SEARCH_SPECIAL &&
-           !slice_is(parameter->code, "_id") && !slice_is(parameter->code, "_lastUpdated");
+    return parameter->simple && parameter->path_count > 0 && parameter->kind != SEARCH_COMPOSITE &&
+           parameter->kind != SEARCH_SPECIAL && !slice_is(parameter->code, "_id") &&
+           !slice_is(parameter->code, "_lastUpdated");
 }
 
 /* What the values depend on. */
@@ -121,8 +121,7 @@ static enum status parameters_of_type(struct loading *loading, resource_type typ
 {
     struct store *store = loading->store;
     size_t count = 0;
-    const struct search_parameter *parameters =
-        search_parameters(store->definitions, type, &count);
+    const struct search_parameter *parameters = search_parameters(store->definitions, type, &count);
     sqlite3_stmt *statement;
     TRY(statement_get(loading->connection, SQL_TYPE_USED, &statement));
     sqlite3_bind_int(statement, 1, type);
@@ -153,14 +152,14 @@ enum status parameters_load(struct store *store, struct connection *connection, 
     if (!writing) {
         return parameters_recall(&loading);
     }
-    TRY(connection_execute(connection, "BEGIN IMMEDIATE"));
+    TRY(database_execute(connection, "BEGIN IMMEDIATE"));
     enum status status = parameters_recall(&loading);
     for (resource_type type = 1;
          status == STATUS_OK && type <= resource_type_count(store->definitions); type++) {
         status = parameters_of_type(&loading, type);
     }
     if (status == STATUS_OK) {
-        status = connection_execute(connection, "COMMIT");
+        status = database_execute(connection, "COMMIT");
     }
     if (status != STATUS_OK && !sqlite3_get_autocommit(connection->db)) {
         sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);

@@ -14,8 +14,7 @@ enum status person_links_remove(struct store_tx *tx, uint32_t patient)
     return statement_run(tx->connection, statement);
 }
 
-enum status person_links_put(struct store_tx *tx, const struct store_draft *draft,
-                             uint32_t patient)
+enum status person_links_put(struct store_tx *tx, const struct store_draft *draft, uint32_t patient)
 {
     TRY(person_links_remove(tx, patient));
     for (size_t i = 0; i < draft->link_count; i++) {

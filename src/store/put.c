@@ -18,11 +18,11 @@ struct change {
     struct facts old_facts, new_facts;
     const uint32_t *old_others;
     size_t old_other_count;
+    int64_t base; /* number of the base URL that made a reference local; 0: none did */
 };
 
 static enum status check_condition(const struct change *change,
-                                   const struct store_condition *condition,
-                                   struct outcome *outcome)
+                                   const struct store_condition *condition, struct outcome *outcome)
 {
     bool live = change->entry.known && change->entry.state == ENTRY_LIVE;
     if (condition == NULL) {
@@ -123,93 +123,32 @@ static enum status find_others(struct change *change, const struct store_draft *
     }
     for (size_t i = 0; i < most; i++) {
         uint32_t patient = 0;
-        struct slice id = i < draft->home_count ? draft->homes[i]
-                                                : draft->others[i - draft->home_count];
+        struct slice id =
+            i < draft->home_count ? draft->homes[i] : draft->others[i - draft->home_count];
         TRY(patient_number(change, id, &patient));
         add_other(change, patient);
     }
     return STATUS_OK;
 }
 
-/* ---- index values: texts become numbers ------------------------------------------------------ */
-
-static enum status resolve_reference(struct change *change, const struct fact *fact,
-                                     struct fact *ret_fact)
-{
-    struct packed_id key;
-    struct entry entry;
-    if (!id_pack(fact->text, &key)) {
-        return STATUS_NOT_FOUND; /* never an id of ours: nothing to find it by */
-    }
-    TRY(directory_mention(change->tx, fact->target, &key, &entry));
-    ret_fact->number = entry.entity;
-    return STATUS_OK;
-}
-
-static enum status resolve_text(struct change *change, const struct fact *fact,
-                                struct fact *ret_fact)
-{
-    int64_t system = 0;
-    struct buffer key = {.arena = change->arena};
-    TRY(intern_system(change->tx, fact->system, &system));
-    text_key_write(fact->text, system, &key);
-    ret_fact->text = buffer_slice(&key);
-    return buffer_ok(&key) ? STATUS_OK : STATUS_TOO_COSTLY;
-}
-
-static enum status resolve(struct change *change, const struct fact *fact, struct fact *ret_fact)
-{
-    *ret_fact = *fact;
-    switch ((enum tree)fact->tree) {
-    case TREE_TOKEN:
-        return intern_code(change->tx, fact->system, fact->text, &ret_fact->number);
-    case TREE_QUANTITY:
-        if (fact->text.length == 0 && fact->system.length == 0) {
-            return STATUS_OK;
-        }
-        return intern_code(change->tx, fact->system, fact->text, &ret_fact->other);
-    case TREE_REFERENCE:
-        return resolve_reference(change, fact, ret_fact);
-    case TREE_TEXT:
-        return fact->identifier ? resolve_text(change, fact, ret_fact) : STATUS_OK;
-    case TREE_DATE:
-    case TREE_NUMBER:
-        return STATUS_OK;
-    }
-    return STATUS_INTERNAL;
-}
-
-static enum status resolve_facts(struct change *change, const struct facts *facts)
-{
-    change->new_facts = (struct facts){.arena = change->arena};
-    for (size_t i = 0; i < facts->count; i++) {
-        struct fact fact;
-        enum status status = resolve(change, &facts->items[i], &fact);
-        if (status == STATUS_NOT_FOUND) {
-            continue;
-        }
-        TRY(status);
-        facts_add(&change->new_facts, &fact);
-    }
-    facts_sort(&change->new_facts);
-    return change->new_facts.broken ? STATUS_TOO_COSTLY : STATUS_OK;
-}
+/* ---- index values ------------------------------------------------------------------------------
+ */
 
 /* Removes the rows that only the old version has and adds those that only the new one has. */
-static enum status exchange_facts(struct change *change, int64_t old_rid)
+enum status facts_exchange(struct connection *connection, const struct facts *old, int64_t old_rid,
+                           const struct facts *new, int64_t rid)
 {
-    const struct facts *old = &change->old_facts, *new = &change->new_facts;
-    bool moved = old_rid != change->rid;
+    bool moved = old_rid != rid;
     size_t i = 0, j = 0;
     while (i < old->count || j < new->count) {
         int order = i >= old->count   ? 1
                     : j >= new->count ? -1
                                       : fact_compare(&old->items[i], &new->items[j]);
         if (order <= 0 && (order < 0 || moved)) {
-            TRY(fact_delete(change->connection, &old->items[i], old_rid));
+            TRY(fact_delete(connection, &old->items[i], old_rid));
         }
         if (order >= 0 && (order > 0 || moved)) {
-            TRY(fact_insert(change->connection, &new->items[j], change->rid));
+            TRY(fact_insert(connection, &new->items[j], rid));
         }
         i += order <= 0;
         j += order >= 0;
@@ -217,7 +156,8 @@ static enum status exchange_facts(struct change *change, int64_t old_rid)
     return STATUS_OK;
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------- */
+/* ---- rows
+ * ---------------------------------------------------------------------------------------- */
 
 static enum status run_two(struct connection *connection, enum statement_number number,
                            int64_t first, int64_t second)
@@ -248,8 +188,7 @@ static enum status read_old(struct change *change)
     }
     change->old_facts = (struct facts){.arena = change->arena};
     TRY(facts_read(blob, &change->old_facts));
-    return patients_read(others, 0, change->arena, &change->old_others,
-                         &change->old_other_count);
+    return patients_read(others, 0, change->arena, &change->old_others, &change->old_other_count);
 }
 
 static enum status old_to_past(struct change *change)
@@ -282,7 +221,7 @@ static enum status write_row(struct change *change, const struct store_draft *dr
     sqlite3_bind_int64(statement, 4, change->entry.version);
     sqlite3_bind_int64(statement, 5, change->updated);
     sqlite3_bind_int64(statement, 6, (int64_t)change->number);
-    sqlite3_bind_int(statement, 7, (int)method);
+    sqlite3_bind_int64(statement, 7, change->base << METHOD_BITS | (int64_t)method);
     sqlite3_bind_int64(statement, 8, draft->splice);
     if (others.length > 0) {
         statement_bind_blob(statement, 9, buffer_slice(&others));
@@ -306,7 +245,8 @@ static enum status add_change(struct change *change, resource_type type)
     return statement_run(change->connection, statement);
 }
 
-/* ---- putting ------------------------------------------------------------------------------------ */
+/* ---- putting ------------------------------------------------------------------------------------
+ */
 
 static enum status give_written(const struct change *change, bool created, uint32_t old_home,
                                 struct store_written *ret_written)
@@ -385,7 +325,8 @@ static enum status put_rows(struct change *change, const struct store_draft *dra
     for (size_t i = 0; i < change->other_count; i++) {
         TRY(run_two(change->connection, SQL_MEMBER_ADD, change->others[i], change->rid));
     }
-    TRY(exchange_facts(change, old_rid));
+    TRY(facts_exchange(change->connection, &change->old_facts, old_rid, &change->new_facts,
+                       change->rid));
     if (draft->type == change->connection->store->patient_type) {
         TRY(person_links_put(change->tx, draft, change->home));
         change->writer->counters.patients += !live;
@@ -411,7 +352,11 @@ enum status store_put(struct store_tx *tx, const struct store_draft *draft,
     change_begin(&change);
     TRY(choose_home(&change, draft));
     TRY(find_others(&change, draft));
-    TRY(resolve_facts(&change, &draft->facts));
+    change.new_facts = (struct facts){.arena = arena};
+    TRY(facts_resolve(tx, &draft->facts, &change.new_facts));
+    if (draft->facts.used_base) {
+        TRY(intern_system(tx, draft->base_url, &change.base));
+    }
     /* A reference to itself may just have put it into the directory. */
     TRY(directory_find(tx, draft->type, &draft->key, &change.entry));
     if (live) {
@@ -423,7 +368,8 @@ enum status store_put(struct store_tx *tx, const struct store_draft *draft,
     return give_written(&change, !live, old_home, ret_written);
 }
 
-/* ---- deleting ----------------------------------------------------------------------------------- */
+/* ---- deleting -----------------------------------------------------------------------------------
+ */
 
 static enum status delete_rows(struct change *change, resource_type type)
 {

@@ -28,7 +28,8 @@ enum status version_from_row(struct connection *connection, sqlite3_stmt *statem
     version->version = (uint32_t)sqlite3_column_int64(statement, COLUMN_VERSION);
     version->updated = sqlite3_column_int64(statement, COLUMN_UPDATED);
     version->change = (uint64_t)sqlite3_column_int64(statement, COLUMN_CHANGE);
-    version->method = (enum store_method)sqlite3_column_int(statement, COLUMN_METHOD);
+    version->method = (enum store_method)(sqlite3_column_int64(statement, COLUMN_METHOD) &
+                                          ((1 << METHOD_BITS) - 1));
     version->splice = (uint32_t)sqlite3_column_int64(statement, COLUMN_SPLICE);
     version->blob_length = (uint64_t)sqlite3_column_int64(statement, COLUMN_BLOB_LENGTH);
     uint32_t home = (uint32_t)sqlite3_column_int64(statement, COLUMN_HOME);

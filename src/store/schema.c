@@ -68,21 +68,21 @@ static enum status pragma_number(struct connection *connection, const char *sql,
         }
     }
     sqlite3_finalize(statement);
-    return connection_status(connection, code);
+    return database_status(connection, code);
 }
 
 static enum status step_apply(struct connection *connection, int step)
 {
-    TRY(connection_execute(connection, "BEGIN IMMEDIATE"));
-    enum status status = connection_execute(connection, steps[step]);
+    TRY(database_execute(connection, "BEGIN IMMEDIATE"));
+    enum status status = database_execute(connection, steps[step]);
     if (status == STATUS_OK) {
         char sql[96];
         snprintf(sql, sizeof(sql), "PRAGMA user_version=%d; PRAGMA application_id=%d", step + 1,
                  SCHEMA_APPLICATION);
-        status = connection_execute(connection, sql);
+        status = database_execute(connection, sql);
     }
     if (status == STATUS_OK) {
-        status = connection_execute(connection, "COMMIT");
+        status = database_execute(connection, "COMMIT");
     }
     if (status != STATUS_OK && !sqlite3_get_autocommit(connection->db)) {
         sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);

@@ -39,7 +39,7 @@ static enum status status_of_code(int code)
     }
 }
 
-enum status connection_status(struct connection *connection, int code)
+enum status database_status(struct connection *connection, int code)
 {
     enum status status = status_of_code(code);
     switch (status) {
@@ -69,7 +69,7 @@ enum status statement_prepare(struct connection *connection, enum statement_numb
     if (code != SQLITE_OK) {
         *ret_statement = NULL;
     }
-    return connection_status(connection, code);
+    return database_status(connection, code);
 }
 
 enum status statement_get(struct connection *connection, enum statement_number number,
@@ -93,19 +93,19 @@ enum status statement_row(struct connection *connection, sqlite3_stmt *statement
         return STATUS_OK;
     }
     sqlite3_reset(statement);
-    return connection_status(connection, code);
+    return database_status(connection, code);
 }
 
 enum status statement_run(struct connection *connection, sqlite3_stmt *statement)
 {
     int code = sqlite3_step(statement);
     int again = sqlite3_reset(statement);
-    return connection_status(connection, code == SQLITE_DONE || code == SQLITE_ROW ? again : code);
+    return database_status(connection, code == SQLITE_DONE || code == SQLITE_ROW ? again : code);
 }
 
-enum status connection_execute(struct connection *connection, const char *sql)
+enum status database_execute(struct connection *connection, const char *sql)
 {
-    return connection_status(connection, sqlite3_exec(connection->db, sql, NULL, NULL, NULL));
+    return database_status(connection, sqlite3_exec(connection->db, sql, NULL, NULL, NULL));
 }
 
 void statement_bind_id(sqlite3_stmt *statement, int at, const struct packed_id *id)
@@ -217,7 +217,8 @@ bool id_pack(struct slice id, struct packed_id *ret_id)
     return true;
 }
 
-/* ---- varints ---------------------------------------------------------------------------------- */
+/* ---- varints ----------------------------------------------------------------------------------
+ */
 
 void varint_write(struct buffer *out, uint64_t value)
 {

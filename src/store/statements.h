@@ -23,7 +23,8 @@
     X(SQL_NOTE_GET, "SELECT value FROM note WHERE name=?1")                                        \
     X(SQL_NOTE_SET, "INSERT OR REPLACE INTO note(name, value) VALUES(?1, ?2)")                     \
     X(SQL_OUTBOX_ADD, "INSERT INTO outbox(number, entry) VALUES(?1, ?2)")                          \
-    X(SQL_OUTBOX_READ, "SELECT number, entry FROM outbox WHERE number>?1 ORDER BY number LIMIT ?2") \
+    X(SQL_OUTBOX_READ,                                                                             \
+      "SELECT number, entry FROM outbox WHERE number>?1 ORDER BY number LIMIT ?2")                 \
     X(SQL_OUTBOX_REMOVE, "DELETE FROM outbox WHERE number<=?1")                                    \
     X(SQL_READ, "SELECT " COLUMNS_CURRENT " FROM directory d JOIN resource r ON r.rid=d.rid"       \
                 " WHERE d.type=?1 AND d.id=?2 AND d.state=1")                                      \
@@ -82,6 +83,7 @@
     X(SQL_LINKED, "SELECT other FROM link WHERE patient=?1 UNION"                                  \
                   " SELECT patient FROM link WHERE other=?1")                                      \
     X(SQL_SYSTEM_GET, "SELECT number FROM system WHERE uri=?1")                                    \
+    X(SQL_SYSTEM_URI, "SELECT uri FROM system WHERE number=?1")                                    \
     X(SQL_SYSTEM_ADD, "INSERT INTO system(number, uri) VALUES(?1, ?2)")                            \
     X(SQL_CODE_GET, "SELECT number FROM code WHERE code=?2 AND system=?1")                         \
     X(SQL_CODE_ADD, "INSERT INTO code(number, system, code) VALUES(?1, ?2, ?3)")                   \
@@ -95,7 +97,8 @@
     X(SQL_TEXT_ADD, "INSERT INTO text(parameter, value, rid) VALUES(?1, ?2, ?3)")                  \
     X(SQL_DATE_ADD, "INSERT INTO date(parameter, low, rid, width) VALUES(?1, ?2, ?3, ?4)")         \
     X(SQL_NUMBER_ADD, "INSERT INTO number(parameter, value, rid) VALUES(?1, ?2, ?3)")              \
-    X(SQL_QUANTITY_ADD, "INSERT INTO quantity(parameter, value, rid, unit) VALUES(?1, ?2, ?3, ?4)") \
+    X(SQL_QUANTITY_ADD,                                                                            \
+      "INSERT INTO quantity(parameter, value, rid, unit) VALUES(?1, ?2, ?3, ?4)")                  \
     X(SQL_TOKEN_REMOVE, "DELETE FROM token WHERE parameter=?1 AND code=?2 AND rid=?3")             \
     X(SQL_REFERENCE_REMOVE, "DELETE FROM reference WHERE parameter=?1 AND target=?2 AND rid=?3")   \
     X(SQL_TEXT_REMOVE, "DELETE FROM text WHERE parameter=?1 AND value=?2 AND rid=?3")              \
@@ -103,6 +106,13 @@
     X(SQL_NUMBER_REMOVE, "DELETE FROM number WHERE parameter=?1 AND value=?2 AND rid=?3")          \
     X(SQL_QUANTITY_REMOVE,                                                                         \
       "DELETE FROM quantity WHERE parameter=?1 AND value=?2 AND rid=?3 AND unit=?4")               \
+    X(SQL_TOKEN_HAS, "SELECT 1 FROM token WHERE parameter=?1 AND code=?2 AND rid=?3")              \
+    X(SQL_REFERENCE_HAS, "SELECT 1 FROM reference WHERE parameter=?1 AND target=?2 AND rid=?3")    \
+    X(SQL_TEXT_HAS, "SELECT 1 FROM text WHERE parameter=?1 AND value=?2 AND rid=?3")               \
+    X(SQL_DATE_HAS, "SELECT 1 FROM date WHERE parameter=?1 AND low=?2 AND rid=?3 AND width=?4")    \
+    X(SQL_NUMBER_HAS, "SELECT 1 FROM number WHERE parameter=?1 AND value=?2 AND rid=?3")           \
+    X(SQL_QUANTITY_HAS,                                                                            \
+      "SELECT 1 FROM quantity WHERE parameter=?1 AND value=?2 AND rid=?3 AND unit=?4")             \
     X(SQL_TOKEN_RIDS, "SELECT rid FROM token WHERE parameter=?1 AND code=?2 AND rid>=?3"           \
                       " ORDER BY rid")                                                             \
     X(SQL_REFERENCE_RIDS, "SELECT rid FROM reference WHERE parameter=?1 AND target=?2"             \
@@ -126,6 +136,12 @@
     X(SQL_PARAMETER_ADD, "INSERT INTO parameter(number, type, code, shape, ready)"                 \
                          " VALUES(?1, ?2, ?3, ?4, ?5)")                                            \
     X(SQL_PARAMETER_SET, "UPDATE parameter SET shape=?2, ready=?3 WHERE number=?1")                \
+    X(SQL_PARAMETERS_READY, "UPDATE parameter SET ready=1")                                        \
+    X(SQL_REINDEX_NEXT, "SELECT rid, type, facts, method, dictionary, body FROM resource"          \
+                        " WHERE rid>?1 ORDER BY rid LIMIT 1")                                      \
+    X(SQL_CHECK_ROW, "SELECT d.rid, d.version, d.entity FROM directory d"                          \
+                     " WHERE d.type=?1 AND d.id=?2 AND d.state=1")                                 \
+    X(SQL_CHECK_CHANGE, "SELECT rid FROM change WHERE type=?1 AND change=?2")                      \
     X(SQL_TYPE_USED, "SELECT 1 FROM place WHERE type=?1 LIMIT 1")
 
 #endif

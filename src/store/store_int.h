@@ -80,7 +80,7 @@ struct connection {
 };
 
 /* The status of an SQLite result code; remembers in the connection what dooms a transaction. */
-enum status connection_status(struct connection *connection, int code);
+enum status database_status(struct connection *connection, int code);
 
 MUST_CHECK enum status statement_prepare(struct connection *connection,
                                          enum statement_number number,
@@ -93,7 +93,7 @@ MUST_CHECK enum status statement_row(struct connection *connection, sqlite3_stmt
                                      bool *ret_row);
 /* Steps a statement that gives no rows, and resets it. */
 MUST_CHECK enum status statement_run(struct connection *connection, sqlite3_stmt *statement);
-MUST_CHECK enum status connection_execute(struct connection *connection, const char *sql);
+MUST_CHECK enum status database_execute(struct connection *connection, const char *sql);
 void statement_bind_id(sqlite3_stmt *statement, int at, const struct packed_id *id);
 void statement_bind_blob(sqlite3_stmt *statement, int at, struct slice bytes);
 struct slice statement_blob(sqlite3_stmt *statement, int at);
@@ -130,6 +130,7 @@ struct facts {
     struct fact *items;
     size_t count, capacity;
     bool broken;
+    bool used_base; /* an absolute reference was local by the server's base URL */
 };
 void facts_add(struct facts *facts, const struct fact *fact);
 /* Orders resolved facts and drops doubles. */
@@ -151,6 +152,21 @@ MUST_CHECK enum status fact_insert(struct connection *connection, const struct f
                                    int64_t rid);
 MUST_CHECK enum status fact_delete(struct connection *connection, const struct fact *fact,
                                    int64_t rid);
+
+MUST_CHECK enum status fact_has(struct connection *connection, const struct fact *fact, int64_t rid,
+                                bool *ret_has);
+MUST_CHECK enum status facts_exchange(struct connection *connection, const struct facts *old,
+                                      int64_t old_rid, const struct facts *new, int64_t rid);
+/* Texts become numbers; ordered, without doubles. */
+MUST_CHECK enum status facts_resolve(struct store_tx *tx, const struct facts *facts,
+                                     struct facts *ret_facts);
+/* What the facts of a stored body must be. BASE: number of the base URL it was put under; 0: it did
+ * not matter. */
+MUST_CHECK enum status facts_of_body(struct store_tx *tx, resource_type type, struct slice body,
+                                     int64_t base, struct arena *arena, struct facts *ret_facts);
+
+/* A row's method column is (number of the base URL << METHOD_BITS | method). */
+#define METHOD_BITS 3
 
 /* The key text of a token's text or identifier: value, NUL, number of the system. */
 void text_key_write(struct slice value, int64_t system, struct buffer *out);
@@ -192,6 +208,7 @@ struct store_draft {
     struct slice *links; /* Patient.link.other: ids of Patients */
     size_t link_count;
     struct facts facts;
+    struct slice base_url;
     int blob_file;
     uint64_t blob_length;
 };
@@ -273,6 +290,8 @@ void writer_forget(struct writer *writer);
 MUST_CHECK enum status intern_system(struct store_tx *tx, struct slice system, int64_t *ret_number);
 MUST_CHECK enum status intern_code(struct store_tx *tx, struct slice system, struct slice code,
                                    int64_t *ret_number);
+/* (A reader, which gives no numbers, gets UNKNOWN_NUMBER for what is new.) */
+#define UNKNOWN_NUMBER INT64_MAX
 /* Looks only: 0 when it was never seen. */
 MUST_CHECK enum status lookup_system(struct connection *connection, struct slice system,
                                      int64_t *ret_number);
@@ -328,17 +347,17 @@ struct store {
     struct counters shown; /* as of the last commit; under lock_queue */
 };
 
-MUST_CHECK enum status connection_open(struct store *store, bool writing,
-                                       struct connection *connection);
-void connection_close(struct connection *connection);
+MUST_CHECK enum status database_open(struct store *store, bool writing,
+                                     struct connection *connection);
+void database_close(struct connection *connection);
 MUST_CHECK enum status schema_apply(struct connection *connection, struct outcome *outcome,
                                     int *ret_from, int *ret_to);
 #define SCHEMA_APPLICATION 0x434c5253 /* "CLRS" */
 MUST_CHECK enum status parameters_load(struct store *store, struct connection *connection,
                                        bool writing);
 
-void *writer_main(void *store);
-void *checkpoint_main(void *store);
+void *store_writer_main(void *store);
+void *store_checkpoint_main(void *store);
 MUST_CHECK enum status counters_load(struct connection *connection, struct counters *ret_counters);
 
 /* ---- rows to versions ------------------------------------------------------------------------ */

@@ -36,7 +36,8 @@ static void statement_give(struct connection *connection, enum statement_number 
     sqlite3_finalize(statement);
 }
 
-/* ---- adding -------------------------------------------------------------------------------------- */
+/* ---- adding
+ * -------------------------------------------------------------------------------------- */
 
 static struct source *source_add(struct stream *stream, struct arena *arena)
 {
@@ -131,7 +132,8 @@ enum status stream_add_list(struct stream *stream, struct arena *arena, const in
     return STATUS_OK;
 }
 
-/* ---- moving -------------------------------------------------------------------------------------- */
+/* ---- moving
+ * -------------------------------------------------------------------------------------- */
 
 static enum status source_step(struct source *source)
 {
@@ -142,7 +144,7 @@ static enum status source_step(struct source *source)
     }
     source->current = STREAM_END;
     sqlite3_reset(source->statement);
-    return connection_status(source->connection, code);
+    return database_status(source->connection, code);
 }
 
 static enum status source_seek_list(struct source *source, int64_t rid)
@@ -177,8 +179,7 @@ static enum status source_seek(struct source *source, int64_t rid)
         }
     }
     sqlite3_reset(source->statement);
-    sqlite3_bind_int64(source->statement, source->from,
-                       rid > source->floor ? rid : source->floor);
+    sqlite3_bind_int64(source->statement, source->from, rid > source->floor ? rid : source->floor);
     source->started = true;
     return source_step(source);
 }

@@ -45,7 +45,8 @@ static struct store_job *queue_take(struct store *store, bool wait)
     return job;
 }
 
-/* ---- counters --------------------------------------------------------------------------------- */
+/* ---- counters ---------------------------------------------------------------------------------
+ */
 
 enum status counters_load(struct connection *connection, struct counters *ret_counters)
 {
@@ -81,7 +82,8 @@ static enum status counters_store(struct writer *writer)
     return statement_run(&writer->connection, statement);
 }
 
-/* ---- a group ---------------------------------------------------------------------------------- */
+/* ---- a group ----------------------------------------------------------------------------------
+ */
 
 static enum status run_statement(struct writer *writer, enum statement_number number)
 {
@@ -183,7 +185,7 @@ static void group_report(struct store *store, struct group *group, enum status s
     }
 }
 
-void *writer_main(void *context)
+void *store_writer_main(void *context)
 {
     struct store *store = context;
     struct group *group = ARENA_NEW(store->writer->connection.arena, struct group);
@@ -199,7 +201,8 @@ void *writer_main(void *context)
     return NULL;
 }
 
-/* ---- waiting for a job ------------------------------------------------------------------------ */
+/* ---- waiting for a job ------------------------------------------------------------------------
+ */
 
 struct waiter {
     enum status (*run)(struct store_tx *tx, void *context);

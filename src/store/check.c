@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* store: does everything that must agree? Faults name tables and rules, never values. */
+#include "store_int.h"
+
+struct checking {
+    struct store_tx tx;
+    struct connection connection;
+    struct store *store;
+    struct outcome *outcome;
+    store_progress *progress;
+    void *context;
+    uint64_t faults, done, all;
+    uint64_t facts[TREE_COUNT];
+    uint64_t members;
+};
+
+static void fault(struct checking *checking, const char *rule, const char *text)
+{
+    checking->faults++;
+    if (checking->outcome != NULL) {
+        outcome_add(checking->outcome, &(struct issue){.severity = SEVERITY_ERROR,
+                                                       .code = "exception",
+                                                       .rule = slice_text(rule),
+                                                       .text = slice_text(text)});
+    }
+}
+
+static enum status scalar(struct checking *checking, const char *sql, int64_t *ret_value)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(checking->connection.db, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(statement);
+        *ret_value = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    }
+    sqlite3_finalize(statement);
+    return database_status(&checking->connection, code);
+}
+
+static enum status check_pages(struct checking *checking)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(checking->connection.db, "PRAGMA integrity_check(100)", -1,
+                                  &statement, NULL);
+    bool first = true, fine = false;
+    while (code == SQLITE_OK || code == SQLITE_ROW) {
+        code = sqlite3_step(statement);
+        if (code != SQLITE_ROW) {
+            break;
+        }
+        const char *text = (const char *)sqlite3_column_text(statement, 0);
+        fine = first && slice_is(slice_text(text), "ok");
+        first = false;
+        if (!fine) {
+            fault(checking, "pages", "A page of the records file is damaged. Restore a backup.");
+        }
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_DONE ? STATUS_OK : database_status(&checking->connection, code);
+}
+
+/* ---- what SQL can say by itself
+ * ------------------------------------------------------------------ */
+
+static const struct {
+    const char *rule, *sql, *text;
+} rules[] = {
+    {"directory-place",
+     "SELECT count(*) FROM directory d LEFT JOIN resource r ON r.rid=d.rid"
+     " WHERE d.state=1 AND (r.rid IS NULL OR r.type<>d.type OR r.id<>d.id OR r.version<>d.version)",
+     "The directory names a place where the resource is not."},
+    {"place-directory",
+     "SELECT count(*) FROM resource r LEFT JOIN directory d ON d.type=r.type AND d.id=r.id"
+     " WHERE d.rid IS NOT r.rid OR d.state<>1",
+     "A resource is not in the directory."},
+    {"place-type",
+     "SELECT count(*) FROM resource r LEFT JOIN place p ON p.type=r.type AND p.rid=r.rid"
+     " WHERE p.rid IS NULL",
+     "A resource is not in the list of its type."},
+    {"place-count", "SELECT (SELECT count(*) FROM place)<>(SELECT count(*) FROM resource)",
+     "The list of a type names a resource that is not there."},
+    {"history-gap",
+     "SELECT count(*) FROM directory d WHERE d.state<>0 AND d.version<>(d.state=1)+(SELECT count(*)"
+     " FROM history h WHERE h.type=d.type AND h.id=d.id AND h.version<=d.version)",
+     "A version is missing from the history of a resource."},
+    {"history-tombstone",
+     "SELECT count(*) FROM directory d WHERE d.state=2 AND NOT EXISTS(SELECT 1 FROM history h"
+     " WHERE h.type=d.type AND h.id=d.id AND h.version=d.version AND h.method=4)",
+     "A deleted resource has no tombstone."},
+    {"change-current",
+     "SELECT count(*) FROM resource r LEFT JOIN change c ON c.type=r.type AND c.change=r.change"
+     " WHERE c.rid IS NOT r.rid",
+     "A current version is not in the list of changes."},
+    {"change-past",
+     "SELECT count(*) FROM history h LEFT JOIN change c ON c.type=h.type AND c.change=h.change"
+     " WHERE c.change IS NULL",
+     "A past version is not in the list of changes."},
+    {"change-count",
+     "SELECT (SELECT count(*) FROM change)<>(SELECT count(*) FROM resource)+"
+     "(SELECT count(*) FROM history)",
+     "The list of changes names a version that is not there."},
+    {"change-twice", "SELECT count(*)<>count(DISTINCT change) FROM change",
+     "Two versions have the same change number."},
+    {"patient",
+     "SELECT count(*) FROM resource r WHERE (r.rid>>31)>=1024 AND NOT EXISTS"
+     "(SELECT 1 FROM patient p WHERE p.number=r.rid>>31)",
+     "A resource lives with a patient who has no number."},
+    {"member",
+     "SELECT count(*) FROM member m LEFT JOIN resource r ON r.rid=m.rid"
+     " WHERE r.rid IS NULL",
+     "A membership names a resource that is not there."},
+};
+
+static enum status check_rules(struct checking *checking)
+{
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        int64_t wrong = 0;
+        TRY(scalar(checking, rules[i].sql, &wrong));
+        if (wrong != 0) {
+            fault(checking, rules[i].rule, rules[i].text);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status check_counters(struct checking *checking)
+{
+    struct counters counters;
+    int64_t resources = 0, versions = 0, change = 0, entity = 0;
+    TRY(counters_load(&checking->connection, &counters));
+    TRY(scalar(checking, "SELECT count(*) FROM resource", &resources));
+    TRY(scalar(checking, "SELECT count(*) FROM history", &versions));
+    TRY(scalar(checking, "SELECT max(change) FROM change", &change));
+    TRY(scalar(checking, "SELECT max(entity) FROM directory", &entity));
+    if (resources != counters.resources || versions != counters.versions ||
+        change > counters.change || entity > counters.entity) {
+        fault(checking, "counters", "The store's own counts do not agree with what it holds.");
+    }
+    return STATUS_OK;
+}
+
+/* ---- index rows recomputed
+ * ----------------------------------------------------------------------- */
+
+static enum status check_facts(struct checking *checking, sqlite3_stmt *row, struct arena *arena)
+{
+    int64_t rid = sqlite3_column_int64(row, 0);
+    resource_type type = (resource_type)sqlite3_column_int(row, 1);
+    int64_t base = sqlite3_column_int64(row, 3) >> METHOD_BITS;
+    struct slice body;
+    struct facts facts;
+    enum status status = body_decompress(&checking->connection, statement_blob(row, 5),
+                                         sqlite3_column_int64(row, 4), arena, &body);
+    if (status == STATUS_OK) {
+        status = facts_of_body(&checking->tx, type, body, base, arena, &facts);
+    }
+    if (status == STATUS_CORRUPT || status == STATUS_STRUCTURE) {
+        fault(checking, "body", "The body of a resource cannot be read. Restore a backup.");
+        return STATUS_OK;
+    }
+    TRY(status);
+    struct buffer blob = {.arena = arena};
+    facts_write(&facts, &blob);
+    if (!slice_equals(buffer_slice(&blob), statement_blob(row, 2))) {
+        fault(checking, "index-values",
+              "The index values of a resource are not those of its body. Run `carelayer reindex`.");
+    }
+    for (size_t i = 0; i < facts.count; i++) {
+        bool has = false;
+        TRY(fact_has(&checking->connection, &facts.items[i], rid, &has));
+        checking->facts[facts.items[i].tree]++;
+        if (!has) {
+            fault(checking, "index-row", "An index row is missing. Run `carelayer reindex`.");
+        }
+    }
+    return buffer_ok(&blob) ? STATUS_OK : STATUS_TOO_COSTLY;
+}
+
+static enum status check_bodies(struct checking *checking)
+{
+    struct arena *scratch = arena_create(0);
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(
+        checking->connection.db,
+        "SELECT rid, type, facts, method, dictionary, body FROM resource ORDER BY rid", -1,
+        &statement, NULL);
+    enum status status =
+        scratch != NULL ? database_status(&checking->connection, code) : STATUS_MEMORY;
+    while (status == STATUS_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        status = check_facts(checking, statement, scratch);
+        arena_reset(scratch, 0);
+        if (checking->progress != NULL && ++checking->done % 1000 == 0) {
+            checking->progress(checking->context, checking->done, checking->all);
+        }
+    }
+    if (status == STATUS_OK) {
+        status = database_status(&checking->connection, code);
+    }
+    sqlite3_finalize(statement);
+    arena_destroy(scratch);
+    return status;
+}
+
+static enum status check_trees(struct checking *checking)
+{
+    static const char *const counts[TREE_COUNT] = {
+        [TREE_TOKEN] = "SELECT count(*) FROM token",
+        [TREE_REFERENCE] = "SELECT count(*) FROM reference",
+        [TREE_TEXT] = "SELECT count(*) FROM text",
+        [TREE_DATE] = "SELECT count(*) FROM date",
+        [TREE_NUMBER] = "SELECT count(*) FROM number",
+        [TREE_QUANTITY] = "SELECT count(*) FROM quantity"};
+    for (int tree = 0; tree < TREE_COUNT; tree++) {
+        int64_t rows = 0;
+        TRY(scalar(checking, counts[tree], &rows));
+        if ((uint64_t)rows != checking->facts[tree]) {
+            fault(checking, "index-count",
+                  "An index has rows that belong to no resource. Run `carelayer reindex`.");
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status check_all(struct checking *checking)
+{
+    int64_t all = 0;
+    TRY(scalar(checking, "SELECT count(*) FROM resource", &all));
+    checking->all = (uint64_t)all;
+    TRY(check_pages(checking));
+    TRY(check_rules(checking));
+    TRY(check_counters(checking));
+    TRY(check_bodies(checking));
+    return check_trees(checking);
+}
+
+enum status store_check(struct store *store, store_progress *progress, void *context,
+                        struct outcome *outcome)
+{
+    struct checking checking = {
+        .store = store, .outcome = outcome, .progress = progress, .context = context};
+    TRY(database_open(store, false, &checking.connection));
+    checking.tx.connection = &checking.connection;
+    sqlite3_progress_handler(checking.connection.db, 0, NULL, NULL);
+    enum status status = database_execute(&checking.connection, "BEGIN");
+    if (status == STATUS_OK) {
+        status = check_all(&checking);
+        sqlite3_exec(checking.connection.db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    database_close(&checking.connection);
+    if (status == STATUS_CORRUPT) {
+        fault(&checking, "pages", "The records file is damaged. Restore a backup.");
+    }
+    return status == STATUS_OK && checking.faults > 0 ? STATUS_CORRUPT : status;
+}

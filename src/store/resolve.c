@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* store: index values made whole: codes, units, systems and targets become numbers. The writer
+ * gives numbers to what is new; a reader answers UNKNOWN for it. */
+#include "store_int.h"
+
+static enum status resolve_reference(struct store_tx *tx, const struct fact *fact,
+                                     struct fact *ret_fact)
+{
+    struct packed_id key;
+    struct entry entry;
+    if (!id_pack(fact->text, &key)) {
+        return STATUS_NOT_FOUND; /* never an id of ours: nothing to find it by */
+    }
+    TRY(directory_mention(tx, fact->target, &key, &entry));
+    ret_fact->number = entry.entity;
+    return STATUS_OK;
+}
+
+static enum status resolve_text(struct store_tx *tx, const struct fact *fact, struct arena *arena,
+                                struct fact *ret_fact)
+{
+    int64_t system = 0;
+    struct buffer key = {.arena = arena};
+    TRY(intern_system(tx, fact->system, &system));
+    text_key_write(fact->text, system, &key);
+    ret_fact->text = buffer_slice(&key);
+    return buffer_ok(&key) ? STATUS_OK : STATUS_TOO_COSTLY;
+}
+
+static enum status resolve(struct store_tx *tx, const struct fact *fact, struct arena *arena,
+                           struct fact *ret_fact)
+{
+    *ret_fact = *fact;
+    switch ((enum tree)fact->tree) {
+    case TREE_TOKEN:
+        return intern_code(tx, fact->system, fact->text, &ret_fact->number);
+    case TREE_QUANTITY:
+        if (fact->text.length == 0 && fact->system.length == 0) {
+            return STATUS_OK;
+        }
+        return intern_code(tx, fact->system, fact->text, &ret_fact->other);
+    case TREE_REFERENCE:
+        return resolve_reference(tx, fact, ret_fact);
+    case TREE_TEXT:
+        return fact->identifier ? resolve_text(tx, fact, arena, ret_fact) : STATUS_OK;
+    case TREE_DATE:
+    case TREE_NUMBER:
+        return STATUS_OK;
+    }
+    return STATUS_INTERNAL;
+}
+
+enum status facts_resolve(struct store_tx *tx, const struct facts *facts, struct facts *ret_facts)
+{
+    for (size_t i = 0; i < facts->count; i++) {
+        struct fact fact;
+        enum status status = resolve(tx, &facts->items[i], ret_facts->arena, &fact);
+        if (status == STATUS_NOT_FOUND) {
+            continue;
+        }
+        TRY(status);
+        facts_add(ret_facts, &fact);
+    }
+    facts_sort(ret_facts);
+    return ret_facts->broken || facts->broken ? STATUS_TOO_COSTLY : STATUS_OK;
+}
+
+enum status facts_of_body(struct store_tx *tx, resource_type type, struct slice body, int64_t base,
+                          struct arena *arena, struct facts *ret_facts)
+{
+    struct json json;
+    struct slice base_url = {NULL, 0};
+    struct facts raw = {.arena = arena};
+    if (base != 0) {
+        sqlite3_stmt *statement;
+        bool row = false;
+        TRY(statement_get(tx->connection, SQL_SYSTEM_URI, &statement));
+        sqlite3_bind_int64(statement, 1, base);
+        TRY(statement_row(tx->connection, statement, &row));
+        base_url = row ? arena_copy(arena, statement_blob(statement, 0)) : base_url;
+        sqlite3_reset(statement);
+    }
+    TRY(json_read(body, &json_limits_default, arena, NULL, &json));
+    extract_all(tx->connection->store, type, json.root, base_url, &raw);
+    *ret_facts = (struct facts){.arena = arena};
+    return facts_resolve(tx, &raw, ret_facts);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include <sqlite3.h>
+
+#include "store_test.h"
+
+static struct outcome outcome;
+
+static enum status check(void)
+{
+    outcome_init(&outcome, arena);
+    enum status status = store_check(store, NULL, NULL, &outcome);
+    for (struct issue *issue = outcome.first; issue != NULL && status == STATUS_OK;
+         issue = issue->next) {
+        print_message("%.*s\n", SLICE_ARGS(issue->text));
+    }
+    return status;
+}
+
+static void put_some(void)
+{
+    must_put("{'resourceType':'Patient','id':'p','gender':'female','birthDate':'1950',"
+             "'name':[{'family':'Ó Brien'}],'identifier':[{'system':'s','value':'9'}]}");
+    must_put("{'resourceType':'Observation','id':'o','subject':{'reference':'Patient/p'},"
+             "'code':{'coding':[{'system':'x','code':'y'}]},'effectiveDateTime':'2020-01-01',"
+             "'encounter':{'reference':'http://here.example/fhir/Encounter/e'},"
+             "'performer':[{'reference':'Patient/q'}],'valueQuantity':{'value':1,'unit':'g'}}");
+    must_put("{'resourceType':'Observation','id':'o','subject':{'reference':'Patient/q'}}");
+    must_put("{'resourceType':'Observation','id':'v','subject':{'reference':'Patient/p'},"
+             "'encounter':{'reference':'http://here.example/fhir/Encounter/e'}}");
+    must_put("{'resourceType':'Basic','id':'b'}");
+    assert_int_equal(try_delete("Basic", "b", (struct store_condition){0}), STATUS_OK);
+    must_put("{'resourceType':'ValueSet','id':'x','url':'http://x/y'}");
+}
+
+/* Changes the records file behind the store's back. */
+static void meddle(const char *sql)
+{
+    sqlite3 *db = NULL;
+    char path[300], *message = NULL;
+    snprintf(path, sizeof(path), "%s/records.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK) {
+        fail_msg("%s", message);
+    }
+    sqlite3_close(db);
+}
+
+static void a_store_that_was_only_used_checks_clean(void **state)
+{
+    (void)state;
+    put_some();
+    assert_int_equal(check(), STATUS_OK);
+    assert_int_equal(outcome.count, 0);
+}
+
+static void check_sees_each_fault(void **state)
+{
+    (void)state;
+    static const char *const faults[] = {
+        "DELETE FROM token WHERE rowid IN (SELECT 1)",
+        "DELETE FROM token WHERE (parameter, code, rid) IN (SELECT * FROM token LIMIT 1)",
+        "INSERT INTO date SELECT parameter, low+1, width, rid FROM date LIMIT 1",
+        "UPDATE resource SET facts=x'' WHERE length(facts)>0",
+        "UPDATE directory SET version=version+1 WHERE state=1",
+        "DELETE FROM history WHERE method<>4",
+        "DELETE FROM change WHERE change=2",
+        "DELETE FROM place WHERE type=(SELECT type FROM place LIMIT 1)",
+        "UPDATE resource SET body=x'00', dictionary=0",
+        "DELETE FROM state",
+    };
+    for (size_t i = 1; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        put_some();
+        assert_int_equal(check(), STATUS_OK);
+        store_shut();
+        meddle(faults[i]);
+        store_reopen_with(NULL);
+        if (check() != STATUS_CORRUPT) {
+            fail_msg("not seen: %s", faults[i]);
+        }
+        void *unused = NULL;
+        store_teardown(&unused);
+        assert_int_equal(store_setup(&unused), 0);
+    }
+}
+
+static void reindex_mends_what_was_lost(void **state)
+{
+    (void)state;
+    put_some();
+    store_shut();
+    meddle("DELETE FROM token; DELETE FROM date; UPDATE resource SET facts=x''");
+    store_reopen_with(NULL);
+    assert_int_equal(check(), STATUS_CORRUPT);
+    /* Rows of other trees are there but not in the facts: they must not be in the way. */
+    store_shut();
+    meddle("DELETE FROM reference; DELETE FROM text; DELETE FROM quantity");
+    store_reopen_with(NULL);
+    assert_int_equal(store_reindex(store, NULL, NULL, NULL), STATUS_OK);
+    assert_int_equal(check(), STATUS_OK);
+}
+
+static void a_backup_is_the_store_and_restores_only_where_nothing_is(void **state)
+{
+    (void)state;
+    char path[300], other[300];
+    snprintf(path, sizeof(path), "%s/backup.db", folder);
+    snprintf(other, sizeof(other), "%s-other", folder);
+    put_some();
+    assert_int_equal(store_backup(store, path, NULL, NULL, &outcome), STATUS_OK);
+    must_put("{'resourceType':'Basic','id':'after'}");
+    assert_int_equal(store_backup(store, path, NULL, NULL, NULL), STATUS_CONFLICT);
+    assert_int_equal(store_restore(path, folder, NULL, NULL, NULL), STATUS_CONFLICT);
+    assert_int_equal(store_restore(path, other, NULL, NULL, NULL), STATUS_OK);
+    store_shut();
+    char first[256];
+    memcpy(first, folder, sizeof(first));
+    snprintf(folder, sizeof(folder), "%.200s-other", first);
+    store_reopen_with(NULL);
+    struct store_version version;
+    assert_int_equal(try_read("Observation", "o", &version), STATUS_OK);
+    assert_int_equal(version.version, 2);
+    assert_int_equal(try_read("Basic", "after", &version), STATUS_NOT_FOUND);
+    assert_int_equal(check(), STATUS_OK);
+    void *unused = NULL;
+    store_teardown(&unused);
+    memcpy(folder, first, sizeof(first));
+    assert_int_equal(arena_setup(&unused), 0);
+    store_reopen_with(NULL);
+}
+
+static void a_damaged_backup_is_refused(void **state)
+{
+    (void)state;
+    char path[300];
+    snprintf(path, sizeof(path), "%s/backup.db", folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("this is no database, though it is long enough to look like a file of something", file);
+    fclose(file);
+    char other[300];
+    snprintf(other, sizeof(other), "%s-other", folder);
+    assert_int_equal(store_restore(path, other, NULL, NULL, NULL), STATUS_CORRUPT);
+}
+
+static void files_that_are_not_ours_or_newer_are_refused(void **state)
+{
+    (void)state;
+    struct store_options options = {.folder = folder, .definitions = definitions};
+    struct store *other = NULL;
+    store_shut();
+    meddle("PRAGMA user_version=99");
+    outcome_init(&outcome, arena);
+    assert_int_equal(store_open(&options, &outcome, &other), STATUS_CORRUPT);
+    meddle("PRAGMA user_version=1; PRAGMA application_id=7");
+    assert_int_equal(store_open(&options, &outcome, &other), STATUS_CORRUPT);
+    assert_int_equal(outcome.errors, 2);
+    meddle("PRAGMA application_id=1129075283");
+    store_reopen_with(NULL);
+}
+
+static enum status add_entries(struct store_tx *tx, void *context)
+{
+    const char *text = context;
+    if (store_outbox_add(tx, slice_text(text)) != STATUS_OK ||
+        store_note_set(tx, SLICE("note"), slice_text(text)) != STATUS_OK) {
+        return STATUS_INTERNAL;
+    }
+    return slice_is(slice_text(text), "bad") ? STATUS_INVALID : STATUS_OK;
+}
+
+static enum status remove_entries(struct store_tx *tx, void *context)
+{
+    return store_outbox_remove(tx, *(uint64_t *)context);
+}
+
+static enum status collect(void *context, uint64_t number, struct slice entry)
+{
+    struct buffer *out = context;
+    buffer_print(out, "%d=%.*s;", (int)number, SLICE_ARGS(entry));
+    return STATUS_OK;
+}
+
+static const char *outbox(uint64_t after, size_t max)
+{
+    struct buffer out = {.arena = arena};
+    struct store_tx *tx = begin();
+    assert_int_equal(store_outbox_read(tx, after, max, collect, &out), STATUS_OK);
+    store_snapshot_end(tx);
+    return as_text(&out);
+}
+
+static void outbox_and_notes_commit_with_their_job_or_not_at_all(void **state)
+{
+    (void)state;
+    assert_int_equal(store_write(store, add_entries, (void *)(uintptr_t) "one"), STATUS_OK);
+    assert_int_equal(store_write(store, add_entries, (void *)(uintptr_t) "bad"), STATUS_INVALID);
+    assert_int_equal(store_write(store, add_entries, (void *)(uintptr_t) "two"), STATUS_OK);
+    assert_string_equal(outbox(0, 10), "1=one;2=two;");
+    assert_string_equal(outbox(1, 10), "2=two;");
+    assert_string_equal(outbox(0, 1), "1=one;");
+    uint64_t up_to = 2;
+    assert_int_equal(store_write(store, remove_entries, &up_to), STATUS_OK);
+    assert_string_equal(outbox(0, 10), "");
+    /* A number is never given twice, though nothing is left. */
+    store_shut();
+    store_reopen_with(NULL);
+    assert_int_equal(store_write(store, add_entries, (void *)(uintptr_t) "three"), STATUS_OK);
+    assert_string_equal(outbox(0, 10), "3=three;");
+    struct slice value;
+    struct store_tx *tx = begin();
+    assert_int_equal(store_note_get(tx, SLICE("note"), arena, &value), STATUS_OK);
+    assert_true(slice_is(value, "three"));
+    assert_int_equal(store_note_get(tx, SLICE("none"), arena, &value), STATUS_NOT_FOUND);
+    store_snapshot_end(tx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(a_store_that_was_only_used_checks_clean),
+        STORE_TEST(check_sees_each_fault),
+        STORE_TEST(reindex_mends_what_was_lost),
+        STORE_TEST(a_backup_is_the_store_and_restores_only_where_nothing_is),
+        STORE_TEST(a_damaged_backup_is_refused),
+        STORE_TEST(files_that_are_not_ours_or_newer_are_refused),
+        STORE_TEST(outbox_and_notes_commit_with_their_job_or_not_at_all),
+    };
+    return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
+}
