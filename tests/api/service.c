@@ -455,15 +455,12 @@ size_t count_of(const char *search)
 
 const char *text_of(const char *format, ...)
 {
-    va_list arguments, again;
+    struct buffer out = {.arena = own->arena};
+    va_list arguments;
     va_start(arguments, format);
-    va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, again);
-    va_end(again);
-    assert_true(length >= 0);
-    char *text = arena_alloc(own->arena, (size_t)length + 1);
-    assert_non_null(text);
-    (void)vsnprintf(text, (size_t)length + 1, format, arguments);
+    buffer_print_list(&out, format, arguments);
     va_end(arguments);
-    return text;
+    buffer_add_byte(&out, '\0');
+    assert_true(buffer_ok(&out));
+    return out.at;
 }

@@ -349,7 +349,7 @@ static void takes_ten_thousand_entries_within_its_memory(void **state)
     }
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
         SERVICE_TEST(does_what_each_entry_asks_and_answers_in_their_order),
@@ -370,5 +370,6 @@ int main(void)
         SERVICE_TEST(logs_each_entry_and_what_was_undone_as_refused),
         SERVICE_TEST(takes_ten_thousand_entries_within_its_memory),
     };
+    cmocka_set_test_filter(count > 1 ? arguments[1] : NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
