@@ -37,6 +37,12 @@ enum status api_create_perform(struct request *request)
                             request->base_url, request->arena, &request->outcome, &creation->draft);
 }
 
+struct store_draft *api_create_draft(struct request *request)
+{
+    struct creation *creation = request->perform_state;
+    return creation->draft;
+}
+
 /* The match of a conditional create: nothing is written, and the answer says where it is. */
 static enum status answer_match(struct request *request, struct creation *creation,
                                 const struct store_version *match)
