@@ -270,12 +270,15 @@ def write_lines(path, lines):
     return path
 
 
-def count_entries(files):
-    total = 0
+def count_resources(files):
+    """Different resources in Bundles: the same organisation comes with many people."""
+    seen, entries = set(), 0
     for name in files:
         with gzip.open(name) as file:
-            total += len(json.load(file).get('entry', []))
-    return total
+            for entry in json.load(file).get('entry', []):
+                entries += 1
+                seen.add((entry['resource']['resourceType'], entry['resource'].get('id')))
+    return len(seen), entries
 
 
 UUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
@@ -435,6 +438,7 @@ def absent_row(workload, why):
 
 def print_table(title, heads, rows):
     table = [heads] + [row.cells if isinstance(row, Row) else row for row in rows]
+    table = [line + [''] * (len(heads) - len(line)) for line in table]
     widths = [max(len(str(line[i])) for line in table) for i in range(len(heads))]
     print(f'\n{title}\n')
     for index, line in enumerate(table):

@@ -47,8 +47,8 @@ static bool still_ready(struct audit *audit, uint32_t segment, bool first)
     if (fd < 0) {
         return false;
     }
-    bool ready = disk->pread(fd, &last_byte, 1, (off_t)SEGMENT_SIZE - 1) == 1 &&
-                 disk->fsync(fd) == 0;
+    bool ready =
+        disk->pread(fd, &last_byte, 1, (off_t)SEGMENT_SIZE - 1) == 1 && disk->fsync(fd) == 0;
     (void)disk->close(fd);
     if (ready && first) {
         struct arena_mark mark = arena_mark(audit->arena);

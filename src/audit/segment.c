@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -69,34 +70,66 @@ void segment_path(const char *folder, uint32_t segment, char *ret_path, size_t s
     (void)snprintf(ret_path, size, "%s/%08u.log", folder, segment);
 }
 
+/* Up to SIZE bytes from the front of a segment. */
+static enum status load_head(const char *folder, uint32_t segment, size_t size, struct arena *arena,
+                             struct slice *ret_bytes)
+{
+    char path[4096];
+    char *bytes = arena_alloc(arena, size);
+    if (bytes == NULL) {
+        return STATUS_MEMORY;
+    }
+    segment_path(folder, segment, path, sizeof path);
+    int fd = disk->open(path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0) {
+        return disk_status(errno);
+    }
+    size_t length = 0;
+    ssize_t count = 1;
+    while (length < size && count > 0) {
+        count = disk->pread(fd, bytes + length, size - length, (off_t)length);
+        length += count > 0 ? (size_t)count : 0;
+    }
+    enum status status = count < 0 ? disk_status(errno) : STATUS_OK;
+    (void)disk->close(fd);
+    *ret_bytes = slice_of(bytes, length);
+    return status;
+}
+
 enum status segment_load(const char *folder, uint32_t segment, struct arena *arena,
                          struct slice *ret_bytes)
 {
-    char path[4096];
-    segment_path(folder, segment, path, sizeof path);
-    return disk_read_file(path, SEGMENT_SIZE, arena, ret_bytes);
+    return load_head(folder, segment, SEGMENT_SIZE, arena, ret_bytes);
 }
 
-static bool begun(const char *folder, uint32_t segment, struct arena *arena)
+/* A segment that cannot be read is an error, not an empty one: the log would start anew. */
+static enum status is_begun(const char *folder, uint32_t segment, struct arena *arena,
+                            bool *ret_begun)
 {
     struct arena_mark mark = arena_mark(arena);
     struct slice bytes;
     struct record record;
-    bool is_begun = segment_load(folder, segment, arena, &bytes) == STATUS_OK &&
-                    record_read(bytes, 0, &record) && record.kind == RECORD_HEADER;
+    enum status status = load_head(folder, segment, 4096, arena, &bytes);
+    *ret_begun =
+        status == STATUS_OK && record_read(bytes, 0, &record) && record.kind == RECORD_HEADER;
     arena_rewind(arena, mark);
-    return is_begun;
+    return status;
 }
 
+/* The number in "00000012.log"; 0: another file. */
 static uint32_t file_number(const char *name)
 {
-    uint64_t number;
-    struct slice text = slice_text(name);
-    if (text.length != 12 || !slice_ends(text, SLICE(".log")) ||
-        !slice_to_unsigned(slice_head(text, 8), UINT32_MAX, &number)) {
+    uint32_t number = 0;
+    if (strlen(name) != 12 || strcmp(name + 8, ".log") != 0) {
         return 0;
     }
-    return (uint32_t)number;
+    for (size_t i = 0; i < 8; i++) {
+        if (name[i] < '0' || name[i] > '9') {
+            return 0;
+        }
+        number = number * 10 + (uint32_t)(name[i] - '0');
+    }
+    return number;
 }
 
 enum status segment_find(const char *folder, struct arena *arena, uint32_t *ret_used,
@@ -113,11 +146,13 @@ enum status segment_find(const char *folder, struct arena *arena, uint32_t *ret_
     }
     (void)closedir(directory);
     /* Only the few kept ready at the end are not begun. */
-    uint32_t used = last;
-    while (used > 0 && !begun(folder, used, arena)) {
-        used--;
-    }
-    *ret_used = used;
+    bool begun = false;
     *ret_last = last;
+    for (*ret_used = last; *ret_used > 0; (*ret_used)--) {
+        TRY(is_begun(folder, *ret_used, arena, &begun));
+        if (begun) {
+            break;
+        }
+    }
     return STATUS_OK;
 }

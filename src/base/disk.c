@@ -31,18 +31,18 @@ static int system_fallocate(int fd, off_t offset, off_t length)
     return 0;
 }
 
-static const struct disk_operations system_operations = {.open = system_open,
-                                                         .close = close,
-                                                         .pwrite = pwrite,
-                                                         .pread = pread,
-                                                         .fdatasync = fdatasync,
-                                                         .fsync = fsync,
-                                                         .ftruncate = ftruncate,
-                                                         .fallocate = system_fallocate,
-                                                         .rename = rename,
-                                                         .unlink = unlink};
+const struct disk_operations disk_system = {.open = system_open,
+                                            .close = close,
+                                            .pwrite = pwrite,
+                                            .pread = pread,
+                                            .fdatasync = fdatasync,
+                                            .fsync = fsync,
+                                            .ftruncate = ftruncate,
+                                            .fallocate = system_fallocate,
+                                            .rename = rename,
+                                            .unlink = unlink};
 
-const struct disk_operations *disk = &system_operations;
+const struct disk_operations *disk = &disk_system;
 
 enum status disk_status(int error)
 {

@@ -27,6 +27,9 @@ struct disk_operations {
 /* The operations in force: the operating system's, until a test puts others here. */
 extern const struct disk_operations *disk;
 
+/* The operating system's, for a test to stand on. */
+extern const struct disk_operations disk_system;
+
 /* Syncs the directory that holds PATH, so that a created or renamed name survives. */
 MUST_CHECK enum status disk_sync_directory(const char *path);
 

@@ -320,8 +320,9 @@ static void add_fields(struct connection *connection, struct buffer *out)
     }
 }
 
-static void add_type(const struct response *response, struct buffer *out)
+static void add_type(const struct connection *connection, struct buffer *out)
 {
+    const struct response *response = &connection->request->response;
     if (response->content_type == NULL) {
         buffer_add(out, SLICE("Content-Type: " FHIR_JSON "\r\n"));
         return;
@@ -331,7 +332,8 @@ static void add_type(const struct response *response, struct buffer *out)
     if (out->length == before) {
         buffer_add(out, SLICE("Content-Type: application/octet-stream\r\n"));
     }
-    if (strstr(response->content_type, "fhir+") == NULL) {
+    /* The apps bring a policy of their own; two policies would both hold. */
+    if (connection->route != ROUTE_APPS && strstr(response->content_type, "fhir+") == NULL) {
         buffer_add(out, SLICE(RAW_HEADERS));
     }
 }
@@ -339,13 +341,12 @@ static void add_type(const struct response *response, struct buffer *out)
 static void add_body_fields(struct connection *connection, const struct part *part,
                             struct buffer *out)
 {
-    const struct response *response = &connection->request->response;
     bool packed = connection->packing == PACKING_DONE;
     uint64_t length = packed ? connection->packed.length : part->end - part->from;
     if (part->http == 416) {
         length = 0;
     } else if (length > 0) {
-        add_type(response, out);
+        add_type(connection, out);
     }
     if (packed) {
         buffer_add(out, SLICE("Content-Encoding: gzip\r\n"));

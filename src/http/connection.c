@@ -72,6 +72,8 @@ void connection_abort(struct connection *connection)
     }
     bool busy = connection->task != TASK_NONE;
     deadline_clear(connection);
+    /* OpenSSL's bufferevent closes its descriptor before it forgets its events. */
+    bufferevent_disable(connection->socket, EV_READ | EV_WRITE);
     bufferevent_free(connection->socket);
     connection->socket = NULL;
     connection->state = CONNECTION_CLOSED;

@@ -193,17 +193,25 @@ static struct slice take_text(const char **at, const char *end)
 }
 
 /* Turns the NUL-separated text of the head into slices, now that it moves no more. */
+static bool no_memory(struct parser *parser)
+{
+    return failure_set(&parser->failure, 503, "throttled",
+                       "There is no memory for this request now: try again.");
+}
+
 static bool collect_head(struct parser *parser)
 {
     struct head *head = &parser->head;
+    size_t count = parser->fields / 2;
+    if (!buffer_ok(&parser->text)) {
+        return no_memory(parser);
+    }
     const char *at = parser->text.at;
     const char *end = at + parser->text.length;
-    size_t count = parser->fields / 2;
     head->target = take_text(&at, end);
     head->headers = arena_array(parser->text.arena, count, sizeof(*head->headers));
-    if (!buffer_ok(&parser->text) || head->headers == NULL) {
-        return failure_set(&parser->failure, 503, "throttled",
-                           "There is no memory for this request now: try again.");
+    if (head->headers == NULL) {
+        return no_memory(parser);
     }
     for (size_t i = 0; i < count; i++) {
         head->headers[i].name = take_text(&at, end);

@@ -331,17 +331,21 @@ const unsigned synth_complaint_count = sizeof synth_complaints / sizeof synth_co
 
 /* Shares are of people with the record of it, not of those who truly react. */
 const struct allergy synth_allergies[] = {
-    {"91936005", "Allergy to penicillin", "medication", 600, false, "271807003",
+    {true, "91936005", "Allergy to penicillin", "medication", 600, false, "271807003",
      "Eruption of skin"},
-    {"294505008", "Allergy to amoxicillin", "medication", 90, false, "247472004",
+    {true, "294505008", "Allergy to amoxicillin", "medication", 90, false, "247472004",
      "Urticarial rash"},
-    {"293586001", "Allergy to aspirin", "medication", 70, false, "247472004", "Urticarial rash"},
-    {"91935009", "Allergy to peanut", "food", 120, true, "39579001", "Anaphylaxis"},
-    {"91934008", "Allergy to nut", "food", 80, true, "39579001", "Anaphylaxis"},
-    {"91930004", "Allergy to egg", "food", 60, false, "247472004", "Urticarial rash"},
-    {"417532002", "Allergy to fish", "food", 25, false, "41291007", "Angioedema"},
-    {"418689008", "Allergy to grass pollen", "environment", 450, false, "76067001", "Sneezing"},
-    {"300916003", "Latex allergy", "environment", 30, false, "271807003", "Eruption of skin"},
-    {"424213003", "Allergy to bee venom", "environment", 25, true, "39579001", "Anaphylaxis"},
+    {false, "293586001", "Allergy to aspirin", "medication", 70, false, "247472004",
+     "Urticarial rash"},
+    {false, "91935009", "Allergy to peanut", "food", 120, true, "39579001", "Anaphylaxis"},
+    {false, "91934008", "Allergy to nut", "food", 80, true, "39579001", "Anaphylaxis"},
+    {false, "91930004", "Allergy to egg", "food", 60, false, "247472004", "Urticarial rash"},
+    {false, "417532002", "Allergy to fish", "food", 25, false, "41291007", "Angioedema"},
+    {false, "418689008", "Allergy to grass pollen", "environment", 450, false, "76067001",
+     "Sneezing"},
+    {false, "300916003", "Latex allergy", "environment", 30, false, "271807003",
+     "Eruption of skin"},
+    {false, "424213003", "Allergy to bee venom", "environment", 25, true, "39579001",
+     "Anaphylaxis"},
 };
 const unsigned synth_allergy_count = sizeof synth_allergies / sizeof synth_allergies[0];

@@ -59,6 +59,7 @@ static void live_allergies(struct scene *scene)
             int since = years > 0 ? (int)pick(&person->random, (unsigned)years) : 0;
             scene->day = day_add_years(person->birth, since);
             write_allergy(scene, &synth_allergies[i]);
+            person->penicillin = person->penicillin || synth_allergies[i].penicillin;
             any = true;
         }
     }
@@ -66,6 +67,16 @@ static void live_allergies(struct scene *scene)
         scene->day = person->end - (day_number)pick(&person->random, 900);
         write_no_allergy(scene);
     }
+}
+
+/* What no prescriber would give this person: a beta blocker like propranolol in asthma, a
+ * penicillin in allergy. */
+static bool harms(const struct person *person, unsigned medicine)
+{
+    if (medicine == MED_PROPRANOLOL) {
+        return person->onset[ILL_ASTHMA] != DAY_NEVER;
+    }
+    return person->penicillin && medicine >= MED_AMOXICILLIN && medicine <= MED_FLUCLOXACILLIN;
 }
 
 static void live_treatment(struct scene *scene, const struct treatment *treatment,
@@ -76,7 +87,8 @@ static void live_treatment(struct scene *scene, const struct treatment *treatmen
     const struct medicine *medicine = &synth_medicines[treatment->medicine];
     unsigned lag_days = treatment->lag_months * 30u;
     day_number start = person->onset[treatment->illness] + (day_number)pick(random, lag_days + 1);
-    if (!chance(random, treatment->per_100) || start > person->end) {
+    if (!chance(random, treatment->per_100) || start > person->end ||
+        harms(person, treatment->medicine)) {
         return;
     }
     bool alive = person->death == DAY_NEVER;
@@ -257,7 +269,9 @@ static void complain(struct scene *scene, const struct complaint *complaint)
     struct uuid id;
     write_condition(scene, what, scene->day, over < person->end ? over : DAY_NEVER, false, &id);
     if (complaint->medicine >= 0 && chance(&person->random, complaint->medicine_per_100)) {
-        const struct medicine *medicine = &synth_medicines[complaint->medicine];
+        unsigned wanted = (unsigned)complaint->medicine;
+        const struct medicine *medicine =
+            &synth_medicines[harms(person, wanted) ? MED_CLARITHROMYCIN : wanted];
         write_request(scene, medicine, false, scene->day + medicine->days > person->end);
     }
 }

@@ -332,7 +332,7 @@ const struct measure synth_measures[MEASURE_COUNT] = {
     [MEASURE_EGFR] = {"62238-1",
                       "Glomerular filtration rate/1.73 sq M.predicted [Volume Rate/Area] in Serum, "
                       "Plasma or Blood by Creatinine-based formula (CKD-EPI)",
-                      NULL, NULL, "mL/min/1.73m2", "mL/min/{1.73_m2}", 0, 90, 200},
+                      NULL, NULL, "mL/min/1.73m2", "mL/min/{1.73_m2}", 0, 90, 0},
     [MEASURE_SODIUM] = {"2951-2", "Sodium [Moles/volume] in Serum or Plasma", NULL, NULL, "mmol/L",
                         "mmol/L", 0, 133, 146},
     [MEASURE_POTASSIUM] = {"2823-3", "Potassium [Moles/volume] in Serum or Plasma", NULL, NULL,

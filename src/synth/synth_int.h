@@ -267,6 +267,7 @@ struct medicine {
     char unit;                 /* t tablet, c capsule, d dose */
     uint8_t days;              /* that an issue lasts */
 };
+/* Penicillins stand together, from MED_AMOXICILLIN to MED_FLUCLOXACILLIN. */
 enum {
     MED_AMLODIPINE_5,
     MED_AMLODIPINE_10,
@@ -301,9 +302,9 @@ enum {
     MED_OLANZAPINE,
     MED_PARACETAMOL,
     MED_AMOXICILLIN,
+    MED_FLUCLOXACILLIN,
     MED_CLARITHROMYCIN,
     MED_DOXYCYCLINE,
-    MED_FLUCLOXACILLIN,
     MED_NITROFURANTOIN,
     MED_COUNT
 };
@@ -332,6 +333,7 @@ extern const struct complaint synth_complaints[];
 extern const unsigned synth_complaint_count;
 
 struct allergy {
+    bool penicillin;
     const char *code, *display;
     const char *category; /* medication, food, environment */
     uint16_t per_10000;   /* people */
@@ -408,6 +410,7 @@ struct person {
     uint64_t next_id;
     bool female, care_home, has_nhs;
     char ethnicity;   /* true group, for names and risks */
+    bool penicillin;  /* allergic to it */
     bool not_stated;  /* recorded as Z */
     uint8_t imd;      /* 1 most deprived .. 10 */
     uint8_t practice; /* of the area */

@@ -132,17 +132,18 @@ static void put_range(struct buffer *out, const struct measure *measure)
     if (measure->low > 0) {
         PUT(out, "\"low\":");
         put_quantity(out, measure->low, measure->places, measure->unit, measure->ucum);
-        PUT(out, ",");
     }
-    PUT(out, "\"high\":");
-    put_quantity(out, measure->high, measure->places, measure->unit, measure->ucum);
+    if (measure->high > 0) {
+        put_text(out, measure->low > 0 ? ",\"high\":" : "\"high\":");
+        put_quantity(out, measure->high, measure->places, measure->unit, measure->ucum);
+    }
     PUT(out, "}]");
 }
 
 static void put_interpretation(struct buffer *out, const struct measure *measure, int64_t value)
 {
     const char *code = "N\",\"display\":\"Normal";
-    if (value > measure->high) {
+    if (measure->high > 0 && value > measure->high) {
         code = "H\",\"display\":\"High";
     } else if (value < measure->low) {
         code = "L\",\"display\":\"Low";
@@ -177,7 +178,7 @@ void write_measure(struct scene *scene, unsigned number, int64_t value, struct u
     }
     PUT(out, "],\"valueQuantity\":");
     put_quantity(out, value, measure->places, measure->unit, measure->ucum);
-    if (measure->high > 0) {
+    if (measure->low > 0 || measure->high > 0) {
         put_interpretation(out, measure, value);
         put_range(out, measure);
     }

@@ -139,6 +139,8 @@ static void serves_files_with_their_types_and_guards(void **state)
         strstr(answer_header(&answer, "Content-Security-Policy"), "default-src 'self'"));
     assert_non_null(
         strstr(answer_header(&answer, "Content-Security-Policy"), "frame-ancestors 'none'"));
+    const char *policy = strstr(answer.head, "Content-Security-Policy");
+    assert_null(strstr(policy + 1, "Content-Security-Policy")); /* of two, both would hold */
     assert_string_equal(answer_header(&answer, "X-Content-Type-Options"), "nosniff");
     assert_string_equal(answer_header(&answer, "Referrer-Policy"), "no-referrer");
     assert_string_equal(answer_header(&answer, "Cache-Control"), "no-cache");

@@ -550,6 +550,38 @@ static void keeps_people_as_they_are_when_more_are_asked_for(void **state)
     arena_destroy(arena);
 }
 
+/* Whoever has a penicillin allergy on record is never given one. */
+static void gives_nobody_a_penicillin_they_are_allergic_to(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_create(0);
+    struct arena *scratch = arena_create(0);
+    struct world *world = make_world(arena, 9000, 6);
+    struct person people[BLOCK];
+    struct writer writer = {.format = SYNTH_NDJSON};
+    unsigned allergic = 0;
+    unsigned given = 0;
+    for (unsigned i = 0; i < TYPE_COUNT; i++) {
+        writer.types[i].arena = arena;
+    }
+    for (unsigned first = 0; first < 8 * BLOCK; first += BLOCK) {
+        block_make(world, first, BLOCK, people);
+        for (unsigned i = 0; i < BLOCK; i++) {
+            struct buffer *requests = &writer.types[TYPE_REQUEST];
+            requests->length = 0;
+            life_write(world, &people[i], people, &writer, scratch);
+            bool penicillin = memmem(requests->at, requests->length, "Amoxicillin", 11) != NULL ||
+                              memmem(requests->at, requests->length, "Flucloxacillin", 14) != NULL;
+            allergic += people[i].penicillin ? 1 : 0;
+            given += penicillin ? 1 : 0;
+            assert_false(people[i].penicillin && penicillin);
+        }
+    }
+    assert_true(allergic > 5 && given > 50);
+    arena_destroy(scratch);
+    arena_destroy(arena);
+}
+
 /* ---- small things
  * -------------------------------------------------------------------------------- */
 
@@ -694,6 +726,7 @@ int main(void)
         cmocka_unit_test(makes_the_deprived_iller_and_places_alike),
         cmocka_unit_test(gives_children_mothers_who_could_have_borne_them),
         cmocka_unit_test(keeps_people_as_they_are_when_more_are_asked_for),
+        cmocka_unit_test(gives_nobody_a_penicillin_they_are_allergic_to),
         TEST_IN_ARENA(writes_days_and_moments_of_the_united_kingdom),
         cmocka_unit_test(counts_days_as_the_calendar_does),
         TEST_IN_ARENA(writes_decimals_with_the_places_they_have),

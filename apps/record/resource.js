@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+/**
+ * One resource: what it says, and its JSON.
+ * @module
+ */
+import { element } from '../shared/dom.js';
+import { details, summaryList, tag } from '../shared/components.js';
+import { formatMoment, words } from '../shared/format.js';
+import { printJson } from '../shared/json.js';
+import { heldChart, nameOf } from './chart.js';
+import { elementList } from './elements.js';
+import { kindOf, statusOf } from './kinds.js';
+import { personTrail } from './person.js';
+import { personPlace, resourceHref } from './router.js';
+
+const SHOWN_ELSEWHERE = new Set(['resourceType', 'id', 'meta', 'text']);
+
+/** Where the reader is: the person whose record they came by, if any, and names in it. */
+export function contextOf(person) {
+    const chart = person === undefined ? null : heldChart(person);
+    return { person, chart, nameOf: chart?.nameOf ?? ((reference) => reference?.display ?? '') };
+}
+
+/** Breadcrumb down to a person's record. */
+export function trailOf({ person, chart }) {
+    if (chart !== null) {
+        return personTrail(chart);
+    }
+    return person === undefined ? [{ text: 'Find a person', href: '#/' }] :
+        [{ text: 'Find a person', href: '#/' }, { text: 'Record', href: personPlace(person) }];
+}
+
+/** What a resource is called at the top of its page. */
+export function titleOf(resource, context) {
+    const kind = kindOf(resource.resourceType);
+    const title = kind.title(resource, context.nameOf);
+    return title || nameOf(resource) || kind.label;
+}
+
+function heading(kind, title, resource) {
+    const status = statusOf(resource);
+    return [element('h1', { class: 'nhsuk-heading-l app-title' },
+        element('span', { class: 'nhsuk-caption-l' }, kind.label), title),
+    status.text && element('p', null, tag(status.text, status.void ? 'red' : 'blue'))];
+}
+
+function aboutNode(resource, context) {
+    const { meta = {} } = resource;
+    const more = Object.fromEntries(Object.entries(meta)
+        .filter(([key]) => !['versionId', 'lastUpdated'].includes(key)));
+    return [element('h2', { class: 'nhsuk-heading-m' }, 'About this entry'),
+        summaryList([
+            ['Type', words(resource.resourceType)],
+            ['Id', element('span', { class: 'app-number' }, resource.id)],
+            ['Version', meta.versionId],
+            ['Stored', meta.lastUpdated && formatMoment(meta.lastUpdated)],
+        ]),
+        Object.keys(more).length > 0 && elementList(context, more)];
+}
+
+/**
+ * @param {object} screen see main.js
+ * @param {{person?: string, type: string, id: string, version?: string}} place
+ */
+export async function showResource(screen, place) {
+    const { person, type, id, version } = place;
+    const path = `${type}/${encodeURIComponent(id)}`;
+    const resource = await screen.client.get(
+        version === undefined ? path : `${path}/_history/${encodeURIComponent(version)}`,
+        screen.signal);
+    const context = contextOf(person);
+    const title = titleOf(resource, context);
+    const json = printJson(resource);
+    screen.show(title, [
+        heading(kindOf(type), title, resource),
+        version !== undefined && element('div', { class: 'nhsuk-inset-text' },
+            element('p', null, `This is version ${version}, as it was stored then. `,
+                element('a', { href: resourceHref(person, type, id) }, 'See the current version'))),
+        element('p', null, element('a', { href: resourceHref(person, type, id, 'history') },
+            'History of this entry')),
+        elementList(context, resource, SHOWN_ELSEWHERE),
+        resource.text?.div && details('Summary text that came with it',
+            elementList(context, { text: resource.text })),
+        aboutNode(resource, context),
+        details('JSON', element('pre', { class: 'app-json', tabindex: '0', role: 'region',
+            'aria-label': 'JSON of this entry' }, json)),
+    ].flat(3).filter(Boolean), trailOf(context));
+    return null;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* carelayer validate as a shell sees it: what it prints, and how it ends. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/base.h"
+
+static char folder[256];
+static char printed[65536];
+
+static int setup(void **state)
+{
+    (void)state;
+    const char *parent = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
+    snprintf(folder, sizeof folder, "%s/carelayer-validate-XXXXXX", parent);
+    return getenv("CARELAYER_PROGRAM") != NULL && mkdtemp(folder) != NULL && chdir(folder) == 0
+               ? 0
+               : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char command[300];
+    snprintf(command, sizeof command, "cd / && rm -r '%s'", folder);
+    return system(command);
+}
+
+/* Runs "BEFORE carelayer validate ARGUMENTS"; the exit code, what it printed in `printed`. */
+static int run(const char *before, const char *arguments)
+{
+    char command[2048];
+    snprintf(command, sizeof command, "%s '%s' validate %s", before, getenv("CARELAYER_PROGRAM"),
+             arguments);
+    FILE *output = popen(command, "r");
+    assert_non_null(output);
+    size_t length = fread(printed, 1, sizeof printed - 1, output);
+    printed[length] = '\0';
+    int status = pclose(output);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void write_file(const char *name, const char *text)
+{
+    assert_int_equal(disk_replace_file(name, slice_text(text)), STATUS_OK);
+}
+
+static size_t lines(void)
+{
+    size_t count = 0;
+    for (const char *at = printed; *at != '\0'; at++) {
+        count += *at == '\n';
+    }
+    return count;
+}
+
+#define GOOD "{\"resourceType\":\"Patient\",\"id\":\"a\"}"
+#define BAD  "{\"resourceType\":\"Patient\",\n\"gender\":\"odd-value\"}"
+
+static void is_silent_and_succeeds_when_all_is_well(void **state)
+{
+    (void)state;
+    write_file("good.json", GOOD);
+    assert_int_equal(run("", "good.json good.json"), 0);
+    assert_string_equal(printed, "");
+}
+
+static void names_file_line_path_and_mend_but_no_value(void **state)
+{
+    (void)state;
+    write_file("bad.json", BAD);
+    assert_int_equal(run("", "bad.json"), 1);
+    assert_int_equal(strncmp(printed, "bad.json:2:", 11), 0);
+    assert_non_null(strstr(printed, "error: Patient.gender: "));
+    assert_null(strstr(printed, "odd-value"));
+}
+
+static void prints_one_outcome_a_resource_in_order(void **state)
+{
+    (void)state;
+    write_file("good.json", GOOD);
+    write_file("bad.json", BAD);
+    write_file("none.json", "{");
+    assert_int_equal(run("", "--json bad.json good.json none.json missing.json"), 1);
+    assert_int_equal(lines(), 4);
+    const char *order[] = {"Patient.gender", "All OK", "\"structure\"", "not-found"};
+    const char *at = printed;
+    for (size_t i = 0; i < 4; i++) {
+        at = strstr(at, order[i]);
+        assert_non_null(at);
+    }
+}
+
+static void reads_ndjson_gzip_and_standard_input(void **state)
+{
+    (void)state;
+    write_file("many.ndjson", GOOD "\n\n{\"resourceType\":\"Patient\",\"x\":1}\n" GOOD);
+    assert_int_equal(run("", "--json many.ndjson"), 1);
+    assert_int_equal(lines(), 3);
+    assert_int_equal(run("", "many.ndjson"), 1);
+    assert_int_equal(strncmp(printed, "many.ndjson:3:", 14), 0);
+    assert_int_equal(system("gzip -k many.ndjson && gzip -kc bad.json > bad.json.gz"), 0);
+    assert_int_equal(run("", "--json many.ndjson.gz bad.json.gz"), 1);
+    assert_int_equal(lines(), 4);
+    assert_int_equal(run("cat many.ndjson |", "--json -"), 1);
+    assert_int_equal(lines(), 3);
+    assert_int_equal(run("gzip -c bad.json |", "-"), 1);
+    assert_int_equal(strncmp(printed, "stdin:2:", 8), 0);
+    assert_int_equal(system("head -c 60 many.ndjson.gz > cut.ndjson.gz"), 0);
+    assert_int_equal(run("", "cut.ndjson.gz"), 1);
+}
+
+static void reads_lines_longer_than_its_buffer(void **state)
+{
+    (void)state;
+    FILE *file = fopen("long.ndjson", "w");
+    assert_non_null(file);
+    for (int i = 0; i < 3; i++) {
+        assert_true(fputs("{\"resourceType\":\"Patient\",\"name\":[{\"text\":\"x\"}", file) >= 0);
+        for (int j = 0; j < 60000; j++) {
+            assert_true(fputs(",{\"family\":\"somebody or other\"}", file) >= 0);
+        }
+        assert_true(fputs("]}\n", file) >= 0);
+    }
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(run("", "--json long.ndjson"), 0);
+    assert_int_equal(lines(), 3);
+}
+
+static void tells_usage_from_faults(void **state)
+{
+    (void)state;
+    assert_int_equal(run("", "2>&1"), 2);
+    assert_int_equal(run("", "--nonsense 2>&1"), 2);
+    assert_int_equal(run("", "--help"), 0);
+    assert_non_null(strstr(printed, "--package"));
+    assert_int_equal(run("", "--profile http://x/y good.json 2>&1"), 3);
+    assert_non_null(strstr(printed, "not supported"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(is_silent_and_succeeds_when_all_is_well),
+        cmocka_unit_test(names_file_line_path_and_mend_but_no_value),
+        cmocka_unit_test(prints_one_outcome_a_resource_in_order),
+        cmocka_unit_test(reads_ndjson_gzip_and_standard_input),
+        cmocka_unit_test(reads_lines_longer_than_its_buffer),
+        cmocka_unit_test(tells_usage_from_faults),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
