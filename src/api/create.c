@@ -38,6 +38,12 @@ enum status api_create_perform(struct request *request)
                             request->base_url, request->arena, &request->outcome, &creation->draft);
 }
 
+struct store_draft *api_create_draft(struct request *request)
+{
+    struct creation *creation = request->perform_state;
+    return creation->draft;
+}
+
 /* The match of a conditional create: nothing is written, and the answer says what is there. */
 static enum status answer_match(struct request *request, struct store_tx *tx, struct slice id)
 {
@@ -52,7 +58,8 @@ static enum status answer_match(struct request *request, struct store_tx *tx, st
         arena_print(request->arena, "%.*s/%.*s/%.*s/_history/%u", SLICE_ARGS(request->base_url),
                     SLICE_ARGS(name), SLICE_ARGS(match.id), match.version));
     request->response.body = (struct buffer){.arena = request->arena};
-    return request->prefer_return == PREFER_REPRESENTATION
+    /* Content kept beside the body is for a read to stream, not for the writer's thread. */
+    return request->prefer_return == PREFER_REPRESENTATION && match.blob_length == 0
                ? api_write_resource(request, &match, &request->response.body)
                : STATUS_OK;
 }

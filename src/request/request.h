@@ -212,7 +212,7 @@ struct request {
     struct slice who; /* "anonymous" while rules are off */
 
     /* decode */
-    struct json json; /* of a JSON body */
+    struct json json;  /* of a JSON body */
     struct slice path; /* FHIRPath of the body in its bundle ("Bundle.entry[3].resource") */
 
     /* the walk */
