@@ -92,9 +92,36 @@ static void tell(struct request *request, int http)
     }
 }
 
+/* What was read beside a durable write could not be logged: it is not told, but the write is. */
+static void withhold_reads(struct request *request)
+{
+    for (size_t i = 0; i < request->child_count; i++) {
+        struct request *child = request->children[i];
+        if (!child->written &&
+            (child->status == STATUS_OK || child->status == STATUS_NOT_MODIFIED)) {
+            child->status = request->audited;
+            outcome_init(&child->outcome, request->arena);
+        }
+    }
+    request->interaction->committed(request);
+}
+
+/* A durable write is never told as a failure: what does not fit of its body is left out. */
+static void settle_written(struct request *request)
+{
+    if (request->audited != STATUS_OK && request->child_count > 0) {
+        withhold_reads(request);
+    }
+    if (!buffer_ok(&request->response.body)) {
+        request->response.body = (struct buffer){.arena = request->arena};
+    }
+}
+
 enum step stage_respond(struct request *request)
 {
-    if (request->audited != STATUS_OK) {
+    if (request->written && request->status == STATUS_OK) {
+        settle_written(request);
+    } else if (request->audited != STATUS_OK) {
         /* Not logged, so not disclosed. */
         request->status = request->audited;
         request->outcome.errors = 0;
