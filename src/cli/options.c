@@ -141,6 +141,12 @@ static enum status read_all(struct reading *reading)
     for (reading->at = 1; reading->at < reading->argc; reading->at++) {
         const char *text = reading->argv[reading->at];
         bool is_option = !only_files && text[0] == '-' && text[1] == '-';
+        bool is_short = !only_files && text[0] == '-' && text[1] != '\0' && !is_option;
+        if (is_short) {
+            return complain(reading, "",
+                            "options have two dashes: see --help; a file whose name "
+                            "begins with a dash goes after --");
+        }
         if (is_option && text[2] == '\0') {
             only_files = true;
         } else if (is_option && strcmp(text, "--config") == 0) {

@@ -128,6 +128,9 @@ int cli_serve(int argc, char **argv)
         (void)fputs("carelayer serve: takes options only; see --help\n", stderr);
         return CLI_USAGE;
     }
+    if (!cli_has_data(&arguments)) {
+        return CLI_USAGE;
+    }
     /* Before any thread starts, so that all of them leave the signals to us. */
     sigset_t signals;
     (void)sigemptyset(&signals);
