@@ -82,7 +82,8 @@ static enum status settle_settings(struct server *server)
 static void raise_descriptor_limit(const struct config *config)
 {
     struct rlimit limit;
-    /* A connection may have a body in a file; the store and the log have a few dozen of their own. */
+    /* A connection may have a body in a file; the store and the log have a few dozen of their own.
+     */
     rlim_t wanted = 2 * (rlim_t)config->max_connections + 256;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
         limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;

@@ -93,7 +93,7 @@ def more_connections_than_the_usual_limit_of_descriptors_are_served():
         idle = [server.socket() for _ in range(1500)]
         time.sleep(0.5)
         for number in range(0, 1500, 100):
-            idle[number].sendall(b'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n')
+            idle[number].sendall(b'GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
             assert idle[number].recv(12) == b'HTTP/1.1 200'
         assert server.connect(5).ask('GET', 'metadata').status == 200
         for each in idle:
