@@ -93,8 +93,12 @@ static void raise_descriptor_limit(const struct config *config)
 
 static enum status open_service(struct server *server)
 {
+<<<<<<< HEAD
     raise_descriptor_limit(server->config);
     TRY(cli_open_service(server->arguments, false, &server->opened));
+=======
+    TRY(cli_open_service(server->arguments, CLI_MAY_CREATE, &server->opened));
+>>>>>>> main
     struct service *service = &server->opened.service;
     service->interactions = api_interactions;
     service->metrics = metrics_create(api_interactions);

@@ -10,12 +10,11 @@
 void ledger_name(const char *path, struct ledger *ledger)
 {
     struct stat about;
-    char identity[4400];
+    char identity[PATH_MAX + 100];
     uint8_t digest[SHA256_LENGTH];
-    char place[PATH_MAX];
-    const char *real = realpath(path, place);
+    char real[PATH_MAX];
     *ledger = (struct ledger){.units = UINT64_MAX};
-    if (real == NULL || stat(real, &about) != 0 || !S_ISREG(about.st_mode)) {
+    if (realpath(path, real) == NULL || stat(real, &about) != 0 || !S_ISREG(about.st_mode)) {
         return; /* stdin or a pipe: it cannot be read from the middle */
     }
     int length =
