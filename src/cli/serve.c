@@ -82,8 +82,7 @@ static enum status settle_settings(struct server *server)
 static void raise_descriptor_limit(const struct config *config)
 {
     struct rlimit limit;
-    /* A connection may have a body in a file; the store and the log have a few dozen of their own.
-     */
+    /* A connection may have a body in a file; the store and the log have a few dozen. */
     rlim_t wanted = 2 * (rlim_t)config->max_connections + 256;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
         limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
@@ -93,12 +92,8 @@ static void raise_descriptor_limit(const struct config *config)
 
 static enum status open_service(struct server *server)
 {
-<<<<<<< HEAD
     raise_descriptor_limit(server->config);
-    TRY(cli_open_service(server->arguments, false, &server->opened));
-=======
     TRY(cli_open_service(server->arguments, CLI_MAY_CREATE, &server->opened));
->>>>>>> main
     struct service *service = &server->opened.service;
     service->interactions = api_interactions;
     service->metrics = metrics_create(api_interactions);
