@@ -32,6 +32,7 @@ async def _answer(reader):
     length = [line for line in head.lower().split(b'\r\n') if line.startswith(b'content-length')]
     if length:
         await reader.readexactly(int(length[0].split(b':')[1]))
+    DONE['answered'] = DONE.get('answered', 0) + 1
     return int(head.split()[1])
 
 

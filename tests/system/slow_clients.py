@@ -125,7 +125,7 @@ def a_well_behaved_client_is_served_and_memory_stays_bounded():
         print('# memory %.0f MB of %.0f MB; ended: %s' % (memory / 1e6, MEMORY / 1e6, told[-1]))
         assert told[:-1] == [], told
         done = json.loads(told[-1])
-        assert done.get('talks_nonsense') and done.get('nests_10000_deep'), done
+        assert done.get('talks_nonsense') and done.get('answered'), done
         assert memory < MEMORY + CACHE + OVERHEAD, memory
         if TIMES:
             assert _percentile(took, 0.99) <= TIMES * _percentile(quiet, 0.99)
