@@ -282,7 +282,7 @@ static void draw_care_home(struct person *person)
 {
     int age = years_between(person->birth, person->end);
     bool dementia = person->onset[ILL_DEMENTIA] != DAY_NEVER;
-    unsigned per_100 = age < 65 ? 0 : dementia ? 35 : age < 75 ? 1 : age < 85 ? 3 : 10;
+    unsigned per_100 = age < 65 ? 0 : dementia ? 25 : age < 85 ? 1 : 6;
     if (!chance(&person->random, per_100)) {
         return;
     }
