@@ -29,7 +29,9 @@ static const char *found(const char *type, const char *code, enum store_modifier
                                   .value_count = 1};
     struct store_query query = {.type = type_named(type), .clauses = &clause, .clause_count = 1};
     assert_int_equal(try_find(&query), STATUS_OK);
-    qsort(page.items, page.count, sizeof(*page.items), version_order);
+    if (page.count > 0) {
+        qsort(page.items, page.count, sizeof(*page.items), version_order);
+    }
     return ids_of(&page);
 }
 
