@@ -120,6 +120,19 @@ function objectNode(context, key, value) {
         elementList(context, value);
 }
 
+const CHOICE = new RegExp('^(value|effective|onset|abatement|occurrence|performed|medication|' +
+    'deceased|multipleBirth|dose|rate|doseNumber|seriesDoses|timing|scheduled|asNeeded|product|' +
+    'content|serviced|born|age|statusReason|detail|entity|allowed|used|fastingStatus)' +
+    '(Age|Attachment|Boolean|CodeableConcept|Coding|Date|DateTime|Decimal|Duration|Identifier|' +
+    'Instant|Integer|Money|Period|PositiveInt|Quantity|Range|Ratio|Reference|SampledData|String|' +
+    'Time|Timing|Uri|Url)$');
+
+/** "Effective" for effectiveDateTime: which type was chosen can be seen from the value. */
+export function elementLabel(key) {
+    const label = words(key.replace(/^_/, '').replace(CHOICE, '$1'));
+    return key.startsWith('_') ? `${label} (more)` : label;
+}
+
 /** Anything that an element can hold. */
 function valueNode(context, key, value) {
     if (Array.isArray(value)) {
@@ -153,7 +166,7 @@ export function elementList(context, value, leaveOut = new Set()) {
     return element('dl', { class: 'app-elements' }, Object.entries(value)
         .filter(([key]) => !leaveOut.has(key))
         .map(([key, part]) => element('div', { class: 'app-elements__row' },
-            element('dt', null, key.startsWith('_') ? `${words(key)} (more)` : words(key)),
+            element('dt', null, elementLabel(key)),
             element('dd', null, valueNode(context, key, part)))));
 }
 

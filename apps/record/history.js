@@ -9,8 +9,8 @@ import { FhirError, query } from '../shared/fhir.js';
 import { formatMoment, plural, words } from '../shared/format.js';
 import { contextOf, titleOf, trailOf } from './resource.js';
 import { compareVersions } from './diff.js';
-import { valueText } from './elements.js';
-import { kindOf } from './kinds.js';
+import { elementLabel, valueText } from './elements.js';
+import { kindOf, labelOf } from './kinds.js';
 import { resourceHref } from './router.js';
 
 const NOT_SAID = 'Not recorded: rules are off, so nobody was asked who they are';
@@ -45,7 +45,7 @@ export function readVersions(entries) {
 export function pathText(path) {
     return path.split('.').map((part) => {
         const [, name, index] = /^([^[]+)(?:\[(\d+)\])?$/.exec(part) ?? [null, part, undefined];
-        return words(name) + (index === undefined ? '' : ` ${Number(index) + 1}`);
+        return elementLabel(name) + (index === undefined ? '' : ` ${Number(index) + 1}`);
     }).map((text, i) => (i === 0 ? text : text.charAt(0).toLowerCase() + text.slice(1)))
         .join(', ');
 }
@@ -127,8 +127,10 @@ export async function showHistory(screen, place) {
     const deleted = versions.length > 0 && versions[0].resource === undefined;
     screen.show(`History of ${name}`, [
         element('h1', { class: 'nhsuk-heading-l app-title' },
-            element('span', { class: 'nhsuk-caption-l' }, `${kindOf(type).label}: history`), name),
-        element('p', null, `${plural(versions.length, 'version')}, newest first. `,
+            element('span', { class: 'nhsuk-caption-l' }, `${latest === undefined ?
+                kindOf(type).label : labelOf(latest)}: history`), name),
+        element('p', null, versions.length === 1 ? '1 version. ' :
+            `${plural(versions.length, 'version')}, newest first. `,
             deleted ? 'It was deleted.' :
                 element('a', { href: resourceHref(person, type, id) }, 'See the current version')),
         element('ol', { class: 'app-versions' }, versions.map((version, i) => {

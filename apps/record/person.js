@@ -12,6 +12,8 @@ import { personPlace, resourceHref } from './router.js';
 
 const NHS_SYSTEM = 'https://fhir.nhs.uk/Id/nhs-number';
 
+const WIDE = new Set(['Address', 'GP practice', 'Allergies', 'More']);
+
 /** @returns {string|undefined} of a Patient */
 export function nhsNumberOf(patient) {
     return patient.identifier?.find((one) => one.system === NHS_SYSTEM)?.value;
@@ -71,14 +73,14 @@ export function personBanner(chart) {
             'Not recorded'],
         ['GP practice', practiceNode(chart)],
         ['Allergies', allergiesNode(chart)],
+        ['More', element('a', { href: resourceHref(chart.personId, 'Patient', chart.personId) },
+            'All personal details')],
     ];
     return element('section', { class: 'app-banner', 'aria-label': 'Person' },
-        element('h1', { class: 'app-banner__name' },
-            element('a', { href: resourceHref(chart.personId, 'Patient', chart.personId) },
-                formatName(patient.name)), died && [' ', tag('Has died', 'white')]),
+        element('h1', { class: 'app-banner__name' }, formatName(patient.name), died && [' ', tag('Has died', 'white')]),
         element('dl', { class: 'app-banner__facts' }, rows.filter(([, value]) => value)
             .map(([label, value]) => element('div', {
-                class: `app-banner__fact${['Address', 'GP practice', 'Allergies'].includes(label) ?
+                class: `app-banner__fact${WIDE.has(label) ?
                     ' app-banner__fact--wide' : ''}` },
             element('dt', null, label), element('dd', null, value)))));
 }

@@ -4,12 +4,12 @@
  * @module
  */
 import { element } from '../shared/dom.js';
-import { details, summaryList, tag } from '../shared/components.js';
-import { formatMoment, words } from '../shared/format.js';
+import { details, tag } from '../shared/components.js';
+import { formatMoment } from '../shared/format.js';
 import { printJson } from '../shared/json.js';
 import { heldChart, nameOf } from './chart.js';
 import { elementList } from './elements.js';
-import { kindOf, statusOf } from './kinds.js';
+import { kindOf, labelOf, statusOf } from './kinds.js';
 import { personTrail } from './person.js';
 import { personPlace, resourceHref } from './router.js';
 
@@ -37,10 +37,10 @@ export function titleOf(resource, context) {
     return title || nameOf(resource) || kind.label;
 }
 
-function heading(kind, title, resource) {
+function heading(title, resource) {
     const status = statusOf(resource);
     return [element('h1', { class: 'nhsuk-heading-l app-title' },
-        element('span', { class: 'nhsuk-caption-l' }, kind.label), title),
+        element('span', { class: 'nhsuk-caption-l' }, labelOf(resource)), title),
     status.text && element('p', null, tag(status.text, status.void ? 'red' : 'blue'))];
 }
 
@@ -49,13 +49,9 @@ function aboutNode(resource, context) {
     const more = Object.fromEntries(Object.entries(meta)
         .filter(([key]) => !['versionId', 'lastUpdated'].includes(key)));
     return [element('h2', { class: 'nhsuk-heading-m' }, 'About this entry'),
-        summaryList([
-            ['Type', words(resource.resourceType)],
-            ['Id', element('span', { class: 'app-number' }, resource.id)],
-            ['Version', meta.versionId],
-            ['Stored', meta.lastUpdated && formatMoment(meta.lastUpdated)],
-        ]),
-        Object.keys(more).length > 0 && elementList(context, more)];
+        elementList(context, { type: resource.resourceType, id: resource.id,
+            ...(meta.versionId && { version: meta.versionId }),
+            ...(meta.lastUpdated && { stored: formatMoment(meta.lastUpdated) }), ...more })];
 }
 
 /**
@@ -72,7 +68,7 @@ export async function showResource(screen, place) {
     const title = titleOf(resource, context);
     const json = printJson(resource);
     screen.show(title, [
-        heading(kindOf(type), title, resource),
+        heading(title, resource),
         version !== undefined && element('div', { class: 'nhsuk-inset-text' },
             element('p', null, `This is version ${version}, as it was stored then. `,
                 element('a', { href: resourceHref(person, type, id) }, 'See the current version'))),
