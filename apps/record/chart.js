@@ -48,6 +48,18 @@ function eachReference(value, visit) {
     }
 }
 
+/** Ids of the Patients that a resource refers to, or is. */
+export function personsOf(resource) {
+    const persons = new Set(resource.resourceType === 'Patient' ? [resource.id] : []);
+    eachReference(resource, (reference) => {
+        const place = readReference(reference);
+        if (place?.type === 'Patient') {
+            persons.add(place.id);
+        }
+    });
+    return persons;
+}
+
 export class Chart {
     /** @param {object[]} resources the Patient and what concerns them */
     constructor(personId, resources) {
@@ -151,6 +163,28 @@ async function fetchNames(client, chart, signal) {
 }
 
 let held = null;
+
+/**
+ * The Patient of a place within somebody's record: as held, or read anew.
+ * @returns {Promise<object|null>} null: the place is in nobody's record, or there is no such person
+ * @throws {FhirError}
+ */
+export async function loadPatient(client, personId, signal) {
+    if (personId === undefined) {
+        return null;
+    }
+    if (held?.personId === personId) {
+        return held.patient;
+    }
+    try {
+        return await client.get(`Patient/${encodeURIComponent(personId)}`, signal);
+    } catch (error) {
+        if (error instanceof FhirError && ['missing', 'gone'].includes(error.kind)) {
+            return null;
+        }
+        throw error;
+    }
+}
 
 /** Forgets the record that is held, so that the next look fetches it anew. */
 export function forgetChart() {

@@ -9,7 +9,7 @@ import { attachmentText, conceptText, rangeText } from '../shared/datatypes.js';
 import { formatAddress, formatDate, formatDateShort, formatName, plural, words } from
     '../shared/format.js';
 import { GROUPS, OBSERVATIONS, observationKind, observationValue, statusOf } from './kinds.js';
-import { personBanner, personTrail, recordNavigation } from './person.js';
+import { personBanner, recordNavigation } from './person.js';
 import { personPlace, resourceHref } from './router.js';
 import { loadWithProgress, statusTag } from './timeline.js';
 import { trendLine } from './trend.js';
@@ -232,7 +232,7 @@ export async function showHeadings(screen, { person, heading }) {
                     entries.length > 0 && ` (${entries.length.toLocaleString('en-GB')})`)))),
             element('div', { class: 'app-headings' },
                 groups.map(({ group, entries }) => groupNode(chart, group, entries)))),
-    ], personTrail(chart).slice(0, 1));
+    ], [{ text: 'Find a person', href: '#/' }]);
     return heading === undefined ? null : document.getElementById(`heading-${heading}`);
 }
 

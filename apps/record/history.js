@@ -7,6 +7,7 @@ import { element } from '../shared/dom.js';
 import { details, summaryList, table, tag } from '../shared/components.js';
 import { FhirError, query } from '../shared/fhir.js';
 import { formatMoment, plural, words } from '../shared/format.js';
+import { personStrip } from './person.js';
 import { contextOf, titleOf, trailOf } from './resource.js';
 import { compareVersions } from './diff.js';
 import { elementLabel, valueText } from './elements.js';
@@ -120,12 +121,13 @@ export async function showHistory(screen, place) {
     const entries = await screen.client.all(`${type}/${encodeURIComponent(id)}/_history`,
         { signal: screen.signal });
     const provenances = await fetchProvenances(screen, type, id);
-    const context = contextOf(person);
+    const context = await contextOf(screen, person);
     const versions = readVersions(entries);
     const latest = versions.find((version) => version.resource !== undefined)?.resource;
     const name = latest === undefined ? kindOf(type).label : titleOf(latest, context);
     const deleted = versions.length > 0 && versions[0].resource === undefined;
     screen.show(`History of ${name}`, [
+        latest && personStrip(context.patient, latest),
         element('h1', { class: 'nhsuk-heading-l app-title' },
             element('span', { class: 'nhsuk-caption-l' }, `${latest === undefined ?
                 kindOf(type).label : labelOf(latest)}: history`), name),
@@ -138,6 +140,6 @@ export async function showHistory(screen, place) {
             return versionNode(place, context, version,
                 agents.length > 0 ? agents.join(', ') : NOT_SAID, i === 0);
         })),
-    ], trailOf(context));
+    ].filter(Boolean), trailOf(context));
     return null;
 }

@@ -5,29 +5,31 @@
  */
 import { element } from '../shared/dom.js';
 import { details, tag } from '../shared/components.js';
-import { formatMoment } from '../shared/format.js';
+import { formatMoment, formatName } from '../shared/format.js';
 import { printJson } from '../shared/json.js';
-import { heldChart, nameOf } from './chart.js';
+import { Chart, heldChart, loadPatient, nameOf } from './chart.js';
 import { elementList } from './elements.js';
 import { kindOf, labelOf, statusOf } from './kinds.js';
-import { personTrail } from './person.js';
+import { personStrip } from './person.js';
 import { personPlace, resourceHref } from './router.js';
 
 const SHOWN_ELSEWHERE = new Set(['resourceType', 'id', 'meta', 'text']);
 
-/** Where the reader is: the person whose record they came by, if any, and names in it. */
-export function contextOf(person) {
+/**
+ * Where the reader is: the person whose record they came by, if any, and names in it.
+ * @returns {Promise<{person: string|undefined, patient: object|null, nameOf: Function}>}
+ */
+export async function contextOf(screen, person) {
+    const patient = await loadPatient(screen.client, person, screen.signal);
     const chart = person === undefined ? null : heldChart(person);
-    return { person, chart, nameOf: chart?.nameOf ?? ((reference) => reference?.display ?? '') };
+    const own = new Chart(person, patient === null ? [] : [patient]);
+    return { person, patient, nameOf: (chart ?? own).nameOf };
 }
 
 /** Breadcrumb down to a person's record. */
-export function trailOf({ person, chart }) {
-    if (chart !== null) {
-        return personTrail(chart);
-    }
-    return person === undefined ? [{ text: 'Find a person', href: '#/' }] :
-        [{ text: 'Find a person', href: '#/' }, { text: 'Record', href: personPlace(person) }];
+export function trailOf({ patient }) {
+    return [{ text: 'Find a person', href: '#/' }, ...(patient === null ? [] :
+        [{ text: formatName(patient.name), href: personPlace(patient.id) }])];
 }
 
 /** What a resource is called at the top of its page. */
@@ -64,10 +66,11 @@ export async function showResource(screen, place) {
     const resource = await screen.client.get(
         version === undefined ? path : `${path}/_history/${encodeURIComponent(version)}`,
         screen.signal);
-    const context = contextOf(person);
+    const context = await contextOf(screen, person);
     const title = titleOf(resource, context);
     const json = printJson(resource);
     screen.show(title, [
+        personStrip(context.patient, resource),
         heading(title, resource),
         version !== undefined && element('div', { class: 'nhsuk-inset-text' },
             element('p', null, `This is version ${version}, as it was stored then. `,

@@ -8,7 +8,7 @@ import { tag } from '../shared/components.js';
 import { formatDateShort, monthName, plural, readDate } from '../shared/format.js';
 import { loadChart } from './chart.js';
 import { GROUPS, labelOf, statusOf } from './kinds.js';
-import { personBanner, personTrail, recordNavigation } from './person.js';
+import { personBanner, recordNavigation } from './person.js';
 import { resourceHref } from './router.js';
 
 const STEP = 100;
@@ -145,7 +145,7 @@ export async function showTimeline(screen, { person }) {
                     element('summary', { class: 'app-filter-box__summary' }, 'Choose what to show'),
                     filterNode(groups, draw))),
             body),
-    ], personTrail(chart).slice(0, 1));
+    ], [{ text: 'Find a person', href: '#/' }]);
     draw();
 }
 

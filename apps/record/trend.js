@@ -14,7 +14,7 @@ const EDGE = 4;
  * @param {Array<Array<{order: number, value: number}>>} lines each oldest first
  * @param {{low?: number, high?: number}} [range] of normal values
  * @returns {{lines: Array<Array<[number, number]>>, band: [number, number]|null}} band: its top and
- *     bottom
+ *     bottom; a range without a limit goes to the edge of the picture
  */
 export function layOut(lines, range = {}) {
     const all = lines.flat();
@@ -32,8 +32,8 @@ export function layOut(lines, range = {}) {
     return {
         lines: lines.map((points) => points.map((point) =>
             [round(across(point.order)), round(up(point.value))])),
-        band: bounds.length === 0 ? null :
-            [round(up(range.high ?? high)), round(up(range.low ?? low))],
+        band: bounds.length === 0 ? null : [Number.isFinite(range.high) ? round(up(range.high)) : 0,
+            Number.isFinite(range.low) ? round(up(range.low)) : HEIGHT],
     };
 }
 

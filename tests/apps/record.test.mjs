@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Chart, readReference } from '../../apps/record/chart.js';
+import { Chart, personsOf, readReference } from '../../apps/record/chart.js';
 import { compareVersions } from '../../apps/record/diff.js';
 import { elementLabel, systemName } from '../../apps/record/elements.js';
 import { readCriteria } from '../../apps/record/find.js';
@@ -111,6 +111,7 @@ test('lays_a_trend_out_within_its_picture', () => {
         { order: 10, value: 20 }]], { low: 15, high: 40 });
     assert.deepEqual(lines, [[[4, 28], [70, 12], [136, 20]]]);
     assert.deepEqual(band, [4, 24]);
+    assert.deepEqual(layOut([[{ order: 0, value: 42 }]], { low: 90 }).band, [0, 4]);
     const flat = layOut([[{ order: 1, value: 5 }, { order: 1, value: 5 }]]);
     assert.deepEqual(flat, { lines: [[[70, 16], [70, 16]]], band: null });
 });
@@ -125,6 +126,15 @@ test('tells_values_with_their_digits_and_pressures_as_two_numbers', () => {
     assert.equal(labelOf({ resourceType: 'Observation', category: [{ coding: [{ code:
         'vital-signs' }] }] }), 'Measurement');
     assert.equal(labelOf({ resourceType: 'Observation' }), 'Result');
+});
+
+test('knows_whom_an_entry_concerns', () => {
+    assert.deepEqual([...personsOf({ resourceType: 'Appointment', participant: [
+        { actor: { reference: 'Patient/a' } }, { actor: { reference: 'Patient/b/_history/2' } },
+        { actor: { reference: 'Practitioner/d' } }] })], ['a', 'b']);
+    assert.deepEqual([...personsOf({ resourceType: 'Patient', id: 'p', link: [{ other:
+        { reference: 'Patient/q' } }] })], ['p', 'q']);
+    assert.deepEqual([...personsOf({ resourceType: 'Practitioner', id: 'd' })], []);
 });
 
 test('marks_entries_that_do_not_stand', () => {
