@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Putting versions of resources into answers. */
-#include "api/api_int.h"
+#include "api/binary_int.h"
 
 void api_respond_headers(struct request *request, uint32_t version, int64_t updated)
 {
@@ -13,10 +13,26 @@ static bool wants_subset(const struct request *request)
     return request->summary != SUMMARY_FALSE || request->element_count > 0;
 }
 
+static enum status write_with_content(struct request *request, const struct store_version *version,
+                                      struct buffer *out)
+{
+    struct buffer head = {.arena = request->arena};
+    struct store_tx *tx;
+    store_version_write(version, &head);
+    if (!buffer_ok(&head)) {
+        return STATUS_TOO_COSTLY;
+    }
+    TRY(request_snapshot(request, &tx));
+    return binary_form_write(tx, version, buffer_slice(&head), 0, API_PAGE_BYTES * 2, out);
+}
+
 enum status api_write_resource(struct request *request, const struct store_version *version,
                                struct buffer *out)
 {
     if (!wants_subset(request)) {
+        if (version->blob_length > 0 && version->blob_length <= API_PAGE_BYTES) {
+            return write_with_content(request, version, out);
+        }
         store_version_write(version, out);
         return buffer_ok(out) ? STATUS_OK : STATUS_TOO_COSTLY;
     }

@@ -20,7 +20,7 @@ API_READ(search)        /* search.c: type, system, compartment, GET and POST */
 API_READ(everything)    /* everything.c */
 API_READ(capability)    /* capability.c */
 API_READ(validate)      /* validate.c: $validate */
-API_READ(binary_read)   /* binary.c: read and vread of Binary, raw or FHIR, ranges */
+API_READ(binary_read)   /* binary_read.c: read and vread of Binary, raw or FHIR, ranges */
 API_WRITE(create)       /* create.c, conditional too */
 API_WRITE(update)       /* update.c, update-as-create and conditional too */
 API_WRITE(patch)        /* patch.c, conditional too */
@@ -41,7 +41,8 @@ void api_respond_written(struct request *request, const struct store_draft *draf
 /* ETag and Last-Modified of a version, also of a tombstone. */
 void api_respond_headers(struct request *request, uint32_t version, int64_t updated);
 
-/* Writes a resource with _summary and _elements of the request applied. */
+/* Writes a resource with _summary and _elements of the request applied; content of a Binary that is
+ * kept beside the body is put in as its data while that is at most API_PAGE_BYTES. */
 enum status api_write_resource(struct request *request, const struct store_version *version,
                                struct buffer *out);
 
@@ -51,6 +52,15 @@ bool api_not_modified(const struct request *request, uint32_t version, int64_t u
 /* If-Match as a version number (0: no such header). STATUS_PRECONDITION when it cannot be one of
  * ours. */
 MUST_CHECK enum status api_if_match(struct request *request, uint32_t *ret_version);
+
+/* What a read or vread asks for. STATUS_NOT_FOUND and STATUS_GONE are explained, with the headers
+ * of the tombstone. */
+MUST_CHECK enum status api_find_version(struct request *request, struct store_tx *tx,
+                                        struct store_version *ret_version);
+
+/* The draft that perform has made: a Binary's content is put beside it. */
+struct store_draft *api_create_draft(struct request *request);
+struct store_draft *api_update_draft(struct request *request);
 
 /* ---- conditional operations ---- */
 

@@ -47,7 +47,7 @@ struct bundle_work {
 };
 
 /* Each entry's own memory beside 8 x its bytes: its request, its answer, its access entries. */
-#define BUNDLE_ENTRY_BYTES ((size_t)6 << 10)
+#define BUNDLE_ENTRY_BYTES ((size_t)8 << 10)
 
 /* Makes the entries' requests, in the order of the Bundle. Those that cannot be asked have their
  * status and outcome set. */

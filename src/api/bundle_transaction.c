@@ -57,16 +57,25 @@ static enum status child_failed(struct request *request, struct request *child, 
     return status;
 }
 
-/* Makes all drafts for the ids as they are known now. */
-static enum status prepare_all(struct request *request, struct bundle_work *work)
+static enum status prepare_some(struct request *request, struct bundle_work *work, bool deletes)
 {
-    TRY(bundle_links_apply(request, work));
-    for (size_t i = 0; i < request->child_count; i++) {
+    enum status first = STATUS_OK;
+    for (size_t i = 0; i < request->child_count && !arena_full(request->arena); i++) {
         struct request *child = request->children[i];
-        if (request_run_child(child, CHILD_PREPARE, NULL) != STATUS_OK) {
-            return child_failed(request, child, i);
+        if ((work->bundle.entries[i].method == BUNDLE_DELETE) == deletes &&
+            request_run_child(child, CHILD_PREPARE, NULL) != STATUS_OK) {
+            enum status status = child_failed(request, child, i);
+            first = first == STATUS_OK ? status : first;
         }
     }
+    return arena_full(request->arena) ? STATUS_TOO_COSTLY : first;
+}
+
+/* Makes all drafts for the ids as they are known now. */
+static enum status prepare_drafts(struct request *request, struct bundle_work *work)
+{
+    TRY(bundle_links_apply(request, work));
+    TRY(prepare_some(request, work, false));
     work->prepared = true;
     return STATUS_OK;
 }
@@ -87,8 +96,9 @@ static enum status foresee(struct request *request, struct bundle_work *work)
 {
     struct store_tx *tx;
     bool changed;
+    TRY(prepare_some(request, work, true));
     if (work->condition_count + work->lookup_count == 0) {
-        return prepare_all(request, work);
+        return prepare_drafts(request, work);
     }
     TRY(request_snapshot(request, &tx));
     enum status status = bundle_conditions_find(request, work, tx, &changed);
@@ -97,7 +107,7 @@ static enum status foresee(struct request *request, struct bundle_work *work)
         return STATUS_OK;
     }
     TRY(status);
-    return prepare_all(request, work);
+    return prepare_drafts(request, work);
 }
 
 static bool any_writes(const struct request *request)
@@ -212,7 +222,7 @@ enum status bundle_transaction_commit(struct request *request, struct bundle_wor
         TRY(bundle_conditions_find(request, work, tx, &changed));
     }
     if (changed || !work->prepared) {
-        TRY(prepare_all(request, work));
+        TRY(prepare_drafts(request, work));
     }
     for (; at < request->child_count; at++) {
         TRY(commit_entry(request, work, work->order[at], tx));

@@ -5,6 +5,7 @@
 struct creation {
     struct store_draft *draft;
     bool conditional;
+    bool matched; /* the condition met a resource: nothing was written */
     struct search_plan plan;
     struct store_written written;
 };
@@ -37,31 +38,40 @@ enum status api_create_perform(struct request *request)
                             request->base_url, request->arena, &request->outcome, &creation->draft);
 }
 
-/* The match of a conditional create: nothing is written, and the answer says where it is. */
-static enum status answer_match(struct request *request, struct creation *creation,
-                                const struct store_version *match)
+struct store_draft *api_create_draft(struct request *request)
 {
-    struct slice name = resource_type_name(request->service->definitions, match->type);
-    creation->draft = NULL;
-    request->id = match->id;
-    request_discloses(request, match->patients, match->patient_count);
+    struct creation *creation = request->perform_state;
+    return creation->draft;
+}
+
+/* The match of a conditional create: nothing is written, and the answer says what is there. */
+static enum status answer_match(struct request *request, struct store_tx *tx, struct slice id)
+{
+    struct slice name = resource_type_name(request->service->definitions, request->type);
+    struct store_version match;
+    TRY(store_read(tx, request->type, id, request->arena, &match));
+    request->id = match.id;
+    request_discloses(request, match.patients, match.patient_count);
     request->response.http = 200;
-    api_respond_headers(request, match->version, match->updated);
+    api_respond_headers(request, match.version, match.updated);
     request->response.location = slice_text(
         arena_print(request->arena, "%.*s/%.*s/%.*s/_history/%u", SLICE_ARGS(request->base_url),
-                    SLICE_ARGS(name), SLICE_ARGS(match->id), match->version));
-    return STATUS_OK;
+                    SLICE_ARGS(name), SLICE_ARGS(match.id), match.version));
+    request->response.body = (struct buffer){.arena = request->arena};
+    /* Content kept beside the body is for a read to stream, not for the writer's thread. */
+    return request->prefer_return == PREFER_REPRESENTATION && match.blob_length == 0
+               ? api_write_resource(request, &match, &request->response.body)
+               : STATUS_OK;
 }
 
 enum status api_create_commit(struct request *request, struct store_tx *tx)
 {
     struct creation *creation = request->perform_state;
     if (creation->conditional) {
-        bool found;
         struct store_version match;
-        TRY(api_condition_find(request, tx, &creation->plan, &found, &match));
-        if (found) {
-            return answer_match(request, creation, &match);
+        TRY(api_condition_find(request, tx, &creation->plan, &creation->matched, &match));
+        if (creation->matched) {
+            return answer_match(request, tx, match.id);
         }
     }
     struct store_condition condition = {.absent = true};
@@ -76,7 +86,7 @@ enum status api_create_commit(struct request *request, struct store_tx *tx)
 void api_create_committed(struct request *request)
 {
     struct creation *creation = request->perform_state;
-    if (creation->draft != NULL) {
+    if (!creation->matched) {
         api_respond_written(request, creation->draft, &creation->written);
     }
 }

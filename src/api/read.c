@@ -34,20 +34,35 @@ enum status api_read_perform(struct request *request)
     return api_respond_version(request, &version);
 }
 
-enum status api_version_read_perform(struct request *request)
+static enum status read_past(struct request *request, struct store_tx *tx,
+                             struct store_version *ret_version)
 {
-    struct store_tx *tx;
-    struct store_version version;
     uint64_t number;
     if (!slice_to_unsigned(request->version, UINT32_MAX, &number) || number == 0) {
         return request_fail(request, STATUS_NOT_FOUND, "",
                             "Versions are whole numbers from 1: this one does not exist.");
     }
+    return store_read_version(tx, request->type, request->id, (uint32_t)number, request->arena,
+                              ret_version);
+}
+
+enum status api_find_version(struct request *request, struct store_tx *tx,
+                             struct store_version *ret_version)
+{
+    enum status status =
+        request->interaction->level == LEVEL_VERSION
+            ? read_past(request, tx, ret_version)
+            : store_read(tx, request->type, request->id, request->arena, ret_version);
+    return status == STATUS_OK || request->status != STATUS_OK
+               ? status
+               : missing(request, status, ret_version);
+}
+
+enum status api_version_read_perform(struct request *request)
+{
+    struct store_tx *tx;
+    struct store_version version;
     TRY(request_snapshot(request, &tx));
-    enum status status = store_read_version(tx, request->type, request->id, (uint32_t)number,
-                                            request->arena, &version);
-    if (status != STATUS_OK) {
-        return missing(request, status, &version);
-    }
+    TRY(api_find_version(request, tx, &version));
     return api_respond_version(request, &version);
 }

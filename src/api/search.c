@@ -69,7 +69,8 @@ static enum status plan_search(struct request *request, struct search_plan *ret_
     TRY(search_plan_make(&options, arguments, request->parameter_count, request->arena,
                          &request->outcome, ret_plan));
     ret_plan->query.bytes = API_PAGE_BYTES;
-    if (request->summary == SUMMARY_COUNT) {
+    /* "_count=0 is the same as _summary=count" (R4 search, 3.1.1.5.3). */
+    if (request->summary == SUMMARY_COUNT || ret_plan->query.count == 0) {
         ret_plan->query.count = 0;
         ret_plan->query.total = true;
     }

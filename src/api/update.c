@@ -46,6 +46,12 @@ enum status api_update_perform(struct request *request)
     return make_draft(request, change);
 }
 
+struct store_draft *api_update_draft(struct request *request)
+{
+    struct change *change = request->perform_state;
+    return change->draft;
+}
+
 /* Which resource a conditional update is about is only known inside the transaction. */
 static enum status choose_id(struct request *request, struct store_tx *tx, struct change *change)
 {

@@ -63,8 +63,10 @@ int cli_exit_code(enum status status);
 MUST_CHECK enum status cli_open_definitions(const struct cli_arguments *arguments,
                                             struct definitions **ret_definitions);
 
-/* Opens definitions and store for a tool that works on --data; prints what is wrong. */
-MUST_CHECK enum status cli_open_store(const struct cli_arguments *arguments, bool must_exist,
+/* Opens definitions and store for a tool that works on --data; prints what is wrong. Read-only
+ * works beside a server that has the folder open. */
+enum cli_access { CLI_MAY_CREATE, CLI_MUST_EXIST, CLI_READ_ONLY };
+MUST_CHECK enum status cli_open_store(const struct cli_arguments *arguments, enum cli_access access,
                                       struct definitions **ret_definitions,
                                       struct store **ret_store);
 
@@ -74,7 +76,7 @@ struct cli_service {
     struct definitions *definitions;
     struct service service;
 };
-MUST_CHECK enum status cli_open_service(struct cli_arguments *arguments, bool must_exist,
+MUST_CHECK enum status cli_open_service(struct cli_arguments *arguments, enum cli_access access,
                                         struct cli_service *ret_service);
 void cli_close_service(struct cli_service *opened);
 

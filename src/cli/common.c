@@ -73,7 +73,7 @@ enum status cli_open_definitions(const struct cli_arguments *arguments,
     return status;
 }
 
-enum status cli_open_store(const struct cli_arguments *arguments, bool must_exist,
+enum status cli_open_store(const struct cli_arguments *arguments, enum cli_access access,
                            struct definitions **ret_definitions, struct store **ret_store)
 {
     struct outcome outcome;
@@ -86,7 +86,8 @@ enum status cli_open_store(const struct cli_arguments *arguments, bool must_exis
     struct store_options options = {.folder = arguments->config.data,
                                     .definitions = *ret_definitions,
                                     .cache_bytes = arguments->config.cache,
-                                    .must_exist = must_exist};
+                                    .must_exist = access != CLI_MAY_CREATE,
+                                    .read_only = access == CLI_READ_ONLY};
     enum status status = store_open(&options, &outcome, ret_store);
     if (status != STATUS_OK) {
         cli_print_outcome(&outcome, arguments->config.data);

@@ -30,7 +30,7 @@ int cli_export(int argc, char **argv)
     struct cli_progress progress;
     uint64_t count = 0;
     outcome_init(&outcome, arguments.arena);
-    enum status status = cli_open_service(&arguments, true, &service);
+    enum status status = cli_open_service(&arguments, CLI_MUST_EXIST, &service);
     if (status == STATUS_OK) {
         cli_progress_begin(&progress, "resources");
         status =

@@ -94,7 +94,7 @@ int cli_import(int argc, char **argv)
         return CLI_USAGE;
     }
     struct cli_service service;
-    enum status status = cli_open_service(&arguments, false, &service);
+    enum status status = cli_open_service(&arguments, CLI_MAY_CREATE, &service);
     struct feed_result result = {0};
     int64_t started = time_monotonic();
     if (status == STATUS_OK) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* carelayer: a data layer for health and social care. */
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "cli/cli.h"
 
@@ -19,6 +20,7 @@ static void print_usage(FILE *to)
 
 int main(int argc, char **argv)
 {
+    (void)umask(077); /* whatever we write may hold records */
     if (argc < 2) {
         print_usage(stderr);
         return CLI_USAGE;

@@ -36,6 +36,7 @@ struct task {
     const char *noun;
     const char *success;
     maintenance *run;
+    enum cli_access access;
 };
 
 static int maintain(int argc, char **argv, const struct task *task)
@@ -55,7 +56,7 @@ static int maintain(int argc, char **argv, const struct task *task)
     struct outcome outcome;
     struct cli_progress progress;
     outcome_init(&outcome, arguments.arena);
-    enum status status = cli_open_store(&arguments, true, &definitions, &store);
+    enum status status = cli_open_store(&arguments, task->access, &definitions, &store);
     if (status != STATUS_OK) {
         return cli_exit_code(status);
     }
@@ -76,8 +77,12 @@ int cli_backup(int argc, char **argv)
 {
     static const struct task task = {
         "usage: carelayer backup --data DIR FILE\n\nWrites a whole, consistent copy of the records "
-        "to a new file.",
-        true, "pages", "backup written", do_backup};
+        "to a new file. The server may go on meanwhile.",
+        true,
+        "pages",
+        "backup written",
+        do_backup,
+        CLI_READ_ONLY};
     return maintain(argc, argv, &task);
 }
 
@@ -86,7 +91,11 @@ int cli_check(int argc, char **argv)
     static const struct task task = {
         "usage: carelayer check --data DIR\n\nChecks that everything stored agrees: pages, "
         "directory, places, membership, index rows, history. Exit 1 when not.",
-        false, "resources", "everything agrees", do_check};
+        false,
+        "resources",
+        "everything agrees",
+        do_check,
+        CLI_READ_ONLY};
     return maintain(argc, argv, &task);
 }
 
@@ -95,7 +104,11 @@ int cli_reindex(int argc, char **argv)
     static const struct task task = {"usage: carelayer reindex --data DIR\n\nComputes every index "
                                      "row anew from the records; may "
                                      "be stopped and started again.",
-                                     false, "resources", "index is new", do_reindex};
+                                     false,
+                                     "resources",
+                                     "index is new",
+                                     do_reindex,
+                                     CLI_MUST_EXIST};
     return maintain(argc, argv, &task);
 }
 

@@ -197,5 +197,8 @@ int cli_exit_code(enum status status)
     if (status == STATUS_OK) {
         return CLI_OK;
     }
+    if (status == STATUS_REQUIRED) {
+        return CLI_USAGE; /* --data is missing */
+    }
     return status_http(status) >= 500 ? CLI_FAULT : CLI_INPUT;
 }

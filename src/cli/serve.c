@@ -79,7 +79,7 @@ static enum status settle_settings(struct server *server)
 
 static enum status open_service(struct server *server)
 {
-    TRY(cli_open_service(server->arguments, false, &server->opened));
+    TRY(cli_open_service(server->arguments, CLI_MAY_CREATE, &server->opened));
     struct service *service = &server->opened.service;
     service->interactions = api_interactions;
     service->metrics = metrics_create(api_interactions);

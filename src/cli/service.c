@@ -4,7 +4,7 @@
 
 #include "cli/cli.h"
 
-static enum status open_parts(const struct cli_arguments *arguments, bool must_exist,
+static enum status open_parts(const struct cli_arguments *arguments, enum cli_access access,
                               struct cli_service *opened, struct outcome *outcome)
 {
     struct service *service = &opened->service;
@@ -17,7 +17,7 @@ static enum status open_parts(const struct cli_arguments *arguments, bool must_e
     arena_budget_set((size_t)config->memory);
     service->config = config;
     service->started = time_now();
-    TRY(cli_open_store(arguments, must_exist, &opened->definitions, &service->store));
+    TRY(cli_open_store(arguments, access, &opened->definitions, &service->store));
     service->definitions = opened->definitions;
     struct audit_options log = {.folder = config->data, .reserve_bytes = config->reserve};
     TRY(audit_open(&log, outcome, &service->audit));
@@ -25,7 +25,7 @@ static enum status open_parts(const struct cli_arguments *arguments, bool must_e
     return workers_start(service->store, (size_t)config->workers, &service->workers);
 }
 
-enum status cli_open_service(struct cli_arguments *arguments, bool must_exist,
+enum status cli_open_service(struct cli_arguments *arguments, enum cli_access access,
                              struct cli_service *ret_service)
 {
     struct outcome outcome;
@@ -35,7 +35,7 @@ enum status cli_open_service(struct cli_arguments *arguments, bool must_exist,
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         arguments->config.workers = cores > 0 ? 2 * cores : 2;
     }
-    enum status status = open_parts(arguments, must_exist, ret_service, &outcome);
+    enum status status = open_parts(arguments, access, ret_service, &outcome);
     if (outcome.errors > 0) {
         cli_print_outcome(&outcome, "carelayer");
     }

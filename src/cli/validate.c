@@ -89,9 +89,11 @@ static enum status input_fill(struct input *input)
         }
     }
     int got = gzread(input->file, input->at + input->end, (unsigned)READ_CHUNK);
-    if (got < 0) {
-        int error;
-        (void)gzerror(input->file, &error);
+    int error = Z_OK;
+    if (got <= 0) {
+        (void)gzerror(input->file, &error); /* a stream that is cut off only says so here */
+    }
+    if (error != Z_OK) {
         return error == Z_ERRNO ? STATUS_IO : STATUS_STRUCTURE;
     }
     input->ended = got == 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Progress that commits with the data. A file is known by its path, size and time of change. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -9,18 +10,16 @@
 void ledger_name(const char *path, struct ledger *ledger)
 {
     struct stat about;
-    char identity[4400];
+    char identity[PATH_MAX + 100];
     uint8_t digest[SHA256_LENGTH];
-    char *real = realpath(path, NULL);
+    char real[PATH_MAX];
     *ledger = (struct ledger){.units = UINT64_MAX};
-    if (real == NULL || stat(real, &about) != 0 || !S_ISREG(about.st_mode)) {
-        free(real);
+    if (realpath(path, real) == NULL || stat(real, &about) != 0 || !S_ISREG(about.st_mode)) {
         return; /* stdin or a pipe: it cannot be read from the middle */
     }
     int length =
         snprintf(identity, sizeof identity, "%s %lld %lld.%09ld", real, (long long)about.st_size,
                  (long long)about.st_mtim.tv_sec, about.st_mtim.tv_nsec);
-    free(real);
     sha256(slice_of(identity, (size_t)length), digest);
     int at = snprintf(ledger->name, sizeof ledger->name, "import ");
     for (size_t i = 0; i < SHA256_LENGTH; i++) {

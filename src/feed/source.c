@@ -37,7 +37,11 @@ static enum status fill(struct source *source, struct outcome *outcome)
     size_t room = source->capacity - source->end;
     int count = gzread(source->file, source->window + source->end,
                        (unsigned)(room < UNIT_BYTES ? room : UNIT_BYTES));
-    if (count < 0) {
+    int error = Z_OK;
+    if (count == 0) {
+        (void)gzerror(source->file, &error); /* a cut off stream looks like its end otherwise */
+    }
+    if (count < 0 || error != Z_OK) {
         return fail(source, outcome, STATUS_STRUCTURE,
                     "The file cannot be read to its end: it is no whole gzip file, or the disk "
                     "fails.");

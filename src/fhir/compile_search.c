@@ -58,10 +58,17 @@ struct candidate {
     size_t order;
 };
 
+/* The specification brings experimental examples that reuse the codes of real parameters. */
+static int experimental(const struct candidate *candidate)
+{
+    return yyjson_is_true(json_get(candidate->source->root, "experimental"));
+}
+
 static int compare_candidates(const void *a, const void *b)
 {
     const struct candidate *left = a, *right = b;
     int order = slice_compare(left->code, right->code);
+    order = order != 0 ? order : experimental(left) - experimental(right);
     return order != 0 ? order : left->order < right->order ? -1 : left->order > right->order;
 }
 

@@ -110,6 +110,7 @@ struct response {
     int64_t last_modified; /* instant; 0: none */
     struct slice location; /* absolute */
     struct slice content_location;
+    struct slice allow; /* of a 405: the methods that this path has */
     /* A body too large for memory: PULL writes up to MAX bytes from OFFSET, called on a worker each
      * time the connection has room; LENGTH in all. NULL: body is everything. */
     enum status (*pull)(struct request *request, uint64_t offset, size_t max, struct buffer *out);
@@ -211,7 +212,7 @@ struct request {
     struct slice who; /* "anonymous" while rules are off */
 
     /* decode */
-    struct json json; /* of a JSON body */
+    struct json json;  /* of a JSON body */
     struct slice path; /* FHIRPath of the body in its bundle ("Bundle.entry[3].resource") */
 
     /* the walk */

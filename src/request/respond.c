@@ -41,7 +41,11 @@ static void write_error(struct request *request)
     struct response *response = &request->response;
     *response = (struct response){.body = {.arena = request->arena},
                                   .etag = response->etag,
-                                  .last_modified = response->last_modified};
+                                  .last_modified = response->last_modified,
+                                  .allow = response->allow};
+    if (response->allow.length > 0) {
+        response_add_header(request, "Allow", response->allow);
+    }
     if (request->status == STATUS_NOT_MODIFIED) {
         return;
     }

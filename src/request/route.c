@@ -115,6 +115,26 @@ static bool row_fits(const struct interaction *row, const struct request *reques
            slice_is(resource_type_name(request->service->definitions, request->type), row->type);
 }
 
+/* A 405 names the methods that the path has (RFC 9110, 15.5.6). */
+static void allow_methods(struct request *request, const struct place *place)
+{
+    static const char *const names[] = {"GET, HEAD", NULL, "POST", "PUT", "PATCH", "DELETE"};
+    struct buffer allow = {.arena = request->arena};
+    bool fits[sizeof names / sizeof names[0]] = {false};
+    for (const struct interaction *row = request->service->interactions; row->name != NULL; row++) {
+        if (row->method <= METHOD_DELETE && row_fits(row, request, place)) {
+            fits[row->method] = true;
+        }
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (fits[i]) {
+            buffer_add_text(&allow, allow.length > 0 ? ", " : "");
+            buffer_add_text(&allow, names[i]);
+        }
+    }
+    request->response.allow = buffer_slice(&allow);
+}
+
 /* Rows of one type stand before the general ones, so the first that fits is the right one. */
 static enum status find_interaction(struct request *request, const struct place *place)
 {
@@ -130,6 +150,7 @@ static enum status find_interaction(struct request *request, const struct place 
         }
     }
     if (path_known) {
+        allow_methods(request, place);
         return request_fail(request, STATUS_METHOD, "",
                             "This path is not used with this method: [base]/metadata lists the "
                             "interactions.");

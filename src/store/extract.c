@@ -6,6 +6,7 @@
 struct extraction {
     const struct definitions *definitions;
     const struct search_parameter *parameter;
+    resource_type type;
     uint32_t number;
     struct slice base_url;
     struct facts *facts;
@@ -34,9 +35,38 @@ static void add_identifier(const struct extraction *to, struct slice system, str
     }
 }
 
-static void extract_token(const struct extraction *to, enum fhir_type type, yyjson_val *value)
+/* A code element has no system of its own: it is that of the code in the value set that the element
+ * is bound to (R4 search, "token"). Empty when the binding is to no known finite set. */
+static struct slice implied_system(const struct extraction *to, const struct search_path *path,
+                                   struct slice code)
 {
-    switch (type) {
+    const struct element_tables *tables = definitions_tables(to->definitions);
+    const struct type_row *type = resource_row(tables, to->type);
+    const struct element_row *element = NULL;
+    for (size_t i = 0; i < path->count && type != NULL; i++) {
+        element = type_find_element(tables, type, path->steps[i].at, path->steps[i].length);
+        type = element != NULL ? element_type_row(tables, element) : NULL;
+    }
+    if (type == NULL || element == NULL || element->code_set == 0 || code.length == 0) {
+        return (struct slice){NULL, 0};
+    }
+    const struct code_set_row *set = &tables->code_sets[element->code_set - 1];
+    uint32_t slot = name_hash(code.at, code.length, 0) & set->slot_mask;
+    for (;; slot = (slot + 1) & set->slot_mask) {
+        const struct code_row *row = &tables->codes[set->first_slot + slot];
+        if (row->code.length == 0) {
+            return (struct slice){NULL, 0};
+        }
+        if (slice_equals(table_text(tables, row->code), code)) {
+            return table_text(tables, row->system);
+        }
+    }
+}
+
+static void extract_token(const struct extraction *to, const struct search_path *path,
+                          yyjson_val *value)
+{
+    switch (path->type) {
     case FHIR_TYPE_CODEABLECONCEPT: {
         size_t i, max;
         yyjson_val *coding;
@@ -62,7 +92,7 @@ static void extract_token(const struct extraction *to, enum fhir_type type, yyjs
         }
         break;
     case FHIR_TYPE_CODE:
-        add_token(to, SLICE(""), json_string(value));
+        add_token(to, implied_system(to, path, json_string(value)), json_string(value));
         break;
     default:
         if (yyjson_is_str(value)) {
@@ -277,7 +307,7 @@ static void extract_value(void *context, const struct search_path *path, yyjson_
     const struct extraction *to = context;
     switch (to->parameter->kind) {
     case SEARCH_TOKEN:
-        extract_token(to, path->type, value);
+        extract_token(to, path, value);
         break;
     case SEARCH_REFERENCE:
         extract_reference(to, path, value);
@@ -310,11 +340,11 @@ static void extract_existence(void *context, const struct search_path *path, yyj
     *met = *met || !yyjson_is_false(value);
 }
 
-void extract_parameter(const struct definitions *definitions,
+void extract_parameter(const struct definitions *definitions, resource_type type,
                        const struct search_parameter *parameter, uint32_t number,
                        yyjson_val *resource, struct slice base_url, struct facts *facts)
 {
-    struct extraction to = {definitions, parameter, number, base_url, facts};
+    struct extraction to = {definitions, parameter, type, number, base_url, facts};
     bool met = false;
     for (size_t i = 0; i < parameter->path_count; i++) {
         if (parameter->exists) {
@@ -336,8 +366,8 @@ void extract_all(const struct store *store, resource_type type, yyjson_val *reso
     for (size_t i = 0; i < count; i++) {
         const struct parameter *known = store_parameter(store, type, &parameters[i]);
         if (known != NULL) {
-            extract_parameter(store->definitions, &parameters[i], known->number, resource, base_url,
-                              facts);
+            extract_parameter(store->definitions, type, &parameters[i], known->number, resource,
+                              base_url, facts);
         }
     }
 }

@@ -16,8 +16,10 @@
 
 /* Frames of the log (pages) after which it is moved into the file, and after which readers are
  * waited for so that it can start again from its beginning. */
-#define LOG_FRAMES     1000
-#define LOG_FRAMES_FAR 16000
+#define LOG_FRAMES           1000
+#define LOG_FRAMES_FAR       8000
+#define RESTART_MILLISECONDS 200
+#define RESTART_INTERVAL     (2 * MICROS_PER_SECOND)
 
 static void configure_once(void)
 {
@@ -172,14 +174,19 @@ static int log_grew(void *context, sqlite3 *db, const char *name, int frames)
     return SQLITE_OK;
 }
 
-static void checkpoint(struct connection *connection)
+static void checkpoint(struct connection *connection, int64_t *last_restart)
 {
     int frames = 0, moved = 0;
     sqlite3_wal_checkpoint_v2(connection->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
-    if (frames >= LOG_FRAMES_FAR) {
-        /* Readers came one after another and the log never had an end: wait for those there are;
-         * new ones read the file alone. */
+    int64_t now = time_monotonic();
+    if (frames >= LOG_FRAMES_FAR && now - *last_restart > RESTART_INTERVAL) {
+        /* Readers came one after another and the log never had an end: wait a little for those
+         * there are, while new ones read the file alone. Writers wait too, so it must be brief; a
+         * snapshot that lasts longer (an export) makes the log grow until it ends. */
+        *last_restart = now;
+        sqlite3_busy_timeout(connection->db, RESTART_MILLISECONDS);
         sqlite3_wal_checkpoint_v2(connection->db, NULL, SQLITE_CHECKPOINT_RESTART, &frames, &moved);
+        sqlite3_busy_timeout(connection->db, BUSY_MILLISECONDS);
     }
 }
 
@@ -187,6 +194,7 @@ void *store_checkpoint_main(void *context)
 {
     struct store *store = context;
     struct connection connection = {0};
+    int64_t last_restart = 0;
     if (database_open(store, true, &connection) != STATUS_OK) {
         log_event(LOG_STORE_FAILED, LOG_TEXT(LOG_FIELD_STAGE, "checkpoint"));
         return NULL;
@@ -203,7 +211,7 @@ void *store_checkpoint_main(void *context)
         if (stop) {
             break;
         }
-        checkpoint(&connection);
+        checkpoint(&connection, &last_restart);
         enum status status = dictionary_consider(&connection, resources);
         if (status != STATUS_OK && status != STATUS_NOT_SUPPORTED) {
             log_event(LOG_STORE_FAILED, LOG_TEXT(LOG_FIELD_STATUS, status_name(status)));

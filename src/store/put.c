@@ -249,10 +249,10 @@ static enum status add_change(struct change *change, resource_type type)
  */
 
 static enum status give_written(const struct change *change, bool created, uint32_t old_home,
-                                struct store_written *ret_written)
+                                struct arena *arena, struct store_written *ret_written)
 {
     size_t most = change->other_count + change->old_other_count + 2;
-    uint32_t *patients = arena_array(change->arena, most, sizeof(*patients));
+    uint32_t *patients = arena_array(arena, most, sizeof(*patients));
     if (patients == NULL) {
         return STATUS_TOO_COSTLY;
     }
@@ -340,11 +340,14 @@ enum status store_put(struct store_tx *tx, const struct store_draft *draft,
                       struct arena *arena, struct outcome *outcome,
                       struct store_written *ret_written)
 {
-    struct change change = {
-        .tx = tx, .connection = tx->connection, .writer = tx->writer, .arena = arena};
     if (tx->writer == NULL) {
         return STATUS_INTERNAL;
     }
+    /* Only the answer is the caller's: a transaction puts thousands on one request's arena. */
+    struct arena *scratch = tx->writer->scratch;
+    struct arena_mark mark = arena_mark(scratch);
+    struct change change = {
+        .tx = tx, .connection = tx->connection, .writer = tx->writer, .arena = scratch};
     TRY(directory_find(tx, draft->type, &draft->key, &change.entry));
     TRY(check_condition(&change, condition, outcome));
     bool live = change.entry.known && change.entry.state == ENTRY_LIVE;
@@ -352,7 +355,7 @@ enum status store_put(struct store_tx *tx, const struct store_draft *draft,
     change_begin(&change);
     TRY(choose_home(&change, draft));
     TRY(find_others(&change, draft));
-    change.new_facts = (struct facts){.arena = arena};
+    change.new_facts = (struct facts){.arena = scratch};
     TRY(facts_resolve(tx, &draft->facts, &change.new_facts));
     if (draft->facts.used_base) {
         TRY(intern_system(tx, draft->base_url, &change.base));
@@ -365,7 +368,9 @@ enum status store_put(struct store_tx *tx, const struct store_draft *draft,
         TRY(end_tombstone(&change, draft));
     }
     TRY(put_rows(&change, draft, method, live));
-    return give_written(&change, !live, old_home, ret_written);
+    TRY(give_written(&change, !live, old_home, arena, ret_written));
+    arena_rewind(scratch, mark);
+    return STATUS_OK;
 }
 
 /* ---- deleting -----------------------------------------------------------------------------------
@@ -452,5 +457,5 @@ enum status store_delete(struct store_tx *tx, resource_type type, struct slice i
     change_begin(&change);
     change.home = place_patient(change.entry.rid);
     TRY(delete_rows(&change, type));
-    return give_written(&change, false, 0, ret_written);
+    return give_written(&change, false, 0, arena, ret_written);
 }

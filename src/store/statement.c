@@ -201,19 +201,16 @@ void uuid_unpack(const uint8_t bytes[static 16], char ret_text[static 36])
 
 bool id_pack(struct slice id, struct packed_id *ret_id)
 {
+    ret_id->uuid = uuid_pack(id, (uint8_t *)ret_id->bytes);
+    if (ret_id->uuid) {
+        ret_id->length = 16;
+        return true;
+    }
     if (!resource_id_valid(id)) {
         return false;
     }
-    uint8_t bytes[16];
-    memset(ret_id, 0, sizeof(*ret_id));
-    ret_id->uuid = uuid_pack(id, bytes);
-    if (ret_id->uuid) {
-        memcpy(ret_id->bytes, bytes, 16);
-        ret_id->length = 16;
-    } else {
-        memcpy(ret_id->bytes, id.at, id.length);
-        ret_id->length = (uint8_t)id.length;
-    }
+    memcpy(ret_id->bytes, id.at, id.length);
+    ret_id->length = (uint8_t)id.length;
     return true;
 }
 

@@ -44,7 +44,7 @@ static inline int64_t place_first(uint32_t patient)
 struct packed_id {
     uint8_t length;
     bool uuid;
-    char bytes[64];
+    char bytes[64]; /* only LENGTH of them mean anything */
 };
 bool id_pack(struct slice id, struct packed_id *ret_id);
 bool uuid_pack(struct slice text, uint8_t ret_bytes[static 16]);
@@ -185,7 +185,7 @@ const struct parameter *store_parameter(const struct store *store, resource_type
                                         const struct search_parameter *parameter);
 
 /* Every value of one parameter in a resource. */
-void extract_parameter(const struct definitions *definitions,
+void extract_parameter(const struct definitions *definitions, resource_type type,
                        const struct search_parameter *parameter, uint32_t number,
                        yyjson_val *resource, struct slice base_url, struct facts *facts);
 /* Of all indexed parameters of the type. */

@@ -56,10 +56,16 @@ void workers_submit(struct workers *workers, struct work *work)
 /* ---- the walk ------------------------------------------------------------------------------- */
 
 static atomic_int alive, started;
+static _Atomic uint64_t pulled;
 
 int walk_requests_alive(void)
 {
     return atomic_load(&alive);
+}
+
+uint64_t walk_bytes_pulled(void)
+{
+    return atomic_load(&pulled);
 }
 
 int walk_requests_started(void)
@@ -123,6 +129,7 @@ static enum status pull(struct request *request, uint64_t offset, size_t max, st
         return STATUS_IO;
     }
     add_bytes(out, offset, max < 100000 ? max : 100000);
+    atomic_fetch_add(&pulled, out->length);
     return STATUS_OK;
 }
 

@@ -37,5 +37,6 @@ void server_stop(struct test_server *server);
 char walk_byte(uint64_t offset);
 int walk_requests_alive(void);
 int walk_requests_started(void);
+uint64_t walk_bytes_pulled(void);
 
 #endif

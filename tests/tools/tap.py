@@ -4,6 +4,10 @@ import inspect
 import traceback
 
 
+class Skipped(Exception):
+    """Raised by a case that cannot run here; says why."""
+
+
 def run(module):
     cases = [(name, case) for name, case in vars(module).items()
              if inspect.isfunction(case) and case.__module__ == module.__name__
@@ -13,7 +17,9 @@ def run(module):
     for number, (name, case) in enumerate(cases, 1):
         try:
             case()
-            print('ok %d - %s' % (number, name))
+            print('ok %d - %s' % (number, name), flush=True)
+        except Skipped as why:
+            print('ok %d - %s # SKIP %s' % (number, name, why), flush=True)
         except Exception:  # a test may fail in any way
             failed += 1
             print('not ok %d - %s' % (number, name))

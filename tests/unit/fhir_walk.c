@@ -111,12 +111,32 @@ static bool exchange(void *context, struct slice text, struct slice *ret_text)
     return true;
 }
 
+/* What is exchanged in place is what is exchanged in writing, and can be put back. */
+static void assert_same_in_place(yyjson_val *resource, struct pairs *pairs,
+                                 const struct buffer *written)
+{
+    struct buffer before = {.arena = arena};
+    struct buffer changed = {.arena = arena};
+    struct buffer after = {.arena = arena};
+    struct link_changes changes = {.arena = arena};
+    json_write(resource, NULL, NULL, &before);
+    assert_int_equal(resource_exchange_links(definitions, type_of(resource), resource, exchange,
+                                             pairs, &changes),
+                     STATUS_OK);
+    json_write(resource, NULL, NULL, &changed);
+    assert_true(slice_equals(buffer_slice(&changed), buffer_slice(written)));
+    resource_restore_links(&changes);
+    json_write(resource, NULL, NULL, &after);
+    assert_true(slice_equals(buffer_slice(&after), buffer_slice(&before)));
+}
+
 static const char *resolved(const char *text, const char *from, const char *to)
 {
     struct pairs pairs = {.from = from, .to = to};
     struct buffer out = {.arena = arena};
     yyjson_val *resource = parse(text);
     resource_write_resolved(definitions, type_of(resource), resource, exchange, &pairs, &out);
+    assert_same_in_place(resource, &pairs, &out);
     return as_text(&out);
 }
 
@@ -174,6 +194,7 @@ static const char *div_resolved(const char *div)
                      STATUS_OK);
     struct buffer out = {.arena = arena};
     resource_write_resolved(definitions, type_of(json.root), json.root, exchange, &pairs, &out);
+    assert_same_in_place(json.root, &pairs, &out);
     assert_int_equal(json_read(buffer_slice(&out), &json_limits_default, arena, NULL, &json),
                      STATUS_OK);
     struct slice result = json_get_string(json_get(json.root, "text"), "div");
