@@ -144,7 +144,6 @@ export class Chart {
     }
 }
 
-/** Staff and organisations are named, not numbered; without them the record is still a record. */
 async function fetchNames(client, chart, signal) {
     for (const [type, ids] of chart.unnamed()) {
         const all = [...ids];
@@ -159,6 +158,22 @@ async function fetchNames(client, chart, signal) {
                 }
             }
         }
+    }
+}
+
+/**
+ * Staff and organisations are named, not numbered; without their names the record is still a record.
+ * @returns {Promise<boolean>} whether the server gave them
+ */
+export async function addNames(client, chart, signal) {
+    try {
+        await fetchNames(client, chart, signal);
+        return true;
+    } catch (error) {
+        if (!(error instanceof FhirError)) {
+            throw error;
+        }
+        return false;
     }
 }
 
@@ -215,14 +230,7 @@ export async function loadChart(client, personId, { signal, onProgress }) {
         chart.patient = await client.get(`Patient/${encodeURIComponent(personId)}`, signal);
         chart.index.set(`Patient/${personId}`, chart.patient);
     }
-    try {
-        await fetchNames(client, chart, signal);
-    } catch (error) {
-        if (!(error instanceof FhirError)) {
-            throw error;
-        }
-        chart.namesMissing = true;
-    }
+    chart.namesMissing = !(await addNames(client, chart, signal));
     held = chart;
     return chart;
 }

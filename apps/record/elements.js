@@ -8,7 +8,7 @@ import { attachmentText, periodText, quantityText, rangeText } from '../shared/d
 import { formatMoment, formatNhsNumber, readDate, words } from '../shared/format.js';
 import { Decimal } from '../shared/json.js';
 import { readReference } from './chart.js';
-import { resourceHref } from './router.js';
+import { personPlace, resourceHref } from './router.js';
 
 const SYSTEMS = {
     'http://snomed.info/sct': 'SNOMED CT',
@@ -49,8 +49,13 @@ function referenceNode(context, reference) {
     const place = readReference(reference);
     const name = context.nameOf(reference) || reference.reference || reference.identifier?.value ||
         reference.type || 'Not named';
-    return place === null ? name :
-        element('a', { href: resourceHref(context.person, place.type, place.id) }, name);
+    if (place === null) {
+        return name;
+    }
+    // Another person's details are read in their own record, not in this one.
+    const isOther = place.type === 'Patient' && place.id !== context.person;
+    return element('a', { href: isOther ? personPlace(place.id) :
+        resourceHref(context.person, place.type, place.id) }, name);
 }
 
 function identifierNode(identifier) {

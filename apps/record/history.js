@@ -121,9 +121,9 @@ export async function showHistory(screen, place) {
     const entries = await screen.client.all(`${type}/${encodeURIComponent(id)}/_history`,
         { signal: screen.signal });
     const provenances = await fetchProvenances(screen, type, id);
-    const context = await contextOf(screen, person);
     const versions = readVersions(entries);
     const latest = versions.find((version) => version.resource !== undefined)?.resource;
+    const context = await contextOf(screen, person, latest);
     const name = latest === undefined ? kindOf(type).label : titleOf(latest, context);
     const deleted = versions.length > 0 && versions[0].resource === undefined;
     screen.show(`History of ${name}`, [

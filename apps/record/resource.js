@@ -7,7 +7,7 @@ import { element } from '../shared/dom.js';
 import { details, tag } from '../shared/components.js';
 import { formatMoment, formatName } from '../shared/format.js';
 import { printJson } from '../shared/json.js';
-import { Chart, heldChart, loadPatient, nameOf } from './chart.js';
+import { addNames, Chart, heldChart, loadPatient, nameOf } from './chart.js';
 import { elementList } from './elements.js';
 import { kindOf, labelOf, statusOf } from './kinds.js';
 import { personStrip } from './person.js';
@@ -17,13 +17,21 @@ const SHOWN_ELSEWHERE = new Set(['resourceType', 'id', 'meta', 'text']);
 
 /**
  * Where the reader is: the person whose record they came by, if any, and names in it.
+ * @param {object} screen see main.js
+ * @param {string|undefined} person
+ * @param {object|undefined} resource that is to be shown
  * @returns {Promise<{person: string|undefined, patient: object|null, nameOf: Function}>}
  */
-export async function contextOf(screen, person) {
-    const patient = await loadPatient(screen.client, person, screen.signal);
-    const chart = person === undefined ? null : heldChart(person);
-    const own = new Chart(person, patient === null ? [] : [patient]);
-    return { person, patient, nameOf: (chart ?? own).nameOf };
+export async function contextOf(screen, person, resource) {
+    const { client, signal } = screen;
+    const patient = await loadPatient(client, person, signal);
+    let chart = person === undefined ? null : heldChart(person);
+    if (chart === null) {
+        // Opened by its address, not from the record: only its own names are asked for.
+        chart = new Chart(person, [patient, resource].filter(Boolean));
+        await addNames(client, chart, signal);
+    }
+    return { person, patient, nameOf: chart.nameOf };
 }
 
 /** Breadcrumb down to a person's record. */
@@ -66,7 +74,7 @@ export async function showResource(screen, place) {
     const resource = await screen.client.get(
         version === undefined ? path : `${path}/_history/${encodeURIComponent(version)}`,
         screen.signal);
-    const context = await contextOf(screen, person);
+    const context = await contextOf(screen, person, resource);
     const title = titleOf(resource, context);
     const json = printJson(resource);
     screen.show(title, [

@@ -349,8 +349,9 @@ pageTest('asks_nothing_but_the_published_api_and_its_own_files', async () => {
     assert.match(response.headers()['content-security-policy'], /default-src 'self'/);
 });
 
-for (const width of [1200, 320]) {
-    pageTest(`is_accessible_in_every_view_at_${width}_pixels`, async () => {
+for (const [name, width] of [['is_accessible_in_every_view', 1200],
+    ['is_accessible_and_scrolls_no_way_but_down_at_320_pixels', 320]]) {
+    pageTest(name, async () => {
         for (const [place, view] of await everyPlace()) {
             await go(place, view);
             await page.evaluate(() => document.querySelectorAll('main details')
