@@ -33,7 +33,9 @@ before(async () => {
     if (shots) {
         mkdirSync(shots, { recursive: true });
     }
-    [server, browser] = await Promise.all([Server.start(PEOPLE), openBrowser()]);
+    // One after the other: what was started before a failure is stopped after it.
+    server = await Server.start(PEOPLE);
+    browser = await openBrowser();
     await pickPeople();
 });
 
