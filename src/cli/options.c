@@ -160,6 +160,17 @@ static enum status read_all(struct reading *reading)
     return STATUS_OK;
 }
 
+/* Of process lifetime: one command is read in a process. */
+static struct arena *process_arena;
+
+void cli_end(void)
+{
+    if (process_arena != NULL) {
+        arena_destroy(process_arena);
+        process_arena = NULL;
+    }
+}
+
 int cli_read(int argc, char **argv, const char *usage, const char *const *settings,
              const struct cli_option *options, struct cli_arguments *ret_arguments)
 {
@@ -169,6 +180,7 @@ int cli_read(int argc, char **argv, const char *usage, const char *const *settin
     if (files == NULL) {
         return CLI_FAULT;
     }
+    process_arena = arena;
     *ret_arguments = (struct cli_arguments){.arena = arena, .files = files};
     config_init(&ret_arguments->config);
     struct reading reading = {.argc = argc,

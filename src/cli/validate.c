@@ -316,6 +316,5 @@ int cli_validate(int argc, char **argv)
     } else {
         code = validate_files(&arguments, as_json);
     }
-    arena_destroy(arguments.arena);
     return code;
 }
