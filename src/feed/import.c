@@ -184,6 +184,7 @@ static enum status import_files(struct import *import, const char *const *files,
     /* Units of the last files are still under way while the next are read. */
     struct arena *arena = arena_create(0);
     struct ledgers ledgers = {
+        .arena = arena,
         .items = arena != NULL ? arena_array(arena, count, sizeof(struct ledger)) : NULL};
     enum status status = ledgers.items != NULL ? STATUS_OK : STATUS_MEMORY;
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
