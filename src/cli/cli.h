@@ -51,6 +51,9 @@ struct cli_arguments {
 int cli_read(int argc, char **argv, const char *usage, const char *const *settings,
              const struct cli_option *options, struct cli_arguments *ret_arguments);
 
+/* Releases what cli_read read; main calls it when the subcommand is over. */
+void cli_end(void);
+
 /* Prints an outcome for people on stderr. */
 void cli_print_outcome(const struct outcome *outcome, const char *name);
 

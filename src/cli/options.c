@@ -154,11 +154,20 @@ static enum status read_all(struct reading *reading)
     return STATUS_OK;
 }
 
+/* Of the one command that a process runs. */
+static struct arena *process_arena;
+
+void cli_end(void)
+{
+    arena_destroy(process_arena);
+    process_arena = NULL;
+}
+
 int cli_read(int argc, char **argv, const char *usage, const char *const *settings,
              const struct cli_option *options, struct cli_arguments *ret_arguments)
 {
     static const char *const no_settings[] = {NULL};
-    struct arena *arena = arena_create(0);
+    struct arena *arena = process_arena = arena_create(0);
     const char **files = arena != NULL ? arena_array(arena, (size_t)argc, sizeof *files) : NULL;
     if (files == NULL) {
         return CLI_FAULT;
@@ -189,7 +198,9 @@ void cli_print_outcome(const struct outcome *outcome, const char *name)
 {
     struct buffer text = {.arena = outcome->arena};
     outcome_write_text(outcome, slice_text(name), &text);
-    (void)fwrite(text.at, 1, text.length, stderr);
+    if (text.length > 0) {
+        (void)fwrite(text.at, 1, text.length, stderr);
+    }
 }
 
 int cli_exit_code(enum status status)
