@@ -51,7 +51,7 @@ struct cli_arguments {
 int cli_read(int argc, char **argv, const char *usage, const char *const *settings,
              const struct cli_option *options, struct cli_arguments *ret_arguments);
 
-/* Releases what cli_read read; main calls it when the subcommand is over. */
+/* After the command: gives back what cli_read holds, the arena of the arguments too. */
 void cli_end(void);
 
 /* Prints an outcome for people on stderr. */

@@ -154,13 +154,15 @@ static enum status read_all(struct reading *reading)
     return STATUS_OK;
 }
 
-/* Of the one command that a process runs. */
+/* Of process lifetime: one command is read in a process. */
 static struct arena *process_arena;
 
 void cli_end(void)
 {
-    arena_destroy(process_arena);
-    process_arena = NULL;
+    if (process_arena != NULL) {
+        arena_destroy(process_arena);
+        process_arena = NULL;
+    }
 }
 
 int cli_read(int argc, char **argv, const char *usage, const char *const *settings,
@@ -172,6 +174,7 @@ int cli_read(int argc, char **argv, const char *usage, const char *const *settin
     if (files == NULL) {
         return CLI_FAULT;
     }
+    process_arena = arena;
     *ret_arguments = (struct cli_arguments){.arena = arena, .files = files};
     config_init(&ret_arguments->config);
     struct reading reading = {.argc = argc,
