@@ -175,7 +175,7 @@ int cli_read(int argc, char **argv, const char *usage, const char *const *settin
              const struct cli_option *options, struct cli_arguments *ret_arguments)
 {
     static const char *const no_settings[] = {NULL};
-    struct arena *arena = arena_create(0);
+    struct arena *arena = process_arena = arena_create(0);
     const char **files = arena != NULL ? arena_array(arena, (size_t)argc, sizeof *files) : NULL;
     if (files == NULL) {
         return CLI_FAULT;
@@ -207,7 +207,9 @@ void cli_print_outcome(const struct outcome *outcome, const char *name)
 {
     struct buffer text = {.arena = outcome->arena};
     outcome_write_text(outcome, slice_text(name), &text);
-    (void)fwrite(text.at, 1, text.length, stderr);
+    if (text.length > 0) {
+        (void)fwrite(text.at, 1, text.length, stderr);
+    }
 }
 
 int cli_exit_code(enum status status)

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from server import Server, tap
+from server import SANITIZED, Server, tap
 
 PROGRAM = os.path.abspath(sys.argv[1])
 CLIENTS = int(sys.argv[2]) if len(sys.argv) > 2 else 200
@@ -126,7 +126,7 @@ def a_well_behaved_client_is_served_and_memory_stays_bounded():
         assert told[:-1] == [], told
         done = json.loads(told[-1])
         assert done.get('talks_nonsense') and done.get('answered'), done
-        assert memory < MEMORY + CACHE + OVERHEAD, memory
+        assert SANITIZED or memory < MEMORY + CACHE + OVERHEAD, memory
         if TIMES:
             assert _percentile(took, 0.99) <= TIMES * _percentile(quiet, 0.99)
         assert server.connect().ask('GET', 'metadata').status == 200
