@@ -284,6 +284,13 @@ MUST_CHECK enum status store_outbox_read(struct store_tx *tx, uint64_t after, si
                                          store_outbox_visit *visit, void *context);
 MUST_CHECK enum status store_outbox_remove(struct store_tx *tx, uint64_t up_to);
 
+/* Gives waiting rows and all later ones numbers above AFTER: the log beside a restored store knows
+ * numbers that the store gives anew. */
+MUST_CHECK enum status store_outbox_renumber(struct store_tx *tx, uint64_t after);
+
+/* The note that tells one life of a store from another: a restore takes it out. */
+#define STORE_GENERATION "generation"
+
 /* Small named facts that commit with the data (progress of imports, ...). STATUS_NOT_FOUND. */
 MUST_CHECK enum status store_note_set(struct store_tx *tx, struct slice name, struct slice value);
 MUST_CHECK enum status store_note_get(struct store_tx *tx, struct slice name, struct arena *arena,
