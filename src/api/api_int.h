@@ -66,6 +66,11 @@ MUST_CHECK enum status api_find_version(struct request *request, struct store_tx
 struct store_draft *api_create_draft(struct request *request);
 struct store_draft *api_update_draft(struct request *request);
 
+/* A Binary that names nobody concerns the persons of what holds it: a DocumentReference with its
+ * address in an attachment, or a resource with a reference to it. */
+MUST_CHECK enum status api_disclose_holders(struct request *request, struct store_tx *tx,
+                                            const struct store_version *binary);
+
 /* ---- conditional operations ---- */
 
 /* Plans the criteria of a conditional operation from a query text (If-None-Exist) or the request's

@@ -158,5 +158,15 @@ enum status api_history_perform(struct request *request)
         return request_fail(request, STATUS_NOT_FOUND, "",
                             "There is no resource of this type and id, and there never was.");
     }
+    if (request->id.length > 0 && page.count == 0) {
+        /* That there is a history, and how long, is told of somebody too. */
+        struct store_version version;
+        enum status status = store_read(tx, request->type, request->id, request->arena, &version);
+        if (status == STATUS_OK || status == STATUS_GONE) {
+            request_discloses(request, version.patients, version.patient_count);
+        } else if (status != STATUS_NOT_FOUND) {
+            return status;
+        }
+    }
     return write_page(request, &page);
 }

@@ -68,6 +68,9 @@ static enum status read_current(struct request *request, struct store_tx *tx,
                                 struct store_version *ret_version)
 {
     enum status status = store_read(tx, request->type, request->id, request->arena, ret_version);
+    if (status == STATUS_GONE) {
+        request_discloses(request, ret_version->patients, ret_version->patient_count);
+    }
     if (status == STATUS_NOT_FOUND || status == STATUS_GONE) {
         return request_fail(request, status, "",
                             "There is no current resource to patch: create it with PUT.");

@@ -223,6 +223,17 @@ void request_discloses(struct request *request, const uint32_t *patients, size_t
     }
 }
 
+void request_discloses_count(struct request *request, uint64_t count)
+{
+    static const uint32_t nobody = 0;
+    request_discloses(request, &nobody, 1);
+    for (size_t i = 0; i < request->disclosure_count; i++) {
+        if (request->disclosures[i].patient == nobody) {
+            request->disclosures[i].resources = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+        }
+    }
+}
+
 enum status request_fail(struct request *request, enum status status, const char *path,
                          const char *text, ...)
 {

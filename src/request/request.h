@@ -301,6 +301,10 @@ MUST_CHECK enum status parameters_parse(struct slice query, struct arena *arena,
  * before it leaves. Sticky on a full arena (the request then fails). */
 void request_discloses(struct request *request, const uint32_t *patients, size_t count);
 
+/* A count over so many persons that they are not named one by one: COUNT resources of nobody in
+ * particular. */
+void request_discloses_count(struct request *request, uint64_t count);
+
 /* Fails the request's walk: sets status and adds the issue; gives the status back. */
 enum status request_fail(struct request *request, enum status status, const char *path,
                          const char *text, ...) __attribute__((format(printf, 4, 5)));
