@@ -115,9 +115,7 @@ static struct slice change_members(struct request *request, const struct store_v
     if (rows[version->method].with_id) {
         buffer_print(&more, "/%.*s", SLICE_ARGS(version->id));
     }
-    const char *status = version->method == STORE_UPDATED && version->version == 1
-                             ? "201 Created"
-                             : rows[version->method].status;
+    const char *status = version->created ? "201 Created" : rows[version->method].status;
     buffer_print(&more,
                  "\"},\"response\":{\"status\":\"%s\",\"etag\":\"W/\\\"%u\\\"\","
                  "\"lastModified\":\"%s\"}",

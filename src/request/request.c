@@ -122,6 +122,7 @@ void request_continue(struct request *request)
     bool committed = request->stage == STAGE_redact && request->written;
     if (committed && request->interaction->committed != NULL) {
         request->reader = request->door->reader(request);
+        arena_raise(request->arena, arena_limit(request->arena) + REQUEST_ANSWER_BYTES);
         request->interaction->committed(request);
     }
     walk(request);
