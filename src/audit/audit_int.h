@@ -48,6 +48,7 @@ struct audit {
     struct arena *arena;
     const char *folder; /* the audit/ folder itself */
     uint32_t ahead;     /* segments kept ready */
+    size_t size;        /* of a segment that is made now */
 
     pthread_mutex_t lock;
     pthread_cond_t work;   /* tickets came, or stopping */

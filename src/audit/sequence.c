@@ -165,8 +165,16 @@ void *audit_sequencer_main(void *context)
     return NULL;
 }
 
+static enum status begin_numbers(struct store_tx *tx, void *context)
+{
+    return store_outbox_begin(tx, *(uint64_t *)context);
+}
+
 enum status audit_sequence(struct audit *audit, struct store *store)
 {
+    /* A row's number is how the log knows that it has it. */
+    uint64_t origin = audit->origin;
+    TRY(store_write(store, begin_numbers, &origin));
     audit->store = store;
     audit->sequencer_runs = true;
     audit->sequencer_started =
