@@ -168,16 +168,16 @@ static enum status export_type(struct exporting *exporting, struct store_tx *tx,
     if (status == STATUS_OK) {
         status = write_block(exporting);
     }
-    if (status == STATUS_OK && disk->fsync(exporting->file) != 0) {
+    bool empty = exporting->count == before;
+    if (status == STATUS_OK && !empty && disk->fsync(exporting->file) != 0) {
         status = disk_status(errno);
     }
     if (disk->close(exporting->file) != 0 && status == STATUS_OK) {
         status = disk_status(errno);
     }
-    bool empty = exporting->count == before;
     if (status != STATUS_OK || empty) {
         (void)disk->unlink(part);
-        if (empty) {
+        if (status == STATUS_OK) {
             (void)disk->unlink(path); /* of an export before */
         }
         return status;
