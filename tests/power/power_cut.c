@@ -38,7 +38,7 @@ bool power_share(void)
         return false;
     }
     power_state = at;
-    power_state->ignored = -1;
+    power_state->ignored = power_state->stop_kind = -1;
     return true;
 }
 
@@ -54,9 +54,14 @@ void power_folder_of(const char *path, char ret_folder[static POWER_PATH])
     snprintf(ret_folder, POWER_PATH, "%.*s", slash != NULL ? (int)(slash - path) : 0, path);
 }
 
+static void stop_now(void);
+
 bool power_obeys(enum power_sync kind)
 {
     power_state->syncs[kind]++;
+    if (power_state->stop_kind == (int)kind && --power_state->stop_count == 0) {
+        stop_now();
+    }
     return power_state->ignored != (int)kind;
 }
 
@@ -76,17 +81,23 @@ static _Noreturn void cut(void)
     _exit(POWER_EXIT);
 }
 
+static void stop_now(void)
+{
+    if (power_state->cut_at == 0) {
+        power_state->die_at = 0;
+        _exit(POWER_DIED);
+    }
+    cut();
+}
+
 void power_enter(void)
 {
     pthread_mutex_lock(&lock);
     struct power_state *state = power_state;
     state->operations++;
-    if (state->die_at != 0 && state->operations >= state->die_at) {
-        state->die_at = 0;
-        _exit(POWER_DIED);
-    }
-    if (state->cut_at != 0 && state->operations >= state->cut_at) {
-        cut();
+    if ((state->die_at != 0 && state->operations >= state->die_at) ||
+        (state->cut_at != 0 && state->operations >= state->cut_at)) {
+        stop_now();
     }
 }
 
@@ -107,6 +118,7 @@ void power_cut_after(uint64_t count, uint64_t seed)
     random_seed(&power_state->dice, seed, 0);
     power_state->cut_at = count != 0 ? power_state->operations + count : 0;
     power_state->die_at = 0;
+    power_state->stop_kind = -1;
     pthread_mutex_unlock(&lock);
 }
 
@@ -115,6 +127,15 @@ void power_die_after(uint64_t count)
     pthread_mutex_lock(&lock);
     power_state->die_at = count != 0 ? power_state->operations + count : 0;
     power_state->cut_at = 0;
+    power_state->stop_kind = -1;
+    pthread_mutex_unlock(&lock);
+}
+
+void power_stop_at_sync(int kind, uint64_t count)
+{
+    pthread_mutex_lock(&lock);
+    power_state->stop_kind = kind;
+    power_state->stop_count = count;
     pthread_mutex_unlock(&lock);
 }
 

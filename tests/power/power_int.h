@@ -46,6 +46,8 @@ struct power_name {
 struct power_state {
     uint64_t operations, cut_at, die_at, hidden_count;
     struct random dice;
+    int stop_kind; /* -1: none */
+    uint64_t stop_count;
     int ignored; /* an enum power_sync; -1: none */
     uint64_t syncs[POWER_SYNC_COUNT];
     uint32_t file_count, name_count, sector_count, free_sectors;
