@@ -55,6 +55,8 @@ struct audit {
     pthread_cond_t supply; /* a segment was begun or made ready */
     struct audit_ticket *first, *last;
     bool stopping;
+    bool finished; /* nothing more will be written: the allocator may end */
+    bool starved;  /* the allocator's last try failed */
 
     pthread_t writer, allocator, sequencer;
     bool writer_runs, allocator_runs, sequencer_runs, sequencer_started;

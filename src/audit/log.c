@@ -164,6 +164,10 @@ void audit_close(struct audit *audit)
     if (audit->writer_runs) {
         (void)pthread_join(audit->writer, NULL);
     }
+    (void)pthread_mutex_lock(&audit->lock);
+    audit->finished = true; /* only now: what was appended may need a further segment */
+    (void)pthread_cond_broadcast(&audit->supply);
+    (void)pthread_mutex_unlock(&audit->lock);
     if (audit->allocator_runs) {
         (void)pthread_join(audit->allocator, NULL);
     }

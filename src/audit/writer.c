@@ -46,7 +46,7 @@ void *audit_allocator_main(void *context)
 {
     struct audit *audit = context;
     (void)pthread_mutex_lock(&audit->lock);
-    while (!audit->stopping) {
+    while (!audit->finished) {
         if (audit->ready >= audit->segment + audit->ahead) {
             (void)pthread_cond_wait(&audit->supply, &audit->lock);
             continue;
@@ -55,10 +55,10 @@ void *audit_allocator_main(void *context)
         (void)pthread_mutex_unlock(&audit->lock);
         bool made = make_one(audit, segment);
         (void)pthread_mutex_lock(&audit->lock);
-        if (made) {
-            audit->ready = segment;
-            (void)pthread_cond_broadcast(&audit->supply);
-        } else if (!audit->stopping) {
+        audit->starved = !made;
+        audit->ready = made ? segment : audit->ready;
+        (void)pthread_cond_broadcast(&audit->supply);
+        if (!made && !audit->finished) {
             struct timespec soon;
             (void)clock_gettime(CLOCK_REALTIME, &soon);
             soon.tv_sec += 1;
@@ -69,7 +69,8 @@ void *audit_allocator_main(void *context)
     return NULL;
 }
 
-/* Waits a moment for the allocator; a full disk has it give up. */
+/* Waits a moment for the allocator, but not for space on a full disk: whoever is behind this ticket
+ * waits too. */
 static bool wait_for_segment(struct audit *audit, uint32_t segment)
 {
     struct timespec until;
@@ -77,7 +78,7 @@ static bool wait_for_segment(struct audit *audit, uint32_t segment)
     until.tv_sec += 1;
     (void)pthread_mutex_lock(&audit->lock);
     int waited = 0;
-    while (audit->ready < segment && waited == 0) {
+    while (audit->ready < segment && !audit->starved && waited == 0) {
         waited = pthread_cond_timedwait(&audit->supply, &audit->lock, &until);
     }
     bool is_ready = audit->ready >= segment;

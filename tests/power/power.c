@@ -187,7 +187,7 @@ static int run_one(void)
 
 static uint64_t some_operations(void)
 {
-    static const uint64_t most[] = {12, 200, 3000, 10000, 10000};
+    static const uint64_t most[] = {12, 200, 3000, 10000, 15000};
     return 1 + random_below(&dice, most[random_below(&dice, 5)]);
 }
 

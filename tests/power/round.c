@@ -225,6 +225,7 @@ static void *read_until_dark(void *context)
     for (;;) {
         arena_reset(caller->arena, 0);
         uint64_t which = random_below(&caller->random, 8);
+        usleep((useconds_t)random_below(&caller->random, 4000)); /* leave the disk to the writers */
         uint32_t keys = (WORLD_WRITERS + WORLD_BUNDLERS) * WORLD_KEYS;
         struct told told = {.kind = TOLD_READ,
                             .key = (uint32_t)random_below(&caller->random, keys),
@@ -261,6 +262,7 @@ static void *import_until_dark(void *context)
     char path[256];
     for (uint32_t file = world->import; file < WORLD_IMPORTS; file++) {
         const char *files[1] = {path};
+        usleep(60000); /* now and then the writers have the store to themselves */
         struct feed_options options = {.service = &service,
                                        .rejects = open("/dev/null", O_WRONLY | O_CLOEXEC)};
         outcome_init(&outcome, arena_create(0));

@@ -13,7 +13,7 @@
 #define WORLD_BUNDLERS  2 /* threads that send transactions of three linked resources */
 #define WORLD_READERS   2
 #define WORLD_KEYS      24 /* of each such thread */
-#define WORLD_BUNDLES   320 /* transactions in a file to import */
+#define WORLD_BUNDLES   96 /* transactions in a file to import */
 #define WORLD_IMPORTS   60  /* such files */
 
 enum told_kind {
