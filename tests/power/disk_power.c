@@ -20,7 +20,8 @@ static struct {
 } opened[DESCRIPTORS];
 
 /* What this thread did last: a folder's sync says what it was for by that. */
-static _Thread_local enum { DID_OTHER, DID_SEGMENT, DID_MADE, DID_REPLACED, DID_BACKUP } did;
+static _Thread_local enum { DID_OTHER, DID_SEGMENT, DID_REPLACED, DID_BACKUP } did;
+static _Thread_local char made_in[POWER_PATH]; /* where it made a folder last */
 
 static int power_open(const char *path, int flags, mode_t mode)
 {
@@ -90,11 +91,13 @@ static enum power_sync kind_of_file(int fd)
 
 static enum power_sync kind_of_folder(const char *folder)
 {
+    if (strcmp(folder, made_in) == 0) {
+        made_in[0] = '\0';
+        return POWER_made_folder;
+    }
     switch (did) {
     case DID_SEGMENT:
         return POWER_segment_folder;
-    case DID_MADE:
-        return POWER_made_folder;
     case DID_REPLACED:
         return POWER_replaced_folder;
     case DID_BACKUP:
@@ -179,7 +182,7 @@ static int power_mkdir(const char *path, mode_t mode)
     int answer = real_disk->mkdir(path, mode);
     if (answer == 0) {
         power_names_made(path);
-        did = DID_MADE;
+        power_folder_of(path, made_in);
     }
     power_leave();
     return answer;

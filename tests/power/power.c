@@ -3,10 +3,12 @@
  * them is the world outside: it remembers what was acknowledged and answered. Each round and each
  * look at what is left is a process of its own.
  *
- *   power [--rounds N] [--seed N] [--folder ROUNDS] [--ignore SYNC] [--kill] [--list]
+ *   power [--rounds N] [--seed N] [--folder ROUNDS] [--ignore SYNC] [--die-at SYNC]
+ *         [--kill] [--list]
  *
  *   --folder   rounds before a fresh data folder
  *   --ignore   a sync that does nothing, to show that it is needed (names: --list)
+ *   --die-at   a sync just before which a process dies at the beginning of each round
  *   --kill     end each round with SIGKILL; the disk keeps its power */
 #include <dirent.h>
 #include <signal.h>
@@ -21,6 +23,7 @@
 static struct world world = {.seed = 1};
 static struct random dice;
 static bool kills;
+static int dies_at = -1; /* an enum power_sync: each round begins with a death there */
 static uint64_t totals[TOLD_FAILED + 1], deaths;
 
 /* ---- names --------------------------------------------------------------------------------------
@@ -192,9 +195,11 @@ static uint64_t some_operations(void)
 }
 
 /* Half the time not anywhere but just before a sync, where most can be lost. */
-static void choose_sync(void)
+static void choose_sync(bool dies)
 {
-    if (random_below(&dice, 2) == 0) {
+    if (dies && dies_at >= 0) {
+        power_stop_at_sync(dies_at, 1 + random_below(&dice, dies_at == POWER_batch ? 200 : 3));
+    } else if (random_below(&dice, 2) == 0) {
         power_stop_at_sync((int)random_below(&dice, POWER_SYNC_COUNT),
                            1 + random_below(&dice, random_below(&dice, 2) == 0 ? 2 : 40));
     }
@@ -205,10 +210,13 @@ static bool run_round(void)
 {
     int status = 0;
     world.backs_up = random_below(&dice, 6) == 0;
-    for (int dies = random_below(&dice, 3) == 0 ? 1 + (int)random_below(&dice, 2) : 0;
-         dies > 0 && !kills; dies--) {
-        power_die_after(some_operations());
-        choose_sync();
+    int deaths_first = dies_at >= 0 ? 1 : 0;
+    if (dies_at < 0 && random_below(&dice, 3) == 0) {
+        deaths_first = 1 + (int)random_below(&dice, 2);
+    }
+    for (; deaths_first > 0 && !kills; deaths_first--) {
+        power_die_after(dies_at >= 0 ? 20000 : some_operations());
+        choose_sync(true);
         status = run_one();
         if (status != POWER_DIED) {
             break;
@@ -218,7 +226,7 @@ static bool run_round(void)
     }
     if (status == 0 || status == POWER_DIED) {
         power_cut_after(some_operations(), world.seed);
-        choose_sync();
+        choose_sync(false);
         status = run_one();
     }
     if (status != POWER_EXIT) {
@@ -256,6 +264,17 @@ static void list_syncs(void)
         printf("%s\t%s\n", power_sync_name((enum power_sync)i),
                power_sync_meaning((enum power_sync)i));
     }
+}
+
+static int find_sync(const char *name)
+{
+    for (int i = 0; i < POWER_SYNC_COUNT; i++) {
+        if (strcmp(power_sync_name((enum power_sync)i), name) == 0) {
+            return i;
+        }
+    }
+    fail("no such sync");
+    return -1;
 }
 
 static void prepare(void)
@@ -319,6 +338,8 @@ int main(int count, char **arguments)
             world.seed = strtoull(value, NULL, 10) * 1000000;
         } else if (strcmp(arguments[i], "--folder") == 0) {
             a_folder = strtoull(value, NULL, 10);
+        } else if (strcmp(arguments[i], "--die-at") == 0) {
+            dies_at = find_sync(value);
         } else if (strcmp(arguments[i], "--ignore") == 0) {
             world.ignored = value;
         } else {

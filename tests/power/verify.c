@@ -109,7 +109,9 @@ static void check_transactions(struct look *look, const struct told *told, size_
 {
     uint32_t acknowledged[(WORLD_WRITERS + WORLD_BUNDLERS) * WORLD_KEYS] = {0};
     for (size_t i = 0; i < count; i++) {
-        acknowledged[told[i].key] += told[i].kind == TOLD_TRANSACTION;
+        if (told[i].kind == TOLD_TRANSACTION) {
+            acknowledged[told[i].key]++;
+        }
     }
     for (uint32_t key = WORLD_WRITERS * WORLD_KEYS;
          key < (WORLD_WRITERS + WORLD_BUNDLERS) * WORLD_KEYS; key++) {

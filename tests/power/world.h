@@ -7,7 +7,7 @@
 #include "api/api.h"
 #include "vfs_power.h"
 
-#define WORLD_SEGMENT ((size_t)32 << 10) /* of the access log: small, so that many are begun */
+#define WORLD_SEGMENT ((size_t)8 << 10) /* of the access log: small, so that many are begun */
 
 #define WORLD_WRITERS   2 /* threads that PUT and DELETE keys of their own */
 #define WORLD_BUNDLERS  2 /* threads that send transactions of three linked resources */
