@@ -225,7 +225,8 @@ static bool run_round(void)
         world.seed++;
     }
     if (status == 0 || status == POWER_DIED) {
-        power_cut_after(some_operations(), world.seed);
+        bool soon = dies_at >= 0 && dies_at != POWER_batch;
+        power_cut_after(soon ? 1 + random_below(&dice, 400) : some_operations(), world.seed);
         choose_sync(false);
         status = run_one();
     }
