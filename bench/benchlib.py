@@ -48,6 +48,7 @@ class Programs:
         self.carelayer = os.path.join(self.build, 'carelayer')
         self.bench = os.path.join(self.build, 'bench', 'carelayer-bench')
         self.floor_sqlite = os.path.join(self.build, 'bench', 'carelayer-floor-sqlite')
+        self.without_log = os.path.join(self.build, 'bench', 'carelayer-without-log')
         self.floor_validate = os.path.join(self.build, 'bench', 'carelayer-floor-validate')
         for program in (self.carelayer, self.bench):
             if not os.access(program, os.X_OK):

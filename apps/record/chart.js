@@ -48,6 +48,18 @@ function eachReference(value, visit) {
     }
 }
 
+/** Ids of the Patients that a resource refers to, or is. */
+export function personsOf(resource) {
+    const persons = new Set(resource.resourceType === 'Patient' ? [resource.id] : []);
+    eachReference(resource, (reference) => {
+        const place = readReference(reference);
+        if (place?.type === 'Patient') {
+            persons.add(place.id);
+        }
+    });
+    return persons;
+}
+
 export class Chart {
     /** @param {object[]} resources the Patient and what concerns them */
     constructor(personId, resources) {
@@ -132,7 +144,6 @@ export class Chart {
     }
 }
 
-/** Staff and organisations are named, not numbered; without them the record is still a record. */
 async function fetchNames(client, chart, signal) {
     for (const [type, ids] of chart.unnamed()) {
         const all = [...ids];
@@ -150,7 +161,45 @@ async function fetchNames(client, chart, signal) {
     }
 }
 
+/**
+ * Staff and organisations are named, not numbered; without their names the record is still a record.
+ * @returns {Promise<boolean>} whether the server gave them
+ */
+export async function addNames(client, chart, signal) {
+    try {
+        await fetchNames(client, chart, signal);
+        return true;
+    } catch (error) {
+        if (!(error instanceof FhirError)) {
+            throw error;
+        }
+        return false;
+    }
+}
+
 let held = null;
+
+/**
+ * The Patient of a place within somebody's record: as held, or read anew.
+ * @returns {Promise<object|null>} null: the place is in nobody's record, or there is no such person
+ * @throws {FhirError}
+ */
+export async function loadPatient(client, personId, signal) {
+    if (personId === undefined) {
+        return null;
+    }
+    if (held?.personId === personId) {
+        return held.patient;
+    }
+    try {
+        return await client.get(`Patient/${encodeURIComponent(personId)}`, signal);
+    } catch (error) {
+        if (error instanceof FhirError && ['missing', 'gone'].includes(error.kind)) {
+            return null;
+        }
+        throw error;
+    }
+}
 
 /** Forgets the record that is held, so that the next look fetches it anew. */
 export function forgetChart() {
@@ -181,14 +230,7 @@ export async function loadChart(client, personId, { signal, onProgress }) {
         chart.patient = await client.get(`Patient/${encodeURIComponent(personId)}`, signal);
         chart.index.set(`Patient/${personId}`, chart.patient);
     }
-    try {
-        await fetchNames(client, chart, signal);
-    } catch (error) {
-        if (!(error instanceof FhirError)) {
-            throw error;
-        }
-        chart.namesMissing = true;
-    }
+    chart.namesMissing = !(await addNames(client, chart, signal));
     held = chart;
     return chart;
 }

@@ -8,7 +8,7 @@ import { attachmentText, periodText, quantityText, rangeText } from '../shared/d
 import { formatMoment, formatNhsNumber, readDate, words } from '../shared/format.js';
 import { Decimal } from '../shared/json.js';
 import { readReference } from './chart.js';
-import { resourceHref } from './router.js';
+import { personPlace, resourceHref } from './router.js';
 
 const SYSTEMS = {
     'http://snomed.info/sct': 'SNOMED CT',
@@ -49,8 +49,13 @@ function referenceNode(context, reference) {
     const place = readReference(reference);
     const name = context.nameOf(reference) || reference.reference || reference.identifier?.value ||
         reference.type || 'Not named';
-    return place === null ? name :
-        element('a', { href: resourceHref(context.person, place.type, place.id) }, name);
+    if (place === null) {
+        return name;
+    }
+    // Another person's details are read in their own record, not in this one.
+    const isOther = place.type === 'Patient' && place.id !== context.person;
+    return element('a', { href: isOther ? personPlace(place.id) :
+        resourceHref(context.person, place.type, place.id) }, name);
 }
 
 function identifierNode(identifier) {
@@ -120,6 +125,19 @@ function objectNode(context, key, value) {
         elementList(context, value);
 }
 
+const CHOICE = new RegExp('^(value|effective|onset|abatement|occurrence|performed|medication|' +
+    'deceased|multipleBirth|dose|rate|doseNumber|seriesDoses|timing|scheduled|asNeeded|product|' +
+    'content|serviced|born|age|statusReason|detail|entity|allowed|used|fastingStatus)' +
+    '(Age|Attachment|Boolean|CodeableConcept|Coding|Date|DateTime|Decimal|Duration|Identifier|' +
+    'Instant|Integer|Money|Period|PositiveInt|Quantity|Range|Ratio|Reference|SampledData|String|' +
+    'Time|Timing|Uri|Url)$');
+
+/** "Effective" for effectiveDateTime: which type was chosen can be seen from the value. */
+export function elementLabel(key) {
+    const label = words(key.replace(/^_/, '').replace(CHOICE, '$1'));
+    return key.startsWith('_') ? `${label} (more)` : label;
+}
+
 /** Anything that an element can hold. */
 function valueNode(context, key, value) {
     if (Array.isArray(value)) {
@@ -153,7 +171,7 @@ export function elementList(context, value, leaveOut = new Set()) {
     return element('dl', { class: 'app-elements' }, Object.entries(value)
         .filter(([key]) => !leaveOut.has(key))
         .map(([key, part]) => element('div', { class: 'app-elements__row' },
-            element('dt', null, key.startsWith('_') ? `${words(key)} (more)` : words(key)),
+            element('dt', null, elementLabel(key)),
             element('dd', null, valueNode(context, key, part)))));
 }
 

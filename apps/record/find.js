@@ -127,7 +127,7 @@ function personRow(person) {
         [element('a', { href: personPlace(person.id) }, formatName(person.name)),
             dead && [' ', tag(`Died${died}`)]],
         [formatDateShort(person.birthDate), person.birthDate && !dead &&
-            element('span', { class: 'app-minor' }, ` (${formatAge(person.birthDate)})`)],
+            [' ', element('span', { class: 'app-minor app-number' }, `(${formatAge(person.birthDate)})`)]],
         element('span', { class: 'app-number' }, formatNhsNumber(nhsNumberOf(person) ?? '') || '-'),
         words(person.gender ?? 'Not recorded'),
         formatAddress(person.address?.find((one) => one.use !== 'old')) || '-',

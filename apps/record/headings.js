@@ -8,8 +8,8 @@ import { details, summaryList, table, tag } from '../shared/components.js';
 import { attachmentText, conceptText, rangeText } from '../shared/datatypes.js';
 import { formatAddress, formatDate, formatDateShort, formatName, plural, words } from
     '../shared/format.js';
-import { GROUPS, observationValue, statusOf } from './kinds.js';
-import { personBanner, personTrail, recordNavigation } from './person.js';
+import { GROUPS, OBSERVATIONS, observationKind, observationValue, statusOf } from './kinds.js';
+import { personBanner, recordNavigation } from './person.js';
 import { personPlace, resourceHref } from './router.js';
 import { loadWithProgress, statusTag } from './timeline.js';
 import { trendLine } from './trend.js';
@@ -23,6 +23,8 @@ const CURRENT = { problems: ['Current problems', 'Past problems'],
     appointments: ['Coming appointments', 'Past appointments'],
     plans: ['Current plans, teams and requests', 'Past plans, teams and requests'] };
 
+const dateCell = (date) => element('span', { class: 'app-date' }, formatDateShort(date) || '-');
+
 function linkTo(chart, { type, resource, kind }) {
     return [element('a', { href: resourceHref(chart.personId, type, resource.id) },
         kind.title(resource, chart.nameOf) || kind.label),
@@ -32,7 +34,7 @@ function linkTo(chart, { type, resource, kind }) {
 function entryTable(chart, caption, entries, options) {
     const kinds = new Set(entries.map((entry) => entry.type));
     const heads = ['What', 'Date', ...(kinds.size > 1 ? ['Kind'] : []), 'Details', 'Status'];
-    const rows = entries.map((entry) => [linkTo(chart, entry), formatDateShort(entry.date) || '-',
+    const rows = entries.map((entry) => [linkTo(chart, entry), dateCell(entry.date),
         ...(kinds.size > 1 ? [entry.kind.label] : []),
         entry.kind.detail(entry.resource, chart.nameOf) || '-',
         statusOf(entry.resource).text || '-']);
@@ -83,26 +85,45 @@ export function resultSeries(entries) {
 
 const numberOf = (value) => (value === undefined ? undefined : Number(value));
 
-function numbersOf(series) {
-    return series.filter(({ resource, order }) => resource.valueQuantity?.value !== undefined &&
-        Number.isFinite(order)).map(({ resource, order, date }) =>
-        ({ order, date, value: Number(resource.valueQuantity.value),
-            text: String(resource.valueQuantity.value) })).reverse();
+/**
+ * Lines of numbers over time: one of the values, or one of each component.
+ * @param {Array<{resource: object, order: number, date: string}>} series newest first
+ * @returns {Array<{name: string, points: Array<object>}>} points oldest first; none shorter than 2
+ */
+export function linesOf(series) {
+    const lines = new Map();
+    const add = (name, quantity, { order, date }) => {
+        if (quantity?.value !== undefined && Number.isFinite(order)) {
+            const points = lines.get(name) ?? [];
+            points.unshift({ order, date, value: Number(quantity.value), text: String(quantity.value) });
+            lines.set(name, points);
+        }
+    };
+    for (const entry of series) {
+        add('', entry.resource.valueQuantity, entry);
+        (entry.resource.component ?? []).forEach((one) =>
+            add(conceptText(one.code), one.valueQuantity, entry));
+    }
+    return [...lines].map(([name, points]) => ({ name, points }))
+        .filter((line) => line.points.length > 1);
+}
+
+function trendText({ name, points }) {
+    const lowest = points.reduce((a, b) => (b.value < a.value ? b : a));
+    const highest = points.reduce((a, b) => (b.value > a.value ? b : a));
+    return `${name && `${name}: `}${plural(points.length, 'value')} from ` +
+        `${formatDate(points[0].date)} to ${formatDate(points.at(-1).date)}, between ` +
+        `${lowest.text} and ${highest.text}, the last ${points.at(-1).text}`;
 }
 
 function trendOf(series) {
-    const points = numbersOf(series);
-    if (points.length < 2) {
-        return '-';
+    const lines = linesOf(series);
+    if (lines.length === 0) {
+        return null;
     }
     const range = series[0].resource.referenceRange?.[0];
-    const lowest = points.reduce((a, b) => (b.value < a.value ? b : a));
-    const highest = points.reduce((a, b) => (b.value > a.value ? b : a));
-    const label = `${plural(points.length, 'value')} from ${formatDate(points[0].date)} to ` +
-        `${formatDate(points.at(-1).date)}, between ${lowest.text} and ${highest.text}, ` +
-        `the last ${points.at(-1).text}`;
-    return trendLine(label, points, { low: numberOf(range?.low?.value),
-        high: numberOf(range?.high?.value) });
+    return trendLine(lines.map(trendText).join('. '), lines.map((line) => line.points),
+        { low: numberOf(range?.low?.value), high: numberOf(range?.high?.value) });
 }
 
 function interpretationTag(resource) {
@@ -111,24 +132,32 @@ function interpretationTag(resource) {
     return normal ? null : [' ', tag(coding.display ?? coding.code, 'orange')];
 }
 
-function resultsNode(chart, entries) {
-    const series = resultSeries(entries.filter((entry) => entry.type === 'Observation'));
-    const reports = entries.filter((entry) => entry.type !== 'Observation');
+function resultRow(chart, series) {
     const value = (entry) => [element('a', {
         href: resourceHref(chart.personId, 'Observation', entry.resource.id) },
     observationValue(entry.resource) || 'No value'), interpretationTag(entry.resource),
     statusTag(entry.resource) && [' ', statusTag(entry.resource)]];
-    const rows = series.map((some) => [
-        some[0].kind.title(some[0].resource, chart.nameOf) || 'Result',
-        value(some[0]), formatDateShort(some[0].date) || '-',
-        (some[0].resource.referenceRange ?? []).map(rangeText).filter(Boolean).join('; ') || '-',
-        some.length === 1 ? '-' : [trendOf(some), details(`All ${some.length}`,
-            element('ul', { class: 'nhsuk-list app-values' }, some.map((entry) =>
-                element('li', null, `${formatDateShort(entry.date) || 'No date'}: `, value(entry)))))],
-    ]);
+    const [{ resource, kind, date }] = series;
     return [
-        rows.length > 0 && table('Latest result of each kind',
-            ['Result', 'Latest', 'Date', 'Usual range', 'Trend'], rows),
+        kind.title(resource, chart.nameOf) || 'Result', value(series[0]),
+        dateCell(date),
+        (resource.referenceRange ?? []).map(rangeText).filter(Boolean).join('; ') || '-',
+        series.length === 1 ? 'One value' : [trendOf(series), details(`All ${series.length}`,
+            element('ul', { class: 'nhsuk-list app-values' }, series.map((entry) => element('li',
+                null, `${formatDateShort(entry.date) || 'No date'}: `, value(entry)))))],
+    ];
+}
+
+function resultsNode(chart, entries) {
+    const reports = entries.filter((entry) => entry.type !== 'Observation');
+    const all = resultSeries(entries.filter((entry) => entry.type === 'Observation'));
+    return [
+        OBSERVATIONS.map((row) => {
+            const some = all.filter((series) => observationKind(series[0].resource) === row);
+            return some.length > 0 && table(`${row.many}: latest of each kind`,
+                ['What', 'Latest', 'Date', 'Usual range', 'Trend'],
+                some.map((series) => resultRow(chart, series)));
+        }),
         reports.length > 0 && entryTables(chart, 'Reports', reports),
     ];
 }
@@ -203,7 +232,7 @@ export async function showHeadings(screen, { person, heading }) {
                     entries.length > 0 && ` (${entries.length.toLocaleString('en-GB')})`)))),
             element('div', { class: 'app-headings' },
                 groups.map(({ group, entries }) => groupNode(chart, group, entries)))),
-    ], personTrail(chart).slice(0, 1));
+    ], [{ text: 'Find a person', href: '#/' }]);
     return heading === undefined ? null : document.getElementById(`heading-${heading}`);
 }
 

@@ -7,10 +7,11 @@ import { element } from '../shared/dom.js';
 import { details, summaryList, table, tag } from '../shared/components.js';
 import { FhirError, query } from '../shared/fhir.js';
 import { formatMoment, plural, words } from '../shared/format.js';
+import { personStrip } from './person.js';
 import { contextOf, titleOf, trailOf } from './resource.js';
 import { compareVersions } from './diff.js';
-import { valueText } from './elements.js';
-import { kindOf } from './kinds.js';
+import { elementLabel, valueText } from './elements.js';
+import { kindOf, labelOf } from './kinds.js';
 import { resourceHref } from './router.js';
 
 const NOT_SAID = 'Not recorded: rules are off, so nobody was asked who they are';
@@ -45,7 +46,7 @@ export function readVersions(entries) {
 export function pathText(path) {
     return path.split('.').map((part) => {
         const [, name, index] = /^([^[]+)(?:\[(\d+)\])?$/.exec(part) ?? [null, part, undefined];
-        return words(name) + (index === undefined ? '' : ` ${Number(index) + 1}`);
+        return elementLabel(name) + (index === undefined ? '' : ` ${Number(index) + 1}`);
     }).map((text, i) => (i === 0 ? text : text.charAt(0).toLowerCase() + text.slice(1)))
         .join(', ');
 }
@@ -120,15 +121,18 @@ export async function showHistory(screen, place) {
     const entries = await screen.client.all(`${type}/${encodeURIComponent(id)}/_history`,
         { signal: screen.signal });
     const provenances = await fetchProvenances(screen, type, id);
-    const context = contextOf(person);
     const versions = readVersions(entries);
     const latest = versions.find((version) => version.resource !== undefined)?.resource;
+    const context = await contextOf(screen, person, latest);
     const name = latest === undefined ? kindOf(type).label : titleOf(latest, context);
     const deleted = versions.length > 0 && versions[0].resource === undefined;
     screen.show(`History of ${name}`, [
+        latest && personStrip(context.patient, latest),
         element('h1', { class: 'nhsuk-heading-l app-title' },
-            element('span', { class: 'nhsuk-caption-l' }, `${kindOf(type).label}: history`), name),
-        element('p', null, `${plural(versions.length, 'version')}, newest first. `,
+            element('span', { class: 'nhsuk-caption-l' }, `${latest === undefined ?
+                kindOf(type).label : labelOf(latest)}: history`), name),
+        element('p', null, versions.length === 1 ? '1 version. ' :
+            `${plural(versions.length, 'version')}, newest first. `,
             deleted ? 'It was deleted.' :
                 element('a', { href: resourceHref(person, type, id) }, 'See the current version')),
         element('ol', { class: 'app-versions' }, versions.map((version, i) => {
@@ -136,6 +140,6 @@ export async function showHistory(screen, place) {
             return versionNode(place, context, version,
                 agents.length > 0 ? agents.join(', ') : NOT_SAID, i === 0);
         })),
-    ], trailOf(context));
+    ].filter(Boolean), trailOf(context));
     return null;
 }

@@ -25,11 +25,19 @@ const reasons = (resource, names) => list([...(resource.reasonCode ?? []).map(co
     ...(resource.reasonReference ?? []).map(names)]);
 const because = (resource, names) => {
     const text = reasons(resource, names);
-    return text && `for ${text}`;
+    return text && `For ${text}`;
 };
-const others = (resource, names) => list((resource.participant ?? [])
+/** "With Dr Gary Brown at St Anne's Surgery, for Fatigue". */
+const meeting = (who, where, why) => {
+    const text = [who && `with ${who}`, where && `at ${where}`].filter(Boolean).join(' ');
+    const whole = list([text, why && `for ${why}`]);
+    return whole.charAt(0).toUpperCase() + whole.slice(1);
+};
+const ofType = (type) => (one) => (one?.reference ?? '').includes(`${type}/`);
+const participants = (resource) => (resource.participant ?? [])
     .map((one) => one.individual ?? one.actor ?? one.member)
-    .filter((one) => one && !/(^|\/)Patient\//.test(one.reference ?? '')).map(names));
+    .filter((one) => one && !ofType('Patient')(one));
+const others = (resource, names) => list(participants(resource).map(names));
 
 /** The value of an Observation in words: its value, its components, or why there is none. */
 export function observationValue(resource) {
@@ -59,7 +67,7 @@ const results = (resource, names) => {
         list((resource.performer ?? []).map(names))]);
 };
 
-const document = (resource) => first(resource.description, resource.content?.[0]?.attachment?.title,
+const documentTitle = (resource) => first(resource.description, resource.content?.[0]?.attachment?.title,
     conceptText(resource.type), 'Document');
 
 /**
@@ -69,7 +77,7 @@ const document = (resource) => first(resource.description, resource.content?.[0]
 export const KINDS = {
     Condition: { label: 'Problem', many: 'Problems', group: 'problems',
         date: (r) => when(r, 'onset', 'recordedDate'), title: (r) => conceptText(r.code),
-        detail: (r) => list([conceptText(r.clinicalStatus), conceptText(r.bodySite?.[0])]) },
+        detail: (r) => list([conceptText(r.severity), conceptText(r.bodySite?.[0])]) },
     AllergyIntolerance: { label: 'Allergy', many: 'Allergies', group: 'allergies',
         date: (r) => when(r, 'recordedDate', 'onset', 'lastOccurrence'),
         title: (r) => conceptText(r.code),
@@ -110,9 +118,10 @@ export const KINDS = {
         date: (r) => when(r, 'period'),
         title: (r) => first(conceptText(r.type?.[0]), conceptText(r.serviceType),
             conceptText(r.class), 'Encounter'),
-        detail: (r, names) => list([because(r, names), names(r.serviceProvider), others(r, names)]) },
+        detail: (r, names) => meeting(others(r, names), names(r.serviceProvider),
+            reasons(r, names)) },
     DocumentReference: { label: 'Document', many: 'Documents', group: 'documents',
-        date: (r) => when(r, 'date', 'context'), title: document,
+        date: (r) => when(r, 'date', 'context'), title: documentTitle,
         detail: (r, names) => list((r.author ?? []).map(names)) },
     Composition: { label: 'Document', many: 'Documents', group: 'documents',
         date: (r) => when(r, 'date'), title: (r) => first(r.title, conceptText(r.type)),
@@ -138,7 +147,11 @@ export const KINDS = {
         date: (r) => when(r, 'start', 'created'),
         title: (r) => first(conceptText(r.specialty?.[0]), r.description,
             conceptText(r.serviceType?.[0]), conceptText(r.appointmentType), 'Appointment'),
-        detail: others },
+        detail: (r, names) => {
+            const some = participants(r);
+            return meeting(list(some.filter((one) => !ofType('Location')(one)).map(names)),
+                list(some.filter(ofType('Location')).map(names)), reasons(r, names));
+        } },
     RelatedPerson: { label: 'Contact', many: 'Contacts', group: 'contacts',
         date: (r) => when(r, 'period'), title: (r) => formatName(r.name),
         detail: (r) => conceptText(r.relationship?.[0]) },
@@ -181,6 +194,33 @@ const OTHER = {
 /** The row of a type; types without one have a general row. */
 export function kindOf(type) {
     return KINDS[type] ?? { label: words(type), many: words(type), ...OTHER };
+}
+
+/** Categories of Observation (R4 observation-category), in the order they are read. */
+export const OBSERVATIONS = [
+    { code: 'laboratory', label: 'Laboratory result', many: 'Laboratory results' },
+    { code: 'imaging', label: 'Imaging result', many: 'Imaging results' },
+    { code: 'procedure', label: 'Procedure result', many: 'Procedure results' },
+    { code: 'exam', label: 'Examination', many: 'Examinations' },
+    { code: 'vital-signs', label: 'Measurement', many: 'Measurements' },
+    { code: 'survey', label: 'Assessment', many: 'Assessments' },
+    { code: 'therapy', label: 'Therapy', many: 'Therapy' },
+    { code: 'activity', label: 'Activity', many: 'Activity' },
+    { code: 'social-history', label: 'Social history', many: 'Social history' },
+    { code: undefined, label: 'Result', many: 'Other results' },
+];
+
+/** The row of OBSERVATIONS that an Observation belongs to. */
+export function observationKind(resource) {
+    const codes = (resource.category ?? []).flatMap((one) => one.coding ?? [])
+        .map((coding) => coding.code);
+    return OBSERVATIONS.find((row) => codes.includes(row.code)) ?? OBSERVATIONS.at(-1);
+}
+
+/** What a resource is called: its type's name, for an Observation that of its category. */
+export function labelOf(resource) {
+    return resource.resourceType === 'Observation' ? observationKind(resource).label :
+        kindOf(resource.resourceType).label;
 }
 
 /** Status as a person would say it, and whether it means that the entry does not stand. */

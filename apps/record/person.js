@@ -7,10 +7,12 @@ import { element } from '../shared/dom.js';
 import { tag } from '../shared/components.js';
 import { formatAddress, formatAge, formatDate, formatMoment, formatName, formatNhsNumber, plural,
     words } from '../shared/format.js';
-import { forgetChart, readReference } from './chart.js';
+import { forgetChart, personsOf, readReference } from './chart.js';
 import { personPlace, resourceHref } from './router.js';
 
 const NHS_SYSTEM = 'https://fhir.nhs.uk/Id/nhs-number';
+
+const WIDE = new Set(['Address', 'GP practice', 'Allergies', 'More']);
 
 /** @returns {string|undefined} of a Patient */
 export function nhsNumberOf(patient) {
@@ -71,16 +73,43 @@ export function personBanner(chart) {
             'Not recorded'],
         ['GP practice', practiceNode(chart)],
         ['Allergies', allergiesNode(chart)],
+        ['More', element('a', { href: resourceHref(chart.personId, 'Patient', chart.personId) },
+            'All personal details')],
     ];
     return element('section', { class: 'app-banner', 'aria-label': 'Person' },
-        element('h1', { class: 'app-banner__name' },
-            element('a', { href: resourceHref(chart.personId, 'Patient', chart.personId) },
-                formatName(patient.name)), died && [' ', tag('Has died', 'white')]),
+        element('h1', { class: 'app-banner__name' }, formatName(patient.name), died && [' ', tag('Has died', 'white')]),
         element('dl', { class: 'app-banner__facts' }, rows.filter(([, value]) => value)
             .map(([label, value]) => element('div', {
-                class: `app-banner__fact${['Address', 'GP practice', 'Allergies'].includes(label) ?
+                class: `app-banner__fact${WIDE.has(label) ?
                     ' app-banner__fact--wide' : ''}` },
             element('dt', null, label), element('dd', null, value)))));
+}
+
+/**
+ * Above one entry: whose it is, so that nobody reads it as somebody else's. An entry that was opened
+ * in a person's record and does not concern them says so.
+ * @param {object|null} patient in whose record the reader is
+ * @param {object} resource
+ * @returns {HTMLElement|null} null: the reader is in nobody's record, or it is about nobody
+ */
+export function personStrip(patient, resource) {
+    const persons = personsOf(resource);
+    if (patient === null || persons.size === 0) {
+        return null;
+    }
+    if (!persons.has(patient.id)) {
+        return element('section', { class: 'nhsuk-warning-callout', 'aria-label': 'Warning' },
+            element('p', { class: 'app-strong' }, 'This entry is about another person'),
+            element('p', null, `It does not concern ${formatName(patient.name)}, in whose record ` +
+                'you came to it.'));
+    }
+    const number = nhsNumberOf(patient);
+    return element('section', { class: 'app-banner app-banner--strip', 'aria-label': 'Person' },
+        element('a', { href: personPlace(patient.id) }, formatName(patient.name)),
+        element('span', null, `Born ${bornText(patient)}`),
+        patient.deceasedDateTime && element('span', null, `Died ${diedText(patient)}`),
+        element('span', null, number ? `NHS number ${formatNhsNumber(number)}` :
+            'NHS number not known'));
 }
 
 /**
@@ -112,8 +141,3 @@ export function recordNavigation(screen, chart, current) {
     ].filter(Boolean);
 }
 
-/** Breadcrumb of what is inside a person's record. */
-export function personTrail(chart) {
-    return [{ text: 'Find a person', href: '#/' },
-        { text: formatName(chart.patient.name), href: personPlace(chart.personId) }];
-}

@@ -4,30 +4,40 @@
  * @module
  */
 import { element } from '../shared/dom.js';
-import { details, summaryList, tag } from '../shared/components.js';
-import { formatMoment, words } from '../shared/format.js';
+import { details, tag } from '../shared/components.js';
+import { formatMoment, formatName } from '../shared/format.js';
 import { printJson } from '../shared/json.js';
-import { heldChart, nameOf } from './chart.js';
+import { addNames, Chart, heldChart, loadPatient, nameOf } from './chart.js';
 import { elementList } from './elements.js';
-import { kindOf, statusOf } from './kinds.js';
-import { personTrail } from './person.js';
+import { kindOf, labelOf, statusOf } from './kinds.js';
+import { personStrip } from './person.js';
 import { personPlace, resourceHref } from './router.js';
 
 const SHOWN_ELSEWHERE = new Set(['resourceType', 'id', 'meta', 'text']);
 
-/** Where the reader is: the person whose record they came by, if any, and names in it. */
-export function contextOf(person) {
-    const chart = person === undefined ? null : heldChart(person);
-    return { person, chart, nameOf: chart?.nameOf ?? ((reference) => reference?.display ?? '') };
+/**
+ * Where the reader is: the person whose record they came by, if any, and names in it.
+ * @param {object} screen see main.js
+ * @param {string|undefined} person
+ * @param {object|undefined} resource that is to be shown
+ * @returns {Promise<{person: string|undefined, patient: object|null, nameOf: Function}>}
+ */
+export async function contextOf(screen, person, resource) {
+    const { client, signal } = screen;
+    const patient = await loadPatient(client, person, signal);
+    let chart = person === undefined ? null : heldChart(person);
+    if (chart === null) {
+        // Opened by its address, not from the record: only its own names are asked for.
+        chart = new Chart(person, [patient, resource].filter(Boolean));
+        await addNames(client, chart, signal);
+    }
+    return { person, patient, nameOf: chart.nameOf };
 }
 
 /** Breadcrumb down to a person's record. */
-export function trailOf({ person, chart }) {
-    if (chart !== null) {
-        return personTrail(chart);
-    }
-    return person === undefined ? [{ text: 'Find a person', href: '#/' }] :
-        [{ text: 'Find a person', href: '#/' }, { text: 'Record', href: personPlace(person) }];
+export function trailOf({ patient }) {
+    return [{ text: 'Find a person', href: '#/' }, ...(patient === null ? [] :
+        [{ text: formatName(patient.name), href: personPlace(patient.id) }])];
 }
 
 /** What a resource is called at the top of its page. */
@@ -37,10 +47,10 @@ export function titleOf(resource, context) {
     return title || nameOf(resource) || kind.label;
 }
 
-function heading(kind, title, resource) {
+function heading(title, resource) {
     const status = statusOf(resource);
     return [element('h1', { class: 'nhsuk-heading-l app-title' },
-        element('span', { class: 'nhsuk-caption-l' }, kind.label), title),
+        element('span', { class: 'nhsuk-caption-l' }, labelOf(resource)), title),
     status.text && element('p', null, tag(status.text, status.void ? 'red' : 'blue'))];
 }
 
@@ -49,13 +59,9 @@ function aboutNode(resource, context) {
     const more = Object.fromEntries(Object.entries(meta)
         .filter(([key]) => !['versionId', 'lastUpdated'].includes(key)));
     return [element('h2', { class: 'nhsuk-heading-m' }, 'About this entry'),
-        summaryList([
-            ['Type', words(resource.resourceType)],
-            ['Id', element('span', { class: 'app-number' }, resource.id)],
-            ['Version', meta.versionId],
-            ['Stored', meta.lastUpdated && formatMoment(meta.lastUpdated)],
-        ]),
-        Object.keys(more).length > 0 && elementList(context, more)];
+        elementList(context, { type: resource.resourceType, id: resource.id,
+            ...(meta.versionId && { version: meta.versionId }),
+            ...(meta.lastUpdated && { stored: formatMoment(meta.lastUpdated) }), ...more })];
 }
 
 /**
@@ -68,11 +74,12 @@ export async function showResource(screen, place) {
     const resource = await screen.client.get(
         version === undefined ? path : `${path}/_history/${encodeURIComponent(version)}`,
         screen.signal);
-    const context = contextOf(person);
+    const context = await contextOf(screen, person, resource);
     const title = titleOf(resource, context);
     const json = printJson(resource);
     screen.show(title, [
-        heading(kindOf(type), title, resource),
+        personStrip(context.patient, resource),
+        heading(title, resource),
         version !== undefined && element('div', { class: 'nhsuk-inset-text' },
             element('p', null, `This is version ${version}, as it was stored then. `,
                 element('a', { href: resourceHref(person, type, id) }, 'See the current version'))),

@@ -7,11 +7,14 @@ import { element } from '../shared/dom.js';
 import { tag } from '../shared/components.js';
 import { formatDateShort, monthName, plural, readDate } from '../shared/format.js';
 import { loadChart } from './chart.js';
-import { GROUPS, statusOf } from './kinds.js';
-import { personBanner, personTrail, recordNavigation } from './person.js';
+import { GROUPS, labelOf, statusOf } from './kinds.js';
+import { personBanner, recordNavigation } from './person.js';
 import { resourceHref } from './router.js';
 
 const STEP = 100;
+
+/** Beside the timeline there is room for the filter; above it, it must not be in the way. */
+const isWide = () => window.matchMedia('(min-width: 56rem)').matches;
 
 /** What the reader chose, kept while they look into entries: of one person only. */
 let choice = { person: null, hidden: new Set(), shown: STEP };
@@ -50,11 +53,12 @@ export function statusTag(resource) {
 }
 
 function entryNode(chart, { type, resource, kind, date }) {
-    const detail = kind.detail(resource, chart.nameOf);
+    const detail = [type === 'Condition' && statusOf(resource).text,
+        kind.detail(resource, chart.nameOf)].filter(Boolean).join(', ');
     return element('li', { class: `app-entry app-entry--${kind.group}` },
         element('div', { class: 'app-entry__when' }, formatDateShort(date) || 'No date'),
         element('div', { class: 'app-entry__what' },
-            element('div', { class: 'app-entry__kind' }, kind.label),
+            element('div', { class: 'app-entry__kind' }, labelOf(resource)),
             element('a', { class: 'app-entry__title',
                 href: resourceHref(chart.personId, type, resource.id) },
             kind.title(resource, chart.nameOf) || kind.label),
@@ -97,7 +101,7 @@ function filterNode(groups, onChange) {
     return element('form', { class: 'app-filter', 'aria-label': 'Kinds of entries', autocomplete: 'off',
         on: { submit: (event) => event.preventDefault() } },
     element('fieldset', { class: 'nhsuk-fieldset' },
-        element('legend', { class: 'nhsuk-fieldset__legend nhsuk-fieldset__legend--s' }, 'Show'),
+        element('legend', { class: 'nhsuk-u-visually-hidden' }, 'Show'),
         element('div', { class: 'app-filter__all' }, all('All', false), all('None', true)),
         element('div', { class: 'nhsuk-checkboxes nhsuk-checkboxes--small' }, groups.map(box))));
 }
@@ -137,9 +141,11 @@ export async function showTimeline(screen, { person }) {
         personBanner(chart), ...recordNavigation(screen, chart, 'timeline'),
         element('div', { class: 'app-columns' },
             groups.length > 0 && element('div', { class: 'app-columns__side' },
-                filterNode(groups, draw)),
+                element('details', { class: 'app-filter-box', open: isWide() },
+                    element('summary', { class: 'app-filter-box__summary' }, 'Choose what to show'),
+                    filterNode(groups, draw))),
             body),
-    ], personTrail(chart).slice(0, 1));
+    ], [{ text: 'Find a person', href: '#/' }]);
     draw();
 }
 

@@ -87,7 +87,7 @@ export class FhirClient {
             if (error.name === 'AbortError') {
                 throw error;
             }
-            throw new FhirError('away', 'The server does not answer.');
+            throw new FhirError('away', `No answer came from ${this.base}`);
         }
         let body = null;
         try {

@@ -78,7 +78,7 @@ void audit_row_add(struct slice entry, struct buffer *row);
 
 /* Moves outbox rows of the store into the log until stopped (audit_close): at most a second old.
  * Start once, before the first write (the store's next row gets a number that the log does not
- * know yet, also when the store is an older one out of a backup); both must stay open until audit_close. */
+ * know yet); both must stay open until audit_close. */
 MUST_CHECK enum status audit_sequence(struct audit *audit, struct store *store);
 
 struct audit_statistics {

@@ -11,11 +11,12 @@
  * from the front. A record never crosses a segment. Little-endian:
  *   u32 length of the payload   u32 CRC-32C of what follows, payload included
  *   u64 number of the first entry in it   u64 outbox number it came from, or the last one before
- *   u32 kind   u32 how many entries   payload
+ *   u32 kind   u32 how many entries   u32 offset up to which the segment was synced before this
+ *   u32 zero   payload, then zeroes up to a multiple of 8
  * A zero length ends the segment. The first record of each is a header: kind RECORD_HEADER, the
  * numbers that follow, payload "carelayer audit 1". An entry in a payload is u32 length, bytes. */
 #define SEGMENT_SIZE   ((size_t)8 << 20)
-#define RECORD_HEAD    32u
+#define RECORD_HEAD    40u
 #define RECORD_HEADER  1u
 #define RECORD_ENTRIES 2u
 
@@ -24,8 +25,15 @@ struct record {
     uint64_t origin;
     uint32_t kind;
     uint32_t count;
+    uint32_t synced;
     struct slice payload;
 };
+
+/* Bytes of a record on disk. */
+static inline size_t record_size(size_t payload)
+{
+    return (RECORD_HEAD + payload + 7) / 8 * 8;
+}
 
 /* The record at OFFSET of a segment's BYTES. False at the end, or at a torn or damaged record. */
 bool record_read(struct slice bytes, size_t offset, struct record *ret_record);

@@ -7,6 +7,27 @@
 
 #include "audit/audit_int.h"
 
+/* Is there, after the last record that can be read, one that was written when more than that was
+ * already synced? Then something acknowledged is damaged, and this is no torn end. */
+static bool acknowledged_is_damaged(struct slice bytes, size_t offset)
+{
+    struct record record;
+    for (size_t at = offset; at + RECORD_HEAD <= bytes.length; at += 8) {
+        if (record_read(bytes, at, &record) && record.synced > offset) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is cut off is kept beside the segment: it was not acknowledged, but it is evidence. */
+static enum status keep_torn_end(struct audit *audit, struct slice torn)
+{
+    const char *path =
+        arena_print(audit->arena, "%s/%08u-%zu.torn", audit->folder, audit->segment, audit->offset);
+    return disk_replace_file(path, torn);
+}
+
 /* Zeroes what a power cut may have left after the last whole record, so that an old record can
  * never be taken for a new one. What is there may be the work of a process that died before its
  * sync: it must be safe before the next segment is, or a power cut would leave a gap. */
@@ -17,9 +38,14 @@ static enum status cut_torn_end(struct audit *audit, struct slice bytes, int fd)
         end--;
     }
     if (end > audit->offset) {
-        memset(audit->batch, 0, end - audit->offset);
-        TRY(disk_write_all(fd, slice_of(audit->batch, end - audit->offset), (off_t)audit->offset));
-        log_event(LOG_AUDIT_RECOVERED, LOG_NUMBER(LOG_FIELD_BYTES, end - audit->offset));
+        if (acknowledged_is_damaged(bytes, audit->offset)) {
+            return STATUS_CORRUPT;
+        }
+        size_t length = end - audit->offset;
+        TRY(keep_torn_end(audit, slice_of(bytes.at + audit->offset, length)));
+        memset(audit->batch, 0, length);
+        TRY(disk_write_all(fd, slice_of(audit->batch, length), (off_t)audit->offset));
+        log_event(LOG_AUDIT_RECOVERED, LOG_NUMBER(LOG_FIELD_BYTES, length));
     }
     return disk->fsync(fd) == 0 ? STATUS_OK : disk_status(errno);
 }
@@ -80,7 +106,7 @@ static enum status recover(struct audit *audit)
     TRY(segment_load(audit->folder, used, audit->arena, &bytes));
     struct record record;
     while (record_read(bytes, audit->offset, &record)) {
-        audit->offset += RECORD_HEAD + record.payload.length;
+        audit->offset += record_size(record.payload.length);
         audit->number = record.number + record.count;
         audit->origin = record.origin;
     }
@@ -143,6 +169,13 @@ enum status audit_open(const struct audit_options *options, struct outcome *outc
     }
     if (status != STATUS_OK) {
         audit_close(audit);
+        if (status == STATUS_CORRUPT) {
+            return outcome_fail(outcome, status, "",
+                                "The access log in the data folder's audit/ is damaged before its "
+                                "end: entries that were acknowledged cannot be read. Restore the "
+                                "segment from a copy, or move the folder aside to start a new log "
+                                "and keep the damaged one as evidence.");
+        }
         return outcome_fail(outcome, status, "",
                             "The access log in the data folder's audit/ cannot be opened: check "
                             "that the folder is writable and has space.");
@@ -243,7 +276,7 @@ static enum status read_segment(const char *folder, uint32_t segment, struct are
     struct record record;
     TRY(segment_load(folder, segment, arena, &bytes));
     for (size_t offset = 0; record_read(bytes, offset, &record);
-         offset += RECORD_HEAD + record.payload.length) {
+         offset += record_size(record.payload.length)) {
         if (record.number != *number) {
             return STATUS_CORRUPT;
         }

@@ -50,6 +50,7 @@ bool record_read(struct slice bytes, size_t offset, struct record *ret_record)
                                   .origin = get64(head + 16),
                                   .kind = get32(head + 24),
                                   .count = get32(head + 28),
+                                  .synced = get32(head + 32),
                                   .payload = slice_of(head + RECORD_HEAD, length)};
     return true;
 }
@@ -61,6 +62,8 @@ void record_write_head(const struct record *record, char head[static RECORD_HEAD
     put64(head + 16, record->origin);
     put32(head + 24, record->kind);
     put32(head + 28, record->count);
+    put32(head + 32, record->synced);
+    put32(head + 36, 0);
     uint32_t crc = crc32c(0, head + 8, RECORD_HEAD - 8);
     put32(head + 4, crc32c(crc, record->payload.at, record->payload.length));
 }

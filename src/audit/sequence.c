@@ -135,7 +135,7 @@ static void sequence(struct audit *audit, struct store_reader *reader, struct co
         if (stopping && (moved == 0 || status != STATUS_OK)) {
             return;
         }
-        if (moved < ROWS_AT_ONCE && !stopping) {
+        if ((moved < ROWS_AT_ONCE || status != STATUS_OK) && !stopping) {
             stopping = pause_or_stop(audit);
         }
     }
@@ -165,16 +165,55 @@ void *audit_sequencer_main(void *context)
     return NULL;
 }
 
-static enum status begin_numbers(struct store_tx *tx, void *context)
+/* ---- which store the outbox numbers in the log are of ---- */
+
+struct generation {
+    struct audit *audit;
+    struct arena *arena;
+    struct slice logged; /* what the log's folder says; empty: nothing */
+    struct slice current;
+};
+
+static enum status settle_generation(struct store_tx *tx, void *context)
 {
-    return store_outbox_begin(tx, *(uint64_t *)context);
+    struct generation *generation = context;
+    struct slice name = SLICE(STORE_GENERATION);
+    enum status status = store_note_get(tx, name, generation->arena, &generation->current);
+    if (status == STATUS_NOT_FOUND) {
+        char fresh[UUID_LENGTH + 1];
+        random_uuid(fresh);
+        generation->current = arena_copy(generation->arena, slice_text(fresh));
+        status = store_note_set(tx, name, generation->current);
+    }
+    TRY(status);
+    bool other = !slice_equals(generation->current, generation->logged);
+    uint64_t origin = generation->audit->origin;
+    return other && origin > 0 ? store_outbox_renumber(tx, origin)
+                               : store_outbox_begin(tx, origin);
+}
+
+/* A store that was restored gives outbox numbers that the log knows already. */
+static enum status match_generations(struct audit *audit, struct store *store)
+{
+    struct generation generation = {.audit = audit, .arena = arena_create((size_t)1 << 20)};
+    if (generation.arena == NULL) {
+        return STATUS_MEMORY;
+    }
+    const char *path = arena_print(generation.arena, "%s/store", audit->folder);
+    enum status status = disk_read_file(path, 4096, generation.arena, &generation.logged);
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND) {
+        status = store_write(store, settle_generation, &generation);
+    }
+    if (status == STATUS_OK && !slice_equals(generation.current, generation.logged)) {
+        status = disk_replace_file(path, generation.current);
+    }
+    arena_destroy(generation.arena);
+    return status;
 }
 
 enum status audit_sequence(struct audit *audit, struct store *store)
 {
-    /* A row's number is how the log knows that it has it. */
-    uint64_t origin = audit->origin;
-    TRY(store_write(store, begin_numbers, &origin));
+    TRY(match_generations(audit, store));
     audit->store = store;
     audit->sequencer_runs = true;
     audit->sequencer_started =

@@ -127,8 +127,9 @@ static void batch_begin(struct audit *audit, struct batch *batch)
                                 .kind = RECORD_HEADER,
                                 .payload = header_payload};
         record_write_head(&header, audit->batch);
+        batch->length = record_size(header_payload.length);
+        memset(audit->batch + RECORD_HEAD, 0, batch->length - RECORD_HEAD);
         memcpy(audit->batch + RECORD_HEAD, header_payload.at, header_payload.length);
-        batch->length = RECORD_HEAD + header_payload.length;
     }
 }
 
@@ -139,7 +140,7 @@ static bool batch_add(struct audit *audit, struct batch *batch, const struct aud
     for (size_t i = 0; i < ticket->count; i++) {
         size += ticket->entries[i].length + (ticket->origin == 0 ? 4 : 0);
     }
-    if (audit->offset + batch->length + RECORD_HEAD + size > audit->size) {
+    if (audit->offset + batch->length + record_size(size) > audit->size) {
         return false;
     }
     char *head = audit->batch + batch->length;
@@ -159,10 +160,12 @@ static bool batch_add(struct audit *audit, struct batch *batch, const struct aud
                             .origin = batch->origin,
                             .kind = RECORD_ENTRIES,
                             .count = audit_ticket_entries(ticket),
+                            .synced = (uint32_t)audit->offset,
                             .payload = slice_of(head + RECORD_HEAD, size)};
     record_write_head(&record, head);
     batch->number += record.count;
-    batch->length += RECORD_HEAD + size;
+    batch->length += record_size(size);
+    memset(at, 0, (size_t)(audit->batch + batch->length - at));
     return true;
 }
 
@@ -199,6 +202,16 @@ static void tell_failure(struct audit *audit, enum status status)
     }
 }
 
+/* A ticket is its owner's again once it is done. */
+static void finish(struct audit_ticket *first, const struct audit_ticket *end, enum status status)
+{
+    while (first != end) {
+        struct audit_ticket *next = first->next;
+        first->done(first->context, status);
+        first = next;
+    }
+}
+
 /* Writes tickets from FIRST on until one does not fit; gives the first that is left. */
 static struct audit_ticket *write_some(struct audit *audit, struct audit_ticket *first)
 {
@@ -214,16 +227,14 @@ static struct audit_ticket *write_some(struct audit *audit, struct audit_ticket 
         if (status == STATUS_OK) {
             return first; /* again, in the new segment */
         }
-        end = first->next;
+        /* Without a segment none of them can be written; one that is longer than any falls alone.
+         */
+        end = audit->offset == 0 ? first->next : NULL;
     } else {
         status = batch_write(audit, &batch);
     }
     tell_failure(audit, status);
-    for (struct audit_ticket *ticket = first; ticket != end;) {
-        struct audit_ticket *next = ticket->next;
-        ticket->done(ticket->context, status);
-        ticket = next;
-    }
+    finish(first, end, status);
     return end;
 }
 
@@ -243,8 +254,13 @@ void *audit_writer_main(void *context)
         if (tickets == NULL) {
             return NULL;
         }
-        if (audit->fd < 0 && next_segment(audit) != STATUS_OK) {
-            tell_failure(audit, STATUS_NO_SPACE);
+        if (audit->fd < 0) {
+            enum status status = next_segment(audit);
+            if (status != STATUS_OK) {
+                tell_failure(audit, status);
+                finish(tickets, NULL, status);
+                tickets = NULL;
+            }
         }
         while (tickets != NULL) {
             tickets = write_some(audit, tickets);

@@ -6,7 +6,7 @@
 
 #define DIGITS_MOST   36
 #define EXPONENT_MOST 400
-#define SCALE_MOST    (EXPONENT_MOST + DIGITS_MOST)
+#define SCALE_MOST    EXPONENT_MOST /* so that what is written can be read again */
 
 static bool is_digit(char c)
 {

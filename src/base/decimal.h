@@ -13,7 +13,7 @@ struct decimal {
 };
 
 /* Reads a JSON number (RFC 8259 grammar). False: not a number, more than 36 significant digits, or
- * an exponent beyond +-400. */
+ * an exponent or a scale beyond +-400. */
 bool decimal_parse(struct slice text, struct decimal *ret_value);
 
 /* <0, 0, >0 by value: 1.0 equals 1.00. */

@@ -51,8 +51,14 @@ struct cli_arguments {
 int cli_read(int argc, char **argv, const char *usage, const char *const *settings,
              const struct cli_option *options, struct cli_arguments *ret_arguments);
 
+/* After the command: gives back what cli_read holds, the arena of the arguments too. */
+void cli_end(void);
+
 /* Prints an outcome for people on stderr. */
 void cli_print_outcome(const struct outcome *outcome, const char *name);
+
+/* Was the data folder said? Else prints how, for an exit with CLI_USAGE. */
+bool cli_has_data(const struct cli_arguments *arguments);
 
 /* The exit code that a status stands for. */
 int cli_exit_code(enum status status);

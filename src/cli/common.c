@@ -73,15 +73,20 @@ enum status cli_open_definitions(const struct cli_arguments *arguments,
     return status;
 }
 
+bool cli_has_data(const struct cli_arguments *arguments)
+{
+    if (arguments->config.data[0] == '\0') {
+        (void)fputs("carelayer: say where the records are: --data DIR\n", stderr);
+        return false;
+    }
+    return true;
+}
+
 enum status cli_open_store(const struct cli_arguments *arguments, enum cli_access access,
                            struct definitions **ret_definitions, struct store **ret_store)
 {
     struct outcome outcome;
     outcome_init(&outcome, arguments->arena);
-    if (arguments->config.data[0] == '\0') {
-        (void)fputs("carelayer: say where the records are: --data DIR\n", stderr);
-        return STATUS_REQUIRED;
-    }
     TRY(cli_open_definitions(arguments, ret_definitions));
     struct store_options options = {.folder = arguments->config.data,
                                     .definitions = *ret_definitions,

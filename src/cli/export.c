@@ -25,6 +25,9 @@ int cli_export(int argc, char **argv)
         (void)fputs("carelayer export: say where to: --out DIR\n", stderr);
         return CLI_USAGE;
     }
+    if (!cli_has_data(&arguments)) {
+        return CLI_USAGE;
+    }
     struct cli_service service;
     struct outcome outcome;
     struct cli_progress progress;

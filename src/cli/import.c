@@ -93,6 +93,9 @@ int cli_import(int argc, char **argv)
         (void)fputs("carelayer import: name the files to import; '-' is stdin\n", stderr);
         return CLI_USAGE;
     }
+    if (!cli_has_data(&arguments)) {
+        return CLI_USAGE;
+    }
     struct cli_service service;
     enum status status = cli_open_service(&arguments, CLI_MAY_CREATE, &service);
     struct feed_result result = {0};

@@ -36,7 +36,9 @@ int main(int argc, char **argv)
     }
     for (const struct command *command = cli_commands; command->name != NULL; command++) {
         if (slice_is(name, command->name)) {
-            return command->run(argc - 1, argv + 1);
+            int code = command->run(argc - 1, argv + 1);
+            cli_end();
+            return code;
         }
     }
     (void)fprintf(stderr, "carelayer: there is no command of that name.\n\n");

@@ -51,6 +51,9 @@ static int maintain(int argc, char **argv, const struct task *task)
                       task->needs_file ? "name one file" : "takes options only");
         return CLI_USAGE;
     }
+    if (!cli_has_data(&arguments)) {
+        return CLI_USAGE;
+    }
     struct definitions *definitions;
     struct store *store;
     struct outcome outcome;

@@ -141,6 +141,12 @@ static enum status read_all(struct reading *reading)
     for (reading->at = 1; reading->at < reading->argc; reading->at++) {
         const char *text = reading->argv[reading->at];
         bool is_option = !only_files && text[0] == '-' && text[1] == '-';
+        bool is_short = !only_files && text[0] == '-' && text[1] != '\0' && !is_option;
+        if (is_short) {
+            return complain(reading, "",
+                            "options have two dashes: see --help; a file whose name "
+                            "begins with a dash goes after --");
+        }
         if (is_option && text[2] == '\0') {
             only_files = true;
         } else if (is_option && strcmp(text, "--config") == 0) {
@@ -154,15 +160,27 @@ static enum status read_all(struct reading *reading)
     return STATUS_OK;
 }
 
+/* Of process lifetime: one command is read in a process. */
+static struct arena *process_arena;
+
+void cli_end(void)
+{
+    if (process_arena != NULL) {
+        arena_destroy(process_arena);
+        process_arena = NULL;
+    }
+}
+
 int cli_read(int argc, char **argv, const char *usage, const char *const *settings,
              const struct cli_option *options, struct cli_arguments *ret_arguments)
 {
     static const char *const no_settings[] = {NULL};
-    struct arena *arena = arena_create(0);
+    struct arena *arena = process_arena = arena_create(0);
     const char **files = arena != NULL ? arena_array(arena, (size_t)argc, sizeof *files) : NULL;
     if (files == NULL) {
         return CLI_FAULT;
     }
+    process_arena = arena;
     *ret_arguments = (struct cli_arguments){.arena = arena, .files = files};
     config_init(&ret_arguments->config);
     struct reading reading = {.argc = argc,
@@ -189,7 +207,9 @@ void cli_print_outcome(const struct outcome *outcome, const char *name)
 {
     struct buffer text = {.arena = outcome->arena};
     outcome_write_text(outcome, slice_text(name), &text);
-    (void)fwrite(text.at, 1, text.length, stderr);
+    if (text.length > 0) {
+        (void)fwrite(text.at, 1, text.length, stderr);
+    }
 }
 
 int cli_exit_code(enum status status)

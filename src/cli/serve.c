@@ -2,6 +2,7 @@
 /* carelayer serve: everything opened in order, closed in the reverse order. */
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "api/api.h"
@@ -77,8 +78,21 @@ static enum status settle_settings(struct server *server)
                         "log-level is debug, info, warning or error.");
 }
 
+/* Most systems start a program with 1,024 descriptors although it may have many more. */
+static void raise_descriptor_limit(const struct config *config)
+{
+    struct rlimit limit;
+    /* A connection may have a body in a file; the store and the log have a few dozen. */
+    rlim_t wanted = 2 * (rlim_t)config->max_connections + 256;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit); /* without it fewer connections fit: no harm else */
+    }
+}
+
 static enum status open_service(struct server *server)
 {
+    raise_descriptor_limit(server->config);
     TRY(cli_open_service(server->arguments, CLI_MAY_CREATE, &server->opened));
     struct service *service = &server->opened.service;
     service->interactions = api_interactions;
@@ -126,6 +140,9 @@ int cli_serve(int argc, char **argv)
     }
     if (arguments.file_count > 0) {
         (void)fputs("carelayer serve: takes options only; see --help\n", stderr);
+        return CLI_USAGE;
+    }
+    if (!cli_has_data(&arguments)) {
         return CLI_USAGE;
     }
     /* Before any thread starts, so that all of them leave the signals to us. */

@@ -145,7 +145,9 @@ static void print_outcome(struct validation *validation, struct outcome *outcome
     } else if (outcome->count > 0) {
         outcome_write_text(outcome, slice_text(name), &text);
     }
-    (void)fwrite(text.at, 1, text.length, stdout);
+    if (text.length > 0) {
+        (void)fwrite(text.at, 1, text.length, stdout);
+    }
     if (!buffer_ok(&text)) {
         (void)fputs("carelayer: not all of the problems fit into memory\n", stderr);
     }
@@ -316,6 +318,5 @@ int cli_validate(int argc, char **argv)
     } else {
         code = validate_files(&arguments, as_json);
     }
-    arena_destroy(arguments.arena);
     return code;
 }

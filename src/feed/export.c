@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "api/api.h"
 #include "feed/feed_int.h"
 
 #define BLOCK           ((size_t)1 << 20)
@@ -25,6 +26,7 @@ struct exporting {
     struct arena *known_arena;
     uint8_t *known; /* bit N: patient N has its entry */
     size_t known_bytes;
+    struct store_tx *tx;
     uint64_t count, all;
     store_progress *progress;
     void *context;
@@ -128,6 +130,25 @@ static enum status write_block(struct exporting *exporting)
     return status;
 }
 
+/* Content that the store keeps beside a Binary's body goes out in pieces. */
+static enum status write_long(struct exporting *exporting, const struct store_version *version)
+{
+    struct buffer head = {.arena = exporting->known_arena};
+    struct arena_mark mark = arena_mark(exporting->known_arena);
+    store_version_write(version, &head);
+    uint64_t length = binary_form_length(buffer_slice(&head), version->blob_length);
+    enum status status = buffer_ok(&head) ? STATUS_OK : STATUS_MEMORY;
+    for (uint64_t at = 0; at < length && status == STATUS_OK; at += BLOCK) {
+        status = binary_form_write(exporting->tx, version, buffer_slice(&head), at, BLOCK,
+                                   &exporting->lines);
+        if (status == STATUS_OK && at + BLOCK < length) {
+            status = write_block(exporting);
+        }
+    }
+    arena_rewind(exporting->known_arena, mark);
+    return status;
+}
+
 static enum status write_one(void *context, const struct store_version *version)
 {
     struct exporting *exporting = context;
@@ -139,7 +160,11 @@ static enum status write_one(void *context, const struct store_version *version)
             return STATUS_MEMORY;
         }
     }
-    store_version_write(version, &exporting->lines);
+    if (version->blob_length > 0) {
+        TRY(write_long(exporting, version));
+    } else {
+        store_version_write(version, &exporting->lines);
+    }
     buffer_add_byte(&exporting->lines, '\n');
     if (!buffer_ok(&exporting->lines)) {
         return STATUS_TOO_COSTLY;
@@ -164,6 +189,7 @@ static enum status export_type(struct exporting *exporting, struct store_tx *tx,
     if (exporting->file < 0) {
         return disk_status(errno);
     }
+    exporting->tx = tx;
     enum status status = store_scan(tx, type, write_one, exporting);
     if (status == STATUS_OK) {
         status = write_block(exporting);

@@ -9,7 +9,7 @@
 
 /* ---- the ledger: which units of a file are stored ---- */
 
-/* Units below LOW are done, and those listed. Only the store's writer changes it. */
+/* Units below LOW are done, and those listed: as the note said when it was last read. */
 #define LEDGER_AHEAD 64
 struct ledger {
     char name[80]; /* of the note in the store */
@@ -22,10 +22,11 @@ struct ledger {
 void ledger_name(const char *path, struct ledger *ledger);
 enum status ledger_load(struct store_tx *tx, struct arena *arena, struct ledger *ledger);
 bool ledger_has(const struct ledger *ledger, uint64_t unit);
-/* Marks a unit done in LEDGER and writes the note in the same transaction. */
-enum status ledger_mark(struct store_tx *tx, struct ledger *ledger, uint64_t unit);
+/* Marks a unit done, in the transaction that stores it. */
+enum status ledger_mark(struct store_tx *tx, struct arena *arena, const struct ledger *ledger,
+                        uint64_t unit);
 /* Marks the whole file done if all its units are. */
-enum status ledger_close(struct store_tx *tx, struct ledger *ledger);
+enum status ledger_close(struct store_tx *tx, struct arena *arena, const struct ledger *ledger);
 
 /* ---- reading files ---- */
 
@@ -55,7 +56,8 @@ struct import {
     pthread_cond_t changed;
     uint64_t next;      /* number of the next unit, over all files */
     uint64_t submitted; /* units below this are with the store, in order */
-    size_t in_flight;
+    size_t in_flight;   /* not yet answered */
+    size_t running;     /* with a worker that still looks at this struct */
     size_t bytes_in_flight;
     enum status status; /* the first failure that is not the input's */
     struct feed_result result;

@@ -10,7 +10,7 @@
 #define BYTES_AT_ONCE ((size_t)48 << 20)
 
 /* A unit's arena: the text, what it is parsed to, and drafts. */
-#define UNIT_ARENA(length) (((size_t)16 << 20) + 24 * (length))
+#define UNIT_ARENA(length) (((size_t)64 << 20) + 64 * (length))
 
 void unit_await_turn(struct import *import, uint64_t number)
 {
@@ -32,6 +32,7 @@ static void run_unit(void *context, struct store_reader *reader)
     unit_await_turn(import, number);
     (void)pthread_mutex_lock(&import->lock);
     import->submitted = number + 1;
+    import->running--;
     (void)pthread_cond_broadcast(&import->changed);
     (void)pthread_mutex_unlock(&import->lock);
 }
@@ -39,7 +40,7 @@ static void run_unit(void *context, struct store_reader *reader)
 static void wait_for_room(struct import *import, size_t units, size_t bytes)
 {
     (void)pthread_mutex_lock(&import->lock);
-    while (import->in_flight > units ||
+    while (import->in_flight > units || (units == 0 && import->running > 0) ||
            (import->in_flight > 0 && import->bytes_in_flight > bytes)) {
         struct timespec soon;
         (void)clock_gettime(CLOCK_REALTIME, &soon);
@@ -89,6 +90,7 @@ static enum status start_unit(struct import *import, const struct source *source
     request->id_text = SLICE("import");
     (void)pthread_mutex_lock(&import->lock);
     import->in_flight++;
+    import->running++;
     import->bytes_in_flight += text.length;
     (void)pthread_mutex_unlock(&import->lock);
     workers_submit(import->service.workers, &unit->work);
@@ -125,6 +127,7 @@ static enum status read_units(struct import *import, struct source *source, stru
 }
 
 struct ledgers {
+    struct arena *arena;
     struct ledger *items;
     size_t count;
 };
@@ -133,7 +136,7 @@ static enum status close_ledgers(struct store_tx *tx, void *context)
 {
     struct ledgers *ledgers = context;
     for (size_t i = 0; i < ledgers->count; i++) {
-        TRY(ledger_close(tx, &ledgers->items[i]));
+        TRY(ledger_close(tx, ledgers->arena, &ledgers->items[i]));
     }
     return STATUS_OK;
 }
@@ -181,6 +184,7 @@ static enum status import_files(struct import *import, const char *const *files,
     /* Units of the last files are still under way while the next are read. */
     struct arena *arena = arena_create(0);
     struct ledgers ledgers = {
+        .arena = arena,
         .items = arena != NULL ? arena_array(arena, count, sizeof(struct ledger)) : NULL};
     enum status status = ledgers.items != NULL ? STATUS_OK : STATUS_MEMORY;
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {

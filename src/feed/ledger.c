@@ -27,19 +27,13 @@ void ledger_name(const char *path, struct ledger *ledger)
     }
 }
 
-enum status ledger_load(struct store_tx *tx, struct arena *arena, struct ledger *ledger)
+/* What the note says: "low;unit,unit" or "whole". */
+static enum status read_note(struct slice value, struct ledger *ledger)
 {
-    struct slice value;
-    if (ledger->name[0] == '\0') {
-        return STATUS_OK;
-    }
-    enum status status = store_note_get(tx, slice_text(ledger->name), arena, &value);
-    if (status == STATUS_NOT_FOUND) {
-        return STATUS_OK;
-    }
-    TRY(status);
-    if (slice_is(value, "whole")) {
-        ledger->whole = true;
+    ledger->low = 0;
+    ledger->ahead_count = 0;
+    ledger->whole = slice_is(value, "whole");
+    if (ledger->whole) {
         return STATUS_OK;
     }
     if (!slice_to_unsigned(slice_cut(&value, ';'), UINT64_MAX, &ledger->low)) {
@@ -54,6 +48,20 @@ enum status ledger_load(struct store_tx *tx, struct arena *arena, struct ledger 
         ledger->ahead[ledger->ahead_count++] = unit;
     }
     return STATUS_OK;
+}
+
+enum status ledger_load(struct store_tx *tx, struct arena *arena, struct ledger *ledger)
+{
+    struct slice value;
+    if (ledger->name[0] == '\0') {
+        return STATUS_OK;
+    }
+    enum status status = store_note_get(tx, slice_text(ledger->name), arena, &value);
+    if (status == STATUS_NOT_FOUND) {
+        return STATUS_OK;
+    }
+    TRY(status);
+    return read_note(value, ledger);
 }
 
 bool ledger_has(const struct ledger *ledger, uint64_t unit)
@@ -80,36 +88,49 @@ static void settle(struct ledger *ledger)
     }
 }
 
-enum status ledger_mark(struct store_tx *tx, struct ledger *ledger, uint64_t unit)
+static enum status write_note(struct store_tx *tx, const struct ledger *ledger)
 {
     char value[32 * (LEDGER_AHEAD + 1)];
+    int length = snprintf(value, sizeof value, "%llu;", (unsigned long long)ledger->low);
+    for (size_t i = 0; i < ledger->ahead_count; i++) {
+        length += snprintf(value + length, sizeof value - (size_t)length, "%s%llu",
+                           i > 0 ? "," : "", (unsigned long long)ledger->ahead[i]);
+    }
+    return store_note_set(tx, slice_text(ledger->name), slice_of(value, (size_t)length));
+}
+
+/* The note is read anew each time: what is in memory may tell of a unit that was rolled back. */
+enum status ledger_mark(struct store_tx *tx, struct arena *arena, const struct ledger *ledger,
+                        uint64_t unit)
+{
+    struct ledger now = {.units = ledger->units};
     if (ledger->name[0] == '\0') {
         return STATUS_OK;
     }
-    if (ledger->ahead_count == LEDGER_AHEAD) {
+    memcpy(now.name, ledger->name, sizeof now.name);
+    TRY(ledger_load(tx, arena, &now));
+    if (now.whole) { /* --again: from the front */
+        now.whole = false;
+        now.low = 0;
+    }
+    if (now.ahead_count == LEDGER_AHEAD) {
         return STATUS_INTERNAL;
     }
-    struct ledger changed = *ledger;
-    changed.ahead[changed.ahead_count++] = unit;
-    settle(&changed);
-    int length = snprintf(value, sizeof value, "%llu;", (unsigned long long)changed.low);
-    for (size_t i = 0; i < changed.ahead_count; i++) {
-        length += snprintf(value + length, sizeof value - (size_t)length, "%s%llu",
-                           i > 0 ? "," : "", (unsigned long long)changed.ahead[i]);
-    }
-    TRY(store_note_set(tx, slice_text(ledger->name), slice_of(value, (size_t)length)));
-    ledger->low = changed.low;
-    ledger->ahead_count = changed.ahead_count;
-    memcpy(ledger->ahead, changed.ahead, sizeof ledger->ahead);
-    return STATUS_OK;
+    now.ahead[now.ahead_count++] = unit;
+    settle(&now);
+    return write_note(tx, &now);
 }
 
-enum status ledger_close(struct store_tx *tx, struct ledger *ledger)
+enum status ledger_close(struct store_tx *tx, struct arena *arena, const struct ledger *ledger)
 {
-    if (ledger->name[0] == '\0' || ledger->whole || ledger->low < ledger->units) {
+    struct ledger now = {0};
+    if (ledger->name[0] == '\0') {
         return STATUS_OK;
     }
-    TRY(store_note_set(tx, slice_text(ledger->name), SLICE("whole")));
-    ledger->whole = true;
-    return STATUS_OK;
+    memcpy(now.name, ledger->name, sizeof now.name);
+    TRY(ledger_load(tx, arena, &now));
+    if (now.whole || now.low < ledger->units) {
+        return STATUS_OK;
+    }
+    return store_note_set(tx, slice_text(ledger->name), SLICE("whole"));
 }

@@ -81,7 +81,7 @@ enum status source_open(const char *path, struct outcome *outcome, struct source
         return status;
     }
     (void)gzbuffer(ret_source->file, 1 << 17);
-    while (!ret_source->at_end && ret_source->end < UNIT_BYTES &&
+    while (!ret_source->at_end &&
            slice_index(slice_of(ret_source->window, ret_source->end), '\n') == ret_source->end) {
         enum status status = fill(ret_source, outcome);
         if (status != STATUS_OK) {
@@ -113,11 +113,11 @@ static enum status next_document(struct source *source, struct outcome *outcome,
     return STATUS_OK;
 }
 
-/* The end of as many whole lines as make a unit; 0: there is no whole line yet. */
+/* The end of as many whole lines as make a unit; the start: there is no whole line yet. */
 static size_t end_of_unit(const struct source *source, uint64_t *lines)
 {
     size_t at = source->start;
-    size_t whole = 0;
+    size_t whole = source->start;
     *lines = 0;
     while (*lines < UNIT_LINES && at - source->start < UNIT_BYTES) {
         char *newline = memchr(source->window + at, '\n', source->end - at);
@@ -150,9 +150,8 @@ static enum status next_lines(struct source *source, struct outcome *outcome,
         TRY(fill(source, outcome));
         end = end_of_unit(source, &lines);
     }
-    *ret_text = end > source->start ? slice_of(source->window + source->start, end - source->start)
-                                    : (struct slice){0};
-    source->start = end > source->start ? end : source->start;
+    *ret_text = slice_of(source->window + source->start, end - source->start);
+    source->start = end;
     source->line += lines;
     return STATUS_OK;
 }

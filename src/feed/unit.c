@@ -292,12 +292,33 @@ static enum status take_lines(struct unit *unit)
     return STATUS_OK;
 }
 
+/* Rejects are on disk before the ledger says that their unit is done: a kill in between lists them
+ * twice, and never not at all. */
+static enum status write_rejects(int file, struct slice lines)
+{
+    if (lines.length == 0) {
+        return STATUS_OK;
+    }
+    while (lines.length > 0) {
+        ssize_t count = write(file, lines.at, lines.length);
+        if (count < 0 && errno != EINTR) {
+            return disk_status(errno);
+        }
+        lines = slice_from(lines, count > 0 ? (size_t)count : 0);
+    }
+    return fdatasync(file) == 0 || errno == EINVAL || errno == ENOSYS ? STATUS_OK
+                                                                      : disk_status(errno);
+}
+
 static enum status perform(struct request *request)
 {
     struct unit *unit = request->door_context;
     enum status status =
         unit->lines ? take_lines(unit) : take_document(unit, request->body, unit->line);
     unit_await_turn(unit->import, unit->number);
+    if (status == STATUS_OK && buffer_ok(&unit->rejects)) {
+        status = write_rejects(unit->import->options->rejects, buffer_slice(&unit->rejects));
+    }
     return status;
 }
 
@@ -311,8 +332,8 @@ static enum status commit(struct request *request, struct store_tx *tx)
                       &written));
         request_discloses(request, written.patients, written.patient_count);
     }
-    TRY(ledger_mark(tx, unit->ledger, unit->file_number));
-    return ledger_close(tx, unit->ledger);
+    TRY(ledger_mark(tx, request->arena, unit->ledger, unit->file_number));
+    return ledger_close(tx, request->arena, unit->ledger);
 }
 
 const struct interaction feed_interactions[] = {
@@ -336,19 +357,6 @@ static void door_resume(struct request *request)
     workers_submit(request->service->workers, &request->work);
 }
 
-/* Rejects are for people to mend: written as they come, whole lines. */
-static enum status write_rejects(int file, struct slice lines)
-{
-    while (lines.length > 0) {
-        ssize_t count = write(file, lines.at, lines.length);
-        if (count < 0 && errno != EINTR) {
-            return disk_status(errno);
-        }
-        lines = slice_from(lines, count > 0 ? (size_t)count : 0);
-    }
-    return STATUS_OK;
-}
-
 static void door_respond(struct request *request)
 {
     struct unit *unit = request->door_context;
@@ -357,7 +365,6 @@ static void door_respond(struct request *request)
     if (request->status == STATUS_OK) {
         import->result.stored += unit->draft_count;
         import->result.rejected += unit->rejected;
-        import->status = write_rejects(import->options->rejects, buffer_slice(&unit->rejects));
     } else if (import->status == STATUS_OK) {
         import->status = request->status;
     }

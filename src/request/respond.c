@@ -92,14 +92,23 @@ static void tell(struct request *request, int http)
     }
 }
 
+/* Not logged, so not disclosed: neither body nor version nor date. */
+static void withhold(struct request *request)
+{
+    request->status = request->audited;
+    request->response = (struct response){.body = {.arena = request->arena}};
+    outcome_init(&request->outcome, request->arena);
+    (void)outcome_fail(&request->outcome, request->status, "",
+                       "The access log cannot be written, so nothing is disclosed. %s Try again "
+                       "when the operator has made room or mended the disk.",
+                       request->written ? "What was to be written is stored."
+                                        : "Nothing was changed.");
+}
+
 enum step stage_respond(struct request *request)
 {
     if (request->audited != STATUS_OK) {
-        /* Not logged, so not disclosed. */
-        request->status = request->audited;
-        request->outcome.errors = 0;
-        request->outcome.count = 0;
-        request->outcome.first = request->outcome.last = NULL;
+        withhold(request);
     } else if (request->status == STATUS_OK &&
                (!buffer_ok(&request->response.body) || arena_full(request->arena))) {
         request->status = STATUS_TOO_COSTLY;

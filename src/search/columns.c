@@ -24,6 +24,7 @@ enum status plan_ids(struct planning *planning, const struct search_argument *ar
     if (ids == NULL) {
         return STATUS_TOO_COSTLY;
     }
+    TRY(check_value_count(planning, argument, count));
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         /* Given twice, both must hold; a duplicate would be found twice. */
@@ -80,5 +81,9 @@ enum status plan_updated(struct planning *planning, const struct search_argument
     bool first = query->updated_low == 0 && query->updated_high == 0;
     query->updated_low = first || from > query->updated_low ? from : query->updated_low;
     query->updated_high = first || to < query->updated_high ? to : query->updated_high;
+    if (query->updated_low >= query->updated_high) {
+        /* Nothing can match; 0,0 would mean anything. */
+        query->updated_low = query->updated_high = 1;
+    }
     return STATUS_OK;
 }

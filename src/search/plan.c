@@ -10,6 +10,13 @@ static enum status unknown(struct planning *planning, const struct search_argume
                         shown_name(planning->arena, argument));
 }
 
+static enum status no_modifier(struct planning *planning, const struct search_argument *argument)
+{
+    return outcome_fail(planning->outcome, STATUS_PARAMETER, "",
+                        "Parameter '%s' is not supported with a modifier.",
+                        shown_name(planning->arena, argument));
+}
+
 static enum status take_count(struct planning *planning, const struct search_argument *argument)
 {
     uint64_t number;
@@ -63,6 +70,22 @@ static enum status take_sort(struct planning *planning, const struct search_argu
     return STATUS_OK;
 }
 
+/* Keeps of TYPES what is in BEFORE too. */
+static size_t intersect(const resource_type *before, size_t before_count, resource_type *types,
+                        size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < before_count; k++) {
+            if (before[k] == types[i]) {
+                types[kept++] = types[i];
+                break;
+            }
+        }
+    }
+    return kept;
+}
+
 static enum status take_types(struct planning *planning, const struct search_argument *argument)
 {
     size_t count;
@@ -78,8 +101,15 @@ static enum status take_types(struct planning *planning, const struct search_arg
                                 "_type lists FHIR R4 resource types: Observation,Condition.");
         }
     }
-    planning->plan->query.types = types;
-    planning->plan->query.type_count = count;
+    struct store_query *query = &planning->plan->query;
+    if (query->types != NULL) { /* given twice, both must hold */
+        count = intersect(query->types, query->type_count, types, count);
+    }
+    if (count == 0) {
+        types[count++] = RESOURCE_TYPE_NONE; /* no resource is of this type: nothing matches */
+    }
+    query->types = types;
+    query->type_count = count;
     return STATUS_OK;
 }
 
@@ -117,6 +147,9 @@ static enum status take_criterion(struct planning *planning, const struct search
         return plan_updated(planning, argument);
     }
     if (slice_is(argument->name, "_type") && options->type == RESOURCE_TYPE_NONE) {
+        if (argument->modifier.length > 0) {
+            return no_modifier(planning, argument);
+        }
         return take_types(planning, argument);
     }
     const struct search_parameter *parameter =
@@ -139,6 +172,9 @@ static enum status take(struct planning *planning, const struct search_argument 
     }
     if (planning->options->conditional) {
         return result->take == NULL ? STATUS_OK : unknown(planning, argument);
+    }
+    if (argument->modifier.length > 0) {
+        return no_modifier(planning, argument);
     }
     if (slice_is(argument->name, "_cursor")) {
         planning->plan->query.cursor = argument->value;

@@ -30,6 +30,11 @@ struct slice *split_values(struct arena *arena, struct slice text, char separato
 /* Without the backslashes of R4 search, "Escaping Search Parameters". */
 struct slice unescape(struct arena *arena, struct slice text);
 
+/* More values than this in one parameter are refused: no search takes unbounded work. */
+#define SEARCH_VALUES_MOST 1000
+enum status check_value_count(struct planning *planning, const struct search_argument *argument,
+                              size_t count);
+
 /* A prefix (ge, lt ...) cut off *TEXT; STORE_EQ when there is none. */
 enum store_compare take_prefix(struct slice *text);
 

@@ -12,19 +12,30 @@ struct slice *split_values(struct arena *arena, struct slice text, char separato
     struct slice *parts = arena_array(arena, most, sizeof *parts);
     size_t count = 0;
     size_t start = 0;
-    for (size_t i = 0; parts != NULL && i <= text.length; i++) {
-        if (i < text.length && text.at[i] == '\\') {
+    for (size_t i = 0; parts != NULL && i < text.length; i++) {
+        if (text.at[i] == '\\') {
             i++;
-        } else if (i == text.length || text.at[i] == separator) {
+        } else if (text.at[i] == separator) {
             parts[count++] = slice_of(text.at + start, i - start);
             start = i + 1;
         }
-        if (i >= text.length && count == 0) {
-            parts[count++] = slice_from(text, start); /* it ended in a lone backslash */
-        }
+    }
+    if (parts != NULL) {
+        parts[count++] = slice_from(text, start);
     }
     *ret_count = count;
     return parts;
+}
+
+enum status check_value_count(struct planning *planning, const struct search_argument *argument,
+                              size_t count)
+{
+    if (count <= SEARCH_VALUES_MOST) {
+        return STATUS_OK;
+    }
+    return outcome_fail(planning->outcome, STATUS_TOO_COSTLY, "",
+                        "Parameter '%s' has more than %d values: ask in several searches.",
+                        shown_name(planning->arena, argument), SEARCH_VALUES_MOST);
 }
 
 struct slice unescape(struct arena *arena, struct slice text)
@@ -261,6 +272,7 @@ enum status plan_clause(struct planning *planning, const struct search_parameter
     if (texts == NULL || values == NULL) {
         return STATUS_TOO_COSTLY;
     }
+    TRY(check_value_count(planning, argument, count));
     for (size_t i = 0; i < count; i++) {
         if (!read_value(planning, parameter, argument, clause.modifier, texts[i], &values[i])) {
             return outcome_fail(planning->outcome, STATUS_VALUE, "",

@@ -34,8 +34,10 @@ static enum status copy_pages(sqlite3 *from, sqlite3 *to, store_progress *progre
 }
 
 /* Copies FROM's database into the new file PATH, whole or not at all. */
+/* AFTERWARDS: what is done to the copy before it gets its name. */
 static enum status copy_to_file(sqlite3 *from, const char *path, const char *vfs,
-                                struct arena *arena, store_progress *progress, void *context)
+                                const char *afterwards, struct arena *arena,
+                                store_progress *progress, void *context)
 {
     const char *part = arena_print(arena, "%s.part", path);
     sqlite3 *to = NULL;
@@ -53,6 +55,10 @@ static enum status copy_to_file(sqlite3 *from, const char *path, const char *vfs
     }
     if (status == STATUS_OK) {
         status = copy_pages(from, to, progress, context);
+    }
+    if (status == STATUS_OK && afterwards != NULL &&
+        sqlite3_exec(to, afterwards, NULL, NULL, NULL) != SQLITE_OK) {
+        status = STATUS_IO;
     }
     if (sqlite3_close(to) != SQLITE_OK && status == STATUS_OK) {
         status = STATUS_IO;
@@ -79,7 +85,8 @@ enum status store_backup(struct store *store, const char *file, store_progress *
     /* One snapshot for the whole copy: writers go on, and the copy never starts again. */
     enum status status = database_execute(&connection, "BEGIN; SELECT count(*) FROM state");
     if (status == STATUS_OK) {
-        status = copy_to_file(connection.db, file, store->vfs, connection.arena, progress, context);
+        status = copy_to_file(connection.db, file, store->vfs, NULL, connection.arena, progress,
+                              context);
     }
     sqlite3_exec(connection.db, "ROLLBACK", NULL, NULL, NULL);
     database_close(&connection);
@@ -110,6 +117,9 @@ static enum status check_backup(sqlite3 *db, struct arena *arena)
     return one_text(db, "PRAGMA integrity_check(1)", "ok");
 }
 
+static const char forget_generation[] =
+    "DELETE FROM note WHERE name=CAST('" STORE_GENERATION "' AS BLOB)";
+
 enum status store_restore(const char *file, const char *folder, store_progress *progress,
                           void *context, struct outcome *outcome)
 {
@@ -134,7 +144,7 @@ enum status store_restore(const char *file, const char *folder, store_progress *
         status = disk_make_directory(folder);
     }
     if (status == STATUS_OK) {
-        status = copy_to_file(from, path, NULL, arena, progress, context);
+        status = copy_to_file(from, path, NULL, forget_generation, arena, progress, context);
     }
     sqlite3_close(from);
     arena_destroy(arena);

@@ -44,6 +44,22 @@ enum status store_outbox_read(struct store_tx *tx, uint64_t after, size_t max,
     return status;
 }
 
+enum status store_outbox_renumber(struct store_tx *tx, uint64_t after)
+{
+    sqlite3_stmt *statement;
+    if (tx->writer == NULL) {
+        return STATUS_INTERNAL;
+    }
+    /* By more than any number that is there, so that no row meets another on its way. */
+    int64_t known = tx->writer->counters.outbox;
+    int64_t shift = (int64_t)after > known ? (int64_t)after : known;
+    TRY(statement_get(tx->connection, SQL_OUTBOX_SHIFT, &statement));
+    sqlite3_bind_int64(statement, 1, shift);
+    TRY(statement_run(tx->connection, statement));
+    tx->writer->counters.outbox += shift;
+    return STATUS_OK;
+}
+
 enum status store_outbox_remove(struct store_tx *tx, uint64_t up_to)
 {
     if (tx->writer == NULL) {

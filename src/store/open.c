@@ -53,8 +53,7 @@ static enum status connection_pragmas(struct connection *connection, bool writin
     snprintf(sql, sizeof(sql), "PRAGMA cache_size=-%lld; PRAGMA mmap_size=" MAP_BYTES,
              (long long)(cache / 1024 > 256 ? cache / 1024 : 256));
     TRY(database_execute(connection, sql));
-    return database_execute(connection, "PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON;"
-                                        "PRAGMA trusted_schema=OFF");
+    return database_execute(connection, "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF");
 }
 
 enum status database_open(struct store *store, bool writing, struct connection *connection)

@@ -25,6 +25,7 @@
     X(SQL_OUTBOX_ADD, "INSERT INTO outbox(number, entry) VALUES(?1, ?2)")                          \
     X(SQL_OUTBOX_READ,                                                                             \
       "SELECT number, entry FROM outbox WHERE number>?1 ORDER BY number LIMIT ?2")                 \
+    X(SQL_OUTBOX_SHIFT, "UPDATE outbox SET number=number+?1")                                      \
     X(SQL_OUTBOX_REMOVE, "DELETE FROM outbox WHERE number<=?1")                                    \
     X(SQL_READ, "SELECT " COLUMNS_CURRENT " FROM directory d JOIN resource r ON r.rid=d.rid"       \
                 " WHERE d.type=?1 AND d.id=?2 AND d.state=1")                                      \

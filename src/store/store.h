@@ -272,7 +272,7 @@ MUST_CHECK enum status store_delete(struct store_tx *tx, resource_type type, str
 MUST_CHECK enum status store_outbox_add(struct store_tx *tx, struct slice entry);
 
 /* The rows to come get numbers above AFTER: what is already safe elsewhere under such a number may
- * have been lost here (an older store out of a backup). */
+ * have been lost here, with the commit of a process that died before it was synced. */
 MUST_CHECK enum status store_outbox_begin(struct store_tx *tx, uint64_t after);
 
 /* Hands every outbox row to VISIT in order, oldest first, at most MAX; and removes the rows up to a
@@ -281,6 +281,13 @@ typedef enum status store_outbox_visit(void *context, uint64_t number, struct sl
 MUST_CHECK enum status store_outbox_read(struct store_tx *tx, uint64_t after, size_t max,
                                          store_outbox_visit *visit, void *context);
 MUST_CHECK enum status store_outbox_remove(struct store_tx *tx, uint64_t up_to);
+
+/* Gives waiting rows and all later ones numbers above AFTER: the log beside a restored store knows
+ * numbers that the store gives anew. */
+MUST_CHECK enum status store_outbox_renumber(struct store_tx *tx, uint64_t after);
+
+/* The note that tells one life of a store from another: a restore takes it out. */
+#define STORE_GENERATION "generation"
 
 /* Small named facts that commit with the data (progress of imports, ...). STATUS_NOT_FOUND. */
 MUST_CHECK enum status store_note_set(struct store_tx *tx, struct slice name, struct slice value);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Long-term conditions: how many have them at each age, and what follows. The sources, and which
- * figures are fitted to a published total rather than published by age, are in
- * docs/synthetic-people.md. */
+/* Long-term conditions: how many have them at each age, and what follows. The rates are fitted to
+ * national totals; none is a published rate by age. docs/synthetic-people.md says of each total
+ * whether it was read where it was published, and how the codes were confirmed. */
 #include "synth/synth_int.h"
 
 /* per 10,000 at 0-17, 18-34, 35-44, 45-54, 55-64, 65-74, 75-84, 85+ */
@@ -38,7 +38,7 @@ const struct illness synth_illnesses[ILL_COUNT] = {
                     SPECIALTY_RESPIRATORY,
                     6,
                     "699728000",
-                    "Asthma self management plan"},
+                    "Asthma self management"},
     [ILL_COPD] = {"13645005",
                   "Chronic obstructive pulmonary disease",
                   {0, 2, 30, 110, 350, 700, 880, 750},
@@ -137,7 +137,7 @@ const struct illness synth_illnesses[ILL_COUNT] = {
                       SPECIALTY_GERIATRICS,
                       25,
                       "734163000",
-                      "Dementia care plan"},
+                      "Care plan"},
     [ILL_EPILEPSY] = {"84757009",
                       "Epilepsy",
                       {35, 65, 80, 90, 100, 105, 115, 120},
@@ -260,7 +260,7 @@ const struct illness synth_illnesses[ILL_COUNT] = {
                              "736252007",
                              "Cancer care plan"},
     [ILL_COLON_CANCER] = {"363406005",
-                          "Malignant tumor of colon",
+                          "Malignant neoplasm of colon",
                           {0, 4, 12, 35, 85, 180, 300, 330},
                           {0, 4, 12, 30, 65, 130, 220, 260},
                           5,
@@ -339,7 +339,7 @@ const struct allergy synth_allergies[] = {
      "Urticarial rash"},
     {false, "91935009", "Allergy to peanut", "food", 120, true, "39579001", "Anaphylaxis"},
     {false, "91934008", "Allergy to nut", "food", 80, true, "39579001", "Anaphylaxis"},
-    {false, "91930004", "Allergy to egg", "food", 60, false, "247472004", "Urticarial rash"},
+    {false, "91930004", "Allergy to eggs", "food", 60, false, "247472004", "Urticarial rash"},
     {false, "417532002", "Allergy to fish", "food", 25, false, "41291007", "Angioedema"},
     {false, "418689008", "Allergy to grass pollen", "environment", 450, false, "76067001",
      "Sneezing"},

@@ -365,7 +365,8 @@ static void visit_clinic(struct scene *scene, unsigned specialty, struct reason 
     unsigned fate = pick(&person->random, 100);
     at_hospital(scene, specialty);
     if (fate < 11) {
-        /* NHS England, Hospital Outpatient Activity 2023/24: 6.4 per cent missed. */
+        /* Hospital Outpatient Activity 2019-20: 6.2 per cent missed; many more than here are
+         * cancelled (16.2), mostly without anybody's going. */
         write_appointment(scene, fate < 6 ? APPOINTMENT_MISSED : APPOINTMENT_CANCELLED,
                           &synth_specialties[specialty], scene->staff, 20, true);
         return;
@@ -496,8 +497,8 @@ static void visit_emergency(struct scene *scene, int age)
     scene->in_encounter = false;
 }
 
-/* About 440 attendances a year per 1,000 people (NHS England, A&E Attendances 2023/24), more at the
- * ends of life and in deprived places. */
+/* About 440 attendances a year per 1,000 people, an approximation of England's; more at the ends of
+ * life and in deprived places. */
 static void live_emergencies(struct scene *scene, day_number from)
 {
     struct person *person = scene->person;

@@ -192,7 +192,7 @@ static void record_lipids(struct scene *scene)
     record(scene, MEASURE_CHOLESTEROL, total, &ids[0]);
     record(scene, MEASURE_HDL, clamp(hdl, 0.6, total - 0.8), &ids[1]);
     record(scene, MEASURE_TRIGLYCERIDE, clamp(1.4 + 0.5 * random_normal(random), 0.4, 7), &ids[2]);
-    write_report(scene, "57698-3", "Lipid panel with direct LDL - Serum or Plasma", ids, 3);
+    write_report(scene, "24331-1", "Lipid 1996 panel - Serum or Plasma", ids, 3);
 }
 
 static void record_count(struct scene *scene)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Medicines, what they treat, and vaccines. A code stands here only where it was seen published
- * (dm+d virtual medicinal products; SNOMED CT clinical drugs; the value set of vaccination
- * procedures of UK Core); what lacks one goes by its dm+d name alone. */
+/* Medicines, what they treat, and vaccines. A code stands here only where public material pairs it
+ * with this product or procedure (docs/synthetic-people.md says which); what lacks one goes by its
+ * name alone. */
 #include "synth/synth_int.h"
 
 const struct medicine synth_medicines[MED_COUNT] = {
@@ -33,12 +33,11 @@ const struct medicine synth_medicines[MED_COUNT] = {
                             "One to be taken each day", 1, 1, 28, 't', 28},
     [MED_METFORMIN] = {'D', "42084911000001109", "Metformin 500mg tablets",
                        "One to be taken twice a day with meals", 2, 1, 56, 't', 28},
-    [MED_GLICLAZIDE] = {'D', "16702011000001102", "Gliclazide 40mg tablets",
-                        "One to be taken each morning", 1, 1, 28, 't', 28},
+    [MED_GLICLAZIDE] = {'N', "", "Gliclazide 40mg tablets", "One to be taken each morning", 1, 1,
+                        28, 't', 28},
     [MED_DAPAGLIFLOZIN] = {'S', "1145541007", "Dapagliflozin 10mg tablets",
                            "One to be taken each day", 1, 1, 28, 't', 28},
-    [MED_INSULIN] = {'D', "3468611000001108",
-                     "Insulin aspart 100units/ml solution for injection 3ml cartridges",
+    [MED_INSULIN] = {'N', "", "Insulin aspart 100units/ml solution for injection 3ml cartridges",
                      "Inject as directed with meals", 3, 1, 5, 'k', 28},
     [MED_SALBUTAMOL] = {'D', "39113611000001102", "Salbutamol 100micrograms/dose inhaler CFC free",
                         "Inhale two doses when needed, up to four times a day", 4, 1, 200, 'd', 56},
@@ -127,8 +126,8 @@ const struct treatment synth_treatments[] = {
 };
 const unsigned synth_treatment_count = sizeof synth_treatments / sizeof synth_treatments[0];
 
-/* UK routine schedule as children born in the years met it, simplified: UKHSA, "The complete
- * routine immunisation schedule"; coverage from the COVER programme 2023/24, rounded. */
+/* The UK's routine schedule as children born in the years met it, simplified, and from memory; the
+ * coverage of small children is near UKHSA's quarterly COVER reports of 2023. */
 const struct vaccine synth_vaccines[] = {
     {"1082441000000108",
      "First diphtheria, tetanus and acellular pertussis, inactivated polio, Haemophilus influenzae "
@@ -294,8 +293,8 @@ const struct vaccine synth_rsv = {
     1,
     false};
 
-/* Results: LOINC, and the SNOMED CT code UK laboratories and practices use where it was seen
- * published; UCUM units as UK laboratories report; reference ranges of an adult. */
+/* Results: LOINC, and a SNOMED CT code where one was confirmed; UCUM units as UK laboratories
+ * report; reference ranges of an adult, which differ between laboratories. */
 const struct measure synth_measures[MEASURE_COUNT] = {
     [MEASURE_WEIGHT] = {"29463-7", "Body weight", "27113001", "Body weight", "kg", "kg", 1, 0, 0},
     [MEASURE_HEIGHT] = {"8302-2", "Body height", "50373000", "Body height measure", "cm", "cm", 0,
@@ -307,7 +306,7 @@ const struct measure synth_measures[MEASURE_COUNT] = {
                         95, 100},
     [MEASURE_TEMPERATURE] = {"8310-5", "Body temperature", NULL, NULL, "degrees C", "Cel", 1, 360,
                              379},
-    [MEASURE_PEAK_FLOW] = {"33452-4",
+    [MEASURE_PEAK_FLOW] = {"19935-6",
                            "Maximum expiratory gas flow Respiratory system airway by Peak flow "
                            "meter",
                            NULL, NULL, "L/min", "L/min", 0, 0, 0},

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The organisations of each area: a hospital trust, a community trust, practices, pharmacies and
- * care homes, and who works there. None of them exists: their ODS codes begin with Z. */
+ * care homes, and who works there. None of them exists: their codes, and the
+ * numbers of those who work there, are of systems of our own, as any that look like an ODS code or
+ * a register's number may be somebody's. */
 #include <stdio.h>
 
 #include "synth/synth_int.h"
@@ -179,7 +181,7 @@ static void write_site(struct writer *writer, const struct site *site, const str
                        const char *type, unsigned number)
 {
     struct buffer *out = writer_begin(writer, TYPE_ORGANIZATION, &site->id, "Organization");
-    PUT(out, ",\"identifier\":[{\"system\":\"https://fhir.nhs.uk/Id/ods-organization-code\","
+    PUT(out, ",\"identifier\":[{\"system\":\"https://example.org/Id/synthetic-organisation\","
              "\"value\":\"");
     put_text(out, site->code);
     PUT(out, "\"}],\"active\":true,\"type\":[{\"coding\":[{\"system\":\"http://terminology.hl7.org/"
@@ -196,7 +198,7 @@ static void write_site(struct writer *writer, const struct site *site, const str
     writer_end(writer, TYPE_ORGANIZATION, &site->id);
 
     out = writer_begin(writer, TYPE_LOCATION, &site->location, "Location");
-    PUT(out, ",\"identifier\":[{\"system\":\"https://fhir.nhs.uk/Id/ods-site-code\",\"value\":\"");
+    PUT(out, ",\"identifier\":[{\"system\":\"https://example.org/Id/synthetic-site\",\"value\":\"");
     put_text(out, site->code);
     PUT(out, "01\"}],\"status\":\"active\",\"name\":\"");
     put_text(out, site->name);
@@ -254,14 +256,10 @@ static void write_staff(struct writer *writer, const struct staff *staff, const 
                         unsigned number)
 {
     struct buffer *out = writer_begin(writer, TYPE_PRACTITIONER, &staff->id, "Practitioner");
-    PUT(out, ",\"identifier\":[{\"system\":\"");
-    if (doctor) {
-        PUT(out, "https://fhir.hl7.org.uk/Id/gmc-number\",\"value\":\"");
-        put_number(out, 9900000 + number);
-    } else {
-        PUT(out, "https://fhir.hl7.org.uk/Id/nmc-number\",\"value\":\"");
-        put_number(out, 99000000 + number);
-    }
+    PUT(out, ",\"identifier\":[{\"system\":\"https://example.org/Id/synthetic-practitioner\","
+             "\"value\":\"");
+    put_text(out, doctor ? "DR" : "RN");
+    put_number(out, 10000 + number);
     PUT(out, "\"}],\"active\":true,\"name\":[{\"use\":\"official\",\"family\":\"");
     put_text(out, staff->family);
     PUT(out, "\",\"given\":[\"");

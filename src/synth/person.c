@@ -6,17 +6,19 @@
 
 #include "synth/synth_int.h"
 
-/* Census 2021, England, usual residents by five years of age, per 1,000; the last band is 90+. */
+/* Usual residents of England by five years of age, per 1,000, after Census 2021; the last band is
+ * 90+. */
 static const uint16_t age_pyramid[19] = {54, 59, 60, 57, 60, 66, 70, 67, 63, 64,
                                          69, 67, 58, 49, 50, 36, 25, 17, 9};
 
-/* Deaths of an England year by age (ONS, Deaths registered in England and Wales 2022), per 1,000:
+/* An approximation of the ages of those who die in a year in England, per 1,000:
  * 0, 1-14, 15-44, 45-54, 55-64, 65-74, 75-84, 85-89, 90-101. */
 static const uint16_t death_ages[9] = {5, 2, 36, 40, 88, 163, 282, 180, 204};
 static const uint8_t death_age_from[10] = {0, 1, 15, 45, 55, 65, 75, 85, 90, 102};
 
 /* People who died in the DEATH_YEARS before the last day are kept, as registers keep them: about
- * 9.6 deaths a year per 1,000 living (ONS 2022), so 46 in 1,046 records. */
+ * 9.6 deaths a year per 1,000 living (577,160 in England and Wales in 2022, ONS), so 46 in 1,046
+ * records. */
 #define DEATH_YEARS        5
 #define DEAD_PER_10000     440
 #define NOT_STATED_PER_100 4
@@ -97,8 +99,8 @@ static void draw_life_span(const struct world *world, struct person *person)
         person->death = world->until - (day_number)pick(random, DEATH_YEARS * 365);
         unsigned band = weighted(random, death_ages, 9);
         unsigned days = (unsigned)(death_age_from[band + 1] - death_age_from[band]) * 365;
-        /* The most deprived die younger: seven to nine years between the deciles (ONS, life
-         * expectancy by deprivation). */
+        /* The most deprived die younger: here 7.4 years between the first and the last decile;
+         * life expectancy differs by 9.7 (men) and 7.9 (women) (ONS, 2018 to 2020). */
         int shift = band < 3 ? 0 : ((int)person->imd - 5) * 300;
         int age_days = death_age_from[band] * 365 + (int)pick(random, days) + shift;
         person->birth = person->death - (day_number)(age_days * 1.0007);
@@ -246,8 +248,8 @@ static void draw_conditions(struct person *person)
     }
 }
 
-/* Health Survey for England 2021/22: mean height 176 and 162 cm, BMI 27.6, adults' systolic
- * pressure 121 to 135 by age, cholesterol 5.0 mmol/L; the scatter is of the same size. */
+/* Mean heights of the Health Survey for England 2021 (175.9 and 162.4 cm); BMI, pressure,
+ * cholesterol and the scatter of all are approximations in its region. */
 static void draw_body(struct person *person)
 {
     struct random *random = &person->random;
@@ -264,8 +266,8 @@ static void draw_body(struct person *person)
     person->cholesterol = 5.0 + 0.8 * random_normal(random);
     person->hba1c = 36 + 2.2 * random_normal(random);
     person->egfr = 108 - (age > 35 ? (age - 35) * 0.75 : 0) + 7 * random_normal(random);
-    /* ONS, Adult smoking habits 2022: 12.9 per cent smoke, more in deprived areas; a quarter used
-     * to. */
+    /* 12 per cent; ONS, Adult smoking habits 2022, has 12.7 for England. How it differs by decile,
+     * and the quarter who used to, are approximations. */
     unsigned smokers = 23u - 2u * person->imd;
     unsigned level = pick(random, 100);
     person->smoking = level < smokers ? 2 : level < smokers + 25 ? 1 : 0;
@@ -274,13 +276,13 @@ static void draw_body(struct person *person)
     }
 }
 
-/* Four per cent of those over 65 live in a care home (Census 2021), nearly all of them old or
- * with dementia. */
+/* Chances chosen so that about as many of those over 65 live in a care home as in Census 2021 (2.5
+ * per cent), most of them old or with dementia. */
 static void draw_care_home(struct person *person)
 {
     int age = years_between(person->birth, person->end);
     bool dementia = person->onset[ILL_DEMENTIA] != DAY_NEVER;
-    unsigned per_100 = age < 65 ? 0 : dementia ? 35 : age < 75 ? 1 : age < 85 ? 3 : 10;
+    unsigned per_100 = age < 65 ? 0 : dementia ? 25 : age < 85 ? 1 : 6;
     if (!chance(&person->random, per_100)) {
         return;
     }

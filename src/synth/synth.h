@@ -4,8 +4,8 @@
  * The same seed, number of people, last day and format give the same bytes, whatever the number of
  * threads: each person draws from a random stream of their own, made of the seed and their index.
  * Every NHS number is from 999 000 0000 to 999 999 9999, the range kept for tests; every telephone
- * number is from Ofcom's ranges for drama; organisation codes begin with Z and belong to nobody.
- * Rates and their sources are in docs/synthetic-people.md. */
+ * number is from Ofcom's ranges for drama; organisations and staff have numbers of our own systems
+ * alone. Rates and their sources are in docs/synthetic-people.md. */
 #ifndef CARELAYER_SYNTH_SYNTH_H
 #define CARELAYER_SYNTH_SYNTH_H
 

@@ -160,7 +160,7 @@ static void put_marriage(struct buffer *out, struct person *person, int age)
     PUT(out, "\"}]}");
 }
 
-/* Census 2021: nine in a hundred have a main language other than English. */
+/* Fewer than the nine in a hundred of Census 2021 (England), and of five languages only. */
 static void put_language(struct buffer *out, struct person *person)
 {
     const char *code = "en";

