@@ -86,7 +86,7 @@ struct audit_statistics {
     uint64_t syncs;   /* since start */
     uint64_t bytes;
     uint32_t ready; /* highest segment that is allocated, power cut or not */
-    bool failing; /* the last write failed: nothing is disclosed */
+    bool failing;   /* the last write failed: nothing is disclosed */
 };
 void audit_statistics(struct audit *audit, struct audit_statistics *ret_numbers);
 

@@ -188,8 +188,7 @@ static enum status settle_generation(struct store_tx *tx, void *context)
     TRY(status);
     bool other = !slice_equals(generation->current, generation->logged);
     uint64_t origin = generation->audit->origin;
-    return other && origin > 0 ? store_outbox_renumber(tx, origin)
-                               : store_outbox_begin(tx, origin);
+    return other && origin > 0 ? store_outbox_renumber(tx, origin) : store_outbox_begin(tx, origin);
 }
 
 /* A store that was restored gives outbox numbers that the log knows already. */

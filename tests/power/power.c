@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Rounds of a service that loses its power, or is killed, at a random point. The process that counts
- * them is the world outside: it remembers what was acknowledged and answered. Each round and each
- * look at what is left is a process of its own.
+/* Rounds of a service that loses its power, or is killed, at a random point. The process that
+ * counts them is the world outside: it remembers what was acknowledged and answered. Each round and
+ * each look at what is left is a process of its own.
  *
  *   power [--rounds N] [--seed N] [--folder ROUNDS] [--ignore SYNC] [--die-at SYNC]
  *         [--kill] [--list]
@@ -91,7 +91,8 @@ static void remove_tree(const char *path)
     rmdir(path);
 }
 
-/* Units of an import are 500 lines: most of them are empty, so that a unit is eight transactions. */
+/* Units of an import are 500 lines: most of them are empty, so that a unit is eight transactions.
+ */
 static void write_import(uint32_t number)
 {
     char path[256];
@@ -102,14 +103,15 @@ static void write_import(uint32_t number)
     }
     for (uint32_t bundle = 0; bundle < WORLD_BUNDLES; bundle++) {
         struct name name = world_imported(number, bundle, 0);
-        fprintf(file,
-                "{\"resourceType\":\"Bundle\",\"type\":\"transaction\",\"entry\":["
-                "{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"%s\"}},"
-                "{\"resource\":{\"resourceType\":\"Observation\",\"id\":\"%s\",\"status\":\"final\","
-                "\"code\":{\"text\":\"c\"},\"subject\":{\"reference\":\"Patient/%s\"}}},"
-                "{\"resource\":{\"resourceType\":\"Condition\",\"id\":\"%s\",\"subject\":"
-                "{\"reference\":\"Patient/%s\"}}}]}\n",
-                name.id, name.id, name.id, name.id, name.id);
+        fprintf(
+            file,
+            "{\"resourceType\":\"Bundle\",\"type\":\"transaction\",\"entry\":["
+            "{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"%s\"}},"
+            "{\"resource\":{\"resourceType\":\"Observation\",\"id\":\"%s\",\"status\":\"final\","
+            "\"code\":{\"text\":\"c\"},\"subject\":{\"reference\":\"Patient/%s\"}}},"
+            "{\"resource\":{\"resourceType\":\"Condition\",\"id\":\"%s\",\"subject\":"
+            "{\"reference\":\"Patient/%s\"}}}]}\n",
+            name.id, name.id, name.id, name.id, name.id);
         for (int i = 0; bundle % 8 == 7 && i < 492; i++) {
             fputc('\n', file);
         }

@@ -105,8 +105,8 @@ static int send_one(struct caller *caller, enum method method, const char *targe
     request->query_text = slice_text(query);
     request->base_url = SLICE(BASE);
     request->body = body;
-    request->id_text = slice_text(
-        arena_print(request->arena, "%016llx", (unsigned long long)told->request));
+    request->id_text =
+        slice_text(arena_print(request->arena, "%016llx", (unsigned long long)told->request));
     walk(caller, request);
     uint64_t version = 0;
     struct slice tag = request->response.etag; /* W/"3" */
@@ -154,9 +154,10 @@ static void put_one(struct caller *caller, struct told *told)
         http = send_one(caller, METHOD_DELETE, target, "", (struct slice){0}, told);
         told->kind = told->version == 0 ? TOLD_LOOKED : TOLD_DELETED; /* there was nothing */
     } else {
-        const char *body = arena_print(
-            caller->arena, "{\"resourceType\":\"Patient\",\"id\":\"%s\",\"name\":[{\"text\":\"%s\"}]}",
-            name.id, filler(caller));
+        const char *body =
+            arena_print(caller->arena,
+                        "{\"resourceType\":\"Patient\",\"id\":\"%s\",\"name\":[{\"text\":\"%s\"}]}",
+                        name.id, filler(caller));
         http = send_one(caller, METHOD_PUT, target, "", slice_text(body), told);
     }
     if (http >= 300 && http != 404 && http != 410) {
@@ -227,9 +228,8 @@ static void *read_until_dark(void *context)
         uint64_t which = random_below(&caller->random, 8);
         usleep((useconds_t)random_below(&caller->random, 4000)); /* leave the disk to the writers */
         uint32_t keys = (WORLD_WRITERS + WORLD_BUNDLERS) * WORLD_KEYS;
-        struct told told = {.kind = TOLD_READ,
-                            .key = (uint32_t)random_below(&caller->random, keys),
-                            .count = 1};
+        struct told told = {
+            .kind = TOLD_READ, .key = (uint32_t)random_below(&caller->random, keys), .count = 1};
         struct name name = world_name(&told, 0);
         int http;
         if (which == 0) {
@@ -272,8 +272,8 @@ static void *import_until_dark(void *context)
         }
         must(feed_import(&options, files, 1, &outcome, &result), "import");
         close(options.rejects);
-        tell((struct told){.kind = TOLD_IMPORTED, .key = file,
-                           .version = (uint32_t)result.rejected});
+        tell((struct told){
+            .kind = TOLD_IMPORTED, .key = file, .version = (uint32_t)result.rejected});
     }
     return NULL;
 }

@@ -3,7 +3,8 @@
  * there, nothing is half there, and the store checks clean. A round is a process of its own; it
  * tells what was acknowledged through shared memory, which no power cut touches.
  *
- *   store_power [ROUNDS [SEED [IGNORED]]]     IGNORED: a kind of sync that does nothing (vfs_power.h) */
+ *   store_power [ROUNDS [SEED [IGNORED]]]     IGNORED: a kind of sync that does nothing
+ * (vfs_power.h) */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>

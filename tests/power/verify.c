@@ -67,8 +67,8 @@ static void check_version(struct look *look, struct store_tx *tx, const struct t
     struct store_version version;
     struct buffer body = {.arena = look->arena};
     resource_type type = resource_type_find(look->world->definitions, slice_text(name.type));
-    enum status status = store_read_version(tx, type, slice_text(name.id), told->version,
-                                            look->arena, &version);
+    enum status status =
+        store_read_version(tx, type, slice_text(name.id), told->version, look->arena, &version);
     if (told->kind == TOLD_DELETED) {
         if (status != STATUS_GONE) {
             fault(look, "an acknowledged delete is lost", told);
@@ -76,8 +76,9 @@ static void check_version(struct look *look, struct store_tx *tx, const struct t
         return;
     }
     if (status != STATUS_OK) {
-        fault(look, told->kind == TOLD_PUT ? "an acknowledged write is lost"
-                                           : "what a read was answered with is lost",
+        fault(look,
+              told->kind == TOLD_PUT ? "an acknowledged write is lost"
+                                     : "what a read was answered with is lost",
               told);
         return;
     }
@@ -95,8 +96,7 @@ static void check_versions(struct look *look, const struct told *from, size_t co
     }
     for (size_t i = 0; i < count; i++) {
         struct arena_mark mark = arena_mark(look->arena);
-        if (from[i].kind == TOLD_PUT || from[i].kind == TOLD_DELETED ||
-            from[i].kind == TOLD_READ) {
+        if (from[i].kind == TOLD_PUT || from[i].kind == TOLD_DELETED || from[i].kind == TOLD_READ) {
             check_version(look, tx, &from[i]);
         }
         arena_rewind(look->arena, mark);
@@ -174,8 +174,7 @@ static enum status see(void *context, uint64_t number, struct slice payload)
     }
     char text[20] = "";
     memcpy(text, entry.request.at, entry.request.length < 16 ? entry.request.length : 16);
-    look->seen[look->seen_count++] =
-        (struct seen){strtoull(text, NULL, 16), world_hash(entry.id)};
+    look->seen[look->seen_count++] = (struct seen){strtoull(text, NULL, 16), world_hash(entry.id)};
     return STATUS_OK;
 }
 
@@ -200,8 +199,8 @@ static void check_entries(struct look *look, const struct told *told)
         const struct seen *end = look->seen + look->seen_count;
         for (; first < end && first->request == wanted.request; first++) {
             struct name name = world_name(told, count);
-            bool about = told->kind == TOLD_PUT || told->kind == TOLD_DELETED ||
-                         told->kind == TOLD_READ;
+            bool about =
+                told->kind == TOLD_PUT || told->kind == TOLD_DELETED || told->kind == TOLD_READ;
             count += !about || first->id == world_hash(slice_text(name.id));
         }
     }

@@ -34,8 +34,8 @@ void power_cut_after(uint64_t count, uint64_t seed);
 /* The process ends there as if it had been killed. */
 void power_die_after(uint64_t count);
 
-/* The same just before the COUNT-th sync of that kind from now (enum power_sync), if it comes before
- * the moment chosen by operations. */
+/* The same just before the COUNT-th sync of that kind from now (enum power_sync), if it comes
+ * before the moment chosen by operations. */
 void power_stop_at_sync(int kind, uint64_t count);
 
 /* Cuts it now. */

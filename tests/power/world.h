@@ -9,12 +9,12 @@
 
 #define WORLD_SEGMENT ((size_t)8 << 10) /* of the access log: small, so that many are begun */
 
-#define WORLD_WRITERS   2 /* threads that PUT and DELETE keys of their own */
-#define WORLD_BUNDLERS  2 /* threads that send transactions of three linked resources */
-#define WORLD_READERS   2
-#define WORLD_KEYS      24 /* of each such thread */
-#define WORLD_BUNDLES   96 /* transactions in a file to import */
-#define WORLD_IMPORTS   60  /* such files */
+#define WORLD_WRITERS  2 /* threads that PUT and DELETE keys of their own */
+#define WORLD_BUNDLERS 2 /* threads that send transactions of three linked resources */
+#define WORLD_READERS  2
+#define WORLD_KEYS     24 /* of each such thread */
+#define WORLD_BUNDLES  96 /* transactions in a file to import */
+#define WORLD_IMPORTS  60 /* such files */
 
 enum told_kind {
     TOLD_PUT,          /* Patient KEY has VERSION with HASH */
@@ -27,7 +27,7 @@ enum told_kind {
     TOLD_READY,        /* segments of the access log up to VERSION are allocated */
     TOLD_BACKUP_BEGUN, /* number KEY */
     TOLD_BACKUP,
-    TOLD_FAILED,       /* an answer was none of those expected; VERSION is its HTTP status */
+    TOLD_FAILED, /* an answer was none of those expected; VERSION is its HTTP status */
 };
 
 /* One line to the world: written at once, after the answer. */
@@ -42,7 +42,7 @@ struct world {
     uint64_t seed;
     const char *ignored; /* syncs that do nothing */
     uint32_t round, import;
-    bool backs_up; /* this round */
+    bool backs_up;     /* this round */
     struct told *told; /* of this folder's life */
     size_t told_count, told_capacity, round_begins;
 };
