@@ -29,8 +29,12 @@ static enum status write_with_content(struct request *request, const struct stor
 enum status api_write_resource(struct request *request, const struct store_version *version,
                                struct buffer *out)
 {
-    if (!wants_subset(request)) {
-        if (version->blob_length > 0 && version->blob_length <= API_PAGE_BYTES) {
+    /* Without its content it is a part (of a Binary, _summary=data takes nothing away but says so).
+     */
+    bool left_out = version->blob_length > API_PAGE_BYTES;
+    enum summary summary = left_out && !wants_subset(request) ? SUMMARY_DATA : request->summary;
+    if (!wants_subset(request) && !left_out) {
+        if (version->blob_length > 0) {
             return write_with_content(request, version, out);
         }
         store_version_write(version, out);
@@ -41,7 +45,7 @@ enum status api_write_resource(struct request *request, const struct store_versi
     store_version_write(version, &whole);
     TRY(json_read(buffer_slice(&whole), &json_limits_default, request->arena, &request->outcome,
                   &json));
-    resource_write_subset(request->service->definitions, version->type, json.root, request->summary,
+    resource_write_subset(request->service->definitions, version->type, json.root, summary,
                           request->elements, request->element_count, out);
     return buffer_ok(out) ? STATUS_OK : STATUS_TOO_COSTLY;
 }
@@ -72,6 +76,14 @@ static void write_all_ok(struct request *request)
     outcome_write_json(&fine, &request->response.body);
 }
 
+void api_note_written(struct request *request, const struct store_written *written)
+{
+    request_discloses(request, written->patients, written->patient_count);
+    request->response.http = written->created ? 201 : 200;
+    api_respond_headers(request, written->version, written->updated);
+    request->response.location = version_url(request, request->type, request->id, written->version);
+}
+
 void api_respond_written(struct request *request, const struct store_draft *draft,
                          const struct store_written *written)
 {
@@ -79,9 +91,6 @@ void api_respond_written(struct request *request, const struct store_draft *draf
     store_draft_version(draft, &version);
     version.version = written->version;
     version.updated = written->updated;
-    request->response.http = written->created ? 201 : 200;
-    api_respond_headers(request, written->version, written->updated);
-    request->response.location = version_url(request, version.type, version.id, written->version);
     if (request->prefer_return == PREFER_REPRESENTATION) {
         store_version_write(&version, &request->response.body);
     } else if (request->prefer_return == PREFER_OUTCOME) {
@@ -89,21 +98,26 @@ void api_respond_written(struct request *request, const struct store_draft *draf
     }
 }
 
-/* Does a list of entity tags hold this version? Weak comparison (RFC 9110 8.8.3.2). */
+/* The version that an entity tag names (weak comparison: RFC 9110 8.8.3.2); 0: none of ours. */
+static uint32_t tag_version(struct slice tag)
+{
+    uint64_t number;
+    if (slice_starts(tag, SLICE("W/"))) {
+        tag = slice_from(tag, 2);
+    }
+    if (tag.length < 3 || tag.at[0] != '"' || tag.at[tag.length - 1] != '"' ||
+        !slice_to_unsigned(slice_of(tag.at + 1, tag.length - 2), UINT32_MAX, &number)) {
+        return 0;
+    }
+    return (uint32_t)number;
+}
+
+/* Does a list of entity tags hold this version? */
 static bool names_version(struct slice list, uint32_t version)
 {
     while (list.at != NULL) {
         struct slice tag = slice_trim(slice_cut(&list, ','));
-        uint64_t number;
-        if (slice_is(tag, "*")) {
-            return true;
-        }
-        if (slice_starts(tag, SLICE("W/"))) {
-            tag = slice_from(tag, 2);
-        }
-        if (tag.length > 2 && tag.at[0] == '"' && tag.at[tag.length - 1] == '"' &&
-            slice_to_unsigned(slice_of(tag.at + 1, tag.length - 2), UINT32_MAX, &number) &&
-            number == version) {
+        if (slice_is(tag, "*") || tag_version(tag) == version) {
             return true;
         }
     }
@@ -122,23 +136,32 @@ bool api_not_modified(const struct request *request, uint32_t version, int64_t u
            updated / MICROS_PER_SECOND <= since / MICROS_PER_SECOND;
 }
 
-enum status api_if_match(struct request *request, uint32_t *ret_version)
+enum status api_if_match(struct request *request, struct store_condition *condition)
 {
-    struct slice tag = request_header(request, "If-Match");
-    *ret_version = 0;
-    if (tag.length == 0) {
+    struct slice list = request_header(request, "If-Match");
+    size_t most = 1;
+    for (size_t i = 0; i < list.length; i++) {
+        most += list.at[i] == ',';
+    }
+    if (list.length == 0 || slice_is(list, "*")) {
+        condition->present = list.length > 0;
         return STATUS_OK;
     }
-    uint64_t number;
-    if (slice_starts(tag, SLICE("W/"))) {
-        tag = slice_from(tag, 2);
+    uint32_t *versions = arena_array(request->arena, most, sizeof *versions);
+    if (versions == NULL) {
+        return STATUS_TOO_COSTLY;
     }
-    if (tag.length < 3 || tag.at[0] != '"' || tag.at[tag.length - 1] != '"' ||
-        !slice_to_unsigned(slice_of(tag.at + 1, tag.length - 2), UINT32_MAX, &number) ||
-        number == 0) {
+    while (list.at != NULL && list.length > 0) {
+        uint32_t version = tag_version(slice_trim(slice_cut(&list, ',')));
+        if (version != 0) {
+            versions[condition->version_count++] = version;
+        }
+    }
+    if (condition->version_count == 0) {
         return request_fail(request, STATUS_PRECONDITION, "",
-                            "If-Match must hold one ETag as this server gives it: W/\"3\".");
+                            "If-Match must hold an ETag as this server gives it: W/\"3\", several "
+                            "with commas between, or * for whatever is current.");
     }
-    *ret_version = (uint32_t)number;
+    condition->versions = versions;
     return STATUS_OK;
 }

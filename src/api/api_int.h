@@ -34,7 +34,11 @@ API_WRITE(bundle)       /* bundle.c: batch and transaction */
  * Last-Modified, Content-Location when FOR_WRITE is false; and its disclosure. Any STATUS. */
 enum status api_respond_version(struct request *request, const struct store_version *version);
 
-/* The same for a write: 200 or 201, Location, ETag, Last-Modified; body as Prefer asks. */
+/* The same for a write, inside its transaction: 200 or 201, Location, ETag, Last-Modified and whom
+ * it concerns. */
+void api_note_written(struct request *request, const struct store_written *written);
+
+/* And after it: the body as Prefer asks. */
 void api_respond_written(struct request *request, const struct store_draft *draft,
                          const struct store_written *written);
 
@@ -49,9 +53,9 @@ enum status api_write_resource(struct request *request, const struct store_versi
 /* Does If-None-Match or If-Modified-Since say that the caller's copy is current? */
 bool api_not_modified(const struct request *request, uint32_t version, int64_t updated);
 
-/* If-Match as a version number (0: no such header). STATUS_PRECONDITION when it cannot be one of
- * ours. */
-MUST_CHECK enum status api_if_match(struct request *request, uint32_t *ret_version);
+/* Puts If-Match into the condition (RFC 9110 13.1.1): any of the tags listed, or for * that there
+ * is a current version at all. STATUS_PRECONDITION when no tag can be one of ours. */
+MUST_CHECK enum status api_if_match(struct request *request, struct store_condition *condition);
 
 /* What a read or vread asks for. STATUS_NOT_FOUND and STATUS_GONE are explained, with the headers
  * of the tombstone. */
@@ -61,6 +65,11 @@ MUST_CHECK enum status api_find_version(struct request *request, struct store_tx
 /* The draft that perform has made: a Binary's content is put beside it. */
 struct store_draft *api_create_draft(struct request *request);
 struct store_draft *api_update_draft(struct request *request);
+
+/* A Binary that names nobody concerns the persons of what holds it: a DocumentReference with its
+ * address in an attachment, or a resource with a reference to it. */
+MUST_CHECK enum status api_disclose_holders(struct request *request, struct store_tx *tx,
+                                            const struct store_version *binary);
 
 /* ---- conditional operations ---- */
 
@@ -73,6 +82,16 @@ MUST_CHECK enum status api_condition_plan(struct request *request, struct slice 
 MUST_CHECK enum status api_condition_find(struct request *request, struct store_tx *tx,
                                           const struct search_plan *plan, bool *ret_found,
                                           struct store_version *ret_version);
+
+/* A conditional update whose criteria met nothing may create under the id it brings, but not
+ * replace what has that id: STATUS_CONFLICT. */
+MUST_CHECK enum status api_condition_spares(struct request *request, struct store_tx *tx,
+                                            struct slice id);
+
+/* Looks the criteria up on a worker ahead of the write: those that take too long are refused here
+ * and never hold up the writer. What they meet counts only inside the transaction. */
+MUST_CHECK enum status api_condition_foresee(struct request *request,
+                                             const struct search_plan *plan);
 
 /* ---- references ---- */
 

@@ -50,6 +50,54 @@ static enum status check_context(struct request *request, struct store_tx *tx,
     return STATUS_OK;
 }
 
+/* ---- what holds it -----------------------------------------------------------------------------
+ */
+
+enum { HOLDERS_MOST = 100 };
+
+/* DocumentReferences are found by their search parameter `location`, which is the attachment's
+ * address: relative, or absolute under our base. */
+static enum status find_documents(struct request *request, struct store_tx *tx, struct slice id,
+                                  struct store_page *ret_page)
+{
+    const struct definitions *definitions = request->service->definitions;
+    struct buffer value = {.arena = request->arena};
+    buffer_print(&value, "Binary/%.*s,", SLICE_ARGS(id));
+    buffer_print(&value, "%.*s/Binary/%.*s", SLICE_ARGS(request->base_url), SLICE_ARGS(id));
+    struct search_argument argument = {.name = SLICE("location"), .value = buffer_slice(&value)};
+    struct search_options options = {
+        .definitions = definitions,
+        .base_url = request->base_url,
+        .type = resource_type_find(definitions, SLICE("DocumentReference")),
+        .count_default = HOLDERS_MOST,
+        .count_max = HOLDERS_MOST};
+    struct search_plan plan;
+    TRY(buffer_ok(&value) ? STATUS_OK : STATUS_TOO_COSTLY);
+    TRY(search_plan_make(&options, &argument, 1, request->arena, &request->outcome, &plan));
+    plan.query.bodies = false;
+    return store_find(tx, &plan.query, request->arena, &request->outcome, ret_page);
+}
+
+enum status api_disclose_holders(struct request *request, struct store_tx *tx,
+                                 const struct store_version *binary)
+{
+    struct store_page page;
+    struct store_version referrer;
+    TRY(find_documents(request, tx, binary->id, &page));
+    for (size_t i = 0; i < page.count; i++) {
+        request_discloses(request, page.items[i].patients, page.items[i].patient_count);
+    }
+    if (page.count > 0) {
+        return STATUS_OK;
+    }
+    enum status status =
+        store_find_referrer(tx, binary->type, binary->id, request->arena, &referrer);
+    if (status == STATUS_OK) {
+        request_discloses(request, referrer.patients, referrer.patient_count);
+    }
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 /* ---- pieces -------------------------------------------------------------------------------------
  */
 
@@ -184,6 +232,9 @@ enum status api_binary_read_perform(struct request *request)
     request_discloses(request, version->patients, version->patient_count);
     TRY(check_context(request, tx, version,
                       json_get_string(json_get(json.root, "securityContext"), "reference")));
+    if (request->disclosure_count == 0) {
+        TRY(api_disclose_holders(request, tx, version));
+    }
     api_respond_headers(request, version->version, version->updated);
     if (api_not_modified(request, version->version, version->updated)) {
         return STATUS_NOT_MODIFIED;

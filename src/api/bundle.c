@@ -137,7 +137,8 @@ enum status bundle_children_make(struct request *request, struct bundle_work *wo
     }
     request->children = children;
     request->child_count = bundle->count;
-    return STATUS_OK;
+    work->reserve = arena_alloc(request->arena, (bundle->count + 1) * BUNDLE_SHORT_BYTES);
+    return work->reserve != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
 /* ---- issues -----------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The answer to a batch or transaction: one entry each, in the order they were asked (R4 http,
  * "Batch/Transaction Response"). */
+#include <assert.h>
+
 #include "api/bundle_int.h"
 
 static const char *reason(int http)
@@ -35,11 +37,16 @@ static const char *reason(int http)
     return NULL;
 }
 
-static void add_status(const struct request *child, struct buffer *out)
+static int entry_http(const struct request *child)
 {
-    int http = child->status != STATUS_OK  ? status_http(child->status)
-               : child->response.http != 0 ? child->response.http
-                                           : 200;
+    if (child->status != STATUS_OK) {
+        return status_http(child->status);
+    }
+    return child->response.http != 0 ? child->response.http : 200;
+}
+
+static void add_status(int http, struct buffer *out)
+{
     buffer_add_text(out, "\"response\":{\"status\":\"");
     if (reason(http) != NULL) {
         buffer_add_text(out, reason(http));
@@ -62,13 +69,18 @@ static void add_location(const struct request *child, struct buffer *out)
     }
 }
 
-static void add_version(const struct request *child, struct buffer *out)
+static void add_etag(const struct request *child, struct buffer *out)
 {
-    char instant[INSTANT_LENGTH + 1];
     if (child->response.etag.length > 0) {
         buffer_add_text(out, ",\"etag\":");
         buffer_add_json_string(out, child->response.etag);
     }
+}
+
+static void add_version(const struct request *child, struct buffer *out)
+{
+    char instant[INSTANT_LENGTH + 1];
+    add_etag(child, out);
     if (child->response.last_modified != 0) {
         instant_write(child->response.last_modified, instant);
         buffer_print(out, ",\"lastModified\":\"%s\"", instant);
@@ -99,7 +111,7 @@ static void add_entry(struct request *child, size_t index, struct buffer *out)
         buffer_add(out, body);
         buffer_add_byte(out, ',');
     }
-    add_status(child, out);
+    add_status(entry_http(child), out);
     add_location(child, out);
     add_version(child, out);
     if (outcome && body.length > 0) {
@@ -112,17 +124,69 @@ static void add_entry(struct request *child, size_t index, struct buffer *out)
     buffer_add_text(out, "}}");
 }
 
-void bundle_answer(struct request *request, const struct bundle_work *work)
+static void finish_children(struct request *request, struct bundle_work *work)
+{
+    for (size_t i = 0; i < request->child_count && !work->finished; i++) {
+        (void)request_run_child(request->children[i], CHILD_FINISH, NULL);
+    }
+    work->finished = true;
+}
+
+static const char *answer_type(const struct bundle_work *work)
+{
+    return work->bundle.transaction ? "transaction-response" : "batch-response";
+}
+
+static void write_whole(struct request *request, const struct bundle_work *work)
 {
     struct bundle_writer writer;
-    bundle_begin(&writer, request,
-                 work->bundle.transaction ? "transaction-response" : "batch-response", UINT64_MAX,
-                 NULL, 0);
+    request->response.body = (struct buffer){.arena = request->arena};
+    bundle_begin(&writer, request, answer_type(work), UINT64_MAX, NULL, 0);
     for (size_t i = 0; i < request->child_count; i++) {
-        struct request *child = request->children[i];
-        (void)request_run_child(child, CHILD_FINISH, NULL);
-        add_entry(child, i, writer.out);
+        add_entry(request->children[i], i, writer.out);
         writer.entries++;
     }
     bundle_end(&writer);
+}
+
+/* Says of an entry no more than whether it was done and where; what was read is not in it. */
+static void add_short_entry(const struct request *child, struct buffer *out)
+{
+    int http = entry_http(child);
+    bool left_out = !child->written && http < 300 && child->response.body.length > 0;
+    buffer_add_byte(out, '{');
+    add_status(left_out ? status_http(STATUS_TOO_COSTLY) : http, out);
+    if (child->written) {
+        add_location(child, out);
+        add_etag(child, out);
+    } else if (left_out) {
+        buffer_add_text(out, ",\"outcome\":{\"resourceType\":\"OperationOutcome\",\"issue\":[{"
+                             "\"severity\":\"error\",\"code\":\"too-costly\"}]}");
+    }
+    buffer_add_text(out, "}}");
+}
+
+/* Needs no memory but what was taken before the write: it cannot fail. */
+static void write_short(struct request *request, const struct bundle_work *work)
+{
+    struct buffer out = {.at = work->reserve,
+                         .capacity = (request->child_count + 1) * BUNDLE_SHORT_BYTES};
+    buffer_print(&out, "{\"resourceType\":\"Bundle\",\"type\":\"%s\"", answer_type(work));
+    for (size_t i = 0; i < request->child_count; i++) {
+        buffer_add_text(&out, i == 0 ? ",\"entry\":[" : ",");
+        add_short_entry(request->children[i], &out);
+    }
+    buffer_add_text(&out, request->child_count > 0 ? "]}" : "}");
+    assert(buffer_ok(&out));
+    request->response.body = out;
+}
+
+void bundle_answer(struct request *request, struct bundle_work *work)
+{
+    finish_children(request, work);
+    write_whole(request, work);
+    bool fits = buffer_ok(&request->response.body) && !arena_full(request->arena);
+    if (!fits && request->written) {
+        write_short(request, work);
+    }
 }

@@ -145,7 +145,9 @@ static enum status find_condition(struct request *request, struct condition *con
     struct slice own = json_get_string(condition->entry->resource, "id");
     if (!found) {
         *ret_id = id_without_match(condition, own);
-        return STATUS_OK;
+        return condition->entry->method == BUNDLE_PUT && own.length > 0
+                   ? api_condition_spares(child, tx, own)
+                   : STATUS_OK;
     }
     if (condition->entry->method == BUNDLE_PUT && own.length > 0 && !slice_equals(own, match.id)) {
         return request_fail(child, STATUS_VALUE, "id",

@@ -44,7 +44,12 @@ struct bundle_work {
     struct link_changes changes; /* made to the resources */
     struct later_check *checks;
     size_t check_count, check_capacity;
+    bool finished; /* the entries' answers are made */
+    char *reserve; /* memory for the shortest answer, taken before anything is written */
 };
+
+/* The most that an entry of the shortest answer takes: status, location, ETag. */
+#define BUNDLE_SHORT_BYTES ((size_t)512)
 
 /* Each entry's own memory beside 8 x its bytes: its request, its answer, its access entries. */
 #define BUNDLE_ENTRY_BYTES ((size_t)8 << 10)
@@ -56,8 +61,9 @@ MUST_CHECK enum status bundle_children_make(struct request *request, struct bund
 /* Puts the issues of an entry into OUTCOME, their paths from the Bundle on. */
 void bundle_take_issues(struct request *child, size_t index, struct outcome *outcome);
 
-/* Writes the response Bundle from the children. */
-void bundle_answer(struct request *request, const struct bundle_work *work);
+/* Writes the response Bundle from the children; of a durable write always one: when the whole does
+ * not fit, one without resources and outcomes. May be called again. */
+void bundle_answer(struct request *request, struct bundle_work *work);
 
 enum status bundle_transaction_perform(struct request *request, struct bundle_work *work);
 enum status bundle_transaction_commit(struct request *request, struct bundle_work *work,

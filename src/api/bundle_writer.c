@@ -53,6 +53,11 @@ enum status bundle_add_version(struct bundle_writer *writer, const struct store_
     buffer_add(out, more);
     buffer_add_byte(out, '}');
     request_discloses(request, version->patients, version->patient_count);
+    if (version->patient_count == 0 && slice_is(name, "Binary")) {
+        struct store_tx *tx;
+        TRY(request_snapshot(request, &tx));
+        TRY(api_disclose_holders(request, tx, version));
+    }
     return buffer_ok(out) ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 

@@ -142,7 +142,7 @@ static void write_resource(const struct service *service, resource_type type, st
                  SLICE_ARGS(name), SLICE_ARGS(name));
     write_interactions(name, false, out);
     buffer_print(out,
-                 ",\"versioning\":\"versioned-update\",\"readHistory\":true,\"updateCreate\":true,"
+                 ",\"versioning\":\"versioned\",\"readHistory\":true,\"updateCreate\":true,"
                  "\"conditionalCreate\":true,\"conditionalRead\":\"full-support\","
                  "\"conditionalUpdate\":true,\"conditionalDelete\":\"single\","
                  "\"referencePolicy\":[\"literal\",\"logical\"%s]",

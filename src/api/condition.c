@@ -58,6 +58,33 @@ enum status api_condition_find(struct request *request, struct store_tx *tx,
     return STATUS_OK;
 }
 
+enum status api_condition_spares(struct request *request, struct store_tx *tx, struct slice id)
+{
+    struct store_version other;
+    enum status status = store_read(tx, request->type, id, request->arena, &other);
+    if (status == STATUS_OK) {
+        return request_fail(request, STATUS_CONFLICT, "id",
+                            "The criteria meet nothing, but there is a resource with this id which "
+                            "they do not meet: leave the id out to create another, or update by "
+                            "id.");
+    }
+    return status == STATUS_NOT_FOUND || status == STATUS_GONE ? STATUS_OK : status;
+}
+
+enum status api_condition_foresee(struct request *request, const struct search_plan *plan)
+{
+    struct store_tx *tx;
+    struct store_page page;
+    struct outcome unheard;
+    if (request->parent != NULL && !request->parent->children_independent) {
+        return STATUS_OK; /* a transaction looks its conditions up itself */
+    }
+    outcome_init(&unheard, request->arena);
+    TRY(request_snapshot(request, &tx));
+    enum status status = store_find(tx, &plan->query, request->arena, &unheard, &page);
+    return status == STATUS_TOO_COSTLY ? status : STATUS_OK;
+}
+
 /* ---- referential integrity ---- */
 
 struct integrity {

@@ -5,7 +5,8 @@
 struct creation {
     struct store_draft *draft;
     bool conditional;
-    bool matched; /* the condition met a resource: nothing was written */
+    struct slice id; /* the one it gets when it is made */
+    bool matched;    /* the condition met a resource: nothing was written */
     struct search_plan plan;
     struct store_written written;
 };
@@ -32,8 +33,10 @@ enum status api_create_perform(struct request *request)
     creation->conditional = criteria.length > 0;
     if (creation->conditional) {
         TRY(api_condition_plan(request, criteria, &creation->plan));
+        TRY(api_condition_foresee(request, &creation->plan));
     }
     TRY(give_id(request));
+    creation->id = request->id;
     return store_draft_make(request->service->store, request->type, request->id, request->json.root,
                             request->base_url, request->arena, &request->outcome, &creation->draft);
 }
@@ -67,6 +70,8 @@ static enum status answer_match(struct request *request, struct store_tx *tx, st
 enum status api_create_commit(struct request *request, struct store_tx *tx)
 {
     struct creation *creation = request->perform_state;
+    creation->matched = false;
+    request->id = creation->id;
     if (creation->conditional) {
         struct store_version match;
         TRY(api_condition_find(request, tx, &creation->plan, &creation->matched, &match));
@@ -78,8 +83,7 @@ enum status api_create_commit(struct request *request, struct store_tx *tx)
     TRY(api_check_references(request, tx, request->type, request->json.root));
     TRY(store_put(tx, creation->draft, STORE_CREATED, &condition, request->arena, &request->outcome,
                   &creation->written));
-    request_discloses(request, creation->written.patients, creation->written.patient_count);
-    request->response.http = 201;
+    api_note_written(request, &creation->written);
     return STATUS_OK;
 }
 

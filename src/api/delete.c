@@ -17,9 +17,10 @@ enum status api_delete_perform(struct request *request)
     }
     request->perform_state = deletion;
     deletion->conditional = request->id.length == 0;
-    TRY(api_if_match(request, &deletion->condition.version));
+    TRY(api_if_match(request, &deletion->condition));
     if (deletion->conditional) {
-        return api_condition_plan(request, (struct slice){0}, &deletion->plan);
+        TRY(api_condition_plan(request, (struct slice){0}, &deletion->plan));
+        return api_condition_foresee(request, &deletion->plan);
     }
     return STATUS_OK;
 }

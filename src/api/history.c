@@ -115,9 +115,7 @@ static struct slice change_members(struct request *request, const struct store_v
     if (rows[version->method].with_id) {
         buffer_print(&more, "/%.*s", SLICE_ARGS(version->id));
     }
-    const char *status = version->method == STORE_UPDATED && version->version == 1
-                             ? "201 Created"
-                             : rows[version->method].status;
+    const char *status = version->created ? "201 Created" : rows[version->method].status;
     buffer_print(&more,
                  "\"},\"response\":{\"status\":\"%s\",\"etag\":\"W/\\\"%u\\\"\","
                  "\"lastModified\":\"%s\"}",
@@ -159,6 +157,16 @@ enum status api_history_perform(struct request *request)
     if (nothing_ever && query.count > 0) {
         return request_fail(request, STATUS_NOT_FOUND, "",
                             "There is no resource of this type and id, and there never was.");
+    }
+    if (request->id.length > 0 && page.count == 0) {
+        /* That there is a history, and how long, is told of somebody too. */
+        struct store_version version;
+        enum status status = store_read(tx, request->type, request->id, request->arena, &version);
+        if (status == STATUS_OK || status == STATUS_GONE) {
+            request_discloses(request, version.patients, version.patient_count);
+        } else if (status != STATUS_NOT_FOUND) {
+            return status;
+        }
     }
     return write_page(request, &page);
 }

@@ -8,7 +8,7 @@ struct patching {
     struct json patch;
     bool conditional;
     struct search_plan plan;
-    uint32_t if_match;
+    struct store_condition if_match;
     uint32_t prepared; /* the version that draft was made from; 0: none */
     yyjson_val *result;
     struct store_draft *draft;
@@ -68,6 +68,9 @@ static enum status read_current(struct request *request, struct store_tx *tx,
                                 struct store_version *ret_version)
 {
     enum status status = store_read(tx, request->type, request->id, request->arena, ret_version);
+    if (status == STATUS_GONE) {
+        request_discloses(request, ret_version->patients, ret_version->patient_count);
+    }
     if (status == STATUS_NOT_FOUND || status == STATUS_GONE) {
         return request_fail(request, status, "",
                             "There is no current resource to patch: create it with PUT.");
@@ -86,7 +89,8 @@ enum status api_patch_perform(struct request *request)
     TRY(api_if_match(request, &patching->if_match));
     TRY(read_patch(request, patching));
     if (patching->conditional) {
-        return api_condition_plan(request, (struct slice){0}, &patching->plan);
+        TRY(api_condition_plan(request, (struct slice){0}, &patching->plan));
+        return api_condition_foresee(request, &patching->plan);
     }
     if (request->parent != NULL) {
         return STATUS_OK; /* what stands before it in the bundle may change it first */
@@ -112,7 +116,7 @@ enum status api_patch_commit(struct request *request, struct store_tx *tx)
         request->id = version.id;
     }
     TRY(read_current(request, tx, &version));
-    if (patching->if_match != 0 && patching->if_match != version.version) {
+    if (!store_condition_meets(&patching->if_match, version.version)) {
         return request_fail(request, STATUS_PRECONDITION, "",
                             "If-Match names another version than the current one: read it again "
                             "and repeat the change.");
@@ -124,8 +128,7 @@ enum status api_patch_commit(struct request *request, struct store_tx *tx)
     TRY(api_check_references(request, tx, request->type, patching->result));
     TRY(store_put(tx, patching->draft, STORE_PATCHED, &condition, request->arena, &request->outcome,
                   &patching->written));
-    request_discloses(request, patching->written.patients, patching->written.patient_count);
-    request->response.http = 200;
+    api_note_written(request, &patching->written);
     return STATUS_OK;
 }
 

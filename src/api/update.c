@@ -19,7 +19,7 @@ static enum status make_draft(struct request *request, struct change *change)
 static enum status take_conditions(struct request *request, struct change *change)
 {
     struct slice none_match = request_header(request, "If-None-Match");
-    TRY(api_if_match(request, &change->condition.version));
+    TRY(api_if_match(request, &change->condition));
     if (none_match.length > 0) {
         if (!slice_is(none_match, "*")) {
             return request_fail(request, STATUS_PRECONDITION, "",
@@ -27,6 +27,27 @@ static enum status take_conditions(struct request *request, struct change *chang
                                 "nothing.");
         }
         change->condition.absent = true;
+    }
+    return STATUS_OK;
+}
+
+/* Put in place of the whole, a part would lose the rest (R4 search, "_summary": "Servers SHOULD
+ * mark the resources with the tag SUBSETTED to ensure that the incomplete resource is not
+ * accidentally used to overwrite a complete resource"). */
+static enum status check_whole(struct request *request)
+{
+    yyjson_val *tags = json_get(json_get(request->json.root, "meta"), "tag");
+    size_t at, max;
+    yyjson_val *tag;
+    yyjson_arr_foreach(tags, at, max, tag)
+    {
+        struct slice system = json_get_string(tag, "system");
+        bool ours = system.length == 0 || slice_ends(system, SLICE("/v3-ObservationValue"));
+        if (ours && slice_is(json_get_string(tag, "code"), "SUBSETTED")) {
+            return request_fail(request, STATUS_UNPROCESSABLE, "meta.tag",
+                                "This is a part of a resource, as its tag SUBSETTED says: read "
+                                "the whole by its id, change that and leave the tag out.");
+        }
     }
     return STATUS_OK;
 }
@@ -40,8 +61,10 @@ enum status api_update_perform(struct request *request)
     request->perform_state = change;
     change->conditional = request->id.length == 0;
     TRY(take_conditions(request, change));
+    TRY(check_whole(request));
     if (change->conditional) {
-        return api_condition_plan(request, (struct slice){0}, &change->plan);
+        TRY(api_condition_plan(request, (struct slice){0}, &change->plan));
+        return api_condition_foresee(request, &change->plan);
     }
     return make_draft(request, change);
 }
@@ -67,6 +90,7 @@ static enum status choose_id(struct request *request, struct store_tx *tx, struc
     if (found) {
         request->id = match.id;
     } else if (own.length > 0) {
+        TRY(api_condition_spares(request, tx, own));
         request->id = own;
     } else {
         char id[UUID_LENGTH + 1];
@@ -85,8 +109,7 @@ enum status api_update_commit(struct request *request, struct store_tx *tx)
     TRY(api_check_references(request, tx, request->type, request->json.root));
     TRY(store_put(tx, change->draft, STORE_UPDATED, &change->condition, request->arena,
                   &request->outcome, &change->written));
-    request_discloses(request, change->written.patients, change->written.patient_count);
-    request->response.http = change->written.created ? 201 : 200;
+    api_note_written(request, &change->written);
     return STATUS_OK;
 }
 

@@ -234,13 +234,12 @@ static void write_tags(struct buffer *out, yyjson_val *tags)
     buffer_add_byte(out, ']');
 }
 
-/* META may be NULL: then there was none. */
-static void write_meta(struct buffer *out, yyjson_val *meta)
+/* The members of meta with the tag among its tags; says whether it has been added. */
+static bool write_meta_members(struct buffer *out, yyjson_val *meta, bool *ret_any)
 {
     bool any = false, tagged = false;
     size_t at, max;
     yyjson_val *key, *value;
-    buffer_add_byte(out, '{');
     yyjson_obj_foreach(meta, at, max, key, value)
     {
         if (any) {
@@ -255,6 +254,16 @@ static void write_meta(struct buffer *out, yyjson_val *meta)
             json_write(value, NULL, NULL, out);
         }
     }
+    *ret_any = any;
+    return tagged;
+}
+
+/* META may be NULL: then there was none. */
+static void write_meta(struct buffer *out, yyjson_val *meta)
+{
+    bool any = false;
+    buffer_add_byte(out, '{');
+    bool tagged = meta != NULL && write_meta_members(out, meta, &any);
     if (!tagged) {
         buffer_add_text(out, any ? ",\"tag\":[" SUBSETTED_TAG "]" : "\"tag\":[" SUBSETTED_TAG "]");
     }

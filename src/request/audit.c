@@ -16,8 +16,19 @@ static struct slice parameter_names(struct request *request)
     return slice_head(buffer_slice(&names), 1024);
 }
 
-static bool add_entry(struct request *request, const struct disclosure *disclosure,
-                      struct buffer *scratch, struct slice *ret_entry)
+/* Where encoded entries go, one after the other; the slice lives until the call returns. */
+struct sink {
+    enum status (*take)(struct sink *sink, struct slice entry);
+    struct request *request;
+    struct buffer scratch;  /* of the entry */
+    struct buffer row;      /* outbox: entries not yet written */
+    struct store_tx *tx;    /* outbox */
+    struct slice *entries;  /* ticket */
+    size_t count, capacity; /* ticket */
+};
+
+static enum status add_entry(struct request *request, const struct disclosure *disclosure,
+                             struct slice names, struct sink *sink)
 {
     struct audit_entry entry = {
         .when = time_now(),
@@ -30,21 +41,19 @@ static bool add_entry(struct request *request, const struct disclosure *disclosu
         .id = request->id,
         .who = request->who,
         .request = request->id_text,
-        .query = parameter_names(request),
+        .query = names,
     };
     uint64_t version;
     if (slice_to_unsigned(request->version, UINT32_MAX, &version)) {
         entry.version = (uint32_t)version;
     }
-    scratch->at = NULL;
-    scratch->length = scratch->capacity = 0;
-    audit_entry_write(&entry, scratch);
-    *ret_entry = buffer_slice(scratch);
-    return buffer_ok(scratch);
+    sink->scratch.length = 0;
+    audit_entry_write(&entry, &sink->scratch);
+    return buffer_ok(&sink->scratch) ? sink->take(sink, buffer_slice(&sink->scratch))
+                                     : STATUS_TOO_COSTLY;
 }
 
-enum status request_entries(struct request *request, struct buffer *scratch, struct slice **entries,
-                            size_t *count, size_t *capacity)
+static enum status own_entries(struct request *request, struct sink *sink)
 {
     if (request->interaction == NULL || request->outboxed ||
         (request->interaction->flags & INTERACTION_NO_PERSON) != 0) {
@@ -52,60 +61,73 @@ enum status request_entries(struct request *request, struct buffer *scratch, str
     }
     static const struct disclosure nobody = {0};
     bool refused = request->status != STATUS_OK && request->status != STATUS_NOT_MODIFIED;
-    size_t wanted = refused ? 0 : request->disclosure_count;
+    bool told = !refused || request->status == STATUS_GONE; /* that it was there is told too */
+    size_t wanted = told ? request->disclosure_count : 0;
     const struct disclosure *from = wanted > 0 ? request->disclosures : &nobody;
-    wanted = wanted > 0 ? wanted : 1;
-    if (*count + wanted > *capacity) {
-        size_t more = *capacity * 2 + wanted;
-        struct slice *larger = arena_resize(request->arena, *entries, *capacity * sizeof **entries,
-                                            more * sizeof **entries);
-        if (larger == NULL) {
-            return STATUS_TOO_COSTLY;
-        }
-        *entries = larger;
-        *capacity = more;
-    }
-    for (size_t i = 0; i < wanted; i++) {
-        if (!add_entry(request, &from[i], scratch, &(*entries)[*count])) {
-            return STATUS_TOO_COSTLY;
-        }
-        (*count)++;
+    struct slice names = parameter_names(request);
+    for (size_t i = 0; i < (wanted > 0 ? wanted : 1); i++) {
+        TRY(add_entry(request, &from[i], names, sink));
     }
     return STATUS_OK;
 }
 
 /* Of the request, or of its entries when it has any: each of those is an access of its own. */
-static enum status all_entries(struct request *request, struct slice **ret_entries,
-                               size_t *ret_count)
+static enum status all_entries(struct request *request, struct sink *sink)
 {
-    struct buffer scratch = {.arena = request->arena};
-    size_t capacity = 0;
-    *ret_entries = NULL;
-    *ret_count = 0;
     if (request->child_count == 0) {
-        return request_entries(request, &scratch, ret_entries, ret_count, &capacity);
+        return own_entries(request, sink);
     }
     for (size_t i = 0; i < request->child_count; i++) {
-        TRY(request_entries(request->children[i], &scratch, ret_entries, ret_count, &capacity));
+        TRY(own_entries(request->children[i], sink));
     }
     return STATUS_OK;
 }
 
-/* As few rows as hold them: a transaction's entries are one row. */
+/* ---- the outbox: as few rows as hold them ---- */
+
+static enum status write_row(struct sink *sink)
+{
+    TRY(buffer_ok(&sink->row) ? store_outbox_add(sink->tx, buffer_slice(&sink->row))
+                              : STATUS_TOO_COSTLY);
+    sink->row.length = 0;
+    return STATUS_OK;
+}
+
+static enum status take_for_row(struct sink *sink, struct slice entry)
+{
+    audit_row_add(entry, &sink->row);
+    return sink->row.length >= AUDIT_ROW_LIMIT ? write_row(sink) : STATUS_OK;
+}
+
 enum status request_outbox(struct request *request, struct store_tx *tx)
 {
-    struct slice *entries;
-    size_t count;
-    TRY(all_entries(request, &entries, &count));
-    struct buffer row = {.arena = request->arena};
-    for (size_t i = 0; i < count; i++) {
-        audit_row_add(entries[i], &row);
-        if (row.length >= AUDIT_ROW_LIMIT || i + 1 == count) {
-            TRY(buffer_ok(&row) ? store_outbox_add(tx, buffer_slice(&row)) : STATUS_TOO_COSTLY);
-            row.length = 0;
+    struct sink sink = {.take = take_for_row,
+                        .request = request,
+                        .scratch = {.arena = request->arena},
+                        .row = {.arena = request->arena},
+                        .tx = tx};
+    TRY(all_entries(request, &sink));
+    return sink.row.length > 0 || !buffer_ok(&sink.row) ? write_row(&sink) : STATUS_OK;
+}
+
+/* ---- the ticket ---- */
+
+static enum status take_for_ticket(struct sink *sink, struct slice entry)
+{
+    struct arena *arena = sink->request->arena;
+    if (sink->count == sink->capacity) {
+        size_t more = sink->capacity * 2 + 8;
+        struct slice *larger = arena_resize(arena, sink->entries, sink->capacity * sizeof *larger,
+                                            more * sizeof *larger);
+        if (larger == NULL) {
+            return STATUS_TOO_COSTLY;
         }
+        sink->entries = larger;
+        sink->capacity = more;
     }
-    return STATUS_OK;
+    struct slice copy = arena_copy(arena, entry);
+    sink->entries[sink->count++] = copy;
+    return copy.at != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
 static void audit_done(void *context, enum status status)
@@ -117,14 +139,14 @@ static void audit_done(void *context, enum status status)
 
 enum step stage_audit(struct request *request)
 {
-    struct slice *entries;
-    size_t count;
-    request->audited = all_entries(request, &entries, &count);
-    if (request->audited != STATUS_OK || count == 0) {
+    struct sink sink = {
+        .take = take_for_ticket, .request = request, .scratch = {.arena = request->arena}};
+    request->audited = all_entries(request, &sink);
+    if (request->audited != STATUS_OK || sink.count == 0) {
         return STEP_NEXT;
     }
     request->ticket = (struct audit_ticket){
-        .entries = entries, .count = count, .done = audit_done, .context = request};
+        .entries = sink.entries, .count = sink.count, .done = audit_done, .context = request};
     audit_append(request->service->audit, &request->ticket);
     return STEP_PARKED;
 }

@@ -122,6 +122,7 @@ void request_continue(struct request *request)
     bool committed = request->stage == STAGE_redact && request->written;
     if (committed && request->interaction->committed != NULL) {
         request->reader = request->door->reader(request);
+        arena_raise(request->arena, arena_limit(request->arena) + REQUEST_ANSWER_BYTES);
         request->interaction->committed(request);
     }
     walk(request);
@@ -219,6 +220,17 @@ void request_discloses(struct request *request, const uint32_t *patients, size_t
                 (struct disclosure){.patient = patients[i]};
         }
         request->disclosures[at].resources++;
+    }
+}
+
+void request_discloses_count(struct request *request, uint64_t count)
+{
+    static const uint32_t nobody = 0;
+    request_discloses(request, &nobody, 1);
+    for (size_t i = 0; i < request->disclosure_count; i++) {
+        if (request->disclosures[i].patient == nobody) {
+            request->disclosures[i].resources = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+        }
     }
 }
 

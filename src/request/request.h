@@ -85,7 +85,10 @@ struct interaction {
     enum status (*perform)(struct request *request);
     /* The write, in its transaction: all or nothing. May be called again: starts afresh. */
     enum status (*commit)(struct request *request, struct store_tx *tx);
-    /* Builds the response after the durable commit; NULL: commit already did. Any thread. */
+    /* Builds the body of the response after the durable commit; NULL: commit already did. Any
+     * thread. What must be in the answer to a write (status, Location, ETag) is set in commit,
+     * where a full arena still undoes the write; a body that does not fit is left out. May be
+     * called again when entries beside the write could not be logged. */
     void (*committed)(struct request *request);
     const char *documentation; /* one sentence for the capability statement */
 };
@@ -116,6 +119,10 @@ struct response {
     enum status (*pull)(struct request *request, uint64_t offset, size_t max, struct buffer *out);
     uint64_t pull_length;
 };
+
+/* The arena's limit is raised by this much once a write is durable: an answer that fitted before
+ * shall not fail for the memory that the write took. */
+#define REQUEST_ANSWER_BYTES ((size_t)24 << 20)
 
 /* ---- whom it is about ---- */
 
@@ -293,6 +300,10 @@ MUST_CHECK enum status parameters_parse(struct slice query, struct arena *arena,
 /* These patients' data is in the answer: every resource that is put into a response is named here
  * before it leaves. Sticky on a full arena (the request then fails). */
 void request_discloses(struct request *request, const uint32_t *patients, size_t count);
+
+/* A count over so many persons that they are not named one by one: COUNT resources of nobody in
+ * particular. */
+void request_discloses_count(struct request *request, uint64_t count);
 
 /* Fails the request's walk: sets status and adds the issue; gives the status back. */
 enum status request_fail(struct request *request, enum status status, const char *path,

@@ -15,10 +15,6 @@ void request_snapshot_end(struct request *request);
 /* Adds the outbox rows of a write and of its children in the write's own transaction. */
 enum status request_outbox(struct request *request, struct store_tx *tx);
 
-/* The access entries of one request, encoded in its arena; children not included. */
-enum status request_entries(struct request *request, struct buffer *scratch, struct slice **entries,
-                            size_t *count, size_t *capacity);
-
 /* The HTTP status that the request will answer, or has answered. */
 int request_http(const struct request *request);
 

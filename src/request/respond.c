@@ -92,6 +92,31 @@ static void tell(struct request *request, int http)
     }
 }
 
+/* What was read beside a durable write could not be logged: it is not told, but the write is. */
+static void withhold_reads(struct request *request)
+{
+    for (size_t i = 0; i < request->child_count; i++) {
+        struct request *child = request->children[i];
+        if (!child->written &&
+            (child->status == STATUS_OK || child->status == STATUS_NOT_MODIFIED)) {
+            child->status = request->audited;
+            outcome_init(&child->outcome, request->arena);
+        }
+    }
+    request->interaction->committed(request);
+}
+
+/* A durable write is never told as a failure: what does not fit of its body is left out. */
+static void settle_written(struct request *request)
+{
+    if (request->audited != STATUS_OK && request->child_count > 0) {
+        withhold_reads(request);
+    }
+    if (!buffer_ok(&request->response.body)) {
+        request->response.body = (struct buffer){.arena = request->arena};
+    }
+}
+
 /* Not logged, so not disclosed: neither body nor version nor date. */
 static void withhold(struct request *request)
 {
@@ -99,15 +124,15 @@ static void withhold(struct request *request)
     request->response = (struct response){.body = {.arena = request->arena}};
     outcome_init(&request->outcome, request->arena);
     (void)outcome_fail(&request->outcome, request->status, "",
-                       "The access log cannot be written, so nothing is disclosed. %s Try again "
-                       "when the operator has made room or mended the disk.",
-                       request->written ? "What was to be written is stored."
-                                        : "Nothing was changed.");
+                       "The access log cannot be written, so nothing is disclosed. Nothing was "
+                       "changed. Try again when the operator has made room or mended the disk.");
 }
 
 enum step stage_respond(struct request *request)
 {
-    if (request->audited != STATUS_OK) {
+    if (request->written && request->status == STATUS_OK) {
+        settle_written(request);
+    } else if (request->audited != STATUS_OK) {
         withhold(request);
     } else if (request->status == STATUS_OK &&
                (!buffer_ok(&request->response.body) || arena_full(request->arena))) {

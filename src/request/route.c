@@ -29,7 +29,9 @@ static enum status take_type(struct request *request, struct slice name)
 static enum status take_id(struct request *request, struct slice id)
 {
     if (!resource_id_valid(id)) {
-        return request_fail(request, STATUS_NOT_FOUND, "",
+        /* What cannot be there is not found; but a write under it breaks a rule. */
+        return request_fail(request,
+                            request->method == METHOD_PUT ? STATUS_VALUE : STATUS_NOT_FOUND, "",
                             "The id in the path is not a FHIR id: 1 to 64 of A-Z, a-z, 0-9, "
                             "'-' and '.'.");
     }

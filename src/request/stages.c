@@ -135,8 +135,10 @@ static void settle(struct request *request, enum status status)
     }
     if (!request->children_independent) {
         for (size_t i = 0; i < request->child_count && status == STATUS_OK; i++) {
-            request->children[i]->written = !request->children[i]->skip_commit;
-            request->children[i]->outboxed = true;
+            struct request *child = request->children[i];
+            child->written =
+                !child->skip_commit && (child->interaction->flags & INTERACTION_WRITES) != 0;
+            child->outboxed = true;
         }
     }
 }
@@ -159,7 +161,8 @@ static void child_commit_done(void *context, enum status status)
 
 static void submit(struct request *request, void (*done)(void *, enum status))
 {
-    request->job = (struct store_job){.run = commit_run, .done = done, .context = request};
+    request->job = (struct store_job){
+        .run = commit_run, .done = done, .context = request, .deadline = request->deadline};
     store_submit(request->service->store, &request->job);
 }
 

@@ -15,11 +15,8 @@ static void add_key(struct buffer *out, bool *first, struct slice name)
     buffer_add_byte(out, ':');
 }
 
-static uint32_t add_meta(struct buffer *out, bool *first, yyjson_val *meta)
+static void add_meta_members(struct buffer *out, yyjson_val *meta)
 {
-    add_key(out, first, SLICE("meta"));
-    buffer_add_byte(out, '{');
-    uint32_t splice = (uint32_t)out->length;
     bool first_member = true;
     size_t i, max;
     yyjson_val *name, *value;
@@ -31,6 +28,17 @@ static uint32_t add_meta(struct buffer *out, bool *first, yyjson_val *meta)
         }
         add_key(out, &first_member, text);
         json_write(value, NULL, NULL, out);
+    }
+}
+
+/* META may be NULL: then there was none. */
+static uint32_t add_meta(struct buffer *out, bool *first, yyjson_val *meta)
+{
+    add_key(out, first, SLICE("meta"));
+    buffer_add_byte(out, '{');
+    uint32_t splice = (uint32_t)out->length;
+    if (meta != NULL) {
+        add_meta_members(out, meta);
     }
     buffer_add_byte(out, '}');
     return splice;

@@ -437,6 +437,17 @@ static enum status find_sorted(struct search *search, struct store_page *page)
     return cursor_give(search, 's', slice_of((const char *)last->bytes, last->length), page);
 }
 
+static enum status run_search(struct search *search, struct store_page *page)
+{
+    const struct store_query *query = search->query;
+    TRY(prepare(search));
+    if (search->nothing) {
+        page->total = query->total ? 0 : UINT64_MAX;
+        return STATUS_OK;
+    }
+    return query->sort_count > 0 ? find_sorted(search, page) : find_by_place(search, page);
+}
+
 enum status store_find(struct store_tx *tx, const struct store_query *query, struct arena *arena,
                        struct outcome *outcome, struct store_page *ret_page)
 {
@@ -451,15 +462,17 @@ enum status store_find(struct store_tx *tx, const struct store_query *query, str
     if (search.scratch == NULL) {
         return STATUS_MEMORY;
     }
-    enum status status = prepare(&search);
-    if (status == STATUS_OK && search.nothing) {
-        ret_page->total = query->total ? 0 : UINT64_MAX;
-    } else if (status == STATUS_OK) {
-        status = query->sort_count > 0 ? find_sorted(&search, ret_page)
-                                       : find_by_place(&search, ret_page);
+    /* In a job the deadline holds for searches only: a write that is interrupted would undo the
+     * transactions of all. */
+    if (tx->writer != NULL) {
+        tx->connection->deadline = tx->writer->deadline;
     }
+    enum status status = run_search(&search, ret_page);
     for (size_t i = 0; i < search.stream_count; i++) {
         stream_close(&search.streams[i]);
+    }
+    if (tx->writer != NULL) {
+        tx->connection->deadline = 0;
     }
     arena_destroy(search.scratch);
     return status;

@@ -21,6 +21,15 @@ struct change {
     int64_t base; /* number of the base URL that made a reference local; 0: none did */
 };
 
+bool store_condition_meets(const struct store_condition *condition, uint32_t version)
+{
+    bool meets = condition->version_count == 0;
+    for (size_t i = 0; i < condition->version_count; i++) {
+        meets = meets || condition->versions[i] == version;
+    }
+    return meets && (condition->version == 0 || condition->version == version);
+}
+
 static enum status check_condition(const struct change *change,
                                    const struct store_condition *condition, struct outcome *outcome)
 {
@@ -28,15 +37,16 @@ static enum status check_condition(const struct change *change,
     if (condition == NULL) {
         return STATUS_OK;
     }
+    bool one_of = condition->version_count > 0;
     if (condition->absent && live) {
         return outcome_fail(outcome, STATUS_PRECONDITION, "",
                             "The resource exists already. Update it, or use another id.");
     }
-    if ((condition->present || condition->version != 0) && !live) {
+    if ((condition->present || condition->version != 0 || one_of) && !live) {
         return outcome_fail(outcome, STATUS_PRECONDITION, "",
                             "There is no current version of the resource to change.");
     }
-    if (condition->version != 0 && condition->version != change->entry.version) {
+    if (!store_condition_meets(condition, change->entry.version)) {
         return outcome_fail(outcome, STATUS_PRECONDITION, "",
                             "The resource has changed since that version. Read it again and repeat "
                             "the change on what is current.");
@@ -202,8 +212,15 @@ static enum status old_to_past(struct change *change)
     return STATUS_OK;
 }
 
-static enum status write_row(struct change *change, const struct store_draft *draft,
-                             enum store_method method, bool replace)
+/* How the row says which method made it. */
+static int64_t method_code(const struct change *change, enum store_method method, bool live)
+{
+    bool back = method == STORE_UPDATED && !live && change->entry.version > 1;
+    return back ? METHOD_PUT_BACK : (int64_t)method;
+}
+
+static enum status write_row(struct change *change, const struct store_draft *draft, int64_t method,
+                             bool replace)
 {
     struct buffer facts = {.arena = change->arena};
     struct buffer others = {.arena = change->arena};
@@ -221,7 +238,7 @@ static enum status write_row(struct change *change, const struct store_draft *dr
     sqlite3_bind_int64(statement, 4, change->entry.version);
     sqlite3_bind_int64(statement, 5, change->updated);
     sqlite3_bind_int64(statement, 6, (int64_t)change->number);
-    sqlite3_bind_int64(statement, 7, change->base << METHOD_BITS | (int64_t)method);
+    sqlite3_bind_int64(statement, 7, change->base << METHOD_BITS | method);
     sqlite3_bind_int64(statement, 8, draft->splice);
     if (others.length > 0) {
         statement_bind_blob(statement, 9, buffer_slice(&others));
@@ -313,7 +330,7 @@ static enum status put_rows(struct change *change, const struct store_draft *dra
         change->entry.entity = ++change->writer->counters.entity;
     }
     TRY(directory_store(change->tx, &change->entry));
-    TRY(write_row(change, draft, method, !add));
+    TRY(write_row(change, draft, method_code(change, method, live), !add));
     if (add) {
         sqlite3_stmt *statement;
         TRY(statement_get(change->connection, SQL_PLACE_ADD, &statement));

@@ -28,8 +28,10 @@ enum status version_from_row(struct connection *connection, sqlite3_stmt *statem
     version->version = (uint32_t)sqlite3_column_int64(statement, COLUMN_VERSION);
     version->updated = sqlite3_column_int64(statement, COLUMN_UPDATED);
     version->change = (uint64_t)sqlite3_column_int64(statement, COLUMN_CHANGE);
-    version->method = (enum store_method)(sqlite3_column_int64(statement, COLUMN_METHOD) &
-                                          ((1 << METHOD_BITS) - 1));
+    int64_t method = sqlite3_column_int64(statement, COLUMN_METHOD) & ((1 << METHOD_BITS) - 1);
+    version->method = method == METHOD_PUT_BACK ? STORE_UPDATED : (enum store_method)method;
+    version->created = method == METHOD_PUT_BACK || method == STORE_CREATED ||
+                       (method == STORE_UPDATED && version->version == 1);
     version->splice = (uint32_t)sqlite3_column_int64(statement, COLUMN_SPLICE);
     version->blob_length = (uint64_t)sqlite3_column_int64(statement, COLUMN_BLOB_LENGTH);
     uint32_t home = (uint32_t)sqlite3_column_int64(statement, COLUMN_HOME);

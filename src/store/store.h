@@ -52,6 +52,7 @@ struct store_version {
     int64_t updated;          /* instant, microseconds; rises with change */
     uint64_t change;          /* number of the change that made it */
     enum store_method method; /* STORE_DELETED: a tombstone, body empty */
+    bool created;             /* there was none before it, or that had been deleted */
     struct slice body;        /* minified JSON without versionId and lastUpdated */
     uint32_t splice;          /* offset in body just after the brace that opens meta */
     const uint32_t *patients; /* numbers of the patients it concerns, home first */
@@ -241,10 +242,15 @@ void store_draft_set_blob(struct store_draft *draft, int file, uint64_t length);
 void store_draft_version(const struct store_draft *draft, struct store_version *ret_version);
 
 struct store_condition {
-    uint32_t version; /* If-Match: the current version must be this; 0: any */
-    bool absent;      /* there must be no current resource (create, If-None-Match: *) */
-    bool present;     /* there must be one */
+    uint32_t version;         /* If-Match: the current version must be this; 0: any */
+    bool absent;              /* there must be no current resource (create, If-None-Match: *) */
+    bool present;             /* there must be one */
+    const uint32_t *versions; /* If-Match with several tags: the current one must be among these */
+    size_t version_count;
 };
+
+/* Does a current VERSION meet what If-Match says? */
+bool store_condition_meets(const struct store_condition *condition, uint32_t version);
 
 struct store_written {
     uint32_t version;
@@ -304,6 +310,7 @@ struct store_job {
     enum status (*run)(struct store_tx *tx, void *context);
     void (*done)(void *context, enum status status);
     void *context;
+    int64_t deadline; /* time_monotonic: its searches end as STATUS_TOO_COSTLY then; 0: none */
     struct store_job *next; /* the store's */
 };
 void store_submit(struct store *store, struct store_job *job);

@@ -167,6 +167,8 @@ MUST_CHECK enum status facts_of_body(struct store_tx *tx, resource_type type, st
 
 /* A row's method column is (number of the base URL << METHOD_BITS | method). */
 #define METHOD_BITS 3
+/* Instead of STORE_UPDATED: an update that put a deleted resource back. */
+#define METHOD_PUT_BACK 5
 
 /* The key text of a token's text or identifier: value, NUL, number of the system. */
 void text_key_write(struct slice value, int64_t system, struct buffer *out);
@@ -283,6 +285,7 @@ struct writer {
     struct sequence *sequences;
     bool touched; /* caches changed since the savepoint */
     struct arena *scratch;
+    int64_t deadline; /* of the searches of the job that runs; 0: none */
 };
 
 void writer_forget(struct writer *writer);

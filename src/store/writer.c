@@ -106,6 +106,7 @@ static enum status job_run(struct writer *writer, struct store_job *job)
 {
     struct counters before = writer->counters;
     TRY(run_statement(writer, SQL_SAVEPOINT));
+    writer->deadline = job->deadline;
     enum status status = job->run(writer->tx, job->context);
     arena_reset(writer->scratch, 0);
     if (writer->connection.doomed != STATUS_OK) {

@@ -464,3 +464,13 @@ const char *text_of(const char *format, ...)
     assert_true(buffer_ok(&out));
     return out.at;
 }
+
+struct arena *service_memory(void)
+{
+    return own->arena;
+}
+
+struct caller *service_caller(void)
+{
+    return own;
+}

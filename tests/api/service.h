@@ -61,6 +61,9 @@ struct answer caller_send(struct caller *caller, const char *method, const char 
 struct answer caller_send_file(struct caller *caller, const char *method, const char *path,
                                const char *headers, struct slice body);
 
+/* The service's own. */
+struct caller *service_caller(void);
+
 /* By the service's own caller. BODY is text with ' for " , or NULL;
  * text_of makes one with arguments. */
 struct answer ask(const char *method, const char *path, const char *headers, const char *body);
@@ -79,6 +82,9 @@ void assert_text(struct answer answer, const char *path, const char *wanted);
 
 /* How many entries the first page of a search has. */
 size_t count_of(const char *search);
+
+/* Memory until the service stops or starts again. */
+struct arena *service_memory(void);
 
 /* printf into the service's own memory. */
 const char *text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));

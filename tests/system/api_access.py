@@ -102,11 +102,20 @@ def a_page_about_many_leaves_one_entry_for_each():
     assert {each['patient'] for each in found} == persons, found
 
 
-def a_query_that_finds_nobody_or_only_counts_is_logged_too():
-    for path in ('Patient?identifier=%s' % uuid.uuid4(), 'Patient?_summary=count',
-                 'Patient?_count=0'):
+def a_query_that_finds_nobody_is_logged_too():
+    for path in ('Patient?identifier=%s' % uuid.uuid4(),
+                 'Patient?_summary=count&identifier=%s' % uuid.uuid4()):
         found = _read(200, 'GET', path)
         assert len(found) == 1 and found[0]['patient'] == 0, (path, found)
+
+
+def a_total_is_logged_under_each_person_counted():
+    mark = str(uuid.uuid4())
+    names = [_person(identifier=[{'value': mark}]) for _ in range(3)]
+    persons = {_read(200, 'GET', 'Patient/' + name)[0]['patient'] for name in names}
+    for more in ('_summary=count', '_count=0'):
+        found = _read(200, 'GET', 'Patient?%s&identifier=%s' % (more, mark))
+        assert {each['patient'] for each in found} == persons and len(found) == 3, found
 
 
 def a_refusal_is_logged():

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "store_test.h"
 
@@ -193,6 +194,49 @@ static void a_deadline_ends_a_search(void **state)
     store_snapshot_end(tx);
 }
 
+/* A job whose time is up: its search ends, its own writes and those of others do not. */
+static enum status search_and_put(struct store_tx *tx, void *context)
+{
+    enum status *found = context;
+    struct store_query query = {
+        .type = type_named("Patient"), .count = 1, .total = true, .bodies = false};
+    struct store_page page;
+    struct store_written written;
+    *found = store_find(tx, &query, arena, NULL, &page);
+    return store_put(tx, shared_draft, STORE_CREATED, NULL, arena, NULL, &written);
+}
+
+static _Atomic int job_status;
+
+static void job_done(void *context, enum status status)
+{
+    (void)context;
+    atomic_store(&job_status, (int)status);
+}
+
+static void a_job_s_deadline_ends_its_searches_and_nothing_else(void **state)
+{
+    (void)state;
+    static const int64_t deadlines[] = {1, 0};
+    static const enum status wanted[] = {STATUS_TOO_COSTLY, STATUS_OK};
+    for (int i = 0; i < 300; i++) {
+        must_put(arena_print(arena, "{'resourceType':'Patient','id':'p%d'}", i));
+    }
+    for (int i = 0; i < 2; i++) {
+        enum status found = STATUS_INTERNAL;
+        shared_draft = draft_of(arena_print(arena, "{'resourceType':'Basic','id':'late%d'}", i));
+        struct store_job job = {
+            .run = search_and_put, .done = job_done, .context = &found, .deadline = deadlines[i]};
+        atomic_store(&job_status, -1);
+        store_submit(store, &job);
+        while (atomic_load(&job_status) < 0) {
+            (void)usleep(1000);
+        }
+        assert_int_equal(atomic_load(&job_status), STATUS_OK);
+        assert_int_equal(found, wanted[i]);
+    }
+}
+
 /* ---- history ----------------------------------------------------------------------------------
  */
 
@@ -344,6 +388,7 @@ int main(void)
         STORE_TEST(a_snapshot_does_not_see_what_comes_after_it_began),
         STORE_TEST(a_snapshot_cannot_write),
         STORE_TEST(a_deadline_ends_a_search),
+        STORE_TEST(a_job_s_deadline_ends_its_searches_and_nothing_else),
         STORE_TEST(history_is_newest_first_of_one_of_a_type_and_of_all),
         STORE_TEST(history_pages_follow_each_other_while_changes_come_in),
         STORE_TEST(a_binarys_content_is_kept_in_pieces_with_its_version),
