@@ -200,7 +200,9 @@ static uint64_t some_operations(void)
 static void choose_sync(bool dies)
 {
     if (dies && dies_at >= 0) {
-        power_stop_at_sync(dies_at, 1 + random_below(&dice, dies_at == POWER_batch ? 200 : 3));
+        power_stop_at_sync(dies_at, 1 + random_below(&dice, dies_at == POWER_batch ? 200
+                                                            : dies_at == POWER_wal ? 60
+                                                                                   : 3));
     } else if (random_below(&dice, 2) == 0) {
         power_stop_at_sync((int)random_below(&dice, POWER_SYNC_COUNT),
                            1 + random_below(&dice, random_below(&dice, 2) == 0 ? 2 : 40));
