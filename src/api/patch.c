@@ -50,7 +50,9 @@ static enum status prepare(struct request *request, struct patching *patching,
     struct validate_options options = {.definitions = request->service->definitions,
                                        .type = version->type,
                                        .id = version->id,
-                                       .id_required = true};
+                                       .id_required = true,
+                                       .refuse_test_numbers =
+                                           !request->service->config->test_numbers};
     resource_type type;
     enum status status = validate_resource(&options, &after, after.root, request->path,
                                            request->arena, &request->outcome, &type);

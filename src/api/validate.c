@@ -45,11 +45,12 @@ enum status api_validate_perform(struct request *request)
         return request_fail(request, STATUS_REQUIRED, "Parameters.parameter",
                             "Send the resource as the body, or as parameter 'resource'.");
     }
-    struct validate_options options = {.definitions = request->service->definitions,
-                                       .type = request->type,
-                                       .id = request->id,
-                                       .id_required =
-                                           request->id.length > 0 && !slice_is(mode, "create")};
+    struct validate_options options = {
+        .definitions = request->service->definitions,
+        .refuse_test_numbers = !request->service->config->test_numbers,
+        .type = request->type,
+        .id = request->id,
+        .id_required = request->id.length > 0 && !slice_is(mode, "create")};
     resource_type type;
     struct outcome outcome;
     outcome_init(&outcome, request->arena);

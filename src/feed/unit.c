@@ -131,7 +131,9 @@ static enum status take_item(struct unit *unit, struct item *item)
     struct request *request = unit->request;
     struct outcome outcome;
     outcome_init(&outcome, request->arena);
-    struct validate_options options = {.definitions = request->service->definitions};
+    struct validate_options options = {.definitions = request->service->definitions,
+                                       .refuse_test_numbers =
+                                           !request->service->config->test_numbers};
     struct slice path = item->entry >= 0
                             ? slice_text(arena_print(request->arena, "Bundle.entry[%lld].resource",
                                                      (long long)item->entry))

@@ -87,6 +87,7 @@ enum step stage_validate(struct request *request)
         .type = request->type,
         .id = request->id,
         .id_required = request->id.length > 0,
+        .refuse_test_numbers = !request->service->config->test_numbers,
     };
     resource_type type;
     request->status = validate_resource(&options, &request->json, request->json.root, request->path,

@@ -26,6 +26,7 @@ static const struct {
     [RULE_EXTENSION] = {"ext-1", STATUS_STRUCTURE, NULL},
     [RULE_BINDING] = {"binding", STATUS_VALUE, "code-invalid"},
     [RULE_ID] = {"id", STATUS_VALUE, NULL},
+    [RULE_TEST_NUMBER] = {"nhs-number-test-range", STATUS_BUSINESS_RULE, "business-rule"},
     [RULE_NARRATIVE] = {"txt-1", STATUS_INVALID, NULL},
     [RULE_DEPTH] = {"depth", STATUS_STRUCTURE, NULL},
 };

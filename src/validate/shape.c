@@ -132,6 +132,20 @@ void check_reference(struct checker *checker, const struct frame *frame, yyjson_
     }
 }
 
+/* ---- identifiers ---- */
+
+void check_identifier(struct checker *checker, const struct frame *frame, yyjson_val *identifier)
+{
+    yyjson_val *value = json_get(identifier, "value");
+    struct slice number = json_string(value);
+    if (number.length == 10 && slice_starts(number, SLICE("999")) &&
+        slice_is(json_get_string(identifier, "system"), "https://fhir.nhs.uk/Id/nhs-number")) {
+        report(checker, frame, value, RULE_TEST_NUMBER,
+               "NHS numbers that begin with 999 are for demonstrations and tests: give the "
+               "person's own number, or switch test-numbers on where everybody is made up.");
+    }
+}
+
 /* ---- extensions -------------------------------------------------------------------------------
  */
 

@@ -60,6 +60,8 @@ static void check_complex(struct checker *checker, const struct frame *frame, yy
         check_extension(checker, frame, value, seen);
     } else if (type->fhir_type == FHIR_TYPE_REFERENCE) {
         check_reference(checker, frame, value);
+    } else if (type->fhir_type == FHIR_TYPE_IDENTIFIER && checker->options->refuse_test_numbers) {
+        check_identifier(checker, frame, value);
     }
     if (frame->element->code_set != 0) {
         check_binding(checker, frame, value);

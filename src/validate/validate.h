@@ -19,6 +19,9 @@ struct validate_options {
     struct slice id;    /* what its id must be (update); empty: any or none */
     bool id_required;   /* update: the body must carry its id */
     uint32_t depth;     /* of elements; 0: the default of 64 */
+    /* NHS numbers that begin with 999 are never given to a person: they belong to demonstrations
+     * and tests, and are refused anywhere else (config test-numbers). */
+    bool refuse_test_numbers;
 };
 
 /* Checks the resource ROOT, a value of the document JSON (for positions), adding issues to

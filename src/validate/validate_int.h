@@ -58,6 +58,7 @@ enum rule {
     RULE_EXTENSION,   /* ext-1, and the url */
     RULE_BINDING,     /* a code outside a required value set */
     RULE_ID,          /* the id that was asked for */
+    RULE_TEST_NUMBER, /* an NHS number of the test range */
     RULE_NARRATIVE,   /* txt-1, txt-2, well-formedness */
     RULE_DEPTH
 };
@@ -77,6 +78,7 @@ void check_primitive(struct checker *checker, const struct frame *frame, enum fh
 
 /* "required by ..." rules of single data types, once their members have been checked. */
 void check_reference(struct checker *checker, const struct frame *frame, yyjson_val *reference);
+void check_identifier(struct checker *checker, const struct frame *frame, yyjson_val *identifier);
 void check_extension(struct checker *checker, const struct frame *frame, yyjson_val *extension,
                      uint64_t seen);
 void check_binding(struct checker *checker, const struct frame *frame, yyjson_val *value);

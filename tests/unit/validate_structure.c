@@ -9,6 +9,21 @@ static void accepts_a_plain_patient(void **state)
     assert_fine("{'resourceType':'Patient'}");
 }
 
+static void refuses_test_nhs_numbers_where_people_are_real(void **state)
+{
+    const struct validate_options real = {.refuse_test_numbers = true};
+    (void)state;
+#define NUMBERED(system, value)                                                                    \
+    "{'resourceType':'Patient','identifier':[{'system':'" system "','value':'" value "'}]}"
+    const char *test = NUMBERED("https://fhir.nhs.uk/Id/nhs-number", "9990000018");
+    assert_string_equal(problems_with(test, &real),
+                        "nhs-number-test-range@Patient.identifier[0].value");
+    assert_fine(test);
+    assert_string_equal(
+        problems_with(NUMBERED("https://fhir.nhs.uk/Id/nhs-number", "9434765919"), &real), "");
+    assert_string_equal(problems_with(NUMBERED("https://example.org/Id", "9990000018"), &real), "");
+}
+
 static void needs_a_known_resource_type(void **state)
 {
     (void)state;
@@ -294,6 +309,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FHIR_TEST(accepts_a_plain_patient),
+        FHIR_TEST(refuses_test_nhs_numbers_where_people_are_real),
         FHIR_TEST(needs_a_known_resource_type),
         FHIR_TEST(refuses_unknown_elements_wherever_they_stand),
         FHIR_TEST(refuses_a_key_that_stands_twice),
