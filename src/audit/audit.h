@@ -47,6 +47,7 @@ struct audit;
 struct audit_options {
     const char *folder;    /* the data folder; segments go into its audit/ */
     int64_t reserve_bytes; /* kept allocated ahead of the end */
+    size_t segment_bytes;  /* of one file; 0, and at most, 8 MiB. Tests have smaller ones */
 };
 /* Opens, creating if needed, cuts a torn end, preallocates, starts the writer thread. */
 MUST_CHECK enum status audit_open(const struct audit_options *options, struct outcome *outcome,
@@ -76,14 +77,16 @@ void audit_on_batch(struct audit *audit, void (*wake)(void *context), void *cont
 void audit_row_add(struct slice entry, struct buffer *row);
 
 /* Moves outbox rows of the store into the log until stopped (audit_close): at most a second old.
- * Start once; both must stay open until audit_close. */
+ * Start once, before the first write (the store's next row gets a number that the log does not
+ * know yet); both must stay open until audit_close. */
 MUST_CHECK enum status audit_sequence(struct audit *audit, struct store *store);
 
 struct audit_statistics {
     uint64_t entries; /* in the log */
     uint64_t syncs;   /* since start */
     uint64_t bytes;
-    bool failing; /* the last write failed: nothing is disclosed */
+    uint32_t ready; /* highest segment that is allocated, power cut or not */
+    bool failing;   /* the last write failed: nothing is disclosed */
 };
 void audit_statistics(struct audit *audit, struct audit_statistics *ret_numbers);
 

@@ -56,16 +56,18 @@ struct audit {
     struct arena *arena;
     const char *folder; /* the audit/ folder itself */
     uint32_t ahead;     /* segments kept ready */
+    size_t size;        /* of a segment that is made now */
 
     pthread_mutex_t lock;
     pthread_cond_t work;   /* tickets came, or stopping */
     pthread_cond_t supply; /* a segment was begun or made ready */
     struct audit_ticket *first, *last;
     bool stopping;
+    bool finished; /* nothing more will be written: the allocator may end */
+    bool starved;  /* the allocator's last try failed */
 
     pthread_t writer, allocator, sequencer;
     bool writer_runs, allocator_runs, sequencer_runs, sequencer_started;
-    bool starved;   /* the allocator's last try failed */
     uint32_t ready; /* highest segment number that is zero-filled and synced */
 
     /* the writer's */

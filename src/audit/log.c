@@ -29,28 +29,25 @@ static enum status keep_torn_end(struct audit *audit, struct slice torn)
 }
 
 /* Zeroes what a power cut may have left after the last whole record, so that an old record can
- * never be taken for a new one. */
+ * never be taken for a new one. What is there may be the work of a process that died before its
+ * sync: it must be safe before the next segment is, or a power cut would leave a gap. */
 static enum status cut_torn_end(struct audit *audit, struct slice bytes, int fd)
 {
     size_t end = bytes.length;
     while (end > audit->offset && bytes.at[end - 1] == '\0') {
         end--;
     }
-    if (end <= audit->offset) {
-        return STATUS_OK;
+    if (end > audit->offset) {
+        if (acknowledged_is_damaged(bytes, audit->offset)) {
+            return STATUS_CORRUPT;
+        }
+        size_t length = end - audit->offset;
+        TRY(keep_torn_end(audit, slice_of(bytes.at + audit->offset, length)));
+        memset(audit->batch, 0, length);
+        TRY(disk_write_all(fd, slice_of(audit->batch, length), (off_t)audit->offset));
+        log_event(LOG_AUDIT_RECOVERED, LOG_NUMBER(LOG_FIELD_BYTES, length));
     }
-    if (acknowledged_is_damaged(bytes, audit->offset)) {
-        return STATUS_CORRUPT;
-    }
-    size_t length = end - audit->offset;
-    TRY(keep_torn_end(audit, slice_of(bytes.at + audit->offset, length)));
-    memset(audit->batch, 0, length);
-    TRY(disk_write_all(fd, slice_of(audit->batch, length), (off_t)audit->offset));
-    if (disk->fdatasync(fd) != 0) {
-        return disk_status(errno);
-    }
-    log_event(LOG_AUDIT_RECOVERED, LOG_NUMBER(LOG_FIELD_BYTES, length));
-    return STATUS_OK;
+    return disk->fsync(fd) == 0 ? STATUS_OK : disk_status(errno);
 }
 
 static bool all_zero(struct slice bytes)
@@ -74,7 +71,7 @@ static bool still_ready(struct audit *audit, uint32_t segment, bool first)
         return false;
     }
     bool ready =
-        disk->pread(fd, &last_byte, 1, (off_t)SEGMENT_SIZE - 1) == 1 && disk->fsync(fd) == 0;
+        disk->pread(fd, &last_byte, 1, (off_t)audit->size - 1) == 1 && disk->fsync(fd) == 0;
     (void)disk->close(fd);
     if (ready && first) {
         struct arena_mark mark = arena_mark(audit->arena);
@@ -91,6 +88,11 @@ static enum status recover(struct audit *audit)
 {
     uint32_t used, last;
     TRY(segment_find(audit->folder, audit->arena, &used, &last));
+    if (last > 0) { /* names too may not be safe yet */
+        char path[4096];
+        segment_path(audit->folder, last, path, sizeof path);
+        TRY(disk_sync_directory(path));
+    }
     audit->ready = used;
     while (audit->ready < last && still_ready(audit, audit->ready + 1, audit->ready == used)) {
         audit->ready++;
@@ -114,7 +116,7 @@ static enum status recover(struct audit *audit)
     audit->fd = disk->open(path, O_RDWR | O_CLOEXEC, 0600);
     enum status status = audit->fd < 0 ? disk_status(errno) : cut_torn_end(audit, bytes, audit->fd);
     arena_rewind(audit->arena, mark);
-    audit->bytes = (uint64_t)(used - 1) * SEGMENT_SIZE + audit->offset;
+    audit->bytes = (uint64_t)(used - 1) * audit->size + audit->offset;
     audit->entries = audit->number - 1;
     return status;
 }
@@ -137,7 +139,10 @@ static struct audit *make(const struct audit_options *options)
     int64_t reserve = options->reserve_bytes > 0 ? options->reserve_bytes : 0;
     audit->arena = arena;
     audit->folder = arena_print(arena, "%s/audit", options->folder);
-    audit->ahead = (uint32_t)((uint64_t)reserve / SEGMENT_SIZE) + 1;
+    audit->size = options->segment_bytes > 0 && options->segment_bytes < SEGMENT_SIZE
+                      ? options->segment_bytes
+                      : SEGMENT_SIZE;
+    audit->ahead = (uint32_t)((uint64_t)reserve / audit->size) + 1;
     audit->fd = -1;
     audit->batch = batch;
     (void)pthread_mutex_init(&audit->lock, NULL);
@@ -192,6 +197,10 @@ void audit_close(struct audit *audit)
     if (audit->writer_runs) {
         (void)pthread_join(audit->writer, NULL);
     }
+    (void)pthread_mutex_lock(&audit->lock);
+    audit->finished = true; /* only now: what was appended may need a further segment */
+    (void)pthread_cond_broadcast(&audit->supply);
+    (void)pthread_mutex_unlock(&audit->lock);
     if (audit->allocator_runs) {
         (void)pthread_join(audit->allocator, NULL);
     }
@@ -231,7 +240,11 @@ void audit_on_batch(struct audit *audit, void (*wake)(void *context), void *cont
 
 void audit_statistics(struct audit *audit, struct audit_statistics *ret_numbers)
 {
-    *ret_numbers = (struct audit_statistics){.entries = audit->entries,
+    (void)pthread_mutex_lock(&audit->lock);
+    uint32_t ready = audit->ready;
+    (void)pthread_mutex_unlock(&audit->lock);
+    *ret_numbers = (struct audit_statistics){.ready = ready,
+                                             .entries = audit->entries,
                                              .syncs = audit->syncs,
                                              .bytes = audit->bytes,
                                              .failing = audit->failing};

@@ -187,9 +187,8 @@ static enum status settle_generation(struct store_tx *tx, void *context)
     }
     TRY(status);
     bool other = !slice_equals(generation->current, generation->logged);
-    return other && generation->audit->origin > 0
-               ? store_outbox_renumber(tx, generation->audit->origin)
-               : STATUS_OK;
+    uint64_t origin = generation->audit->origin;
+    return other && origin > 0 ? store_outbox_renumber(tx, origin) : store_outbox_begin(tx, origin);
 }
 
 /* A store that was restored gives outbox numbers that the log knows already. */

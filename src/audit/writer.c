@@ -10,7 +10,7 @@ static const struct slice header_payload = {"carelayer audit 1", 17};
 
 /* ---- segments kept ready ---- */
 
-static enum status zero_fill(const char *path)
+static enum status zero_fill(const char *path, size_t size)
 {
     static const char zeroes[1 << 16];
     int fd = disk->open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -18,8 +18,9 @@ static enum status zero_fill(const char *path)
         return disk_status(errno);
     }
     enum status status = STATUS_OK;
-    for (size_t at = 0; at < SEGMENT_SIZE && status == STATUS_OK; at += sizeof zeroes) {
-        status = disk_write_all(fd, slice_of(zeroes, sizeof zeroes), (off_t)at);
+    for (size_t at = 0; at < size && status == STATUS_OK; at += sizeof zeroes) {
+        size_t length = size - at < sizeof zeroes ? size - at : sizeof zeroes;
+        status = disk_write_all(fd, slice_of(zeroes, length), (off_t)at);
     }
     if (status == STATUS_OK && disk->fsync(fd) != 0) {
         status = disk_status(errno);
@@ -38,14 +39,14 @@ static bool make_one(struct audit *audit, uint32_t segment)
 {
     char path[4096];
     segment_path(audit->folder, segment, path, sizeof path);
-    return zero_fill(path) == STATUS_OK;
+    return zero_fill(path, audit->size) == STATUS_OK;
 }
 
 void *audit_allocator_main(void *context)
 {
     struct audit *audit = context;
     (void)pthread_mutex_lock(&audit->lock);
-    while (!audit->stopping) {
+    while (!audit->finished) {
         if (audit->ready >= audit->segment + audit->ahead) {
             (void)pthread_cond_wait(&audit->supply, &audit->lock);
             continue;
@@ -55,11 +56,9 @@ void *audit_allocator_main(void *context)
         bool made = make_one(audit, segment);
         (void)pthread_mutex_lock(&audit->lock);
         audit->starved = !made;
-        if (made) {
-            audit->ready = segment;
-            (void)pthread_cond_broadcast(&audit->supply);
-        } else if (!audit->stopping) {
-            (void)pthread_cond_broadcast(&audit->supply);
+        audit->ready = made ? segment : audit->ready;
+        (void)pthread_cond_broadcast(&audit->supply);
+        if (!made && !audit->finished) {
             struct timespec soon;
             (void)clock_gettime(CLOCK_REALTIME, &soon);
             soon.tv_sec += 1;
@@ -70,7 +69,8 @@ void *audit_allocator_main(void *context)
     return NULL;
 }
 
-/* Waits a moment for the allocator; a full disk has it give up. */
+/* Waits a moment for the allocator, but not for space on a full disk: whoever is behind this ticket
+ * waits too. */
 static bool wait_for_segment(struct audit *audit, uint32_t segment)
 {
     struct timespec until;
@@ -140,7 +140,7 @@ static bool batch_add(struct audit *audit, struct batch *batch, const struct aud
     for (size_t i = 0; i < ticket->count; i++) {
         size += ticket->entries[i].length + (ticket->origin == 0 ? 4 : 0);
     }
-    if (batch->length + record_size(size) > SEGMENT_SIZE - audit->offset) {
+    if (audit->offset + batch->length + record_size(size) > audit->size) {
         return false;
     }
     char *head = audit->batch + batch->length;

@@ -40,7 +40,8 @@ const struct disk_operations disk_system = {.open = system_open,
                                             .ftruncate = ftruncate,
                                             .fallocate = system_fallocate,
                                             .rename = rename,
-                                            .unlink = unlink};
+                                            .unlink = unlink,
+                                            .mkdir = mkdir};
 
 const struct disk_operations *disk = &disk_system;
 
@@ -196,12 +197,10 @@ enum status disk_replace_file(const char *path, struct slice bytes)
     return disk_sync_directory(path);
 }
 
-static enum status make_one(const char *path)
+static enum status make_one(const char *path, bool *ret_made)
 {
-    if (mkdir(path, 0700) == 0) {
-        return disk_sync_directory(path);
-    }
-    int error = errno;
+    *ret_made = disk->mkdir(path, 0700) == 0;
+    int error = *ret_made ? 0 : errno;
     struct stat about;
     if (error == EEXIST && stat(path, &about) == 0 && S_ISDIR(about.st_mode)) {
         return STATUS_OK;
@@ -209,9 +208,18 @@ static enum status make_one(const char *path)
     return disk_status(error);
 }
 
+/* The deepest folder that was there already may be the work of a process that died before it synced
+ * the name; those above it were synced before it was made. One whose parent we may not read was
+ * not made by us. */
+static enum status sync_existing(const char *path)
+{
+    enum status status = disk_sync_directory(path);
+    return status != STATUS_OK && errno == EACCES ? STATUS_OK : status;
+}
+
 enum status disk_make_directory(const char *path)
 {
-    char part[PATH_MAX];
+    char part[PATH_MAX], existing[PATH_MAX] = "";
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/') {
         length--;
@@ -223,8 +231,21 @@ enum status disk_make_directory(const char *path)
         if (i == length || (path[i] == '/' && path[i - 1] != '/')) {
             memcpy(part, path, i);
             part[i] = '\0';
-            TRY(make_one(part));
+            bool made;
+            TRY(make_one(part, &made));
+            if (!made) {
+                memcpy(existing, part, i + 1);
+                continue;
+            }
+            if (existing[0] != '\0') {
+                TRY(sync_existing(existing));
+                existing[0] = '\0';
+            }
+            TRY(disk_sync_directory(part));
         }
+    }
+    if (existing[0] != '\0') {
+        TRY(sync_existing(existing));
     }
     return length > 0 ? STATUS_OK : STATUS_NOT_FOUND;
 }

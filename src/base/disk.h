@@ -22,6 +22,7 @@ struct disk_operations {
     int (*fallocate)(int fd, off_t offset, off_t length); /* allocates and zero-fills */
     int (*rename)(const char *from, const char *to);
     int (*unlink)(const char *path);
+    int (*mkdir)(const char *path, mode_t mode);
 };
 
 /* The operations in force: the operating system's, until a test puts others here. */
@@ -49,7 +50,8 @@ MUST_CHECK enum status disk_read_file(const char *path, size_t limit, struct are
  * sync of the directory. */
 MUST_CHECK enum status disk_replace_file(const char *path, struct slice bytes);
 
-/* mkdir -p with mode 0700 (records live below). */
+/* mkdir -p with mode 0700 (records live below); the names survive a power cut, also when a process
+ * made them that died before it could sync them. */
 MUST_CHECK enum status disk_make_directory(const char *path);
 
 #endif

@@ -16,6 +16,7 @@ struct exporting {
     struct service *service;
     const char *folder;
     int file;
+    off_t written; /* bytes in it */
     resource_type type;
     struct arena *arena; /* of one block: rewound when it is written */
     struct arena_mark start;
@@ -119,13 +120,10 @@ static bool note_person(struct exporting *exporting, uint32_t patient)
 static enum status write_block(struct exporting *exporting)
 {
     enum status status = log_persons(exporting);
-    struct slice rest = buffer_slice(&exporting->lines);
-    while (status == STATUS_OK && rest.length > 0) {
-        ssize_t count = write(exporting->file, rest.at, rest.length);
-        if (count < 0 && errno != EINTR) {
-            status = disk_status(errno);
-        }
-        rest = slice_from(rest, count > 0 ? (size_t)count : 0);
+    struct slice lines = buffer_slice(&exporting->lines);
+    if (status == STATUS_OK) {
+        status = disk_write_all(exporting->file, lines, exporting->written);
+        exporting->written += (off_t)lines.length;
     }
     arena_rewind(exporting->arena, exporting->start);
     exporting->lines = (struct buffer){.arena = exporting->arena};
@@ -177,7 +175,8 @@ static enum status write_one(void *context, const struct store_version *version)
     return exporting->lines.length >= BLOCK ? write_block(exporting) : STATUS_OK;
 }
 
-/* Written beside its place and renamed, so that a file with the right name is always whole. */
+/* Written beside its place, synced and renamed, so that a file with the right name is always whole,
+ * after a power cut too. */
 static enum status export_type(struct exporting *exporting, struct store_tx *tx, resource_type type)
 {
     struct slice name = resource_type_name(exporting->service->definitions, type);
@@ -185,7 +184,8 @@ static enum status export_type(struct exporting *exporting, struct store_tx *tx,
     (void)snprintf(path, sizeof path, "%s/%.*s.ndjson", exporting->folder, SLICE_ARGS(name));
     (void)snprintf(part, sizeof part, "%s.part", path);
     uint64_t before = exporting->count;
-    exporting->file = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    exporting->written = 0;
+    exporting->file = disk->open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (exporting->file < 0) {
         return disk_status(errno);
     }
@@ -194,18 +194,21 @@ static enum status export_type(struct exporting *exporting, struct store_tx *tx,
     if (status == STATUS_OK) {
         status = write_block(exporting);
     }
-    if (close(exporting->file) != 0 && status == STATUS_OK) {
+    bool empty = exporting->count == before;
+    if (status == STATUS_OK && !empty && disk->fsync(exporting->file) != 0) {
         status = disk_status(errno);
     }
-    bool empty = exporting->count == before;
+    if (disk->close(exporting->file) != 0 && status == STATUS_OK) {
+        status = disk_status(errno);
+    }
     if (status != STATUS_OK || empty) {
-        (void)remove(part);
-        if (empty) {
-            (void)remove(path); /* of an export before */
+        (void)disk->unlink(part);
+        if (status == STATUS_OK) {
+            (void)disk->unlink(path); /* of an export before */
         }
         return status;
     }
-    return rename(part, path) == 0 ? STATUS_OK : disk_status(errno);
+    return disk->rename(part, path) == 0 ? STATUS_OK : disk_status(errno);
 }
 
 static enum status export_types(struct exporting *exporting, struct store_tx *tx)
@@ -214,7 +217,9 @@ static enum status export_types(struct exporting *exporting, struct store_tx *tx
     for (resource_type type = 1; type <= last; type++) {
         TRY(export_type(exporting, tx, type));
     }
-    return STATUS_OK;
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/all", exporting->folder);
+    return disk_sync_directory(path);
 }
 
 static enum status export_all(struct exporting *exporting)

@@ -14,6 +14,16 @@ enum status store_outbox_add(struct store_tx *tx, struct slice entry)
     return statement_run(tx->connection, statement);
 }
 
+enum status store_outbox_begin(struct store_tx *tx, uint64_t after)
+{
+    if (tx->writer == NULL || after > INT64_MAX) {
+        return STATUS_INTERNAL;
+    }
+    struct counters *counters = &tx->writer->counters;
+    counters->outbox = counters->outbox < (int64_t)after ? (int64_t)after : counters->outbox;
+    return STATUS_OK;
+}
+
 enum status store_outbox_read(struct store_tx *tx, uint64_t after, size_t max,
                               store_outbox_visit *visit, void *context)
 {

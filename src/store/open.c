@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store_int.h"
@@ -281,6 +282,23 @@ static enum status load_all(struct store *store, struct connection *connection, 
     return counters_load(connection, &store->shown);
 }
 
+/* After a crash the log may hold commits that were written but not yet synced, and so never
+ * acknowledged. From now on they are read; another power cut must not take them back, so a commit
+ * of our own syncs them. */
+static enum status make_recovered_durable(struct connection *connection)
+{
+    char sql[64];
+    snprintf(sql, sizeof(sql), "PRAGMA application_id=%d", SCHEMA_APPLICATION);
+    return database_execute(connection, sql); /* the same as before: written all the same */
+}
+
+static bool was_cut_short(struct store *store)
+{
+    struct stat about;
+    const char *log = arena_print(store->arena, "%s-wal", store->file);
+    return stat(log, &about) == 0 && about.st_size > 0;
+}
+
 static enum status threads_start(struct store *store)
 {
     if (pthread_create(&store->writer_thread, NULL, store_writer_main, store) != 0) {
@@ -312,8 +330,12 @@ static enum status open_inside(struct store *store, const struct store_options *
     }
     TRY(disk_make_directory(store->folder));
     TRY(lock_folder(store, outcome));
+    bool recovers = was_cut_short(store);
     TRY(writer_create(store, outcome));
     TRY(load_all(store, &store->writer->connection, true, outcome));
+    if (recovers) {
+        TRY(make_recovered_durable(&store->writer->connection));
+    }
     store->writer->counters = store->writer->written = store->shown;
     return threads_start(store);
 }

@@ -277,6 +277,10 @@ MUST_CHECK enum status store_delete(struct store_tx *tx, resource_type type, str
 /* An access entry in the write's own transaction: an outbox row that the log takes later. */
 MUST_CHECK enum status store_outbox_add(struct store_tx *tx, struct slice entry);
 
+/* The rows to come get numbers above AFTER: what is already safe elsewhere under such a number may
+ * have been lost here, with the commit of a process that died before it was synced. */
+MUST_CHECK enum status store_outbox_begin(struct store_tx *tx, uint64_t after);
+
 /* Hands every outbox row to VISIT in order, oldest first, at most MAX; and removes the rows up to a
  * number once they are safe elsewhere. */
 typedef enum status store_outbox_visit(void *context, uint64_t number, struct slice entry);

@@ -1,150 +1,84 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
+/* What a file's unsynced writes have overwritten. */
 #include <fcntl.h>
-#include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/base.h"
 #include "power_int.h"
 
-#define SECTOR 512
-#define FILES  256
-#define NAMES  1024
-
-struct sector {
-    int64_t number;
-    char bytes[SECTOR];
-};
-
-struct power_file {
-    char path[PATH_MAX];
-    struct arena *arena; /* of the sectors; emptied by each sync */
-    struct sector **table;
-    size_t mask, count;
-    int64_t length; /* that is sure to survive */
-    bool dirty;
-};
-
-enum name_change { NAME_CREATED, NAME_RENAMED, NAME_DELETED };
-
-/* A change of a name that its directory has not been synced for. */
-struct name {
-    enum name_change change;
-    bool waiting;
-    char from[PATH_MAX], to[PATH_MAX];
-    char hidden[PATH_MAX]; /* what stood under TO, or what was deleted; empty: nothing */
-};
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct power_file *files[FILES];
-static struct name *names[NAMES];
-static size_t file_count, name_count;
-static uint64_t operations, cut_at, hidden_count;
-static struct random dice;
-static const char *ignored;
-
-static void give_up(const char *what)
+static uint32_t index_of(const struct power_file *file)
 {
-    fprintf(stderr, "power: %s\n", what);
-    abort();
+    return (uint32_t)(file - power_state->files);
 }
 
-static int64_t length_of(const char *path)
+static uint32_t *bucket_of(uint32_t file, int64_t number)
 {
-    struct stat status;
-    return stat(path, &status) == 0 ? (int64_t)status.st_size : 0;
+    uint64_t mixed = ((uint64_t)number * 8191 + file) * UINT64_C(0x9E3779B97F4A7C15);
+    return &power_state->buckets[mixed >> 52];
 }
-
-static bool is_ignored(const char *path)
-{
-    return ignored != NULL && slice_ends(slice_text(path), slice_text(ignored));
-}
-
-/* ---- files --------------------------------------------------------------------------------------
- */
-
-static void name_wait(enum name_change change, const char *from, const char *to,
-                      const char *hidden);
 
 struct power_file *power_file_find(const char *path, bool created)
 {
-    for (size_t i = 0; i < file_count; i++) {
-        if (strcmp(files[i]->path, path) == 0) {
-            if (created) {
-                name_wait(NAME_CREATED, path, path, "");
-            }
-            return files[i];
+    struct power_state *state = power_state;
+    struct power_file *file = NULL, *unused = NULL;
+    for (uint32_t i = 0; i < state->file_count && file == NULL; i++) {
+        struct power_file *one = &state->files[i];
+        file = strcmp(one->path, path) == 0 ? one : NULL;
+        unused = one->path[0] == '\0' && one->sectors == 0 && !one->dirty ? one : unused;
+    }
+    bool is_new = file == NULL;
+    if (is_new && unused == NULL && state->file_count == POWER_FILES) {
+        power_give_up("too many files");
+    }
+    if (is_new) {
+        file = unused != NULL ? unused : &state->files[state->file_count++];
+        *file = (struct power_file){.length = created ? 0 : power_length_of(path)};
+        if ((size_t)snprintf(file->path, sizeof(file->path), "%s", path) >= sizeof(file->path)) {
+            power_give_up("a path is too long");
         }
     }
-    if (file_count == FILES) {
-        give_up("too many files");
-    }
-    struct power_file *file = calloc(1, sizeof(*file));
-    if (file == NULL) {
-        give_up("no memory");
-    }
-    snprintf(file->path, sizeof(file->path), "%s", path);
-    file->arena = arena_create(0);
-    file->length = length_of(path);
-    files[file_count++] = file;
     if (created) {
-        file->length = 0;
-        name_wait(NAME_CREATED, path, path, "");
+        power_names_created(path);
     }
     return file;
 }
 
-static struct sector **slot_of(struct power_file *file, int64_t number)
+static struct power_sector *sector_new(void)
 {
-    size_t at = (size_t)((uint64_t)number * UINT64_C(0x9E3779B97F4A7C15) >> 32) & file->mask;
-    while (file->table[at] != NULL && file->table[at]->number != number) {
-        at = (at + 1) & file->mask;
+    struct power_state *state = power_state;
+    if (state->free_sectors != 0) {
+        struct power_sector *sector = &state->sectors[state->free_sectors];
+        state->free_sectors = sector->next_in_file;
+        return sector;
     }
-    return &file->table[at];
-}
-
-static void grow(struct power_file *file)
-{
-    struct sector **old = file->table;
-    size_t old_size = old != NULL ? file->mask + 1 : 0;
-    size_t size = old_size != 0 ? old_size * 2 : 256;
-    file->table = arena_array(file->arena, size, sizeof(struct sector *));
-    file->mask = size - 1;
-    if (file->table == NULL) {
-        give_up("no memory");
+    if (state->sector_count + 1 == POWER_SECTORS) {
+        power_give_up("too many unsynced sectors");
     }
-    for (size_t i = 0; i < old_size; i++) {
-        if (old[i] != NULL) {
-            *slot_of(file, old[i]->number) = old[i];
-        }
-    }
+    return &state->sectors[++state->sector_count];
 }
 
 static void remember(struct power_file *file, int fd, int64_t number)
 {
-    if (file->table == NULL || file->count * 2 > file->mask) {
-        grow(file);
+    struct power_state *state = power_state;
+    uint32_t *bucket = bucket_of(index_of(file), number);
+    for (uint32_t at = *bucket; at != 0; at = state->sectors[at].next_in_bucket) {
+        if (state->sectors[at].number == number && state->sectors[at].file == index_of(file)) {
+            return;
+        }
     }
-    struct sector **slot = slot_of(file, number);
-    if (*slot != NULL) {
-        return;
-    }
-    struct sector *sector = ARENA_NEW(file->arena, struct sector);
-    if (sector == NULL) {
-        give_up("no memory");
-    }
+    struct power_sector *sector = sector_new();
     sector->number = number;
+    sector->file = index_of(file);
+    sector->next_in_bucket = *bucket;
+    sector->next_in_file = file->sectors;
+    *bucket = file->sectors = (uint32_t)(sector - state->sectors);
     /* What lies past the end that is sure reads as zeroes. */
-    int64_t from = number * SECTOR;
-    if (from < file->length && pread(fd, sector->bytes, SECTOR, (off_t)from) < 0) {
-        give_up("cannot read");
+    int64_t from = number * POWER_SECTOR;
+    ssize_t got = from < file->length ? pread(fd, sector->bytes, POWER_SECTOR, (off_t)from) : 0;
+    if (got < 0) {
+        power_give_up("cannot read");
     }
-    *slot = sector;
-    file->count++;
+    memset(sector->bytes + got, 0, POWER_SECTOR - (size_t)got);
 }
 
 void power_file_touch(struct power_file *file, int64_t offset, int64_t length)
@@ -154,7 +88,8 @@ void power_file_touch(struct power_file *file, int64_t offset, int64_t length)
         return; /* its name is gone: nothing of it survives anyway */
     }
     file->dirty = true;
-    for (int64_t at = offset / SECTOR; length > 0 && at <= (offset + length - 1) / SECTOR; at++) {
+    int64_t last = (offset + length - 1) / POWER_SECTOR;
+    for (int64_t at = offset / POWER_SECTOR; length > 0 && at <= last; at++) {
         remember(file, fd, at);
     }
     close(fd);
@@ -162,242 +97,75 @@ void power_file_touch(struct power_file *file, int64_t offset, int64_t length)
 
 void power_file_truncate(struct power_file *file, int64_t length)
 {
-    int64_t now = length_of(file->path);
+    int64_t now = power_length_of(file->path);
     file->dirty = true;
     if (now > length) {
         power_file_touch(file, length, now - length);
     }
 }
 
-static void forget(struct power_file *file)
-{
-    arena_reset(file->arena, 0);
-    file->table = NULL;
-    file->mask = 0;
-    file->count = 0;
-    file->dirty = false;
-    file->length = length_of(file->path);
-}
-
 void power_file_synced(struct power_file *file)
 {
-    if (!is_ignored(file->path)) {
-        forget(file);
+    struct power_state *state = power_state;
+    while (file->sectors != 0) {
+        struct power_sector *sector = &state->sectors[file->sectors];
+        uint32_t *link = bucket_of(sector->file, sector->number);
+        while (*link != file->sectors) {
+            link = &state->sectors[*link].next_in_bucket;
+        }
+        *link = sector->next_in_bucket;
+        uint32_t next = sector->next_in_file;
+        sector->next_in_file = state->free_sectors;
+        state->free_sectors = file->sectors;
+        file->sectors = next;
+    }
+    file->dirty = false;
+    file->length = power_length_of(file->path);
+}
+
+void power_file_gone(const char *path)
+{
+    struct power_state *state = power_state;
+    for (uint32_t i = 0; i < state->file_count; i++) {
+        if (strcmp(state->files[i].path, path) == 0) {
+            state->files[i].path[0] = '\0';
+            power_file_synced(&state->files[i]);
+        }
+    }
+}
+
+void power_file_moves(const char *from, const char *to)
+{
+    struct power_state *state = power_state;
+    power_file_gone(to);
+    for (uint32_t i = 0; i < state->file_count; i++) {
+        if (strcmp(state->files[i].path, from) == 0) {
+            snprintf(state->files[i].path, POWER_PATH, "%s", to);
+        }
     }
 }
 
 /* Puts back what the dice say; a sector past the sure end that stays keeps the file that long. */
-static void file_cut(struct power_file *file, uint64_t keep)
+void power_file_cut(struct power_file *file, uint64_t keep)
 {
+    struct power_state *state = power_state;
     int fd = file->dirty ? open(file->path, O_RDWR | O_CLOEXEC) : -1;
     if (fd < 0) {
         return;
     }
-    int64_t now = length_of(file->path), end = file->length;
-    bool shortened = now < file->length && random_below(&dice, 100) < keep;
-    for (size_t i = 0; file->table != NULL && i <= file->mask; i++) {
-        const struct sector *sector = file->table[i];
-        if (sector == NULL) {
-            continue;
-        }
-        int64_t from = sector->number * SECTOR;
-        if (from + SECTOR <= now && random_below(&dice, 100) < keep) {
-            end = from + SECTOR > end ? from + SECTOR : end;
-        } else if (pwrite(fd, sector->bytes, SECTOR, (off_t)from) != SECTOR) {
-            give_up("cannot put back");
+    int64_t now = power_length_of(file->path), end = file->length;
+    bool shortened = now < file->length && random_below(&state->dice, 100) < keep;
+    for (uint32_t at = file->sectors; at != 0; at = state->sectors[at].next_in_file) {
+        const struct power_sector *sector = &state->sectors[at];
+        int64_t from = sector->number * POWER_SECTOR;
+        if (from + POWER_SECTOR <= now && random_below(&state->dice, 100) < keep) {
+            end = from + POWER_SECTOR > end ? from + POWER_SECTOR : end;
+        } else if (pwrite(fd, sector->bytes, POWER_SECTOR, (off_t)from) != POWER_SECTOR) {
+            power_give_up("cannot put back");
         }
     }
     if (ftruncate(fd, (off_t)(shortened ? now : end)) != 0) {
-        give_up("cannot put back the length");
+        power_give_up("cannot put back the length");
     }
     close(fd);
-}
-
-/* ---- names --------------------------------------------------------------------------------------
- */
-
-static bool is_in(const char *path, const char *folder)
-{
-    const char *slash = strrchr(path, '/');
-    size_t length = slash != NULL ? (size_t)(slash - path) : 0;
-    return strlen(folder) == length && memcmp(path, folder, length) == 0;
-}
-
-static void name_wait(enum name_change change, const char *from, const char *to, const char *hidden)
-{
-    struct name *name = NULL;
-    for (size_t i = 0; i < name_count && name == NULL; i++) {
-        /* The place of one that is settled can only be used when none after it waits. */
-        if (i + 1 == name_count && !names[i]->waiting) {
-            name = names[i];
-        }
-    }
-    if (name == NULL) {
-        if (name_count == NAMES) {
-            give_up("too many changes of names");
-        }
-        name = names[name_count++] = calloc(1, sizeof(*name));
-    }
-    if (name == NULL) {
-        give_up("no memory");
-    }
-    name->change = change;
-    name->waiting = true;
-    snprintf(name->from, sizeof(name->from), "%s", from);
-    snprintf(name->to, sizeof(name->to), "%s", to);
-    snprintf(name->hidden, sizeof(name->hidden), "%s", hidden);
-}
-
-/* Keeps what stands under PATH aside, so that it can come back. */
-static void hide(const char *path, char ret_hidden[static PATH_MAX])
-{
-    int length =
-        snprintf(ret_hidden, PATH_MAX, "%s.lost%llu", path, (unsigned long long)++hidden_count);
-    if (length >= PATH_MAX || rename(path, ret_hidden) != 0) {
-        ret_hidden[0] = '\0';
-    }
-}
-
-static void file_moves(const char *from, const char *to)
-{
-    for (size_t i = 0; i < file_count; i++) {
-        if (strcmp(files[i]->path, to) == 0) {
-            files[i]->path[0] = '\0';
-        }
-    }
-    for (size_t i = 0; i < file_count; i++) {
-        if (strcmp(files[i]->path, from) == 0) {
-            snprintf(files[i]->path, sizeof(files[i]->path), "%s", to);
-        }
-    }
-}
-
-void power_names_rename(const char *from, const char *to)
-{
-    char hidden[PATH_MAX] = "";
-    if (access(from, F_OK) != 0) {
-        return;
-    }
-    if (access(to, F_OK) == 0) {
-        hide(to, hidden);
-        file_moves(to, hidden);
-    }
-    name_wait(NAME_RENAMED, from, to, hidden);
-    file_moves(from, to);
-}
-
-int power_names_unlink(const char *path)
-{
-    char hidden[PATH_MAX];
-    if (access(path, F_OK) != 0) {
-        errno = ENOENT;
-        return -1;
-    }
-    hide(path, hidden);
-    file_moves(path, hidden);
-    name_wait(NAME_DELETED, path, path, hidden);
-    return 0;
-}
-
-void power_names_synced(const char *folder)
-{
-    if (ignored != NULL && strcmp(ignored, "/") == 0) {
-        return;
-    }
-    for (size_t i = 0; i < name_count; i++) {
-        struct name *name = names[i];
-        if (name->waiting && is_in(name->to, folder)) {
-            name->waiting = false;
-            if (name->hidden[0] != '\0') {
-                unlink(name->hidden);
-            }
-        }
-    }
-    while (name_count > 0 && !names[name_count - 1]->waiting) {
-        free(names[--name_count]);
-    }
-}
-
-static void name_back(const struct name *name)
-{
-    switch (name->change) {
-    case NAME_CREATED:
-        unlink(name->to);
-        break;
-    case NAME_RENAMED:
-        (void)rename(name->to, name->from);
-        break;
-    case NAME_DELETED:
-        break;
-    }
-    if (name->hidden[0] != '\0') {
-        (void)rename(name->hidden, name->to);
-    }
-}
-
-/* ---- the cut
- * -------------------------------------------------------------------------------------- */
-
-static _Noreturn void cut(void)
-{
-    /* Now and then nothing unsynced survives, now and then everything. */
-    static const uint64_t chances[] = {0, 10, 50, 90, 100};
-    for (size_t i = 0; i < file_count; i++) {
-        if (files[i]->path[0] != '\0') {
-            file_cut(files[i], chances[random_below(&dice, 5)]);
-        }
-    }
-    size_t kept = (size_t)random_below(&dice, (uint64_t)name_count + 1);
-    for (size_t i = name_count; i > 0; i--) {
-        const struct name *name = names[i - 1];
-        if (name->waiting && i > kept) {
-            name_back(name);
-        } else if (name->waiting && name->hidden[0] != '\0') {
-            unlink(name->hidden);
-        }
-    }
-    _exit(POWER_EXIT);
-}
-
-void power_enter(void)
-{
-    pthread_mutex_lock(&lock);
-    operations++;
-    if (cut_at != 0 && operations >= cut_at) {
-        cut();
-    }
-}
-
-void power_leave(void)
-{
-    pthread_mutex_unlock(&lock);
-}
-
-_Noreturn void power_cut(void)
-{
-    pthread_mutex_lock(&lock);
-    cut();
-}
-
-void power_cut_after(uint64_t count, uint64_t seed)
-{
-    pthread_mutex_lock(&lock);
-    random_seed(&dice, seed, 0);
-    cut_at = count != 0 ? operations + count : 0;
-    pthread_mutex_unlock(&lock);
-}
-
-uint64_t power_operations(void)
-{
-    pthread_mutex_lock(&lock);
-    uint64_t count = operations;
-    pthread_mutex_unlock(&lock);
-    return count;
-}
-
-void power_ignore_syncs(const char *suffix)
-{
-    pthread_mutex_lock(&lock);
-    ignored = suffix;
-    pthread_mutex_unlock(&lock);
 }

@@ -3,7 +3,8 @@
  * there, nothing is half there, and the store checks clean. A round is a process of its own; it
  * tells what was acknowledged through shared memory, which no power cut touches.
  *
- *   store_power [ROUNDS [SEED [IGNORED]]]     IGNORED: suffix of files whose syncs do nothing */
+ *   store_power [ROUNDS [SEED [IGNORED]]]     IGNORED: a kind of sync that does nothing
+ * (vfs_power.h) */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -109,7 +110,9 @@ static _Noreturn void round_run(uint64_t seed, const char *ignored)
     if (!power_install()) {
         _exit(1);
     }
-    power_ignore_syncs(ignored);
+    if (!power_ignore_syncs(ignored)) {
+        _exit(1);
+    }
     power_cut_after(1 + random_below(&random, random_below(&random, 4) == 0 ? 60 : 3000), seed);
     store = open_store(POWER_VFS);
     pthread_t threads[THREADS];

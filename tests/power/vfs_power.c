@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The two faces of the disk: SQLite's VFS, and base/disk.h's operations. */
-#include "vfs_power.h"
-
+/* The disk as SQLite sees it: a VFS. */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/base.h"
 #include "power_int.h"
 
 /* ---- SQLite's files
@@ -20,8 +13,9 @@
 struct shim {
     sqlite3_file base;
     struct power_file *power;
+    enum power_sync kind;
     bool journal; /* SQLite syncs the directory with the first sync of these */
-    char folder[PATH_MAX];
+    char folder[POWER_PATH];
     sqlite3_file *real;
 };
 
@@ -65,9 +59,13 @@ static int shim_sync(sqlite3_file *file, int flags)
     (void)flags;
     struct shim *shim = (struct shim *)file;
     power_enter();
-    power_file_synced(shim->power);
+    if (power_obeys(shim->kind)) {
+        power_file_synced(shim->power);
+    }
     if (shim->journal) {
-        power_names_synced(shim->folder);
+        if (power_obeys(POWER_sqlite_folder)) {
+            power_names_synced(shim->folder);
+        }
         shim->journal = false;
     }
     power_leave();
@@ -152,6 +150,20 @@ static const sqlite3_io_methods shim_methods = {.iVersion = 2,
 /* ---- SQLite's names
  * ------------------------------------------------------------------------------ */
 
+static enum power_sync kind_of(const char *path)
+{
+    static const struct {
+        const char *suffix;
+        enum power_sync kind;
+    } table[] = {{"-wal", POWER_wal}, {"-journal", POWER_journal}, {".part", POWER_backup}};
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        if (slice_ends(slice_text(path), slice_text(table[i].suffix))) {
+            return table[i].kind;
+        }
+    }
+    return POWER_db;
+}
+
 static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags,
                     int *ret_flags)
 {
@@ -169,9 +181,8 @@ static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int 
     if (code == SQLITE_OK) {
         shim->power = power_file_find(path, created);
         shim->journal = (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) != 0;
-        const char *slash = strrchr(path, '/');
-        snprintf(shim->folder, sizeof(shim->folder), "%.*s",
-                 slash != NULL ? (int)(slash - path) : 0, path);
+        shim->kind = kind_of(path);
+        power_folder_of(path, shim->folder);
         shim->base.pMethods = &shim_methods;
     }
     power_leave();
@@ -185,10 +196,9 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *path, int sync_folder)
     int code = SQLITE_OK;
     if (power_names_unlink(path) != 0) {
         code = errno == ENOENT ? SQLITE_IOERR_DELETE_NOENT : SQLITE_IOERR_DELETE;
-    } else if (sync_folder) {
-        char folder[PATH_MAX];
-        const char *slash = strrchr(path, '/');
-        snprintf(folder, sizeof(folder), "%.*s", slash != NULL ? (int)(slash - path) : 0, path);
+    } else if (sync_folder && power_obeys(POWER_sqlite_folder)) {
+        char folder[POWER_PATH];
+        power_folder_of(path, folder);
         power_names_synced(folder);
     }
     power_leave();
@@ -231,126 +241,10 @@ static int vfs_last_error(sqlite3_vfs *vfs, int length, char *ret_text)
     return real_vfs->xGetLastError(real_vfs, length, ret_text);
 }
 
-/* ---- the operations of base/disk.h
- * --------------------------------------------------------------- */
-
-#define DESCRIPTORS 4096
-
-static const struct disk_operations *real_disk;
-static struct power_file *open_files[DESCRIPTORS];
-static char *open_folders[DESCRIPTORS];
-
-static int power_open(const char *path, int flags, mode_t mode)
-{
-    power_enter();
-    bool created = (flags & O_CREAT) != 0 && access(path, F_OK) != 0;
-    if ((flags & O_TRUNC) != 0 && !created && access(path, F_OK) == 0) {
-        power_file_truncate(power_file_find(path, false), 0);
-    }
-    int fd = real_disk->open(path, flags, mode);
-    struct stat status;
-    if (fd >= 0 && fd < DESCRIPTORS && fstat(fd, &status) == 0) {
-        if (S_ISDIR(status.st_mode)) {
-            open_folders[fd] = strdup(path);
-        } else {
-            open_files[fd] = power_file_find(path, created);
-        }
-    }
-    power_leave();
-    return fd;
-}
-
-static int power_close(int fd)
-{
-    if (fd >= 0 && fd < DESCRIPTORS) {
-        open_files[fd] = NULL;
-        free(open_folders[fd]);
-        open_folders[fd] = NULL;
-    }
-    return real_disk->close(fd);
-}
-
-static ssize_t power_pwrite(int fd, const void *bytes, size_t length, off_t offset)
-{
-    power_enter();
-    if (fd < DESCRIPTORS && open_files[fd] != NULL) {
-        power_file_touch(open_files[fd], offset, (int64_t)length);
-    }
-    ssize_t done = real_disk->pwrite(fd, bytes, length, offset);
-    power_leave();
-    return done;
-}
-
-static ssize_t power_pread(int fd, void *bytes, size_t length, off_t offset)
-{
-    return real_disk->pread(fd, bytes, length, offset);
-}
-
-static int power_fsync(int fd)
-{
-    power_enter();
-    if (fd < DESCRIPTORS && open_folders[fd] != NULL) {
-        power_names_synced(open_folders[fd]);
-    } else if (fd < DESCRIPTORS && open_files[fd] != NULL) {
-        power_file_synced(open_files[fd]);
-    }
-    power_leave();
-    return 0;
-}
-
-static int power_ftruncate(int fd, off_t length)
-{
-    power_enter();
-    if (fd < DESCRIPTORS && open_files[fd] != NULL) {
-        power_file_truncate(open_files[fd], length);
-    }
-    int answer = real_disk->ftruncate(fd, length);
-    power_leave();
-    return answer;
-}
-
-static int power_fallocate(int fd, off_t offset, off_t length)
-{
-    power_enter();
-    if (fd < DESCRIPTORS && open_files[fd] != NULL) {
-        power_file_touch(open_files[fd], offset, length);
-    }
-    int answer = real_disk->fallocate(fd, offset, length);
-    power_leave();
-    return answer;
-}
-
-static int power_rename(const char *from, const char *to)
-{
-    power_enter();
-    power_names_rename(from, to);
-    int answer = real_disk->rename(from, to);
-    power_leave();
-    return answer;
-}
-
-static int power_unlink(const char *path)
-{
-    power_enter();
-    int answer = power_names_unlink(path);
-    power_leave();
-    return answer;
-}
-
 bool power_install(void)
 {
-    static const struct disk_operations power_operations_table = {.open = power_open,
-                                                                  .close = power_close,
-                                                                  .pwrite = power_pwrite,
-                                                                  .pread = power_pread,
-                                                                  .fdatasync = power_fsync,
-                                                                  .fsync = power_fsync,
-                                                                  .ftruncate = power_ftruncate,
-                                                                  .fallocate = power_fallocate,
-                                                                  .rename = power_rename,
-                                                                  .unlink = power_unlink};
     static sqlite3_vfs vfs = {.iVersion = 1,
-                              .mxPathname = PATH_MAX - 64,
+                              .mxPathname = POWER_PATH - 32,
                               .zName = POWER_VFS,
                               .xOpen = vfs_open,
                               .xDelete = vfs_delete,
@@ -365,7 +259,5 @@ bool power_install(void)
         return false;
     }
     vfs.szOsFile = (int)sizeof(struct shim) + real_vfs->szOsFile;
-    real_disk = disk;
-    disk = &power_operations_table;
-    return sqlite3_vfs_register(&vfs, 0) == SQLITE_OK;
+    return power_share() && power_disk_install() && sqlite3_vfs_register(&vfs, 0) == SQLITE_OK;
 }
