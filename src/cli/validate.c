@@ -115,6 +115,9 @@ static enum status input_all(struct input *input, struct slice *ret_text)
 static enum status input_line(struct input *input, struct slice *ret_line)
 {
     size_t looked = 0;
+    if (input->at == NULL) {
+        TRY(input_fill(input)); /* the window is made by the first reading */
+    }
     for (;;) {
         struct slice rest = slice_of(input->at + input->start, input->end - input->start);
         size_t end = looked + slice_index(slice_from(rest, looked), '\n');
