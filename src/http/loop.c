@@ -269,8 +269,9 @@ static struct event_base *make_base(void)
         return NULL;
     }
     struct event_base *base = NULL;
-    if (event_config_set_flag(config,
-                              EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0) {
+    /* No changelist: it would tell epoll about a descriptor after it was closed, when another loop
+     * may have it already. */
+    if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0) {
         base = event_base_new_with_config(config);
     }
     event_config_free(config);
