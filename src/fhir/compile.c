@@ -268,22 +268,6 @@ static enum status read_packages(struct compiler *compiler, const char *const *p
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-static const size_t row_sizes[BLOB_TABLE_COUNT] = {
-    [BLOB_STRINGS] = 1,
-    [BLOB_TYPES] = sizeof(struct type_row),
-    [BLOB_ELEMENTS] = sizeof(struct element_row),
-    [BLOB_SLOTS] = sizeof(uint16_t),
-    [BLOB_CODE_SETS] = sizeof(struct code_set_row),
-    [BLOB_CODES] = sizeof(struct code_row),
-    [BLOB_TARGETS] = sizeof(uint16_t),
-    [BLOB_TYPE_NAMES] = sizeof(uint16_t),
-    [BLOB_PATHS] = sizeof(struct path_row),
-    [BLOB_STEPS] = sizeof(struct text_row),
-    [BLOB_PARAMETERS] = sizeof(struct parameter_row),
-    [BLOB_PARAMETER_TARGETS] = sizeof(uint16_t),
-    [BLOB_RESOURCES] = sizeof(struct resource_extra_row),
-};
-
 static enum status write_blob(struct compiler *compiler, const char *output)
 {
     struct blob_header header = {.magic = BLOB_MAGIC,
@@ -298,8 +282,8 @@ static enum status write_blob(struct compiler *compiler, const char *output)
             buffer_add_byte(&file, 0);
         }
         struct slice rows = buffer_slice(&compiler->tables[i]);
-        header.tables[i] =
-            (struct blob_section){(uint32_t)file.length, (uint32_t)(rows.length / row_sizes[i])};
+        header.tables[i] = (struct blob_section){(uint32_t)file.length,
+                                                 (uint32_t)(rows.length / blob_row_sizes[i])};
         buffer_add(&file, rows);
         if (!buffer_ok(&compiler->tables[i])) {
             return STATUS_MEMORY;

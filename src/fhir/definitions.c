@@ -7,7 +7,7 @@
 
 #include "fhir/fhir_int.h"
 
-static const size_t row_sizes[BLOB_TABLE_COUNT] = {
+const size_t blob_row_sizes[BLOB_TABLE_COUNT] = {
     [BLOB_STRINGS] = 1,
     [BLOB_TYPES] = sizeof(struct type_row),
     [BLOB_ELEMENTS] = sizeof(struct element_row),
@@ -49,7 +49,8 @@ static bool blob_is_whole(const char *map, size_t length)
         return false;
     }
     for (size_t i = 0; i < BLOB_TABLE_COUNT; i++) {
-        uint64_t end = header->tables[i].offset + (uint64_t)header->tables[i].count * row_sizes[i];
+        uint64_t end =
+            header->tables[i].offset + (uint64_t)header->tables[i].count * blob_row_sizes[i];
         if (header->tables[i].offset % 8 != 0 || header->tables[i].offset < sizeof *header ||
             end > length) {
             return false;

@@ -93,4 +93,7 @@ struct definitions {
     char hash[65];
 };
 
+/* Bytes of one row of each table of the blob: what the compiler writes and the reader checks. */
+extern const size_t blob_row_sizes[BLOB_TABLE_COUNT];
+
 #endif
