@@ -23,4 +23,13 @@ int32_t zone_offset(int64_t instant);
 /* crc32c as on a machine without the instruction. */
 uint32_t crc32c_by_table(uint32_t crc, const void *bytes, size_t length);
 
+/* 10^EXPONENT, 0..38. */
+__int128 power_of_ten(int exponent);
+
+/* Decimal digits of a magnitude (not negative); 0 has one. */
+int count_digits(__int128 magnitude);
+
+/* Scales and exponents of decimals stay within plus and minus this. */
+#define DECIMAL_SCALE_MOST 400
+
 #endif
