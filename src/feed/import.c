@@ -27,8 +27,8 @@ static void run_unit(void *context, struct store_reader *reader)
     struct import *import = unit->import;
     uint64_t number = unit->number;
     unit->request->on_worker = true;
+    unit->reader = reader;
     request_start(unit->request); /* the unit may be gone when this returns */
-    (void)reader;
     unit_await_turn(import, number);
     (void)pthread_mutex_lock(&import->lock);
     import->submitted = number + 1;

@@ -8,16 +8,16 @@
 #include "feed/feed.h"
 #include "torture.h"
 
-#define FHIR   "Content-Type: application/fhir+json"
-#define FORM   "Content-Type: application/x-www-form-urlencoded"
-#define PATCH  "Content-Type: application/json-patch+json"
-#define WHOLE  "Prefer: return=representation"
-#define MATCH  "identifier=urn:s|@"
+#define FHIR  "Content-Type: application/fhir+json"
+#define FORM  "Content-Type: application/x-www-form-urlencoded"
+#define PATCH "Content-Type: application/json-patch+json"
+#define WHOLE "Prefer: return=representation"
+#define MATCH "identifier=urn:s|@"
 #define PERSON                                                                                     \
-    "{'resourceType':'Patient','id':'@','active':true,'identifier':[{'system':'urn:s',"           \
+    "{'resourceType':'Patient','id':'@','active':true,'identifier':[{'system':'urn:s',"            \
     "'value':'@'}],'name':[{'family':'@','given':['A']}],'birthDate':'1950-02-03'}"
 #define RESULT(id, status)                                                                         \
-    "{'resourceType':'Observation','id':'" id "','status':'" status "','code':{'coding':[{"       \
+    "{'resourceType':'Observation','id':'" id "','status':'" status "','code':{'coding':[{"        \
     "'system':'http://loinc.org','code':'@'}]},'subject':{'reference':'Patient/@'},"               \
     "'effectiveDateTime':'2024-01-31','valueQuantity':{'value':1.50,'unit':'kg',"                  \
     "'system':'http://unitsofmeasure.org','code':'kg'}}"
@@ -27,12 +27,18 @@
 #define ASK(method, url) "{'request':{'method':'" method "','url':'" url "'}}"
 #define UUID             "urn:uuid:05efabf0-4be2-4561-91ce-51548425acb9"
 #define NEW_PERSON                                                                                 \
-    "{'resourceType':'Patient','identifier':[{'system':'urn:n','value':'@'}],'name':[{"           \
+    "{'resourceType':'Patient','identifier':[{'system':'urn:n','value':'@'}],'name':[{"            \
     "'family':'@'}]}"
 #define ABOUT(reference)                                                                           \
     "{'resourceType':'Basic','code':{'text':'@'},'subject':{'reference':'" reference "'}}"
-#define KEEP    {"PUT", "Patient/@", NULL, PERSON}
-#define KEEP_IT {"PUT", "Observation/@", NULL, RESULT("@", "final")}
+#define KEEP                                                                                       \
+    {                                                                                              \
+        "PUT", "Patient/@", NULL, PERSON                                                           \
+    }
+#define KEEP_IT                                                                                    \
+    {                                                                                              \
+        "PUT", "Observation/@", NULL, RESULT("@", "final")                                         \
+    }
 /* Longer than is kept within a body. */
 #define LONG_BYTES ((size_t)400 << 10)
 
@@ -58,9 +64,7 @@ static const struct script scripts[] = {
       "{'resourceType':'Observation','id':'@','status':'final','code':{'text':'x'},"
       "'subject':{'reference':'Patient/other-@'},'performer':[{'reference':'Patient/@'}]}"}},
     {"update that is conditional", {KEEP}, {"PUT", "Patient?" MATCH, WHOLE, PERSON}},
-    {"update that is conditional and creates",
-     {{0}},
-     {"PUT", "Patient?" MATCH, WHOLE, NEW_PERSON}},
+    {"update that is conditional and creates", {{0}}, {"PUT", "Patient?" MATCH, WHOLE, NEW_PERSON}},
     {"patch",
      {KEEP},
      {"PATCH", "Patient/@", PATCH "\n" WHOLE,
@@ -97,39 +101,84 @@ static const struct script scripts[] = {
     {.name = "batch",
      .before = {KEEP, KEEP_IT},
      .call = {"POST", "", NULL,
-              BUNDLE("batch", ENTRY(PERSON, "PUT", "Patient/@") "," ASK("GET", "Patient/@") ","
-                              ENTRY(RESULT("b-@", "final"), "PUT", "Observation/b-@") ","
-                              ASK("GET", "Observation?subject=Patient/@&code=none") ","
-                              ASK("DELETE", "Observation/@"))},
+              BUNDLE("batch",
+                     ENTRY(PERSON, "PUT", "Patient/@") "," ASK("GET", "Patient/@") "," ENTRY(
+                         RESULT("b-@", "final"), "PUT",
+                         "Observation/b-@") "," ASK("GET",
+                                                    "Observation?subject=Patient/"
+                                                    "@&code=none") "," ASK("DELETE", "Observation/"
+                                                                                     "@"))},
      .each = true},
     {.name = "batch that reads",
      .before = {KEEP, KEEP_IT},
      .call = {"POST", "", NULL,
-              BUNDLE("batch", ASK("GET", "Patient/@") ","
-                              ASK("GET", "Observation?subject=Patient/@"))},
+              BUNDLE("batch",
+                     ASK("GET", "Patient/@") "," ASK("GET", "Observation?subject=Patient/@"))},
      .each = true},
     {"transaction",
-     {KEEP,
-      KEEP_IT,
-      {"PUT", "Patient/other-@", NULL, "{'resourceType':'Patient','id':'other-@'}"}},
+     {KEEP, KEEP_IT, {"PUT", "Patient/other-@", NULL, "{'resourceType':'Patient','id':'other-@'}"}},
      {"POST", "", NULL,
-      BUNDLE("transaction",
-             "{'fullUrl':'" UUID "','resource':" NEW_PERSON
-             ",'request':{'method':'POST','url':'Patient'}}," ENTRY(ABOUT(UUID), "POST", "Basic") ","
-             ENTRY(PERSON, "PUT", "Patient/@") "," ASK("DELETE", "Observation/@") ","
-             ASK("GET", "Patient/@") ","
-             "{'resource':{'resourceType':'Binary','contentType':'application/json-patch+json',"
-             "'data':'W3sib3AiOiJhZGQiLCJwYXRoIjoiL2FjdGl2ZSIsInZhbHVlIjp0cnVlfV0='},"
-             "'request':{'method':'PATCH','url':'Patient/other-@'}}")}},
+      BUNDLE(
+          "transaction",
+          "{'fullUrl':'" UUID "','resource':" NEW_PERSON
+          ",'request':{'method':'POST','url':'Patient'}}," ENTRY(
+              ABOUT(UUID), "POST",
+              "Basic") "," ENTRY(PERSON, "PUT",
+                                 "Patient/@") "," ASK("DELETE",
+                                                      "Observation/@") "," ASK("GET",
+                                                                               "Patient/@") ","
+                                                                                            "{'"
+                                                                                            "resour"
+                                                                                            "ce':{'"
+                                                                                            "resour"
+                                                                                            "ceType"
+                                                                                            "':'"
+                                                                                            "Binary"
+                                                                                            "','"
+                                                                                            "conten"
+                                                                                            "tType'"
+                                                                                            ":'"
+                                                                                            "applic"
+                                                                                            "ation/"
+                                                                                            "json-"
+                                                                                            "patch+"
+                                                                                            "json',"
+                                                                                            "'data'"
+                                                                                            ":'"
+                                                                                            "W3sib3"
+                                                                                            "AiOiJh"
+                                                                                            "ZGQiLC"
+                                                                                            "JwYXRo"
+                                                                                            "IjoiL2"
+                                                                                            "FjdGl2"
+                                                                                            "ZSIsIn"
+                                                                                            "ZhbHVl"
+                                                                                            "Ijp0cn"
+                                                                                            "VlfV0="
+                                                                                            "'},"
+                                                                                            "'reque"
+                                                                                            "st':{'"
+                                                                                            "method"
+                                                                                            "':'"
+                                                                                            "PATCH'"
+                                                                                            ",'url'"
+                                                                                            ":'"
+                                                                                            "Patien"
+                                                                                            "t/"
+                                                                                            "other-"
+                                                                                            "@'}"
+                                                                                            "}")}},
     {"transaction with conditions",
      {KEEP},
      {"POST", "", "Prefer: return=representation",
-      BUNDLE("transaction",
-             "{'fullUrl':'" UUID "','resource':" NEW_PERSON
-             ",'request':{'method':'POST','url':'Patient','ifNoneExist':'identifier=urn:n|@'}},"
-             ENTRY(ABOUT("Patient?" MATCH), "POST", "Basic") ","
-             ENTRY(ABOUT(UUID), "POST", "Basic") ","
-             ENTRY(NEW_PERSON, "PUT", "Patient?identifier=urn:m|@"))}},
+      BUNDLE(
+          "transaction",
+          "{'fullUrl':'" UUID "','resource':" NEW_PERSON
+          ",'request':{'method':'POST','url':'Patient','ifNoneExist':'identifier=urn:n|@'}}," ENTRY(
+              ABOUT("Patient?" MATCH), "POST",
+              "Basic") "," ENTRY(ABOUT(UUID), "POST",
+                                 "Basic") "," ENTRY(NEW_PERSON, "PUT",
+                                                    "Patient?identifier=urn:m|@"))}},
     {"transaction that reads",
      {KEEP, KEEP_IT},
      {"POST", "", NULL,
@@ -154,15 +203,15 @@ static const struct script scripts[] = {
      {"GET", "Binary/@", "Accept: application/fhir+json", NULL}},
 };
 
-/* ---- what is longer than a step of a script can be -------------------------------------------- */
+/* ---- what is longer than a step of a script can be --------------------------------------------
+ */
 
 static void put_long(const char *path)
 {
     char *bytes = arena_alloc(service_memory(), LONG_BYTES);
     memset(bytes, 'b', LONG_BYTES);
-    struct answer answer =
-        caller_send_file(service_caller(), "PUT", path, "Content-Type: text/plain",
-                         slice_of(bytes, LONG_BYTES));
+    struct answer answer = caller_send_file(
+        service_caller(), "PUT", path, "Content-Type: text/plain", slice_of(bytes, LONG_BYTES));
     assert_true(answer.http < 300);
 }
 
@@ -171,15 +220,16 @@ static void reads_long_content(enum fault_kind kind)
     put_long("Binary/long");
     static const struct script raw = {
         "read of a long Binary", {{0}}, {"GET", "Binary/long", "Accept: text/plain", NULL}};
-    static const struct script fhir = {"read of a long Binary in FHIR form",
-                                       {{0}},
-                                       {"GET", "Binary/long", "Accept: application/fhir+json",
-                                        NULL}};
+    static const struct script fhir = {
+        "read of a long Binary in FHIR form",
+        {{0}},
+        {"GET", "Binary/long", "Accept: application/fhir+json", NULL}};
     torture(&raw, kind);
     torture(&fhir, kind);
 }
 
-/* ---- import ----------------------------------------------------------------------------------- */
+/* ---- import -----------------------------------------------------------------------------------
+ */
 
 struct import_case {
     const char *name;
@@ -195,6 +245,11 @@ static const struct import_case imports[] = {
                                "'reference':'" UUID "'}}",
                                "POST", "Basic")),
      2},
+    {"import of a transaction with a conditional reference",
+     BUNDLE("transaction", ENTRY("{'resourceType':'Basic','id':'@','code':{'text':'x'},'subject':{"
+                                 "'reference':'Patient?identifier=urn:s|known'}}",
+                                 "POST", "Basic")),
+     1},
     {"import of lines", PERSON "\n" RESULT("@", "final") "\n", 2},
 };
 
@@ -262,6 +317,10 @@ static bool import_round(const struct import_case *import, enum fault_kind kind,
 
 static void imports_from_files(enum fault_kind kind)
 {
+    assert_true(ask("PUT", "Patient/known", NULL,
+                    "{'resourceType':'Patient','id':'known','identifier':[{'system':'urn:s',"
+                    "'value':'known'}]}")
+                    .http < 300);
     for (size_t i = 0; i < sizeof imports / sizeof imports[0]; i++) {
         (void)import_round(&imports[i], kind, 0, 0);
         bool hit = true;
@@ -276,7 +335,8 @@ static void imports_from_files(enum fault_kind kind)
     }
 }
 
-/* ---- tests ------------------------------------------------------------------------------------ */
+/* ---- tests ------------------------------------------------------------------------------------
+ */
 
 static void each_script(enum fault_kind kind)
 {
