@@ -200,15 +200,15 @@ static void group_report(struct store *store, struct group *group, enum status s
 void *store_writer_main(void *context)
 {
     struct store *store = context;
-    struct group *group = ARENA_NEW(store->writer->connection.arena, struct group);
+    struct group group;
     struct store_job *job;
-    while (group != NULL && (job = queue_take(store, true)) != NULL) {
-        group->count = 0;
+    while ((job = queue_take(store, true)) != NULL) {
+        group.count = 0;
         do {
-            group->jobs[group->count++] = job;
-        } while (group->count < GROUP_JOBS && (job = queue_take(store, false)) != NULL);
-        enum status status = group_run(store->writer, store, group);
-        group_report(store, group, status);
+            group.jobs[group.count++] = job;
+        } while (group.count < GROUP_JOBS && (job = queue_take(store, false)) != NULL);
+        enum status status = group_run(store->writer, store, &group);
+        group_report(store, &group, status);
     }
     return NULL;
 }

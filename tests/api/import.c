@@ -81,13 +81,14 @@ static void resolves_a_conditional_reference_to_what_came_before(void **state)
 static void keeps_the_order_of_bundles_in_lines(void **state)
 {
     (void)state;
-    const char *lines =
-        file_of(
-            "lines",
-            PRACTITIONER("dr", "1") "\n" TRANSACTION(ENCOUNTER("e", "Practitioner?identifier=urn:s|"
-                                                                    "1")) "\n" PRACTITIONER(
-                "dr",
-                "2") "\n" TRANSACTION(ENCOUNTER("e", "Practitioner?identifier=urn:s|2")) "\n");
+    const char *lines = file_of(
+        "lines",
+        PRACTITIONER("dr", "1") "\n" TRANSACTION(ENCOUNTER(
+            "e",
+            "Practitioner?identifier=urn:s|"
+            "1")) "\n" PRACTITIONER("dr",
+                                    "2") "\n" TRANSACTION(ENCOUNTER("e", "Practitioner?identifier="
+                                                                         "urn:s|2")) "\n");
     struct imported imported = import_files(false, 1, &lines);
     assert_int_equal(imported.result.stored, 4);
     assert_text(get("Encounter/e"), "meta.versionId", "2");

@@ -433,6 +433,12 @@ struct answer ask(const char *method, const char *path, const char *headers, con
     return caller_send(own, method, path, headers, text);
 }
 
+struct answer send_bundle(const char *type, const char *entries)
+{
+    return ask("POST", "", NULL,
+               text_of("{'resourceType':'Bundle','type':'%s','entry':[%s]}", type, entries));
+}
+
 struct answer get(const char *path)
 {
     return ask("GET", path, NULL, NULL);

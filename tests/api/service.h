@@ -83,6 +83,9 @@ struct caller *service_caller(void);
 struct answer ask(const char *method, const char *path, const char *headers, const char *body);
 struct answer get(const char *path);
 
+/* Sends a Bundle of TYPE ("batch", "transaction") with ENTRIES, the text between the brackets. */
+struct answer send_bundle(const char *type, const char *entries);
+
 /* A header of the answer; empty when there is none. */
 struct slice answer_header(const struct answer *answer, const char *name);
 
