@@ -132,20 +132,19 @@ enum terms_verdict terms_check(struct terms *terms, struct slice value_set,
     if (ret_display != NULL) {
         *ret_display = (struct slice){0};
     }
-    const struct value_set *set =
-        value_set.length > 0 ? shelf_set(terms, value_set, arena) : NULL;
+    const struct value_set *set = value_set.length > 0 ? shelf_set(terms, value_set, arena) : NULL;
     return set != NULL ? check_set(set, coding, arena, ret_display)
                        : check_slowly(terms, value_set, coding, arena, ret_display);
 }
 
-enum terms_subsumption subsumption(const struct code_system *system, struct slice a,
-                                   struct slice b)
+enum terms_subsumption code_subsumption(const struct code_system *system, struct slice a,
+                                        struct slice b)
 {
     uint32_t left = code_find(system, a), right = code_find(system, b);
     if (left == CODE_NONE || right == CODE_NONE) {
         return TERMS_SUBSUMPTION_UNKNOWN;
     }
-    return left == right                      ? TERMS_EQUIVALENT
+    return left == right                     ? TERMS_EQUIVALENT
            : code_below(system, right, left) ? TERMS_SUBSUMES
            : code_below(system, left, right) ? TERMS_SUBSUMED_BY
                                              : TERMS_NOT_SUBSUMED;
@@ -160,7 +159,7 @@ enum terms_subsumption terms_subsumes(struct terms *terms, struct slice system,
     if (scope != NULL) {
         scope_begin(scope, terms, arena);
         const struct code_system *known = scope_system(scope, system, version);
-        answer = known != NULL ? subsumption(known, a, b) : answer;
+        answer = known != NULL ? code_subsumption(known, a, b) : answer;
     }
     arena_destroy(arena);
     return answer;

@@ -88,13 +88,13 @@ static bool grow(struct code_system *system, struct arena *arena)
         return true;
     }
     size_t from = system->capacity, to = from == 0 ? 16 : from * 2;
-    struct slice *codes = arena_resize(arena, system->codes, from * sizeof *codes,
-                                       to * sizeof *codes);
+    struct slice *codes =
+        arena_resize(arena, system->codes, from * sizeof *codes, to * sizeof *codes);
     if (codes != NULL) {
         system->codes = codes;
     }
-    yyjson_val **nodes = arena_resize(arena, (void *)system->nodes, from * sizeof *nodes,
-                                      to * sizeof *nodes);
+    yyjson_val **nodes =
+        arena_resize(arena, (void *)system->nodes, from * sizeof *nodes, to * sizeof *nodes);
     if (nodes != NULL) {
         system->nodes = nodes;
     }
@@ -146,10 +146,9 @@ static bool add_concepts(struct building *building, yyjson_val *concepts, uint32
     yyjson_val *concept;
     yyjson_arr_foreach(concepts, at, max, concept)
     {
-        uint32_t number = append(building->system, json_get_string(concept, "code"), concept,
-                                 building->arena);
-        if (number == CODE_NONE ||
-            (parent != CODE_NONE && !add_edge(building, number, parent)) ||
+        uint32_t number =
+            append(building->system, json_get_string(concept, "code"), concept, building->arena);
+        if (number == CODE_NONE || (parent != CODE_NONE && !add_edge(building, number, parent)) ||
             !add_concepts(building, json_get(concept, "concept"), number)) {
             return false;
         }
@@ -193,8 +192,8 @@ static yyjson_val *value_of(yyjson_val *object, const char **ret_type)
     static const struct {
         const char *member, *type;
     } kinds[] = {
-        {"valueCode", "Code"},         {"valueString", "String"},   {"valueBoolean", "Boolean"},
-        {"valueInteger", "Integer"},   {"valueDecimal", "Decimal"}, {"valueDateTime", "DateTime"},
+        {"valueCode", "Code"},       {"valueString", "String"},   {"valueBoolean", "Boolean"},
+        {"valueInteger", "Integer"}, {"valueDecimal", "Decimal"}, {"valueDateTime", "DateTime"},
         {"valueCoding", "Coding"},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -252,7 +251,8 @@ static bool read_properties(struct building *building)
     return true;
 }
 
-/* ---- edges into rows -------------------------------------------------------------------------- */
+/* ---- edges into rows --------------------------------------------------------------------------
+ */
 
 static bool rows(const struct building *building, bool up, struct edges *ret_edges)
 {
@@ -340,7 +340,8 @@ enum status code_system_compile(yyjson_val *root, struct arena *arena,
     return STATUS_OK;
 }
 
-/* ---- stand-ins -------------------------------------------------------------------------------- */
+/* ---- stand-ins --------------------------------------------------------------------------------
+ */
 
 struct code_system *code_system_stand_in(struct arena *arena, struct slice url,
                                          struct slice version)
@@ -380,7 +381,8 @@ uint32_t code_system_add(struct code_system *system, struct slice code, yyjson_v
     return number;
 }
 
-/* ---- concepts --------------------------------------------------------------------------------- */
+/* ---- concepts ---------------------------------------------------------------------------------
+ */
 
 struct slice code_text(const struct code_system *system, uint32_t code)
 {
@@ -450,11 +452,10 @@ const struct property *code_properties(const struct code_system *system, uint32_
         const char *type;
         yyjson_val *value = value_of(node, &type);
         if (all != NULL && value != NULL) {
-            all[(*ret_count)++] =
-                (struct property){.code = json_get_string(node, "code"),
-                                  .type = type,
-                                  .value = value_text(value),
-                                  .node = yyjson_is_obj(value) ? value : NULL};
+            all[(*ret_count)++] = (struct property){.code = json_get_string(node, "code"),
+                                                    .type = type,
+                                                    .value = value_text(value),
+                                                    .node = yyjson_is_obj(value) ? value : NULL};
         }
     }
     return all;

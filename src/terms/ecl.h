@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Filters and expressions on a loaded release: SNOMED CT's Expression Constraint Language, reference
- * sets, and the filters of R4 snomedct.html. */
+/* Filters and expressions on a loaded release: SNOMED CT's Expression Constraint Language,
+ * reference sets, and the filters of R4 snomedct.html. */
 #ifndef CARELAYER_TERMS_ECL_H
 #define CARELAYER_TERMS_ECL_H
 

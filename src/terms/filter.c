@@ -27,7 +27,8 @@ static enum status refuse(const struct filter *filter, enum message message, enu
     return status;
 }
 
-/* ---- patterns --------------------------------------------------------------------------------- */
+/* ---- patterns ---------------------------------------------------------------------------------
+ */
 
 struct pattern {
     pcre2_code *code;
@@ -74,14 +75,15 @@ static struct pattern *pattern_make(struct slice text, struct arena *arena)
 
 static bool pattern_matches(struct pattern *pattern, struct slice text)
 {
-    int found = pcre2_dfa_match(pattern->code, (PCRE2_SPTR)(text.at != NULL ? text.at : ""),
-                                text.length, 0, 0, pattern->data, pattern->context,
-                                pattern->workspace, PATTERN_WORKSPACE);
+    int found =
+        pcre2_dfa_match(pattern->code, (PCRE2_SPTR)(text.at != NULL ? text.at : ""), text.length, 0,
+                        0, pattern->data, pattern->context, pattern->workspace, PATTERN_WORKSPACE);
     pattern->costly |= found < 0 && found != PCRE2_ERROR_NOMATCH;
     return found >= 0;
 }
 
-/* ---- values ----------------------------------------------------------------------------------- */
+/* ---- values -----------------------------------------------------------------------------------
+ */
 
 static bool in_list(struct slice value, struct slice list)
 {
@@ -96,7 +98,7 @@ static bool in_list(struct slice value, struct slice list)
 /* Does one value satisfy the operator? */
 static bool value_fits(const struct filter *filter, struct pattern *pattern, struct slice value)
 {
-    return pattern != NULL              ? pattern_matches(pattern, value)
+    return pattern != NULL             ? pattern_matches(pattern, value)
            : slice_is(filter->op, "=") ? slice_equals(value, filter->value)
                                        : in_list(value, filter->value);
 }
@@ -135,10 +137,9 @@ static enum status filter_values(struct filter *filter, bool negated)
     bool display = slice_is(filter->property, "display");
     for (uint32_t i = 0; i < filter->system->count; i++) {
         struct arena_mark mark = arena_mark(filter->scope->arena);
-        bool fits =
-            code      ? value_fits(filter, pattern, code_text(filter->system, i))
-            : display ? value_fits(filter, pattern, code_display(filter->system, i))
-                      : property_fits(filter, pattern, i, filter->scope->arena);
+        bool fits = code      ? value_fits(filter, pattern, code_text(filter->system, i))
+                    : display ? value_fits(filter, pattern, code_display(filter->system, i))
+                              : property_fits(filter, pattern, i, filter->scope->arena);
         if (fits != negated) {
             roaring_bitmap_add(filter->set, i);
         }
@@ -158,20 +159,20 @@ static enum status filter_exists(struct filter *filter)
     return filter_values(filter, slice_is(filter->value, "false"));
 }
 
-/* ---- hierarchy -------------------------------------------------------------------------------- */
+/* ---- hierarchy --------------------------------------------------------------------------------
+ */
 
-static void keep_leaves(const struct code_system *system, roaring_bitmap_t *set,
-                        roaring_bitmap_t *ret_leaves)
+static void keep_leaves(const struct code_system *system, const roaring_bitmap_t *set,
+                        struct arena *arena, roaring_bitmap_t *ret_leaves)
 {
-    roaring_uint32_iterator_t *at = roaring_create_iterator(set);
-    for (; at->has_value; roaring_advance_uint32_iterator(at)) {
-        uint32_t code = at->current_value;
+    size_t count;
+    const uint32_t *codes = bitmap_list(set, arena, &count);
+    for (size_t i = 0; i < count; i++) {
         if (system->children.at == NULL ||
-            system->children.at[code] == system->children.at[code + 1]) {
-            roaring_bitmap_add(ret_leaves, code);
+            system->children.at[codes[i]] == system->children.at[codes[i] + 1]) {
+            roaring_bitmap_add(ret_leaves, codes[i]);
         }
     }
-    roaring_free_uint32_iterator(at);
 }
 
 static void invert(struct filter *filter)
@@ -199,7 +200,7 @@ static bool filter_hierarchy(struct filter *filter, uint32_t code)
     } else if (slice_is(op, "descendent-leaf")) {
         roaring_bitmap_t *below = roaring_bitmap_create();
         code_add_descendants(system, code, below);
-        keep_leaves(system, below, set);
+        keep_leaves(system, below, filter->scope->arena, set);
         roaring_bitmap_free(below);
     } else if (slice_is(op, "generalizes")) {
         code_add_ancestors(system, code, set);
@@ -254,11 +255,10 @@ static enum status filter_run(struct filter *filter)
 {
     struct slice op = filter->op;
     if (filter->system->release != NULL) {
-        enum status status =
-            ecl_filter(filter->system, filter->property, op, filter->value, filter->scope->arena,
-                       filter->set);
+        enum status status = ecl_filter(filter->system, filter->property, op, filter->value,
+                                        filter->scope->arena, filter->set);
         if (status != STATUS_NOT_SUPPORTED) {
-            return status == STATUS_OK         ? status
+            return status == STATUS_OK           ? status
                    : status == STATUS_TOO_COSTLY ? refuse(filter, MESSAGE_FILTER_COSTLY, status)
                                                  : refuse(filter, MESSAGE_FILTER_INVALID, status);
         }
@@ -284,8 +284,8 @@ static enum status filter_run(struct filter *filter)
     return refuse(filter, MESSAGE_FILTER_UNKNOWN, STATUS_NOT_SUPPORTED);
 }
 
-enum status filter_apply(struct scope *scope, const struct code_system *system,
-                         yyjson_val *node, struct slice path, roaring_bitmap_t **ret_set)
+enum status filter_apply(struct scope *scope, const struct code_system *system, yyjson_val *node,
+                         struct slice path, roaring_bitmap_t **ret_set)
 {
     struct filter filter = {.scope = scope,
                             .system = system,

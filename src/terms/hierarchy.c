@@ -124,3 +124,14 @@ roaring_bitmap_t *bitmap_all(const struct code_system *system, struct arena *are
                                          : roaring_bitmap_create(),
                        arena);
 }
+
+const uint32_t *bitmap_list(const roaring_bitmap_t *set, struct arena *arena, size_t *ret_count)
+{
+    size_t count = (size_t)roaring_bitmap_get_cardinality(set);
+    uint32_t *list = arena_array(arena, count + 1, sizeof *list);
+    if (list != NULL) {
+        roaring_bitmap_to_uint32_array(set, list);
+    }
+    *ret_count = list != NULL ? count : 0;
+    return list;
+}

@@ -30,8 +30,7 @@ static struct slice fill(struct arena *arena, const char *text, va_list argument
     return buffer_slice(&out);
 }
 
-struct problem *problem_add(struct problems *problems, enum message message, struct slice path,
-                            ...)
+struct problem *problem_add(struct problems *problems, enum message message, struct slice path, ...)
 {
     va_list arguments;
     va_start(arguments, path);

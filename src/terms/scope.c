@@ -13,7 +13,8 @@ bool scope_is_plain(const struct scope *scope)
            scope->supplement_name_count == 0 && !scope->versions_match_given;
 }
 
-/* ---- canonicals and versions ------------------------------------------------------------------ */
+/* ---- canonicals and versions ------------------------------------------------------------------
+ */
 
 struct slice canonical_url(struct slice canonical, struct slice *ret_version)
 {
@@ -110,7 +111,8 @@ yyjson_val *extension_find(yyjson_val *object, const char *url)
     return NULL;
 }
 
-/* ---- code systems ----------------------------------------------------------------------------- */
+/* ---- code systems -----------------------------------------------------------------------------
+ */
 
 struct known_versions {
     struct slice url, pattern;
@@ -128,8 +130,8 @@ static bool known_add(struct known_versions *known, struct slice version)
     }
     if (known->count == known->capacity) {
         size_t from = known->capacity, to = from == 0 ? 8 : from * 2;
-        struct slice *list = arena_resize(known->arena, known->list, from * sizeof *list,
-                                          to * sizeof *list);
+        struct slice *list =
+            arena_resize(known->arena, known->list, from * sizeof *list, to * sizeof *list);
         if (list == NULL) {
             return false;
         }
@@ -249,8 +251,7 @@ static const struct code_system *conformance_system(struct scope *scope, struct 
     return system;
 }
 
-const struct code_system *scope_system(struct scope *scope, struct slice url,
-                                       struct slice version)
+const struct code_system *scope_system(struct scope *scope, struct slice url, struct slice version)
 {
     const struct code_system *system = guest_system(scope, url, version);
     if (system == NULL) {
@@ -262,10 +263,11 @@ const struct code_system *scope_system(struct scope *scope, struct slice url,
     }
     /* A system of which only the name is here tells nothing of its codes. */
     return system != NULL && system->count == 0 && system->content == CONTENT_NOT_PRESENT ? NULL
-                                                                                           : system;
+                                                                                          : system;
 }
 
-/* ---- value sets ------------------------------------------------------------------------------- */
+/* ---- value sets -------------------------------------------------------------------------------
+ */
 
 static yyjson_val *guest_set(struct scope *scope, struct slice url, struct slice version)
 {
@@ -309,7 +311,8 @@ yyjson_val *scope_value_set(struct scope *scope, struct slice canonical, uint64_
     return found->json->root;
 }
 
-/* ---- supplements ------------------------------------------------------------------------------ */
+/* ---- supplements ------------------------------------------------------------------------------
+ */
 
 static enum status add_supplement(struct scope *scope, struct slice canonical)
 {
@@ -366,8 +369,8 @@ bool supplement_adds(const struct code_system *supplement, const struct code_sys
             size_t more = 0;                                                                       \
             const struct kind *added =                                                             \
                 also != CODE_NONE ? code_##plural(supplement, also, scratch, &more) : NULL;        \
-            struct kind *both = more > 0 ? arena_array(scratch, *ret_count + more, sizeof *both)   \
-                                         : NULL;                                                   \
+            struct kind *both =                                                                    \
+                more > 0 ? arena_array(scratch, *ret_count + more, sizeof *both) : NULL;           \
             if (both != NULL) {                                                                    \
                 memcpy(both, own, *ret_count * sizeof *both);                                      \
                 memcpy(both + *ret_count, added, more * sizeof *both);                             \
@@ -381,7 +384,8 @@ MERGED(designation, designations)
 MERGED(property, properties)
 #undef MERGED
 
-/* ---- versions asked for ----------------------------------------------------------------------- */
+/* ---- versions asked for -----------------------------------------------------------------------
+ */
 
 struct asked_version scope_asked(struct scope *scope, struct slice url, struct slice written)
 {

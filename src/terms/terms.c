@@ -73,7 +73,8 @@ static bool map_set(struct map *map, uint64_t key, void *value)
     return true;
 }
 
-/* ---- references ------------------------------------------------------------------------------- */
+/* ---- references -------------------------------------------------------------------------------
+ */
 
 struct held {
     struct terms *terms;
@@ -122,7 +123,8 @@ static bool hold(struct terms *terms, struct code_system *system, struct value_s
     return arena_defer(arena, held_release, held) == STATUS_OK;
 }
 
-/* ---- what has changed ------------------------------------------------------------------------- */
+/* ---- what has changed -------------------------------------------------------------------------
+ */
 
 static bool still_current(struct terms *terms, const struct code_system *system,
                           struct arena *arena)
@@ -173,7 +175,8 @@ static void notice_changes(struct terms *terms)
     pthread_rwlock_unlock(&terms->lock);
 }
 
-/* ---- code systems ----------------------------------------------------------------------------- */
+/* ---- code systems -----------------------------------------------------------------------------
+ */
 
 static struct code_system *system_take(struct terms *terms, uint64_t serial)
 {
@@ -191,19 +194,17 @@ static enum status system_make(struct terms *terms, const struct canonical *cano
 {
     char text[1024];
     int length = snprintf(text, sizeof text, "%.*s%s%.*s", SLICE_ARGS(canonical->url),
-                          canonical->version.length > 0 ? "|" : "",
-                          SLICE_ARGS(canonical->version));
-    const struct canonical *source =
-        length > 0 && (size_t)length < sizeof text
-            ? conformance_hold(terms->conformance, SLICE("CodeSystem"),
-                               slice_of(text, (size_t)length))
-            : NULL;
+                          canonical->version.length > 0 ? "|" : "", SLICE_ARGS(canonical->version));
+    const struct canonical *source = length > 0 && (size_t)length < sizeof text
+                                         ? conformance_hold(terms->conformance, SLICE("CodeSystem"),
+                                                            slice_of(text, (size_t)length))
+                                         : NULL;
     if (source == NULL || source->json == NULL) {
         return STATUS_NOT_FOUND;
     }
     struct arena *own = arena_create(0);
-    enum status status = own != NULL ? code_system_compile(source->json->root, own, ret_system)
-                                     : STATUS_MEMORY;
+    enum status status =
+        own != NULL ? code_system_compile(source->json->root, own, ret_system) : STATUS_MEMORY;
     if (status != STATUS_OK) {
         arena_destroy(own);
         conformance_release(terms->conformance, source);
@@ -251,7 +252,8 @@ struct conformance *shelf_conformance(struct terms *terms)
     return terms->conformance;
 }
 
-/* ---- value sets ------------------------------------------------------------------------------- */
+/* ---- value sets -------------------------------------------------------------------------------
+ */
 
 static uint64_t set_key(struct slice canonical)
 {
@@ -259,8 +261,7 @@ static uint64_t set_key(struct slice canonical)
     return key != 0 ? key : 1;
 }
 
-const struct value_set *shelf_set(struct terms *terms, struct slice canonical,
-                                  struct arena *arena)
+const struct value_set *shelf_set(struct terms *terms, struct slice canonical, struct arena *arena)
 {
     notice_changes(terms);
     pthread_rwlock_rdlock(&terms->lock);
@@ -294,7 +295,8 @@ const struct value_set *shelf_put(struct terms *terms, struct slice canonical,
     return hold(terms, NULL, set, arena) ? set : NULL;
 }
 
-/* ---- opening and closing ---------------------------------------------------------------------- */
+/* ---- opening and closing ----------------------------------------------------------------------
+ */
 
 enum status terms_open(struct conformance *conformance, struct outcome *outcome,
                        struct terms **ret_terms)

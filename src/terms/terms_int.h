@@ -85,7 +85,7 @@ struct designation {
 
 struct property {
     struct slice code;
-    const char *type;   /* "Code", "String", "Boolean", "Integer", "Decimal", "DateTime", "Coding" */
+    const char *type; /* "Code", "String", "Boolean", "Integer", "Decimal", "DateTime", "Coding" */
     struct slice value; /* as text; of a Coding its code */
     yyjson_val *node;   /* of a Coding the value; else NULL */
 };
@@ -104,6 +104,10 @@ struct slice code_property_uri(const struct code_system *system, struct slice pr
 /* Does ANCESTOR stand above CODE (not itself)? */
 bool code_below(const struct code_system *system, uint32_t code, uint32_t ancestor);
 
+/* Does A subsume B? (check.c) */
+enum terms_subsumption code_subsumption(const struct code_system *system, struct slice a,
+                                        struct slice b);
+
 /* Adds what is below (above) CODE to SET, CODE itself not. */
 void code_add_descendants(const struct code_system *system, uint32_t code, roaring_bitmap_t *set);
 void code_add_ancestors(const struct code_system *system, uint32_t code, roaring_bitmap_t *set);
@@ -113,6 +117,8 @@ void code_add_parents(const struct code_system *system, uint32_t code, roaring_b
 /* A bitmap that ends with the arena; NULL when that is full. */
 roaring_bitmap_t *bitmap_make(struct arena *arena);
 roaring_bitmap_t *bitmap_copy(const roaring_bitmap_t *set, struct arena *arena);
+/* Its numbers, ascending; NULL when the arena is full. */
+const uint32_t *bitmap_list(const roaring_bitmap_t *set, struct arena *arena, size_t *ret_count);
 /* Every concept of the system. */
 roaring_bitmap_t *bitmap_all(const struct code_system *system, struct arena *arena);
 
@@ -154,7 +160,8 @@ roaring_bitmap_t *bitmap_all(const struct code_system *system, struct arena *are
       "UNKNOWN_CODESYSTEM_VERSION_NONE",                                                           \
       "A definition for CodeSystem '%s' version '%s' could not be found, so the code cannot be "   \
       "validated. No versions of this code system are known")                                      \
-    X(SYSTEM_IS_RELATIVE, ERROR, "invalid", "invalid-data", true, "Terminology_TX_System_Relative", \
+    X(SYSTEM_IS_RELATIVE, ERROR, "invalid", "invalid-data", true,                                  \
+      "Terminology_TX_System_Relative",                                                            \
       "Coding.system must be an absolute reference, not a local reference")                        \
     X(SYSTEM_IS_VALUE_SET, ERROR, "invalid", "invalid-data", true,                                 \
       "Terminology_TX_System_ValueSet2",                                                           \
@@ -168,8 +175,7 @@ roaring_bitmap_t *bitmap_all(const struct code_system *system, struct arena *are
     X(NO_INPUT, ERROR, "invalid", "", true, "",                                                    \
       "Unable to find code to validate (looked for coding | codeableConcept | code+system | "      \
       "code+inferSystem in parameters")                                                            \
-    X(NOT_INFERRED, ERROR, "not-found", "cannot-infer", true,                                      \
-      "UNABLE_TO_INFER_CODESYSTEM",                                                                \
+    X(NOT_INFERRED, ERROR, "not-found", "cannot-infer", true, "UNABLE_TO_INFER_CODESYSTEM",        \
       "The System URI could not be determined for the code '%s' in the ValueSet '%s'")             \
     X(INFERRED_MANY, ERROR, "not-found", "cannot-infer", true,                                     \
       "Unable_to_resolve_system__value_set_has_multiple_matches",                                  \
@@ -239,7 +245,7 @@ roaring_bitmap_t *bitmap_all(const struct code_system *system, struct arena *are
       "Reference to %s CodeSystem %s")                                                             \
     X(LOOKUP_UNKNOWN, ERROR, "not-found", "invalid-code", true, "Unknown_Code_in_Version",         \
       "Unable to find code '%s' in %s")                                                            \
-    X(MAP_MISSING, ERROR, "not-found", "not-found", true, "", "No concept map was found for this")  \
+    X(MAP_MISSING, ERROR, "not-found", "not-found", true, "", "No concept map was found for this") \
     X(REQUIRED, ERROR, "required", "", true, "", "The parameter %s is missing")                    \
     X(UNUSABLE, ERROR, "value", "", true, "", "The parameter %s cannot be used: %s")               \
     X(UNSUPPORTED, ERROR, "not-supported", "", true, "", "%s is not supported: %s")
@@ -326,8 +332,7 @@ struct scope {
 bool scope_is_plain(const struct scope *scope);
 
 /* The system whose version is VERSION ("" the newest, "1.x" by pattern), or NULL. */
-const struct code_system *scope_system(struct scope *scope, struct slice url,
-                                       struct slice version);
+const struct code_system *scope_system(struct scope *scope, struct slice url, struct slice version);
 
 /* The versions there are of a code system, "1.0.0 or 1.2.0"; empty when there are none. */
 struct slice scope_versions(struct scope *scope, struct slice url, bool *ret_known);
@@ -343,9 +348,8 @@ MUST_CHECK enum status scope_supplements(struct scope *scope, yyjson_val *root);
 const struct designation *scope_designations(const struct scope *scope,
                                              const struct code_system *system, uint32_t code,
                                              struct arena *scratch, size_t *ret_count);
-const struct property *scope_properties(const struct scope *scope,
-                                        const struct code_system *system, uint32_t code,
-                                        struct arena *scratch, size_t *ret_count);
+const struct property *scope_properties(const struct scope *scope, const struct code_system *system,
+                                        uint32_t code, struct arena *scratch, size_t *ret_count);
 /* Does the supplement add to this system? */
 bool supplement_adds(const struct code_system *supplement, const struct code_system *system);
 
@@ -416,10 +420,10 @@ struct value_set {
     size_t include_count, exclude_count;
     struct code_set *sets; /* all together, by code system, in order of the includes */
     size_t set_count;
-    bool open;       /* it has a part that is not known */
+    bool open;        /* it has a part that is not known */
     bool active_only; /* compose.inactive is false */
-    bool enumerated; /* every include lists its codes */
-    bool unusable;   /* a filter of it cannot be applied: the problem says why */
+    bool enumerated;  /* every include lists its codes */
+    bool unusable;    /* a filter of it cannot be applied: the problem says why */
     uint64_t serial;
 
     const struct canonical *source; /* held; NULL: none */
@@ -465,8 +469,7 @@ MUST_CHECK enum status shelf_system(struct terms *terms, const struct canonical 
                                     struct arena *arena, const struct code_system **ret_system);
 
 /* The same for a value set by its canonical, or NULL when the shelf has none. */
-const struct value_set *shelf_set(struct terms *terms, struct slice canonical,
-                                  struct arena *arena);
+const struct value_set *shelf_set(struct terms *terms, struct slice canonical, struct arena *arena);
 
 /* Puts a value set, compiled at GENERATION in an arena of its own, on the shelf, and takes it over.
  * The one to use lives as long as ARENA; NULL: that is full. */

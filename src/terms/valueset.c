@@ -12,8 +12,7 @@ struct slice value_set_name(const struct value_set *set, struct arena *arena)
                                 : canonical_join(arena, set->url, set->version);
 }
 
-const struct code_set *value_set_part(const struct value_set *set,
-                                      const struct code_system *system)
+const struct code_set *value_set_part(const struct value_set *set, const struct code_system *system)
 {
     for (size_t i = 0; i < set->set_count; i++) {
         if (set->sets[i].system == system) {
@@ -49,13 +48,14 @@ yyjson_val *value_set_listed(const struct value_set *set, const struct code_syst
     return NULL;
 }
 
-/* ---- one include ------------------------------------------------------------------------------ */
+/* ---- one include ------------------------------------------------------------------------------
+ */
 
 static struct slice filter_path(struct scope *scope, const struct include *include, size_t number)
 {
     /* Which include it is only its place in the array tells. */
-    return slice_text(arena_print(scope->arena, "%.*s.filter[%zu]", SLICE_ARGS(include->missing),
-                                  number));
+    return slice_text(
+        arena_print(scope->arena, "%.*s.filter[%zu]", SLICE_ARGS(include->missing), number));
 }
 
 static enum status apply_filters(struct scope *scope, const struct include *include,
@@ -151,8 +151,8 @@ static enum status include_unknown(struct scope *scope, struct include *include)
     yyjson_val *concept;
     yyjson_arr_foreach(concepts, at, max, concept)
     {
-        uint32_t code = code_system_add(system, json_get_string(concept, "code"), concept,
-                                        scope->arena);
+        uint32_t code =
+            code_system_add(system, json_get_string(concept, "code"), concept, scope->arena);
         if (code == CODE_NONE) {
             return STATUS_TOO_COSTLY;
         }
@@ -165,10 +165,8 @@ static enum status include_unknown(struct scope *scope, struct include *include)
 
 static enum status include_system(struct scope *scope, struct include *include)
 {
-    include->version =
-        scope_asked(scope, include->url, json_get_string(include->node, "version"));
-    const struct code_system *system =
-        scope_system(scope, include->url, include->version.asked);
+    include->version = scope_asked(scope, include->url, json_get_string(include->node, "version"));
+    const struct code_system *system = scope_system(scope, include->url, include->version.asked);
     if (system == NULL) {
         return include_unknown(scope, include);
     }
@@ -225,7 +223,8 @@ static enum status include_make(struct scope *scope, yyjson_val *node, const cha
     return include_imports(scope, include);
 }
 
-/* ---- all together ----------------------------------------------------------------------------- */
+/* ---- all together -----------------------------------------------------------------------------
+ */
 
 struct sets {
     struct code_set *list;
@@ -252,9 +251,8 @@ static enum status sets_add(struct scope *scope, struct sets *sets,
     }
     if (sets->count == sets->capacity) {
         size_t to = sets->capacity == 0 ? 4 : sets->capacity * 2;
-        struct code_set *list =
-            arena_resize(scope->arena, sets->list, sets->capacity * sizeof *list,
-                         to * sizeof *list);
+        struct code_set *list = arena_resize(scope->arena, sets->list,
+                                             sets->capacity * sizeof *list, to * sizeof *list);
         if (list == NULL) {
             return STATUS_TOO_COSTLY;
         }
@@ -326,16 +324,17 @@ static void note_include(struct value_set *set, const struct include *include)
 }
 
 /* Takes the codes of TAKEN out of SET, whose system is another version of the same. */
-static void take_out_by_text(struct code_set *set, const struct code_set *taken)
+static void take_out_by_text(struct code_set *set, const struct code_set *taken,
+                             struct arena *arena)
 {
-    roaring_uint32_iterator_t *at = roaring_create_iterator(taken->codes);
-    for (; at->has_value; roaring_advance_uint32_iterator(at)) {
-        uint32_t code = code_find(set->system, code_text(taken->system, at->current_value));
+    size_t count;
+    const uint32_t *codes = bitmap_list(taken->codes, arena, &count);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t code = code_find(set->system, code_text(taken->system, codes[i]));
         if (code != CODE_NONE) {
             roaring_bitmap_remove(set->codes, code);
         }
     }
-    roaring_free_uint32_iterator(at);
 }
 
 /* An exclude of a version that no include has can only mean the codes, whatever their version;
@@ -350,7 +349,7 @@ static void take_out(struct scope *scope, struct sets *sets, const struct code_s
     for (size_t i = 0; cross && i < sets->count; i++) {
         if (sets->list[i].system != taken->system &&
             slice_equals(sets->list[i].system->url, taken->system->url)) {
-            take_out_by_text(&sets->list[i], taken);
+            take_out_by_text(&sets->list[i], taken, scope->arena);
             scope->crossed = true;
         }
     }
@@ -358,16 +357,12 @@ static void take_out(struct scope *scope, struct sets *sets, const struct code_s
 
 static void drop_inactive(struct code_set *set, struct arena *arena)
 {
-    roaring_bitmap_t *inactive = bitmap_make(arena);
-    roaring_uint32_iterator_t *at = roaring_create_iterator(set->codes);
-    for (; inactive != NULL && at->has_value; roaring_advance_uint32_iterator(at)) {
-        if (code_is(set->system, at->current_value, CODE_INACTIVE)) {
-            roaring_bitmap_add(inactive, at->current_value);
+    size_t count;
+    const uint32_t *codes = bitmap_list(set->codes, arena, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (code_is(set->system, codes[i], CODE_INACTIVE)) {
+            roaring_bitmap_remove(set->codes, codes[i]);
         }
-    }
-    roaring_free_uint32_iterator(at);
-    if (inactive != NULL) {
-        roaring_bitmap_andnot_inplace(set->codes, inactive);
     }
 }
 
@@ -396,7 +391,8 @@ static enum status join(struct scope *scope, struct value_set *set)
     return arena_full(scope->arena) ? STATUS_TOO_COSTLY : STATUS_OK;
 }
 
-/* ---- from an expansion ------------------------------------------------------------------------ */
+/* ---- from an expansion ------------------------------------------------------------------------
+ */
 
 static enum status take_contains(struct scope *scope, struct sets *sets, yyjson_val *contains)
 {
@@ -437,7 +433,8 @@ static enum status use_expansion(struct scope *scope, struct value_set *set)
     return STATUS_OK;
 }
 
-/* ---- compiling -------------------------------------------------------------------------------- */
+/* ---- compiling --------------------------------------------------------------------------------
+ */
 
 static enum status make_all(struct scope *scope, yyjson_val *nodes, const char *kind,
                             struct include **ret_includes, size_t *ret_count)
@@ -537,7 +534,8 @@ enum status value_set_compile(struct scope *scope, yyjson_val *root, struct valu
     return status;
 }
 
-/* ---- by name ---------------------------------------------------------------------------------- */
+/* ---- by name ----------------------------------------------------------------------------------
+ */
 
 static enum status compile_named(struct scope *scope, struct slice canonical,
                                  struct value_set **ret_set)
