@@ -87,8 +87,4 @@ void check_binding(struct checker *checker, const struct frame *frame, yyjson_va
 void check_contained(struct checker *checker, const struct frame *frame,
                      struct container *container);
 
-/* What is wrong with a narrative's XHTML: NULL when it is fine, else what and how to mend it.
- * *RET_OFFSET: where in the text. */
-const char *narrative_fault(struct slice xhtml, size_t *ret_offset);
-
 #endif
