@@ -41,8 +41,9 @@ static const char *answered_as(const char *status, const char *items)
 {
     return problems_with(arena_print(arena,
                                      "{'resourceType':'QuestionnaireResponse','status':'%s',"
-                                     "'questionnaire':'http://example.org/form','item':[%s]}",
-                                     status, items),
+                                     "'questionnaire':'http://example.org/form'%s%s%s}",
+                                     status, items[0] != '\0' ? ",'item':[" : "", items,
+                                     items[0] != '\0' ? "]" : ""),
                          &full);
 }
 
@@ -282,10 +283,10 @@ static void refuses_full_urls_that_name_nothing(void **state)
             &full),
         "");
     assert_string_equal(problems_with(BUNDLE("collection", ENTRY("Patient/1", PATIENT)), &full),
-                        "full-url@Bundle.entry[0].fullUrl");
+                        "full-url@Bundle.entry[0]");
     assert_string_equal(
         problems_with(BUNDLE("collection", ENTRY("http://x.org/Patient/2", PATIENT)), &full),
-        "full-url@Bundle.entry[0].fullUrl");
+        "full-url@Bundle.entry[0]");
     assert_string_equal(problems_with(BUNDLE("collection", "{'resource':" PATIENT "}"), &full),
                         "full-url@Bundle.entry[0]");
     assert_string_equal(
