@@ -11,7 +11,6 @@
 #define CARELAYER_VALIDATE_VALIDATE_H
 
 #include "base/base.h"
-#include "fhir/conformance.h"
 #include "fhir/fhir.h"
 #include "terms/terms.h"
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Questionnaires, the responses to them, and Bundles. */
-#include "fhir/conformance.h"
 #include "validate_test.h"
 
 static struct conformance *conformance;
