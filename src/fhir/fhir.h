@@ -261,5 +261,6 @@ void resource_write_subset(const struct definitions *definitions, resource_type 
                            size_t element_count, struct buffer *out);
 
 #include "fhir/bundle.h" /* batches and transactions */
+#include "fhir/xml.h"    /* the other form of a resource */
 
 #endif
