@@ -78,24 +78,14 @@ void xml_narrative_text(struct xml_reader *reader, struct slice text)
     }
 }
 
-/* The raw bytes, at their own place in the pool, with line ends as XML reads them. */
+/* The raw bytes, at their own place in the pool; carriage returns too, which whoever reads the
+ * XHTML takes for line ends then. */
 static void keep_raw(struct xml_reader *reader, size_t start, size_t end)
 {
-    struct slice raw = slice_of(reader->json->text.at + start, end - start);
     char *copy = reader->pool + start;
-    size_t length = 0;
-    if (memchr(raw.at, '\r', raw.length) == NULL) {
-        memcpy(copy, raw.at, raw.length);
-        length = raw.length;
-    }
-    for (size_t i = 0; length < raw.length && i < raw.length; i++) {
-        bool pair = raw.at[i] == '\r' && i + 1 < raw.length && raw.at[i + 1] == '\n';
-        if (!pair) {
-            copy[length++] = raw.at[i] == '\r' ? '\n' : raw.at[i];
-        }
-    }
-    copy[length] = '\0';
-    xml_build_narrative(reader, copy, length);
+    memcpy(copy, reader->json->text.at + start, end - start);
+    copy[end - start] = '\0';
+    xml_build_narrative(reader, copy, end - start);
 }
 
 void xml_narrative_end(struct xml_reader *reader, struct slice name, size_t end)

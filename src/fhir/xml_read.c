@@ -96,8 +96,16 @@ void xml_stop(struct xml_reader *reader, enum status status)
     if (!reader->stopped) {
         reader->stopped = true;
         reader->status = status;
+    }
+}
+
+/* Asked before and after each thing the parser tells; stopping frees what it has told. */
+static bool is_over(struct xml_reader *reader)
+{
+    if (reader->stopped) {
         xmlStopParser(reader->parser);
     }
+    return reader->stopped;
 }
 
 /* How far the parser is in the text. */
@@ -261,7 +269,7 @@ static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, 
     struct xml_reader *reader = context;
     struct xml_attribute list[XML_ATTRIBUTES_MOST];
     (void)defaulted;
-    if (reader->stopped) {
+    if (is_over(reader)) {
         return;
     }
     if (reader->skipped > 0) {
@@ -278,6 +286,7 @@ static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, 
     size_t end = offset_now(reader);
     if (!place_tag(reader, prefix, end, &tag)) {
         xml_stop(reader, STATUS_INTERNAL);
+        (void)is_over(reader);
         return;
     }
     bool narrative = reader->narrative.depth > 0;
@@ -292,6 +301,7 @@ static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, 
     if (reader->narrative.depth > 0 && reader->narrative.rewriting && reader->skipped == 0) {
         tell_attributes(reader, attributes, attribute_count);
     }
+    (void)is_over(reader);
 }
 
 static void on_end(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri)
@@ -299,7 +309,7 @@ static void on_end(void *context, const xmlChar *name, const xmlChar *prefix, co
     struct xml_reader *reader = context;
     (void)prefix;
     (void)uri;
-    if (reader->stopped) {
+    if (is_over(reader)) {
         return;
     }
     if (reader->skipped > 0) {
@@ -309,13 +319,14 @@ static void on_end(void *context, const xmlChar *name, const xmlChar *prefix, co
     } else {
         xml_build_end(reader);
     }
+    (void)is_over(reader);
 }
 
 static void on_text(void *context, const xmlChar *at, int length)
 {
     struct xml_reader *reader = context;
     struct slice text = slice_of((const char *)at, (size_t)length);
-    if (reader->stopped || reader->skipped > 0) {
+    if (is_over(reader) || reader->skipped > 0) {
         return;
     }
     if (reader->narrative.depth > 0) {
@@ -347,6 +358,7 @@ static void on_document_type(void *context, const xmlChar *name, const xmlChar *
                "A document type (DOCTYPE) and the entities it declares are not allowed in FHIR: "
                "remove it.");
     }
+    (void)is_over(reader);
 }
 
 static const xmlSAXHandler handlers = {.internalSubset = on_document_type,
@@ -452,8 +464,10 @@ static void parse(struct xml_reader *reader, struct slice text)
     }
     *parser->sax = handlers;
     parser->userData = reader;
-    (void)xmlCtxtUseOptions(parser,
-                            XML_PARSE_NONET | (text.length > HUGE_FROM ? XML_PARSE_HUGE : 0));
+    /* Replacing entities means XML's own five: any other would need a document type, at which we
+     * stop. Without it the parser leaves "&amp;" half decoded. */
+    (void)xmlCtxtUseOptions(parser, XML_PARSE_NONET | XML_PARSE_NOENT |
+                                        (text.length > HUGE_FROM ? XML_PARSE_HUGE : 0));
     reader->parser = parser;
     (void)xmlParseDocument(parser);
     if (!reader->stopped && (!parser->wellFormed || !parser->nsWellFormed)) {
