@@ -29,7 +29,7 @@ static enum status write_object(struct writer *writer, const struct type_row *ty
 /* Bytes that go into an attribute as they are. From 0x80 on: only U+FFFE, U+FFFF and their like are
  * no characters of XML, which begin with EF. */
 static const bool plain_bytes[256] = {
-    [' ' ... '!'] = true, ['#' ... '%'] = true,   ['\'' ... ';'] = true,  ['='] = true,
+    [' ' ... '!'] = true, ['#' ... '%'] = true,   ['\'' ... ';'] = true, ['='] = true,
     ['?' ... '~'] = true, [0x7f ... 0xee] = true, [0xf0 ... 0xff] = true};
 
 static struct slice escape_of(unsigned char byte)
