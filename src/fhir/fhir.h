@@ -260,9 +260,8 @@ void resource_write_subset(const struct definitions *definitions, resource_type 
                            yyjson_val *resource, enum summary summary, const struct slice *elements,
                            size_t element_count, struct buffer *out);
 
-#include "fhir/bundle.h" /* batches and transactions */
-#include "fhir/xml.h"    /* the other form of a resource */
 #include "fhir/bundle.h"      /* batches and transactions */
 #include "fhir/conformance.h" /* StructureDefinitions, ValueSets ... by canonical url */
+#include "fhir/xml.h"         /* the other form of a resource */
 
 #endif
