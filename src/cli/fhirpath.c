@@ -12,11 +12,13 @@ static const char usage[] =
     "usage: carelayer fhirpath [--package FILE]... EXPRESSION FILE\n"
     "       carelayer fhirpath [--package FILE]... --cases FILE\n"
     "\n"
-    "Evaluates a FHIRPath expression on a FHIR R4 resource and prints TYPE: VALUE, a line each.\n"
-    "--cases reads lines of {\"id\",\"file\",\"expression\"} ('-' for stdin) and prints lines of\n"
-    "{\"id\",\"result\":[{\"type\",\"value\"}]} or {\"id\",\"error\"}; \"file\" may be null and "
-    "is\n"
-    "relative to the folder of the cases. Exit 1 when the expression, or any case, has an error.";
+    "Evaluates a FHIRPath expression on a FHIR R4 resource, JSON or XML, and prints TYPE: VALUE, "
+    "a\n"
+    "line each. --cases reads lines of {\"id\",\"file\",\"expression\"} ('-' for stdin) and "
+    "prints\n"
+    "lines of {\"id\",\"result\":[{\"type\",\"value\"}]} or {\"id\",\"error\"}; \"file\" may be "
+    "null\n"
+    "and is relative to the folder of the cases. Exit 1 when any expression has an error.";
 
 static const char *const settings[] = {"package", "definitions", NULL};
 
@@ -40,17 +42,27 @@ static enum status read_resource(struct asking *asking, const char *path, struct
     static const struct json_limits limits = {
         .bytes = FILE_LIMIT, .depth = 256, .values = 50000000u};
     struct slice text;
+    struct outcome problems;
     if (asking->path != NULL && strcmp(asking->path, path) == 0) {
         return STATUS_OK;
     }
     arena_reset(asking->file_arena, 0);
     asking->path = NULL;
     asking->resource = NULL;
+    outcome_init(&problems, asking->file_arena);
+    asking->json = (struct json){0};
     enum status status = disk_read_file(path, FILE_LIMIT, asking->file_arena, &text);
     if (status != STATUS_OK) {
         return outcome_fail(outcome, status, "", "The file cannot be read.");
     }
-    TRY(json_read(text, &limits, asking->file_arena, outcome, &asking->json));
+    status = resource_read_any(asking->definitions, text, &limits, asking->file_arena, &problems,
+                               &asking->json);
+    if (status == STATUS_STRUCTURE && asking->json.root != NULL) {
+        /* Not quite FHIR's XML, but it can be asked: what is wrong with it is said beside. */
+        cli_print_outcome(&problems, path);
+    } else if (status != STATUS_OK) {
+        return outcome_fail(outcome, status, "", "The file is no JSON or XML of a resource.");
+    }
     asking->resource = asking->json.root;
     asking->path = arena_copy(asking->file_arena, slice_text(path)).at;
     return asking->path != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
