@@ -324,16 +324,37 @@ static enum status perform(struct request *request)
     return status;
 }
 
+/* What was written concerns those too whom what came after it tells. */
+static enum status disclose_tied(struct request *request, struct store_tx *tx,
+                                 const struct unit *unit, const bool *tied)
+{
+    for (size_t i = 0; i < unit->draft_count; i++) {
+        struct store_version version;
+        store_draft_version(unit->drafts[i], &version);
+        if (tied[i]) {
+            TRY(store_read(tx, version.type, version.id, request->arena, &version));
+            request_discloses_also(request, version.patients, version.patient_count);
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status commit(struct request *request, struct store_tx *tx)
 {
     struct unit *unit = request->door_context;
     static const struct store_condition any = {0};
+    bool *tied = arena_array(request->arena, unit->draft_count + 1, sizeof *tied);
+    if (tied == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
     for (size_t i = 0; i < unit->draft_count; i++) {
         struct store_written written;
         TRY(store_put(tx, unit->drafts[i], STORE_UPDATED, &any, request->arena, &request->outcome,
                       &written));
         request_discloses(request, written.patients, written.patient_count);
+        tied[i] = written.tied;
     }
+    TRY(disclose_tied(request, tx, unit, tied));
     TRY(ledger_mark(tx, request->arena, unit->ledger, unit->file_number));
     return ledger_close(tx, request->arena, unit->ledger);
 }

@@ -197,30 +197,98 @@ void request_snapshot_end(struct request *request)
     }
 }
 
+static size_t disclosure_slot(const struct request *request, uint32_t patient)
+{
+    size_t mask = request->disclosure_capacity * 2 - 1;
+    size_t slot = (patient * UINT32_C(2654435761)) & mask;
+    while (request->disclosure_slots[slot] != 0 &&
+           request->disclosures[request->disclosure_slots[slot] - 1].patient != patient) {
+        slot = (slot + 1) & mask;
+    }
+    return slot;
+}
+
+/* A Group may have a hundred thousand members: they are not looked through one by one. */
+static bool disclosures_grow(struct request *request)
+{
+    size_t count = request->disclosure_count;
+    size_t capacity = count == 0 ? 4 : request->disclosure_capacity * 2;
+    uint32_t *slots = arena_array(request->arena, capacity * 2, sizeof *slots);
+    struct disclosure *more =
+        arena_resize(request->arena, request->disclosures,
+                     request->disclosure_capacity * sizeof *more, capacity * sizeof *more);
+    if (slots == NULL || more == NULL) {
+        return false;
+    }
+    request->disclosures = more;
+    request->disclosure_slots = slots;
+    request->disclosure_capacity = capacity;
+    for (size_t i = 0; i < count; i++) {
+        slots[disclosure_slot(request, more[i].patient)] = (uint32_t)i + 1;
+    }
+    return true;
+}
+
 void request_discloses(struct request *request, const uint32_t *patients, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        size_t at = 0;
-        while (at < request->disclosure_count && request->disclosures[at].patient != patients[i]) {
-            at++;
+        if (request->disclosure_count == request->disclosure_capacity &&
+            !disclosures_grow(request)) {
+            return;
         }
-        if (at == request->disclosure_capacity) {
-            size_t old = at * sizeof *request->disclosures;
-            size_t capacity = at == 0 ? 4 : at * 2;
-            struct disclosure *more = arena_resize(request->arena, request->disclosures, old,
-                                                   capacity * sizeof *request->disclosures);
-            if (more == NULL) {
-                return;
-            }
-            request->disclosures = more;
-            request->disclosure_capacity = capacity;
-        }
-        if (at == request->disclosure_count) {
+        size_t slot = disclosure_slot(request, patients[i]);
+        if (request->disclosure_slots[slot] == 0) {
             request->disclosures[request->disclosure_count++] =
                 (struct disclosure){.patient = patients[i]};
+            request->disclosure_slots[slot] = (uint32_t)request->disclosure_count;
         }
-        request->disclosures[at].resources++;
+        request->disclosures[request->disclosure_slots[slot] - 1].resources++;
     }
+}
+
+void request_discloses_afresh(struct request *request)
+{
+    if (request->disclosure_slots != NULL) {
+        memset(request->disclosure_slots, 0,
+               request->disclosure_capacity * 2 * sizeof *request->disclosure_slots);
+    }
+    request->disclosure_count = 0;
+}
+
+void request_discloses_also(struct request *request, const uint32_t *patients, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (request->disclosure_capacity == 0 ||
+            request->disclosure_slots[disclosure_slot(request, patients[i])] == 0) {
+            request_discloses(request, &patients[i], 1);
+        }
+    }
+    for (size_t i = 0; count > 0 && i < request->disclosure_count; i++) {
+        if (request->disclosures[i].patient == AUDIT_PERSON_UNKNOWN) {
+            request->disclosures[i] = request->disclosures[--request->disclosure_count];
+            size_t kept = request->disclosure_count;
+            request_discloses_afresh(request);
+            for (; request->disclosure_count < kept; request->disclosure_count++) {
+                uint32_t patient = request->disclosures[request->disclosure_count].patient;
+                request->disclosure_slots[disclosure_slot(request, patient)] =
+                    (uint32_t)request->disclosure_count + 1;
+            }
+        }
+    }
+}
+
+void request_discloses_of(struct request *request, resource_type type, const uint32_t *patients,
+                          size_t count)
+{
+    static const uint32_t unknown = AUDIT_PERSON_UNKNOWN;
+    bool somebody = !resource_type_is_shared(request->service->definitions, type);
+    request_discloses(request, count == 0 && somebody ? &unknown : patients,
+                      count == 0 && somebody ? 1 : count);
+}
+
+void request_discloses_version(struct request *request, const struct store_version *version)
+{
+    request_discloses_of(request, version->type, version->patients, version->patient_count);
 }
 
 void request_discloses_count(struct request *request, uint64_t count)

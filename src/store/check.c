@@ -109,8 +109,7 @@ static const struct {
      "SELECT count(*) FROM member m LEFT JOIN resource r ON r.rid=m.rid"
      " WHERE r.rid IS NULL",
      "A membership names a resource that is not there."},
-    {"tie",
-     "SELECT count(*) FROM tie t LEFT JOIN tied d ON d.place=t.place WHERE d.place IS NULL",
+    {"tie", "SELECT count(*) FROM tie t LEFT JOIN tied d ON d.place=t.place WHERE d.place IS NULL",
      "A tie belongs to no resource."},
     {"tied",
      "SELECT count(*) FROM tied d WHERE NOT EXISTS(SELECT 1 FROM resource r WHERE r.rid=d.place)"
@@ -175,8 +174,7 @@ static enum status check_concern(struct checking *checking, int64_t rid, resourc
     }
     TRY(concern_of_body(&checking->tx, rid, type, &id, body, base, arena, &concern, &found));
     bool has_home = place_patient(rid) >= PATIENT_FIRST;
-    TRY(concern_read(&checking->connection, rid, version.patient_count - has_home, arena,
-                     &stored));
+    TRY(concern_read(&checking->connection, rid, version.patient_count - has_home, arena, &stored));
     bool same = stored.key_count == concern.key_count && stored.direct == concern.direct;
     for (size_t i = 0; same && i < concern.key_count; i++) {
         same = slice_equals(concern.keys[i], stored.keys[i]);

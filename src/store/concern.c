@@ -104,7 +104,7 @@ static enum status run_tie(struct connection *connection, enum statement_number 
 }
 
 enum status concern_tied_write(struct connection *connection, int64_t place,
-                              const struct concern *concern, struct arena *arena)
+                               const struct concern *concern, struct arena *arena)
 {
     struct buffer blob = {.arena = arena};
     varint_write(&blob, concern->direct);
@@ -190,8 +190,7 @@ enum status concern_look(size_t *looked, struct outcome *outcome)
     return STATUS_OK;
 }
 
-void concern_add(struct number_set *set, uint32_t home, const uint32_t *others,
-                         size_t count)
+void concern_add(struct number_set *set, uint32_t home, const uint32_t *others, size_t count)
 {
     if (home >= PATIENT_FIRST) {
         (void)number_set_add(set, home);
@@ -202,7 +201,7 @@ void concern_add(struct number_set *set, uint32_t home, const uint32_t *others,
 }
 
 enum status concern_head(struct connection *connection, int64_t place, struct arena *arena,
-                             struct head *ret_head)
+                         struct head *ret_head)
 {
     sqlite3_stmt *statement;
     bool row = false;
@@ -217,8 +216,8 @@ enum status concern_head(struct connection *connection, int64_t place, struct ar
                               .version = (uint32_t)sqlite3_column_int64(statement, 4)};
     ret_head->tombstone = sqlite3_column_int(statement, 5) == STORE_DELETED;
     struct slice id = statement_id(statement, 1, arena);
-    enum status status = id.at != NULL && id_pack(id, &ret_head->id) ? STATUS_OK
-                                                                     : STATUS_TOO_COSTLY;
+    enum status status =
+        id.at != NULL && id_pack(id, &ret_head->id) ? STATUS_OK : STATUS_TOO_COSTLY;
     if (status == STATUS_OK) {
         status = patients_read(statement_blob(statement, 3), 0, arena, &ret_head->others,
                                &ret_head->other_count);
@@ -229,7 +228,7 @@ enum status concern_head(struct connection *connection, int64_t place, struct ar
 
 /* All places that one statement over a key gives; it is closed before they are looked at. */
 enum status concern_places(struct connection *connection, struct slice key,
-                                 struct number_set *places)
+                           struct number_set *places)
 {
     sqlite3_stmt *statement;
     bool row = false;
@@ -296,9 +295,9 @@ static enum status reach_tombstone(struct reach *reach, resource_type type,
     statement_bind_id(statement, 2, id);
     TRY(statement_row(reach->tx->connection, statement, &row));
     struct store_version version = {0};
-    enum status status = row ? version_from_row(reach->tx->connection, statement, false,
-                                                reach->arena, &version)
-                             : STATUS_OK;
+    enum status status =
+        row ? version_from_row(reach->tx->connection, statement, false, reach->arena, &version)
+            : STATUS_OK;
     sqlite3_reset(statement);
     concern_add(&reach->patients, 0, version.patients, version.patient_count);
     return status;
@@ -390,9 +389,9 @@ static enum status reach_all(struct reach *reach)
 }
 
 enum status concern_reach_run(struct store_tx *tx, resource_type type, const struct packed_id *id,
-                             int64_t own, const struct concern *concern, size_t *looked,
-                             struct arena *arena, struct outcome *outcome,
-                             struct number_set *patients)
+                              int64_t own, const struct concern *concern, size_t *looked,
+                              struct arena *arena, struct outcome *outcome,
+                              struct number_set *patients)
 {
     struct reach reach = {.tx = tx,
                           .arena = arena,

@@ -115,8 +115,7 @@ static bool see_entry(struct finder *finder, yyjson_val *entry, yyjson_val *reso
 {
     struct slice url = json_get_string(entry, "fullUrl");
     if (url.length > 0) {
-        struct reference link =
-            reference_parse(finder->store->definitions, url, finder->base_url);
+        struct reference link = reference_parse(finder->store->definitions, url, finder->base_url);
         (void)see_link(finder, url, foreign, true);
         return link.kind == REFERENCE_FOREIGN || (foreign && link.kind != REFERENCE_LOCAL);
     }
@@ -218,5 +217,5 @@ enum status concern_find(const struct store *store, resource_type type, yyjson_v
     see(&finder, root, false, true);
     said->used_base = finder.used_base;
     return said->homes.broken || said->patients.broken || said->ties.broken ? STATUS_TOO_COSTLY
-                                                                           : STATUS_OK;
+                                                                            : STATUS_OK;
 }

@@ -47,8 +47,7 @@ MUST_CHECK enum status concern_tied_write(struct connection *connection, int64_t
 /* PATIENTS, in their order but without the home, become those of the row; HEAD is what it had. */
 MUST_CHECK enum status concern_set_patients(struct connection *connection, int64_t place,
                                             const struct head *head,
-                                            const struct number_set *patients,
-                                            struct arena *arena);
+                                            const struct number_set *patients, struct arena *arena);
 
 /* Adds to PATIENTS everybody reached by the ties of (type, id), which is at OWN (negative: not
  * current). */

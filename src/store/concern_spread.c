@@ -94,8 +94,8 @@ static enum status touch_dependents(struct spread *spread, resource_type type,
     return STATUS_OK;
 }
 
-static enum status set_others(struct connection *connection, int64_t place,
-                              const uint32_t *others, size_t count, struct arena *arena)
+static enum status set_others(struct connection *connection, int64_t place, const uint32_t *others,
+                              size_t count, struct arena *arena)
 {
     struct buffer blob = {.arena = arena};
     sqlite3_stmt *statement;
@@ -177,7 +177,7 @@ static enum status settle(struct spread *spread, const struct touched *touched)
     }
     if (touched->gains == NULL) {
         TRY(concern_reach_run(spread->tx, head.type, &head.id, place, &concern, &spread->looked,
-                      spread->arena, spread->outcome, patients));
+                              spread->arena, spread->outcome, patients));
     }
     if (patients->broken || !has_changed(&head, patients)) {
         return patients->broken ? STATUS_TOO_COSTLY : STATUS_OK;
@@ -239,8 +239,8 @@ static bool same_set(const struct number_set *a, const struct number_set *b)
 
 static bool has_key(const struct concern *concern, struct slice key)
 {
-    return concern->key_count > 0 && bsearch(&key, concern->keys, concern->key_count,
-                                             sizeof(key), concern_key_order) != NULL;
+    return concern->key_count > 0 &&
+           bsearch(&key, concern->keys, concern->key_count, sizeof(key), concern_key_order) != NULL;
 }
 
 static enum status touch_first(struct spread *spread, const struct concern_change *change)

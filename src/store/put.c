@@ -280,8 +280,7 @@ static enum status add_change(struct change *change, resource_type type)
 /* ---- putting ------------------------------------------------------------------------------------
  */
 
-static void add_old_patients(const struct change *change, uint32_t old_home,
-                             struct number_set *set)
+static void add_old_patients(const struct change *change, uint32_t old_home, struct number_set *set)
 {
     if (old_home >= PATIENT_FIRST) {
         (void)number_set_add(set, old_home);

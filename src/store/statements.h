@@ -67,7 +67,7 @@
       "UPDATE resource SET version=?4, updated=?5, change=?6, method=?7, splice=?8, others=?9,"    \
       " blob_length=?10, facts=?11, dictionary=?12, body=?13 WHERE rid=?1 AND type=?2 AND id=?3")  \
     X(SQL_RESOURCE_REMOVE, "DELETE FROM resource WHERE rid=?1")                                    \
-    X(SQL_RESOURCE_FACTS, "SELECT facts, others, change FROM resource WHERE rid=?1")                       \
+    X(SQL_RESOURCE_FACTS, "SELECT facts, others, change FROM resource WHERE rid=?1")               \
     X(SQL_RESOURCE_FACTS_SET, "UPDATE resource SET facts=?2 WHERE rid=?1")                         \
     X(SQL_RESOURCE_TO_PAST,                                                                        \
       "INSERT INTO history(change, type, id, version, updated, ended, method, splice, home,"       \

@@ -235,8 +235,8 @@ struct said {
     struct text_set ties;
     bool used_base; /* something was local by the server's base URL */
 };
-MUST_CHECK enum status concern_find(const struct store *store, resource_type type,
-                                    yyjson_val *root, struct slice base_url, struct arena *arena,
+MUST_CHECK enum status concern_find(const struct store *store, resource_type type, yyjson_val *root,
+                                    struct slice base_url, struct arena *arena,
                                     struct said *ret_said);
 
 /* Of one place: its ties as keys, sorted, and how many of the patients in its row it names itself;
@@ -258,8 +258,8 @@ MUST_CHECK enum status concern_write(struct connection *connection, int64_t plac
 MUST_CHECK enum status concern_remove(struct connection *connection, int64_t place,
                                       const struct concern *concern, size_t others);
 MUST_CHECK enum status concern_to_past(struct connection *connection, uint64_t change,
-                                       bool tombstone, const struct concern *concern,
-                                       size_t others, struct arena *arena);
+                                       bool tombstone, const struct concern *concern, size_t others,
+                                       struct arena *arena);
 /* Does it concern whoever its holders concern? */
 bool concern_is_held(const struct store *store, resource_type type);
 /* Adds everybody whom (type, id) concerns by its ties. OWN: its place, or negative. */
@@ -273,8 +273,8 @@ struct concern_change {
     resource_type type;
     const struct packed_id *id;
     bool was_live, was_deleted;
-    struct number_set before, after;  /* patients, home first */
-    const struct concern *old, *new;  /* ties */
+    struct number_set before, after; /* patients, home first */
+    const struct concern *old, *new; /* ties */
     const struct facts *old_facts, *new_facts;
 };
 /* What the body at PLACE, put under the base URL of number BASE, says of whom it concerns, and the
@@ -297,9 +297,9 @@ struct store_draft {
     struct packed_id key;
     struct slice body; /* minified */
     uint32_t splice;
-    struct slice stored;  /* body as it goes to disk */
-    int64_t dictionary;   /* STORED_PLAIN, or the dictionary's number (0: none) */
-    struct said said;     /* of whom it concerns */
+    struct slice stored; /* body as it goes to disk */
+    int64_t dictionary;  /* STORED_PLAIN, or the dictionary's number (0: none) */
+    struct said said;    /* of whom it concerns */
     struct slice *links; /* Patient.link.other: ids of Patients */
     size_t link_count;
     struct facts facts;
