@@ -65,8 +65,11 @@ static bool is_absolute(struct slice text)
 static bool see_link(struct finder *finder, struct slice text, bool foreign, bool reference)
 {
     const struct definitions *definitions = finder->store->definitions;
+    if (text.length == 0) {
+        return false;
+    }
     struct reference link = reference_parse(definitions, text, finder->base_url);
-    if (text.length == 0 || link.kind != REFERENCE_LOCAL || (foreign && !is_absolute(text))) {
+    if (link.kind != REFERENCE_LOCAL || (foreign && !is_absolute(text))) {
         return false;
     }
     bool binary = slice_is(resource_type_name(definitions, link.type), "Binary");
@@ -82,19 +85,49 @@ static bool see_link(struct finder *finder, struct slice text, bool foreign, boo
     return true;
 }
 
-static void see_reference(struct finder *finder, yyjson_val *object, bool foreign)
+/* The members that matter, found in one pass over an object. */
+struct members {
+    yyjson_val *reference, *identifier, *type, *url, *resource, *resource_type;
+};
+
+static void members_take(struct members *members, yyjson_val *name, yyjson_val *value)
 {
-    struct slice type = json_get_string(object, "type");
-    yyjson_val *identifier = json_get(object, "identifier");
-    struct slice text = json_get_string(object, "reference");
-    if (see_link(finder, text, foreign, true) || !yyjson_is_obj(identifier)) {
+    struct slice text = json_string(name);
+    switch (text.length) {
+    case 3:
+        members->url = slice_is(text, "url") ? value : members->url;
+        break;
+    case 4:
+        members->type = slice_is(text, "type") ? value : members->type;
+        break;
+    case 8:
+        members->resource = slice_is(text, "resource") ? value : members->resource;
+        break;
+    case 9:
+        members->reference = slice_is(text, "reference") ? value : members->reference;
+        break;
+    case 10:
+        members->identifier = slice_is(text, "identifier") ? value : members->identifier;
+        break;
+    case 12:
+        members->resource_type = slice_is(text, "resourceType") ? value : members->resource_type;
+        break;
+    default:
+        break;
+    }
+}
+
+static void see_reference(struct finder *finder, const struct members *members, bool foreign)
+{
+    struct slice type = json_string(members->type);
+    if (see_link(finder, json_string(members->reference), foreign, true) ||
+        !yyjson_is_obj(members->identifier)) {
         return;
     }
     /* By identifier alone, or beside an address that is not here. What has a resourceType is no
      * Reference, and its identifier its own. */
-    if (json_get(object, "resourceType") == NULL &&
-        (type.length == 0 || slice_is(type, "Patient"))) {
-        add_identifier(finder, identifier);
+    if (members->resource_type == NULL && (type.length == 0 || slice_is(type, "Patient"))) {
+        add_identifier(finder, members->identifier);
     }
 }
 
@@ -143,19 +176,25 @@ static void see(struct finder *finder, yyjson_val *value, bool foreign, bool roo
     if (!yyjson_is_obj(value)) {
         return;
     }
-    see_reference(finder, value, foreign);
-    (void)see_link(finder, json_get_string(value, "url"), foreign, false);
-    if (!root && slice_is(json_get_string(value, "resourceType"), "Patient")) {
+    struct members members = {0};
+    yyjson_obj_foreach(value, i, max, name, item)
+    {
+        members_take(&members, name, item);
+    }
+    see_reference(finder, &members, foreign);
+    (void)see_link(finder, json_string(members.url), foreign, false);
+    if (!root && slice_is(json_string(members.resource_type), "Patient")) {
         see_patient(finder, value);
     }
-    yyjson_val *resource = json_get(value, "resource");
     bool inner = foreign;
-    if (json_get(resource, "resourceType") != NULL) {
-        inner = see_entry(finder, value, resource, foreign);
+    if (json_get(members.resource, "resourceType") != NULL) {
+        inner = see_entry(finder, value, members.resource, foreign);
     }
     yyjson_obj_foreach(value, i, max, name, item)
     {
-        see(finder, item, item == resource ? inner : foreign, false);
+        if (yyjson_is_ctn(item)) {
+            see(finder, item, item == members.resource ? inner : foreign, false);
+        }
     }
 }
 
