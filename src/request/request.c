@@ -197,34 +197,35 @@ void request_snapshot_end(struct request *request)
     }
 }
 
-static size_t disclosure_slot(const struct request *request, uint32_t patient)
+/* Where PATIENT's slot is, or the free one that would be. */
+static uint32_t *disclosure_slot(const struct request *request, uint32_t patient)
 {
-    size_t mask = request->disclosure_capacity * 2 - 1;
-    size_t slot = (patient * UINT32_C(2654435761)) & mask;
-    while (request->disclosure_slots[slot] != 0 &&
-           request->disclosures[request->disclosure_slots[slot] - 1].patient != patient) {
-        slot = (slot + 1) & mask;
+    size_t mask = 2 * request->disclosure_capacity - 1;
+    size_t at = (size_t)(patient * UINT64_C(0x9E3779B97F4A7C15) >> 32) & mask;
+    uint32_t *slots = request->disclosure_slots;
+    while (slots[at] != 0 && request->disclosures[slots[at] - 1].patient != patient) {
+        at = (at + 1) & mask;
     }
-    return slot;
+    return &slots[at];
 }
 
-/* A Group may have a hundred thousand members: they are not looked through one by one. */
 static bool disclosures_grow(struct request *request)
 {
     size_t count = request->disclosure_count;
-    size_t capacity = count == 0 ? 4 : request->disclosure_capacity * 2;
-    uint32_t *slots = arena_array(request->arena, capacity * 2, sizeof *slots);
-    struct disclosure *more =
-        arena_resize(request->arena, request->disclosures,
-                     request->disclosure_capacity * sizeof *more, capacity * sizeof *more);
-    if (slots == NULL || more == NULL) {
+    size_t capacity = count == 0 ? 4 : count * 2;
+    struct disclosure *more = arena_array(request->arena, capacity, sizeof *more);
+    uint32_t *slots = arena_array(request->arena, 2 * capacity, sizeof *slots);
+    if (more == NULL || slots == NULL) {
         return false;
+    }
+    if (count > 0) {
+        memcpy(more, request->disclosures, count * sizeof *more);
     }
     request->disclosures = more;
     request->disclosure_slots = slots;
     request->disclosure_capacity = capacity;
     for (size_t i = 0; i < count; i++) {
-        slots[disclosure_slot(request, more[i].patient)] = (uint32_t)i + 1;
+        *disclosure_slot(request, more[i].patient) = (uint32_t)i + 1;
     }
     return true;
 }
@@ -236,43 +237,41 @@ void request_discloses(struct request *request, const uint32_t *patients, size_t
             !disclosures_grow(request)) {
             return;
         }
-        size_t slot = disclosure_slot(request, patients[i]);
-        if (request->disclosure_slots[slot] == 0) {
+        uint32_t *slot = disclosure_slot(request, patients[i]);
+        if (*slot == 0) {
             request->disclosures[request->disclosure_count++] =
                 (struct disclosure){.patient = patients[i]};
-            request->disclosure_slots[slot] = (uint32_t)request->disclosure_count;
+            *slot = (uint32_t)request->disclosure_count;
         }
-        request->disclosures[request->disclosure_slots[slot] - 1].resources++;
+        request->disclosures[*slot - 1].resources++;
     }
 }
 
-void request_discloses_afresh(struct request *request)
+void request_discloses_nobody(struct request *request)
 {
-    if (request->disclosure_slots != NULL) {
-        memset(request->disclosure_slots, 0,
-               request->disclosure_capacity * 2 * sizeof *request->disclosure_slots);
-    }
-    request->disclosure_count = 0;
+    request->disclosure_count = request->disclosure_capacity = 0;
 }
 
 void request_discloses_also(struct request *request, const uint32_t *patients, size_t count)
 {
+    bool unknown = false;
     for (size_t i = 0; i < count; i++) {
-        if (request->disclosure_capacity == 0 ||
-            request->disclosure_slots[disclosure_slot(request, patients[i])] == 0) {
+        if (request->disclosure_capacity == 0 || *disclosure_slot(request, patients[i]) == 0) {
             request_discloses(request, &patients[i], 1);
         }
     }
-    for (size_t i = 0; count > 0 && i < request->disclosure_count; i++) {
-        if (request->disclosures[i].patient == AUDIT_PERSON_UNKNOWN) {
-            request->disclosures[i] = request->disclosures[--request->disclosure_count];
-            size_t kept = request->disclosure_count;
-            request_discloses_afresh(request);
-            for (; request->disclosure_count < kept; request->disclosure_count++) {
-                uint32_t patient = request->disclosures[request->disclosure_count].patient;
-                request->disclosure_slots[disclosure_slot(request, patient)] =
-                    (uint32_t)request->disclosure_count + 1;
-            }
+    const struct disclosure *before = request->disclosures;
+    size_t before_count = request->disclosure_count;
+    for (size_t i = 0; count > 0 && i < before_count; i++) {
+        unknown = unknown || before[i].patient == AUDIT_PERSON_UNKNOWN;
+    }
+    if (!unknown) {
+        return;
+    }
+    request_discloses_nobody(request);
+    for (size_t i = 0; i < before_count; i++) {
+        if (before[i].patient != AUDIT_PERSON_UNKNOWN) {
+            request_discloses(request, &before[i].patient, 1);
         }
     }
 }
@@ -295,10 +294,9 @@ void request_discloses_count(struct request *request, uint64_t count)
 {
     static const uint32_t nobody = 0;
     request_discloses(request, &nobody, 1);
-    for (size_t i = 0; i < request->disclosure_count; i++) {
-        if (request->disclosures[i].patient == nobody) {
-            request->disclosures[i].resources = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
-        }
+    if (request->disclosure_capacity > 0 && *disclosure_slot(request, nobody) != 0) {
+        request->disclosures[*disclosure_slot(request, nobody) - 1].resources =
+            count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
     }
 }
 

@@ -246,8 +246,8 @@ struct request {
     _Atomic size_t children_waiting;
 
     struct disclosure *disclosures;
+    uint32_t *disclosure_slots; /* 2 x capacity, open addressing: index from 1 */
     size_t disclosure_count, disclosure_capacity;
-    uint32_t *disclosure_slots; /* by patient: 1 + index, in twice the capacity; 0: none */
 
     struct response response;
     struct request *next_waiting; /* of whoever queues it */
@@ -312,8 +312,8 @@ void request_discloses_version(struct request *request, const struct store_versi
 /* What was written concerns these too, as the rest of its transaction shows. */
 void request_discloses_also(struct request *request, const uint32_t *patients, size_t count);
 
-/* Forgets them: a transaction is tried again. */
-void request_discloses_afresh(struct request *request);
+/* Forgets whom the request disclosed: its transaction starts afresh. */
+void request_discloses_nobody(struct request *request);
 
 /* A count over so many persons that they are not named one by one: COUNT resources of nobody in
  * particular. */
