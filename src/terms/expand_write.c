@@ -342,7 +342,7 @@ static bool needs_version(const struct expansion *expansion, const struct code_s
             return true;
         }
     }
-    for (size_t i = 0; set->crossed && i < set->exclude_count; i++) {
+    for (size_t i = 0; i < set->exclude_count; i++) {
         const struct code_system *other = set->excludes[i].system;
         if (other != NULL && other != system && slice_equals(other->url, system->url)) {
             return true;
