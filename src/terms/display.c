@@ -3,8 +3,6 @@
  * a code are among those known for it. */
 #include "terms/terms_int.h"
 
-
-
 bool language_matches(struct slice wanted, struct slice given)
 {
     return slice_equals_ignoring_case(wanted, given) ||
@@ -23,9 +21,9 @@ bool designation_withdrawn(const struct designation *designation)
 /* Is the designation a name that may stand for the code, and no synonym of some special use? */
 static bool is_name(const struct designation *designation)
 {
-    static const char *const systems[] = {
-        "http://terminology.hl7.org/CodeSystem/designation-usage",
-        "http://terminology.hl7.org/CodeSystem/hl7TermMaintInfra", "http://snomed.info/sct"};
+    static const char *const systems[] = {"http://terminology.hl7.org/CodeSystem/designation-usage",
+                                          "http://terminology.hl7.org/CodeSystem/hl7TermMaintInfra",
+                                          "http://snomed.info/sct"};
     bool usual = designation->use_code.length == 0;
     for (size_t i = 0; i < sizeof systems / sizeof systems[0]; i++) {
         usual |= slice_is(designation->use_system, systems[i]);
@@ -56,7 +54,8 @@ static const struct designation *listed_designations(yyjson_val *listed, struct 
     return all;
 }
 
-/* ---- what to show ----------------------------------------------------------------------------- */
+/* ---- what to show -----------------------------------------------------------------------------
+ */
 
 /* The first designation of exactly that language, else of one below it. */
 static const struct designation *in_language(const struct designation *all, size_t count,
@@ -105,7 +104,8 @@ struct shown display_for(const struct question *question, const struct code_syst
     return standard;
 }
 
-/* ---- what came with a code -------------------------------------------------------------------- */
+/* ---- what came with a code --------------------------------------------------------------------
+ */
 
 struct choices {
     struct shown list[64];
@@ -213,8 +213,7 @@ static void tell_wrong(struct question *question, const struct code_system *syst
                        struct slice path, bool lenient)
 {
     struct problems *problems = &question->scope->problems;
-    struct slice languages =
-        question->language_count > 0 ? question->language_text : SLICE("--");
+    struct slice languages = question->language_count > 0 ? question->language_text : SLICE("--");
     uint32_t errors = problems->errors;
     struct problem *problem =
         any ? problem_add(problems, MESSAGE_DISPLAY_WRONG, path, display, system->url,
@@ -244,8 +243,8 @@ void display_check(struct question *question, const struct code_system *system, 
         bool fits = in_languages(question, each->language);
         any |= fits;
         right |= fits && same;
-        standard |= same && (slice_equals(each->language, system->language) ||
-                             each->language.length == 0);
+        standard |=
+            same && (slice_equals(each->language, system->language) || each->language.length == 0);
     }
     if (right) {
         return;

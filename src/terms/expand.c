@@ -4,7 +4,8 @@
 
 static const struct slice nothing = {0};
 
-/* ---- may it be expanded? ---------------------------------------------------------------------- */
+/* ---- may it be expanded? ----------------------------------------------------------------------
+ */
 
 static void check_include(struct expansion *expansion, const struct include *include)
 {
@@ -37,7 +38,8 @@ static void check_set(struct expansion *expansion, const struct value_set *set)
     }
 }
 
-/* ---- which codes ------------------------------------------------------------------------------ */
+/* ---- which codes ------------------------------------------------------------------------------
+ */
 
 static bool contains_word(struct slice text, struct slice word)
 {
@@ -174,8 +176,7 @@ static enum status collect(struct expansion *expansion)
     expansion->seen =
         arena_array(expansion->question->arena, set->set_count + 1, sizeof *expansion->seen);
     for (size_t i = 0; expansion->seen != NULL && i < set->set_count; i++) {
-        expansion->seen[i] =
-            (struct seen){&set->sets[i], bitmap_make(expansion->question->arena)};
+        expansion->seen[i] = (struct seen){&set->sets[i], bitmap_make(expansion->question->arena)};
         if (expansion->seen[i].codes == NULL) {
             return STATUS_TOO_COSTLY;
         }
@@ -183,7 +184,8 @@ static enum status collect(struct expansion *expansion)
     return expansion->seen != NULL && add_set(expansion, set) ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
-/* ---- the nesting ------------------------------------------------------------------------------ */
+/* ---- the nesting ------------------------------------------------------------------------------
+ */
 
 /* The item that NUMBER stands under: its nearest ancestor among the items. */
 static void nest(struct expansion *expansion)
@@ -215,8 +217,7 @@ static void nest(struct expansion *expansion)
     }
 }
 
-size_t item_find(const struct expansion *expansion, const struct code_system *system,
-                 uint32_t code)
+size_t item_find(const struct expansion *expansion, const struct code_system *system, uint32_t code)
 {
     if (!expansion->by_code_ready) {
         return SIZE_MAX;
@@ -260,7 +261,8 @@ static enum status index_items(struct expansion *expansion)
     return STATUS_OK;
 }
 
-/* ---- paging ----------------------------------------------------------------------------------- */
+/* ---- paging -----------------------------------------------------------------------------------
+ */
 
 static enum status read_number(struct question *question, const char *name, size_t otherwise,
                                size_t *ret_number, bool *ret_given)

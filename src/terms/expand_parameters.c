@@ -20,8 +20,8 @@ static void write(struct echo *echo, const char *name, const char *type, struct 
 
 static void write_once(struct echo *echo, const char *name, struct slice value)
 {
-    struct slice key = slice_text(arena_print(echo->expansion->question->arena, "%s %.*s", name,
-                                              SLICE_ARGS(value)));
+    struct slice key = slice_text(
+        arena_print(echo->expansion->question->arena, "%s %.*s", name, SLICE_ARGS(value)));
     for (size_t i = 0; i < echo->told_count; i++) {
         if (slice_equals(echo->told[i], key)) {
             return;
@@ -115,8 +115,7 @@ static void write_set(struct echo *echo, const struct value_set *set, bool impor
     struct arena *arena = echo->expansion->question->arena;
     struct slice name = canonical_join(arena, set->url, set->version);
     yyjson_val *standing = extension_find(
-        set->root,
-        "http://hl7.org/fhir/StructureDefinition/structuredefinition-standards-status");
+        set->root, "http://hl7.org/fhir/StructureDefinition/structuredefinition-standards-status");
     if (imported && set->url.length > 0) {
         write_once(echo, "used-valueset", name);
     }

@@ -3,10 +3,10 @@
  * the extensions that R5's elements have in R4. */
 #include "terms/expand.h"
 
-#define EXTENSION       "http://hl7.org/fhir/StructureDefinition/"
-#define EXTENSION_5     "http://hl7.org/fhir/5.0/StructureDefinition/extension-ValueSet.expansion."
-#define CONCEPT         "http://hl7.org/fhir/concept-properties#"
-#define NODES_MOST      (SCOPE_MOST + 2)
+#define EXTENSION   "http://hl7.org/fhir/StructureDefinition/"
+#define EXTENSION_5 "http://hl7.org/fhir/5.0/StructureDefinition/extension-ValueSet.expansion."
+#define CONCEPT     "http://hl7.org/fhir/concept-properties#"
+#define NODES_MOST  (SCOPE_MOST + 2)
 #define PREFERRED_USE                                                                              \
     "\"use\":{\"system\":\"http://terminology.hl7.org/CodeSystem/hl7TermMaintInfra\",\"code\":"    \
     "\"preferredForLanguage\",\"display\":\"Preferred For Language\"},"
@@ -51,7 +51,8 @@ static yyjson_val *nodes_extension(const struct nodes *nodes, const char *url)
     return NULL;
 }
 
-/* ---- extensions ------------------------------------------------------------------------------- */
+/* ---- extensions -------------------------------------------------------------------------------
+ */
 
 struct list {
     struct buffer *out;
@@ -74,8 +75,8 @@ static void write_known_extensions(const struct nodes *nodes, const struct item 
                                    struct list *list)
 {
     static const char *const shown[] = {
-        EXTENSION "rendering-style",      EXTENSION "rendering-xhtml",
-        EXTENSION "valueset-deprecated",  EXTENSION "valueset-concept-definition",
+        EXTENSION "rendering-style",           EXTENSION "rendering-xhtml",
+        EXTENSION "valueset-deprecated",       EXTENSION "valueset-concept-definition",
         EXTENSION "valueset-concept-comments",
     };
     for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
@@ -94,7 +95,8 @@ static void write_known_extensions(const struct nodes *nodes, const struct item 
     }
 }
 
-/* ---- properties ------------------------------------------------------------------------------- */
+/* ---- properties -------------------------------------------------------------------------------
+ */
 
 static void note_used(struct expansion *expansion, struct slice code, struct slice uri)
 {
@@ -143,8 +145,7 @@ static void write_standard_properties(struct expansion *expansion, const struct 
                                       struct list *list)
 {
     yyjson_val *weight = nodes_extension(nodes, EXTENSION "itemWeight");
-    yyjson_val *label =
-        first_of(nodes, EXTENSION "valueset-label", EXTENSION "codesystem-label");
+    yyjson_val *label = first_of(nodes, EXTENSION "valueset-label", EXTENSION "codesystem-label");
     yyjson_val *order =
         first_of(nodes, EXTENSION "valueset-conceptOrder", EXTENSION "codesystem-conceptOrder");
     if (number_text(weight).length > 0) {
@@ -197,16 +198,15 @@ static void write_properties(struct expansion *expansion, const struct item *ite
         if (slice_equals(all[i].code, system->status_property)) {
             status = all[i].value;
         } else if (is_asked_for(expansion, all[i].code) && all[i].node == NULL) {
-            write_property(expansion, list, all[i].code,
-                           property_uri(expansion, item, all[i].code), all[i].type, all[i].value);
+            write_property(expansion, list, all[i].code, property_uri(expansion, item, all[i].code),
+                           all[i].type, all[i].value);
         }
     }
     if (status.length == 0) {
-        yyjson_val *standing =
-            system->nodes != NULL
-                ? extension_find(system->nodes[item->code],
-                                 EXTENSION "structuredefinition-standards-status")
-                : NULL;
+        yyjson_val *standing = system->nodes != NULL
+                                   ? extension_find(system->nodes[item->code], EXTENSION
+                                                    "structuredefinition-standards-status")
+                                   : NULL;
         status = json_get_string(standing, "valueCode");
     }
     if (status.length > 0 && (!slice_is(status, "active") || is_asked_for(expansion, status))) {
@@ -214,12 +214,13 @@ static void write_properties(struct expansion *expansion, const struct item *ite
     }
     struct slice definition = code_definition(system, item->code);
     if (definition.length > 0 && is_asked_for(expansion, SLICE("definition"))) {
-        write_property(expansion, list, SLICE("definition"), SLICE(CONCEPT "definition"),
-                       "String", definition);
+        write_property(expansion, list, SLICE("definition"), SLICE(CONCEPT "definition"), "String",
+                       definition);
     }
 }
 
-/* ---- designations ----------------------------------------------------------------------------- */
+/* ---- designations -----------------------------------------------------------------------------
+ */
 
 /* `designation` asks for "system|code": a use, or a language of urn:ietf:bcp:47. */
 static bool designation_asked(const struct expansion *expansion,
@@ -235,10 +236,9 @@ static bool designation_asked(const struct expansion *expansion,
         struct slice system = slice_head(text, slice_index(text, '|'));
         struct slice code = slice_from(text, system.length + 1);
         any = true;
-        if (slice_is(system, "urn:ietf:bcp:47")
-                ? language_matches(code, designation->language)
-                : slice_equals(system, designation->use_system) &&
-                      slice_equals(code, designation->use_code)) {
+        if (slice_is(system, "urn:ietf:bcp:47") ? language_matches(code, designation->language)
+                                                : slice_equals(system, designation->use_system) &&
+                                                      slice_equals(code, designation->use_code)) {
             return true;
         }
     }
@@ -330,7 +330,8 @@ static void write_designations(const struct expansion *expansion, const struct i
     list_end(&list);
 }
 
-/* ---- contains --------------------------------------------------------------------------------- */
+/* ---- contains ---------------------------------------------------------------------------------
+ */
 
 /* Is more than one version of the system in the expansion? */
 static bool needs_version(const struct expansion *expansion, const struct code_system *system)
@@ -420,12 +421,14 @@ static void write_page(struct expansion *expansion, struct buffer *out)
     buffer_add_text(out, list.any ? "]" : "");
 }
 
-/* ---- the head --------------------------------------------------------------------------------- */
+/* ---- the head ---------------------------------------------------------------------------------
+ */
 
 static void write_definition(const struct expansion *expansion, struct buffer *out)
 {
-    static const char *const brief[] = {"language", "url",    "identifier",   "version", "name",
-                                        "title",    "status", "experimental", "date",    "publisher"};
+    static const char *const brief[] = {"language", "url",      "identifier", "version",
+                                        "name",     "title",    "status",     "experimental",
+                                        "date",     "publisher"};
     static const char *const left_out[] = {"resourceType", "id",   "meta",
                                            "expansion",    "text", "contained"};
     yyjson_val *root = expansion->set->root;
@@ -478,10 +481,10 @@ static void write_head_extensions(const struct expansion *expansion, struct buff
         list_next(&list);
         buffer_add_text(out, "{\"url\":\"" EXTENSION "valueset-unclosed\",\"valueBoolean\":true},"
                              "{\"url\":\"" EXTENSION "valueset-unclosed-reason\",\"valueString\":");
-        struct slice reason = slice_text(
-            arena_print(expansion->question->arena,
-                        "This extension is based on a fragment of the code system %.*s",
-                        SLICE_ARGS(fragment->url)));
+        struct slice reason =
+            slice_text(arena_print(expansion->question->arena,
+                                   "This extension is based on a fragment of the code system %.*s",
+                                   SLICE_ARGS(fragment->url)));
         buffer_add_json_string(out, reason);
         buffer_add_byte(out, '}');
     }

@@ -12,8 +12,8 @@ static struct coded coded_of(const struct question *question)
 {
     yyjson_val *coding = question_value(question, "coding");
     if (coding != NULL) {
-        return (struct coded){json_get_string(coding, "system"),
-                              json_get_string(coding, "version"), json_get_string(coding, "code")};
+        return (struct coded){json_get_string(coding, "system"), json_get_string(coding, "version"),
+                              json_get_string(coding, "code")};
     }
     yyjson_val *instance = question->asked->instance;
     return (struct coded){instance != NULL ? json_get_string(instance, "url")
@@ -51,7 +51,8 @@ static enum status find_system(struct question *question, const struct coded *co
     return STATUS_NOT_FOUND;
 }
 
-/* ---- $lookup ---------------------------------------------------------------------------------- */
+/* ---- $lookup ----------------------------------------------------------------------------------
+ */
 
 struct lookup {
     struct question *question;
@@ -107,15 +108,14 @@ static void write_designation(const struct lookup *lookup, const struct designat
 static void write_designations(const struct lookup *lookup)
 {
     size_t count;
-    const struct designation *all =
-        scope_designations(lookup->question->scope, lookup->system, lookup->code,
-                           lookup->question->arena, &count);
-    struct designation own = {
-        .language = lookup->system->language,
-        .use_system = SLICE("http://terminology.hl7.org/CodeSystem/hl7TermMaintInfra"),
-        .use_code = SLICE("preferredForLanguage"),
-        .use_display = SLICE("Preferred For Language"),
-        .value = code_display(lookup->system, lookup->code)};
+    const struct designation *all = scope_designations(
+        lookup->question->scope, lookup->system, lookup->code, lookup->question->arena, &count);
+    struct designation own = {.language = lookup->system->language,
+                              .use_system =
+                                  SLICE("http://terminology.hl7.org/CodeSystem/hl7TermMaintInfra"),
+                              .use_code = SLICE("preferredForLanguage"),
+                              .use_display = SLICE("Preferred For Language"),
+                              .value = code_display(lookup->system, lookup->code)};
     if (own.language.length > 0 && own.value.length > 0) {
         write_designation(lookup, &own);
     }
@@ -237,7 +237,8 @@ enum status lookup_answer(struct question *question, struct buffer *out)
     return STATUS_OK;
 }
 
-/* ---- $subsumes -------------------------------------------------------------------------------- */
+/* ---- $subsumes --------------------------------------------------------------------------------
+ */
 
 static struct slice code_of(const struct question *question, const char *code, const char *coding,
                             struct coded *coded)
@@ -252,8 +253,7 @@ static struct slice code_of(const struct question *question, const char *code, c
 
 enum status subsumes_answer(struct question *question, struct buffer *out)
 {
-    static const char *const outcomes[] = {"equivalent", "subsumes", "subsumed-by",
-                                           "not-subsumed"};
+    static const char *const outcomes[] = {"equivalent", "subsumes", "subsumed-by", "not-subsumed"};
     struct coded coded = coded_of(question);
     struct slice a = code_of(question, "codeA", "codingA", &coded);
     struct slice b = code_of(question, "codeB", "codingB", &coded);

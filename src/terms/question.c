@@ -6,7 +6,8 @@
 
 static const struct slice nothing = {0};
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 
 static yyjson_val *value_member(yyjson_val *parameter)
 {
@@ -81,7 +82,8 @@ yyjson_val *question_value(const struct question *question, const char *name)
     return parameter != NULL ? parameter->value : NULL;
 }
 
-/* ---- languages -------------------------------------------------------------------------------- */
+/* ---- languages --------------------------------------------------------------------------------
+ */
 
 static void set_languages(struct question *question, struct slice text)
 {
@@ -125,7 +127,8 @@ void question_set_languages(struct question *question, yyjson_val *value_set)
     }
 }
 
-/* ---- what concerns every operation ------------------------------------------------------------ */
+/* ---- what concerns every operation ------------------------------------------------------------
+ */
 
 static enum status refuse(struct question *question, struct slice name, const char *why)
 {
@@ -157,11 +160,11 @@ static enum status add_guest(struct question *question, const struct terms_param
     if (scope->guest_count == SCOPE_MOST) {
         return refuse(question, parameter->name, "there are too many of them");
     }
-    scope->guests[scope->guest_count++] = (struct guest){
-        .type = json_get_string(root, "resourceType"),
-        .url = json_get_string(root, "url"),
-        .version = json_get_string(root, "version"),
-        .root = root};
+    scope->guests[scope->guest_count++] =
+        (struct guest){.type = json_get_string(root, "resourceType"),
+                       .url = json_get_string(root, "url"),
+                       .version = json_get_string(root, "version"),
+                       .root = root};
     return STATUS_OK;
 }
 
@@ -204,7 +207,8 @@ enum status question_read(struct question *question)
     return STATUS_OK;
 }
 
-/* ---- the value set ---------------------------------------------------------------------------- */
+/* ---- the value set ----------------------------------------------------------------------------
+ */
 
 static enum status compile_brought(struct question *question, yyjson_val *root,
                                    const struct value_set **ret_set)
@@ -245,7 +249,8 @@ enum status question_value_set(struct question *question, const struct value_set
     return scope_supplements(scope, (*ret_set)->root);
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------
+ */
 
 void value_write(struct buffer *out, const char *type, struct slice value)
 {
@@ -307,7 +312,8 @@ void parameters_end(struct parameters_writer *writer)
     buffer_add_text(writer->out, "]}");
 }
 
-/* ---- answering -------------------------------------------------------------------------------- */
+/* ---- answering --------------------------------------------------------------------------------
+ */
 
 static int http_of(const struct problems *problems)
 {
@@ -326,14 +332,22 @@ static enum status answer(struct question *question, struct buffer *out)
 {
     TRY(question_read(question));
     switch (question->asked->operation) {
-    case TERMS_EXPAND: return expand_answer(question, out);
-    case TERMS_VALIDATE_SET: return validate_answer(question, false, out);
-    case TERMS_VALIDATE_SYSTEM: return validate_answer(question, true, out);
-    case TERMS_VALIDATE_SET_BATCH: return answer_batch(question, false, out);
-    case TERMS_VALIDATE_SYSTEM_BATCH: return answer_batch(question, true, out);
-    case TERMS_LOOKUP: return lookup_answer(question, out);
-    case TERMS_SUBSUMES_CODE: return subsumes_answer(question, out);
-    case TERMS_TRANSLATE: return translate_answer(question, out);
+    case TERMS_EXPAND:
+        return expand_answer(question, out);
+    case TERMS_VALIDATE_SET:
+        return validate_answer(question, false, out);
+    case TERMS_VALIDATE_SYSTEM:
+        return validate_answer(question, true, out);
+    case TERMS_VALIDATE_SET_BATCH:
+        return answer_batch(question, false, out);
+    case TERMS_VALIDATE_SYSTEM_BATCH:
+        return answer_batch(question, true, out);
+    case TERMS_LOOKUP:
+        return lookup_answer(question, out);
+    case TERMS_SUBSUMES_CODE:
+        return subsumes_answer(question, out);
+    case TERMS_TRANSLATE:
+        return translate_answer(question, out);
     }
     return STATUS_INTERNAL;
 }

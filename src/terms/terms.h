@@ -50,10 +50,10 @@ enum terms_subsumption terms_subsumes(struct terms *terms, struct slice system,
  * the JSON of a Parameters or ValueSet, or of an OperationOutcome when it cannot be answered. */
 
 enum terms_operation {
-    TERMS_EXPAND,              /* ValueSet/$expand */
-    TERMS_VALIDATE_SET,        /* ValueSet/$validate-code */
-    TERMS_VALIDATE_SYSTEM,     /* CodeSystem/$validate-code */
-    TERMS_VALIDATE_SET_BATCH,  /* ValueSet/$batch-validate-code (HL7 terminology ecosystem) */
+    TERMS_EXPAND,             /* ValueSet/$expand */
+    TERMS_VALIDATE_SET,       /* ValueSet/$validate-code */
+    TERMS_VALIDATE_SYSTEM,    /* CodeSystem/$validate-code */
+    TERMS_VALIDATE_SET_BATCH, /* ValueSet/$batch-validate-code (HL7 terminology ecosystem) */
     TERMS_VALIDATE_SYSTEM_BATCH,
     TERMS_LOOKUP,        /* CodeSystem/$lookup */
     TERMS_SUBSUMES_CODE, /* CodeSystem/$subsumes */
@@ -79,6 +79,11 @@ struct terms_question {
 
 /* $expand without count gives no more: a larger value set is asked page by page. */
 #define TERMS_EXPANSION_MOST 1000u
+
+/* The code systems that are loaded, as TerminologyCapabilities.codeSystem has them, without the
+ * brackets. */
+MUST_CHECK enum status terms_write_systems(struct terms *terms, struct arena *arena,
+                                           struct buffer *out);
 
 /* The parameters of a Parameters resource. What is none is left out. */
 MUST_CHECK enum status terms_parameters_read(yyjson_val *root, struct arena *arena,

@@ -241,8 +241,8 @@ roaring_bitmap_t *bitmap_all(const struct code_system *system, struct arena *are
     X(VERSION_NOT_ALLOWED, ERROR, "exception", "version-error", true, "VALUESET_VERSION_CHECK",    \
       "The version '%s' is not allowed for system '%s': required to be '%s' by a version-check "   \
       "parameter")                                                                                 \
-    X(STANDING, INFORMATION, "business-rule", "status-check", false, "MSG_",                    \
-      "Reference to %s %s %s")                                                             \
+    X(STANDING, INFORMATION, "business-rule", "status-check", false, "MSG_",                       \
+      "Reference to %s %s %s")                                                                     \
     X(LOOKUP_UNKNOWN, ERROR, "not-found", "invalid-code", true, "Unknown_Code_in_Version",         \
       "Unable to find code '%s' in %s")                                                            \
     X(MAP_MISSING, ERROR, "not-found", "not-found", true, "", "No concept map was found for this") \
@@ -326,7 +326,7 @@ struct scope {
     size_t depth;
     bool versions_match, versions_match_given; /* of the value set being compiled */
     bool crossed;
-    bool quiet;   /* nobody reads the problems */
+    bool quiet; /* nobody reads the problems */
 };
 
 bool scope_is_plain(const struct scope *scope);

@@ -19,7 +19,8 @@ struct translation {
     size_t depth; /* of other-map */
 };
 
-/* ---- what relates how ------------------------------------------------------------------------- */
+/* ---- what relates how -------------------------------------------------------------------------
+ */
 
 static const struct {
     const char *later, *equivalence, *reversed;
@@ -47,7 +48,8 @@ static struct slice equivalence_of(yyjson_val *target, bool reverse)
     return given.length > 0 ? given : SLICE("relatedto");
 }
 
-/* ---- matches ---------------------------------------------------------------------------------- */
+/* ---- matches ----------------------------------------------------------------------------------
+ */
 
 static void add_match(struct translation *translation, yyjson_val *map, struct slice equivalence,
                       struct slice system, struct slice code, struct slice display)
@@ -105,8 +107,7 @@ static bool match_element(struct translation *translation, yyjson_val *map, yyjs
         if (!wanted->reverse && found) {
             add_match(translation, map, equivalence, json_get_string(group, "target"),
                       json_get_string(target, "code"), json_get_string(target, "display"));
-        } else if (wanted->reverse &&
-                   slice_equals(json_get_string(target, "code"), wanted->code)) {
+        } else if (wanted->reverse && slice_equals(json_get_string(target, "code"), wanted->code)) {
             add_match(translation, map, equivalence, json_get_string(group, "source"),
                       json_get_string(element, "code"), json_get_string(element, "display"));
             found = true;
@@ -173,7 +174,8 @@ static void use_map(struct translation *translation, yyjson_val *map)
     }
 }
 
-/* ---- which maps ------------------------------------------------------------------------------- */
+/* ---- which maps -------------------------------------------------------------------------------
+ */
 
 static struct slice first_text(yyjson_val *map, const char *const *names)
 {
@@ -207,16 +209,16 @@ static bool visit_map(void *context, const struct canonical *canonical)
     struct map_names *names = context;
     if (names->count == names->capacity) {
         size_t to = names->capacity == 0 ? 64 : names->capacity * 2;
-        struct slice *list = arena_resize(names->arena, names->list,
-                                          names->capacity * sizeof *list, to * sizeof *list);
+        struct slice *list = arena_resize(names->arena, names->list, names->capacity * sizeof *list,
+                                          to * sizeof *list);
         if (list == NULL) {
             return false;
         }
         names->list = list;
         names->capacity = to;
     }
-    names->list[names->count++] = arena_copy(
-        names->arena, canonical_join(names->arena, canonical->url, canonical->version));
+    names->list[names->count++] =
+        arena_copy(names->arena, canonical_join(names->arena, canonical->url, canonical->version));
     return true;
 }
 
@@ -247,8 +249,8 @@ static enum status use_maps(struct translation *translation)
     const struct terms_parameter *brought = question_find(question, "conceptMap");
     struct slice url = question_text(question, "url");
     if (question->asked->instance != NULL || (brought != NULL && brought->resource != NULL)) {
-        use_map(translation, question->asked->instance != NULL ? question->asked->instance
-                                                               : brought->resource);
+        use_map(translation,
+                question->asked->instance != NULL ? question->asked->instance : brought->resource);
         return STATUS_OK;
     }
     if (url.length == 0) {
@@ -274,7 +276,8 @@ static enum status use_maps(struct translation *translation)
     return STATUS_OK;
 }
 
-/* ---- the question ----------------------------------------------------------------------------- */
+/* ---- the question -----------------------------------------------------------------------------
+ */
 
 /* The first of these that the question has. */
 static struct slice text_of(const struct question *question, const char *name, const char *later)
@@ -304,18 +307,17 @@ static yyjson_val *coding_value(const struct question *question)
 static struct wanted wanted_of(const struct question *question)
 {
     yyjson_val *coding = coding_value(question);
-    struct wanted wanted = {
-        .system = text_of(question, "system", "sourceSystem"),
-        .code = text_of(question, "code", "sourceCode"),
-        .target_system = text_of(question, "targetsystem", "targetSystem"),
-        .source_set = text_of(question, "source", "sourceScope"),
-        .target_set = text_of(question, "target", "targetScope"),
-        .reverse = question_flag(question, "reverse", false),
-        .later = question_find(question, "sourceCode") != NULL ||
-                 question_find(question, "sourceCoding") != NULL ||
-                 question_find(question, "sourceCodeableConcept") != NULL ||
-                 question_find(question, "targetCode") != NULL ||
-                 question_find(question, "targetCoding") != NULL};
+    struct wanted wanted = {.system = text_of(question, "system", "sourceSystem"),
+                            .code = text_of(question, "code", "sourceCode"),
+                            .target_system = text_of(question, "targetsystem", "targetSystem"),
+                            .source_set = text_of(question, "source", "sourceScope"),
+                            .target_set = text_of(question, "target", "targetScope"),
+                            .reverse = question_flag(question, "reverse", false),
+                            .later = question_find(question, "sourceCode") != NULL ||
+                                     question_find(question, "sourceCoding") != NULL ||
+                                     question_find(question, "sourceCodeableConcept") != NULL ||
+                                     question_find(question, "targetCode") != NULL ||
+                                     question_find(question, "targetCoding") != NULL};
     if (question_find(question, "targetCode") != NULL ||
         question_find(question, "targetCoding") != NULL) {
         wanted.reverse = true;
@@ -333,9 +335,8 @@ static struct wanted wanted_of(const struct question *question)
 
 enum status translate_answer(struct question *question, struct buffer *out)
 {
-    struct translation translation = {.question = question,
-                                      .wanted = wanted_of(question),
-                                      .matches = {.arena = question->arena}};
+    struct translation translation = {
+        .question = question, .wanted = wanted_of(question), .matches = {.arena = question->arena}};
     if (translation.wanted.code.length == 0) {
         problem_add(&question->scope->problems, MESSAGE_REQUIRED, nothing, SLICE("code"));
         return STATUS_REQUIRED;

@@ -44,7 +44,8 @@ static struct slice path_of(const struct validation *validation, const char *fie
                                         SLICE_ARGS(validation->prefix), field));
 }
 
-/* ---- versions --------------------------------------------------------------------------------- */
+/* ---- versions ---------------------------------------------------------------------------------
+ */
 
 static void resolve(struct validation *validation, const struct coding *coding,
                     struct asked_version asked, struct pick *ret_pick)
@@ -70,12 +71,14 @@ static void resolve(struct validation *validation, const struct coding *coding,
     ret_pick->code = code_find(ret_pick->system, coding->code);
 }
 
-/* ---- membership ------------------------------------------------------------------------------- */
+/* ---- membership -------------------------------------------------------------------------------
+ */
 
 static bool better(const struct pick *a, const struct pick *b)
 {
     int left = (a->in_set ? 8 : 0) + (a->state == VERSION_SAME ? 4 : 0) + (a->display_fits ? 2 : 0);
-    int right = (b->in_set ? 8 : 0) + (b->state == VERSION_SAME ? 4 : 0) + (b->display_fits ? 2 : 0);
+    int right =
+        (b->in_set ? 8 : 0) + (b->state == VERSION_SAME ? 4 : 0) + (b->display_fits ? 2 : 0);
     if (left != right || a->system == NULL || b->system == NULL) {
         return left > right;
     }
@@ -168,11 +171,11 @@ static bool look_in_set(struct validation *validation, const struct value_set *s
             pick.in_set = false;
             pick.inactive_barred = true;
         }
-        pick.display_fits = pick.in_set && !pick.system->stand_in &&
-                            (coding->display.length == 0 ||
-                             display_known(validation->question, pick.system, pick.code,
-                                           value_set_listed(set, pick.system, pick.code),
-                                           coding->display));
+        pick.display_fits =
+            pick.in_set && !pick.system->stand_in &&
+            (coding->display.length == 0 ||
+             display_known(validation->question, pick.system, pick.code,
+                           value_set_listed(set, pick.system, pick.code), coding->display));
         if (!any || better(&pick, ret_pick)) {
             *ret_pick = pick;
         }
@@ -194,7 +197,8 @@ static bool look_in_set(struct validation *validation, const struct value_set *s
     return any;
 }
 
-/* ---- what to say of it ------------------------------------------------------------------------ */
+/* ---- what to say of it ------------------------------------------------------------------------
+ */
 
 static void tell_not_in_set(struct validation *validation, const struct coding *coding)
 {
@@ -274,8 +278,7 @@ static void tell_standing(struct validation *validation, const struct code_syste
     } else {
         return;
     }
-    struct slice name =
-        canonical_join(validation->question->arena, system->url, system->version);
+    struct slice name = canonical_join(validation->question->arena, system->url, system->version);
     struct problem *problem = problem_add(validation->problems, MESSAGE_STANDING, nothing,
                                           slice_text(state), SLICE("CodeSystem"), name);
     if (problem != NULL) {
@@ -306,8 +309,9 @@ static void tell_state(struct validation *validation, const struct pick *pick,
         bool plain = status.length == 0 || slice_is(status, "inactive");
         struct slice place = validation->prefix.length > 0 ? validation->prefix : SLICE("code");
         problem_add(validation->problems, MESSAGE_INACTIVE, place, coding->code,
-                    plain ? SLICE("inactive")
-                          : slice_text(arena_print(arena, "%.*s and inactive", SLICE_ARGS(status))));
+                    plain
+                        ? SLICE("inactive")
+                        : slice_text(arena_print(arena, "%.*s and inactive", SLICE_ARGS(status))));
         if (pick->inactive_barred) {
             problem_add(validation->problems, MESSAGE_NOT_ACTIVE, path_of(validation, "code"),
                         coding->code);
@@ -329,11 +333,12 @@ static void tell_state(struct validation *validation, const struct pick *pick,
     }
 }
 
-/* ---- one coding ------------------------------------------------------------------------------- */
+/* ---- one coding -------------------------------------------------------------------------------
+ */
 
 /* Has the set a part of this system, or an import, that is not known? *RET_NAME: which. */
-static bool set_is_open_to(const struct value_set *set, struct slice system,
-                           struct slice *ret_name, bool *ret_import)
+static bool set_is_open_to(const struct value_set *set, struct slice system, struct slice *ret_name,
+                           bool *ret_import)
 {
     for (size_t i = 0; i < set->include_count; i++) {
         const struct include *include = &set->includes[i];
@@ -550,7 +555,8 @@ static enum verdict check_coding(struct validation *validation, struct coding *c
     return judge(validation, coding, ret_pick);
 }
 
-/* ---- the answer ------------------------------------------------------------------------------- */
+/* ---- the answer -------------------------------------------------------------------------------
+ */
 
 struct answered {
     struct coding coding;
@@ -578,8 +584,7 @@ static void write_code(struct validation *validation, const struct answered *ans
     yyjson_val *listed = validation->set != NULL
                              ? value_set_listed(validation->set, pick->system, pick->code)
                              : NULL;
-    struct shown shown =
-        display_for(validation->question, pick->system, pick->code, listed);
+    struct shown shown = display_for(validation->question, pick->system, pick->code, listed);
     if (shown.text.length > 0) {
         parameters_add(writer, "display", "String", shown.text);
     }
@@ -640,8 +645,8 @@ static void answer_concept(struct validation *validation, yyjson_val *concept, s
     {
         struct coding coding = coding_of(node);
         struct pick pick;
-        validation->prefix = slice_text(
-            arena_print(validation->question->arena, "CodeableConcept.coding[%zu]", at));
+        validation->prefix =
+            slice_text(arena_print(validation->question->arena, "CodeableConcept.coding[%zu]", at));
         enum verdict verdict = check_coding(validation, &coding, &pick);
         open |= verdict == VERDICT_OPEN;
         if (verdict == VERDICT_IN && !in) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* suites/terminology, the HL7 terminology ecosystem's tests, as data: each suite's code systems, value
- * sets and concept maps are loaded, each question is asked, and the answer compared as the suite's
- * readme says. The files are in R5's form: properties of an expansion, which R4 writes as extensions,
- * are put back before comparing. */
+/* suites/terminology, the HL7 terminology ecosystem's tests, as data: each suite's code systems,
+ * value sets and concept maps are loaded, each question is asked, and the answer compared as the
+ * suite's readme says. The files are in R5's form: properties of an expansion, which R4 writes as
+ * extensions, are put back before comparing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "terms/terms.h"
 #include "terminology_compare.h"
+#include "terms/terms.h"
 
 static struct definitions *definitions;
 static const char *folder;
@@ -42,7 +42,8 @@ static yyjson_val *suite_json(struct arena *arena, struct slice name)
     return json.root;
 }
 
-/* ---- asking ----------------------------------------------------------------------------------- */
+/* ---- asking -----------------------------------------------------------------------------------
+ */
 
 static const struct {
     const char *name;
@@ -85,7 +86,8 @@ static bool ask(struct terms *terms, yyjson_val *test, struct arena *arena, stru
     return terms_answer(terms, &question, arena, out, ret_http) == STATUS_OK;
 }
 
-/* ---- one test --------------------------------------------------------------------------------- */
+/* ---- one test ---------------------------------------------------------------------------------
+ */
 
 static yyjson_val *exclusion_of(struct slice suite, struct slice name)
 {
@@ -132,8 +134,7 @@ struct tally {
     size_t passed, failed, excluded, wrongly_excluded;
 };
 
-static void run_case(struct terms *terms, struct slice suite, yyjson_val *test,
-                     struct tally *tally)
+static void run_case(struct terms *terms, struct slice suite, yyjson_val *test, struct tally *tally)
 {
     struct arena *arena = arena_create((size_t)256 << 20);
     struct buffer why = {.arena = arena};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Comparing an answer with what a terminology test expects: neither arrays nor members have an order,
- * and $words$ of the expected file allow for what differs between servers. */
+/* Comparing an answer with what a terminology test expects: neither arrays nor members have an
+ * order, and $words$ of the expected file allow for what differs between servers. */
 #ifndef CARELAYER_TESTS_SPEC_TERMINOLOGY_COMPARE_H
 #define CARELAYER_TESTS_SPEC_TERMINOLOGY_COMPARE_H
 
@@ -11,7 +11,8 @@
 #define R5_CONTAINS_PROPERTY                                                                       \
     "http://hl7.org/fhir/5.0/StructureDefinition/extension-ValueSet.expansion.contains.property"
 
-/* ---- R4 to R5 --------------------------------------------------------------------------------- */
+/* ---- R4 to R5 ---------------------------------------------------------------------------------
+ */
 
 /* {"url":...,"extension":[{"url":"code","valueCode":c},{"url":"uri","valueUri":u}]} becomes
  * {"code":c,"uri":u}; the value keeps its type. */
@@ -98,7 +99,8 @@ static inline yyjson_val *as_r5(yyjson_val *value, struct arena *arena)
                : NULL;
 }
 
-/* ---- comparing -------------------------------------------------------------------------------- */
+/* ---- comparing --------------------------------------------------------------------------------
+ */
 
 static inline bool has(struct slice text, struct slice part)
 {
@@ -247,8 +249,7 @@ static inline bool compare_arrays(yyjson_val *expected, yyjson_val *actual, cons
         bool found = false;
         for (size_t i = 0; i < count && !found; i++) {
             struct arena_mark mark = arena_mark(arena);
-            if (!taken[i] &&
-                compare_at(item, yyjson_arr_get(actual, i), path, arena, NULL)) {
+            if (!taken[i] && compare_at(item, yyjson_arr_get(actual, i), path, arena, NULL)) {
                 taken[i] = found = true;
             }
             arena_rewind(arena, mark);
