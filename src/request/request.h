@@ -10,6 +10,7 @@
 #include "base/base.h"
 #include "fhir/fhir.h"
 #include "store/store.h"
+#include "terms/terms.h"
 
 /*    stage         always  question                                                     */
 #define STAGES(X)                                                                                  \
@@ -167,6 +168,9 @@ void workers_submit(struct workers *workers, struct work *work);
 struct service {
     const struct config *config;
     const struct definitions *definitions;
+    struct conformance *conformance; /* NULL: none (api_conformance_open) */
+    struct terms *terms;             /* the same */
+    struct api_stored *stored;       /* api's */
     struct store *store;
     struct audit *audit;
     struct workers *workers;
