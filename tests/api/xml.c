@@ -170,6 +170,13 @@ static void validates_xml(void **state)
     assert_http(answer, 200);
     assert_text(answer, "issue.0.expression.0", "Patient.birthDate");
     assert_text(answer, "issue.0.extension.0.valueInteger", "2");
+    answer = ask("POST", "Patient/$validate", SENDS,
+                 "<Patient xmlns='http://hl7.org/fhir'>\n<nick value='x'/><birthDate value='x'/>"
+                 "</Patient>");
+    assert_http(answer, 200); /* all that is wrong, whoever found it */
+    assert_text(answer, "issue.0.expression.0", "Patient");
+    assert_text(answer, "issue.1.expression.0", "Patient.birthDate");
+    assert_http(ask("POST", "Patient/$validate", SENDS, "<Patient"), 400);
 }
 
 static void content_of_a_binary_comes_in_xml_in_pieces(void **state)
