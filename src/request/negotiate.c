@@ -97,7 +97,7 @@ static bool choose(const struct wishes *wishes, enum format *ret_format)
     int json = wishes->json >= 0 ? wishes->json : wishes->any;
     int xml = wishes->xml >= 0 ? wishes->xml : wishes->any;
     bool named = wishes->xml > 0 && (wishes->json < 0 || wishes->xml_first);
-    *ret_format = xml > json || (xml == json && named) ? FORMAT_XML : FORMAT_JSON;
+    *ret_format = xml > 0 && (xml > json || (xml == json && named)) ? FORMAT_XML : FORMAT_JSON;
     return json > 0 || xml > 0;
 }
 
