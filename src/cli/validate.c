@@ -17,8 +17,9 @@
 static const char usage[] =
     "usage: carelayer validate [--package FILE]... [--json] FILE...\n"
     "\n"
-    "Checks FHIR R4 resources: .json (a resource or Bundle), .ndjson (one resource a line), gzip\n"
-    "of either, '-' for stdin. Prints FILE:LINE:COLUMN: error: PATH: what and how to mend it.\n"
+    "Checks FHIR R4 resources: .json or .xml (a resource or Bundle), .ndjson (one resource a "
+    "line),\n"
+    "gzip of any, '-' for stdin. Prints FILE:LINE:COLUMN: error: PATH: what and how to mend it.\n"
     "Exit 1 when any resource has an error.";
 
 static const char *const settings[] = {"package", "definitions", NULL};
@@ -167,8 +168,9 @@ static void validate_text(struct validation *validation, const char *name, struc
     resource_type type;
     arena_reset(validation->arena, 0);
     outcome_init(&outcome, validation->arena);
-    enum status status = json_read(text, &limits, validation->arena, &outcome, &json);
-    if (status == STATUS_OK) {
+    enum status status = resource_read_any(validation->definitions, text, &limits,
+                                           validation->arena, &outcome, &json);
+    if (json.root != NULL) { /* XML with faults is read as far as it goes */
         struct validate_options options = {.definitions = validation->definitions};
         status = validate_resource(&options, &json, json.root, (struct slice){NULL, 0},
                                    validation->arena, &outcome, &type);
