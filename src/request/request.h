@@ -167,6 +167,7 @@ void workers_submit(struct workers *workers, struct work *work);
 struct service {
     const struct config *config;
     const struct definitions *definitions;
+    const struct rules *rules; /* national and local rules of entry; NULL: none */
     struct store *store;
     struct audit *audit;
     struct workers *workers;
