@@ -229,17 +229,23 @@ static enum status prepare_quantity(struct search *search, struct wanted *wanted
     return STATUS_OK;
 }
 
-static enum status prepare_string(struct search *search, struct wanted *wanted)
+/* Every text begins with no text: what is only spaces or accents would find everybody. */
+static enum status prepare_string(struct search *search, const struct store_clause *clause,
+                                  struct wanted *wanted)
 {
     struct buffer folded = {.arena = search->arena};
     text_fold(wanted->value->text, &folded);
-    if (folded.length == 0) {
-        buffer_add(&folded, SLICE(""));
-        wanted->key = SLICE("");
-        return STATUS_OK;
+    if (!buffer_ok(&folded)) {
+        return STATUS_TOO_COSTLY;
     }
-    wanted->key = buffer_slice(&folded);
-    return buffer_ok(&folded) ? STATUS_OK : STATUS_TOO_COSTLY;
+    if (folded.length == 0 && clause->modifier != STORE_EXACT) {
+        return outcome_fail(search->outcome, STATUS_VALUE, "",
+                            "Search parameter %.*s: give a text with a letter, digit or sign that "
+                            "counts; spaces and accents alone do not.",
+                            SLICE_ARGS(clause->parameter->code));
+    }
+    wanted->key = folded.length > 0 ? buffer_slice(&folded) : SLICE("");
+    return STATUS_OK;
 }
 
 static enum status prepare_value(struct search *search, const struct store_clause *clause,
@@ -253,7 +259,7 @@ static enum status prepare_value(struct search *search, const struct store_claus
                    ? prepare_token(search, clause->parameter, true, wanted)
                    : prepare_reference(search, clause->parameter, wanted);
     case SEARCH_STRING:
-        return prepare_string(search, wanted);
+        return prepare_string(search, clause, wanted);
     case SEARCH_URI:
         wanted->key = wanted->value->text;
         return STATUS_OK;

@@ -29,6 +29,14 @@ static const struct {
     [RULE_TEST_NUMBER] = {"nhs-number-test-range", STATUS_BUSINESS_RULE, "business-rule"},
     [RULE_NARRATIVE] = {"txt-1", STATUS_INVALID, NULL},
     [RULE_DEPTH] = {"depth", STATUS_STRUCTURE, NULL},
+    [RULE_FORM] = {"questionnaire", STATUS_INVALID, NULL},
+    [RULE_FORM_LINK] = {"questionnaire-link", STATUS_INVALID, "not-found"},
+    [RULE_FORM_UNKNOWN] = {"questionnaire-unknown", STATUS_INVALID, "not-found"},
+    [RULE_ANSWER] = {"answer", STATUS_INVALID, NULL},
+    [RULE_ANSWER_MISSING] = {"answer-required", STATUS_REQUIRED, NULL},
+    [RULE_OPTION] = {"answer-option", STATUS_VALUE, "code-invalid"},
+    [RULE_FULL_URL] = {"full-url", STATUS_INVALID, NULL},
+    [RULE_DOCUMENT] = {"document", STATUS_INVALID, NULL},
 };
 
 static void write_path(const struct checker *checker, const struct frame *frame, struct buffer *out)
@@ -77,7 +85,13 @@ static void add_issue(struct checker *checker, const struct frame *frame, const 
 void report(struct checker *checker, const struct frame *frame, const yyjson_val *at,
             enum rule rule, const char *text)
 {
-    struct issue issue = {.severity = SEVERITY_ERROR,
+    report_as(checker, SEVERITY_ERROR, frame, at, rule, text);
+}
+
+void report_as(struct checker *checker, enum severity severity, const struct frame *frame,
+               const yyjson_val *at, enum rule rule, const char *text)
+{
+    struct issue issue = {.severity = severity,
                           .code = rules[rule].code != NULL ? rules[rule].code
                                                            : status_issue(rules[rule].status),
                           .rule = slice_text(rules[rule].name),

@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "fhir/fhir.h"
+#include "terms/terms.h"
 
 /* National and local rules: a table (definitions/national-rules.txt and what an operator adds to
  * it) of elements, conditions, tests, severities and messages. Read-only once read. */
@@ -35,6 +36,10 @@ struct validate_options {
     bool refuse_test_numbers;
     const struct rules *rules; /* NULL: none */
     int64_t now;               /* the instant that dates are compared with; 0: the clock's */
+    /* With these everything is checked that they know of: profiles, bindings, invariants,
+     * questionnaires, Bundles; NULL: structure only. TERMS alone may be NULL. */
+    struct conformance *conformance;
+    struct terms *terms;
 };
 
 /* Checks the resource ROOT, a value of the document JSON (for positions), adding issues to
