@@ -446,12 +446,13 @@ static enum status make_row(struct reader *reader, const struct written *written
     TRY(read_severity(reader, written->columns[1], &row));
     TRY(read_conditions(reader, written->columns[3], &row));
     TRY(read_test(reader, written->columns[4], &row));
+    bool off = slice_is(written->columns[1], "off");
     if (written->message.length > 0) {
         row.text = terminated(reader, written->message);
-    } else if (row.text == NULL) {
+    } else if (row.text == NULL && !off) {
         return refuse(reader, "Say below the rule, indented, what the sender should do.");
     }
-    if (slice_is(written->columns[1], "off") || is_replaced(written)) {
+    if (off || is_replaced(written)) {
         return STATUS_OK;
     }
     struct slice elements = written->columns[2];

@@ -321,6 +321,7 @@ static void takes_an_operators_rules_over_the_national_ones(void **state)
                             "range 1..900 N\n"
                             "ward  error  Encounter.serviceType  -  nhs-number\n"
                             "    Never met: not a string.\n"
+                            "ods-code  off  Identifier.value  -  nhs-number\n"
                             "given  warning  HumanName.given  use=official  shape Xxx,Xxxx\n"
                             "    Three or four letters.\n",
                             &message),
@@ -333,6 +334,7 @@ static void takes_an_operators_rules_over_the_national_ones(void **state)
     assert_judged(AT("'postalCode':'SW1A 1AA'"), "error postcode@Patient.address[0].postalCode");
     assert_judged(AT("'postalCode':'SW1A 1AA','country':'GB'"), "");
     assert_judged(AT("'postalCode':'01730'"), "");
+    assert_judged(ODS("rr8"), "");
     /* Items of a list are judged one by one. */
     assert_judged("{'resourceType':'Patient','name':[{'use':'official','given':['Axx','bad']}]}",
                   "warning given@Patient.name[0].given[1]");
