@@ -298,10 +298,15 @@ static bool is_streamable(const struct test *test)
     return kind && sources <= STREAM_SOURCES;
 }
 
+/* Identifiers of references stand under a number of their own. */
+static uint32_t text_parameter(const struct test *test)
+{
+    return test->parameter + (test->clause->modifier == STORE_IDENTIFIER);
+}
+
 static enum status stream_of(struct search *search, const struct test *test, struct stream *stream)
 {
     bool token = test->clause->parameter->kind == SEARCH_TOKEN;
-    uint32_t text_parameter = test->parameter + (test->clause->modifier == STORE_IDENTIFIER);
     for (size_t i = 0; i < test->count; i++) {
         const struct wanted *wanted = &test->wanted[i];
         for (size_t j = 0; j < wanted->number_count; j++) {
@@ -310,7 +315,7 @@ static enum status stream_of(struct search *search, const struct test *test, str
                                 wanted->numbers[j]));
         }
         if (wanted->key.at != NULL) {
-            TRY(stream_add_text(stream, search->connection, search->arena, text_parameter,
+            TRY(stream_add_text(stream, search->connection, search->arena, text_parameter(test),
                                 wanted->key));
         }
     }
@@ -410,7 +415,7 @@ static enum status range_text(struct search *search, const struct test *test, st
     }
     TRY(statement_get(search->connection, end.length > 0 ? SQL_TEXT_RANGE : SQL_TEXT_FROM,
                       ret_statement));
-    sqlite3_bind_int64(*ret_statement, 1, test->parameter);
+    sqlite3_bind_int64(*ret_statement, 1, text_parameter(test));
     statement_bind_blob(*ret_statement, 2, key);
     if (end.length > 0) {
         at[end.length - 1]++;

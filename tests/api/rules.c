@@ -189,6 +189,19 @@ static void national_rules_refuse_errors_and_let_warnings_pass(void **state)
     assert_text(answer, "issue.0.severity", "warning");
 }
 
+static void a_logical_reference_is_found_with_and_without_its_system(void **state)
+{
+    (void)state;
+    assert_http(ask("PUT", "Basic/a", NULL,
+                    "{'resourceType':'Basic','id':'a','code':{'text':'x'},'subject':{'identifier':"
+                    "{'system':'urn:s','value':'123'}}}"),
+                201);
+    assert_int_equal(count_of("Basic?subject:identifier=urn:s%7C123"), 1);
+    assert_int_equal(count_of("Basic?subject:identifier=123"), 1);
+    assert_int_equal(count_of("Basic?subject:identifier=12"), 0);
+    assert_int_equal(count_of("Basic?subject:identifier=124,123"), 1);
+}
+
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +214,7 @@ int main(int count, char **arguments)
         SERVICE_TEST(tags_a_binary_whose_content_is_left_out),
         SERVICE_TEST(takes_a_group_of_eight_thousand),
         SERVICE_TEST(a_blank_text_finds_nobody_and_not_everybody),
+        SERVICE_TEST(a_logical_reference_is_found_with_and_without_its_system),
     };
     cmocka_set_test_filter(count > 1 ? arguments[1] : NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
