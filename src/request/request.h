@@ -10,6 +10,7 @@
 #include "base/base.h"
 #include "fhir/fhir.h"
 #include "store/store.h"
+#include "terms/terms.h"
 
 /*    stage         always  question                                                     */
 #define STAGES(X)                                                                                  \
@@ -167,7 +168,10 @@ void workers_submit(struct workers *workers, struct work *work);
 struct service {
     const struct config *config;
     const struct definitions *definitions;
-    const struct rules *rules; /* national and local rules of entry; NULL: none */
+    const struct rules *rules;       /* national and local rules of entry; NULL: none */
+    struct conformance *conformance; /* NULL: none (api_conformance_open) */
+    struct terms *terms;             /* the same */
+    struct api_stored *stored;       /* api's */
     struct store *store;
     struct audit *audit;
     struct workers *workers;
