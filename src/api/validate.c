@@ -53,8 +53,7 @@ enum status api_validate_perform(struct request *request)
         .id = request->id,
         .id_required = request->id.length > 0 && !slice_is(mode, "create")};
     resource_type type;
-    struct outcome outcome;
-    outcome_init(&outcome, request->arena);
+    struct outcome outcome = request->outcome; /* reading XML may have found something already */
     enum status status = validate_resource(&options, &request->json, resource, (struct slice){0},
                                            request->arena, &outcome, &type);
     if (status_http(status) >= 500) {

@@ -17,11 +17,10 @@
 static const char usage[] =
     "usage: carelayer validate [--package FILE]... [--rules FILE]... [--json] FILE...\n"
     "\n"
-    "Checks FHIR R4 resources, by the specification and the national rules: .json (a resource or\n"
-    "Bundle), .ndjson (one resource a line), gzip of either, '-' for stdin. --rules adds a table "
-    "of\n"
-    "rules. Prints FILE:LINE:COLUMN: error: PATH: what and how to mend\n"
-    "it. Exit 1 when any resource has an error.";
+    "Checks FHIR R4 resources, by the specification and the national rules: .json or .xml (a\n"
+    "resource or Bundle), .ndjson (one resource a line), gzip of any, '-' for stdin. --rules adds\n"
+    "a table of rules. Prints FILE:LINE:COLUMN: error: PATH: what and how to mend it.\n"
+    "Exit 1 when any resource has an error.";
 
 static const char *const settings[] = {"package", "definitions", "rules", NULL};
 
@@ -170,8 +169,9 @@ static void validate_text(struct validation *validation, const char *name, struc
     resource_type type;
     arena_reset(validation->arena, 0);
     outcome_init(&outcome, validation->arena);
-    enum status status = json_read(text, &limits, validation->arena, &outcome, &json);
-    if (status == STATUS_OK) {
+    enum status status = resource_read_any(validation->definitions, text, &limits,
+                                           validation->arena, &outcome, &json);
+    if (json.root != NULL) { /* XML with faults is read as far as it goes */
         struct validate_options options = {.definitions = validation->definitions,
                                            .rules = validation->rules};
         status = validate_resource(&options, &json, json.root, (struct slice){NULL, 0},

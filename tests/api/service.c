@@ -467,7 +467,8 @@ yyjson_val *answer_value(const struct answer *answer, const char *path)
 {
     struct json json;
     struct slice rest = slice_text(path);
-    if (json_read(answer->body, &json_limits_default, answer->arena, NULL, &json) != STATUS_OK) {
+    if (resource_read_any(service.definitions, answer->body, &json_limits_default, answer->arena,
+                          NULL, &json) != STATUS_OK) {
         return NULL;
     }
     yyjson_val *value = json.root;

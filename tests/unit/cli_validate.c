@@ -144,6 +144,24 @@ static void reads_ndjson_gzip_and_standard_input(void **state)
     assert_int_equal(run("", "cut.ndjson.gz"), 1);
 }
 
+static void reads_xml_and_says_all_that_is_wrong(void **state)
+{
+    (void)state;
+    write_file("good.xml", "<Patient xmlns=\"http://hl7.org/fhir\"><id value=\"a\"/></Patient>");
+    write_file("bad.xml", "<Observation xmlns=\"http://hl7.org/fhir\">\n<nick value=\"x\"/>\n"
+                          "<status value=\"odd-value\"/></Observation>");
+    assert_int_equal(run("", "good.xml"), 0);
+    assert_int_equal(run("", "bad.xml"), 1);
+    assert_int_equal(strncmp(printed, "bad.xml:2:1: error: Observation: ", 33), 0);
+    assert_non_null(strstr(printed, "bad.xml:3:15: error: Observation.status: "));
+    assert_non_null(strstr(printed, "needs the element code"));
+    assert_null(strstr(printed, "odd-value"));
+    assert_int_equal(system("gzip -kc bad.xml > bad.xml.gz"), 0);
+    assert_int_equal(run("", "good.xml bad.xml.gz"), 1);
+    assert_int_equal(run("cat bad.xml |", "-"), 1);
+    assert_int_equal(strncmp(printed, "stdin:2:1:", 10), 0);
+}
+
 static void reads_lines_longer_than_its_buffer(void **state)
 {
     (void)state;
@@ -180,6 +198,7 @@ int main(void)
         cmocka_unit_test(prints_one_outcome_a_resource_in_order),
         cmocka_unit_test(warns_by_the_national_rules_and_refuses_by_the_operators),
         cmocka_unit_test(reads_ndjson_gzip_and_standard_input),
+        cmocka_unit_test(reads_xml_and_says_all_that_is_wrong),
         cmocka_unit_test(reads_lines_longer_than_its_buffer),
         cmocka_unit_test(tells_usage_from_faults),
     };
