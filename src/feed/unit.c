@@ -82,6 +82,7 @@ enum status unit_take(struct unit *unit, struct item *item)
     struct outcome outcome;
     outcome_init(&outcome, request->arena);
     struct validate_options options = {.definitions = request->service->definitions,
+                                       .rules = request->service->rules,
                                        .refuse_test_numbers =
                                            !request->service->config->test_numbers};
     struct slice path = item->entry >= 0

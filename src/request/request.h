@@ -169,6 +169,7 @@ void workers_submit(struct workers *workers, struct work *work);
 struct service {
     const struct config *config;
     const struct definitions *definitions;
+    const struct rules *rules;       /* national and local rules of entry; NULL: none */
     struct conformance *conformance; /* NULL: none (api_conformance_open) */
     struct terms *terms;             /* the same */
     struct api_stored *stored;       /* api's */

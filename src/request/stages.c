@@ -93,6 +93,7 @@ enum step stage_validate(struct request *request)
     }
     struct validate_options options = {
         .definitions = request->service->definitions,
+        .rules = request->service->rules,
         .type = request->type,
         .id = request->id,
         .id_required = request->id.length > 0,
