@@ -77,6 +77,8 @@ struct unit {
     size_t draft_count, draft_capacity;
     struct buffer rejects; /* JSON lines */
     uint64_t rejected;
+    struct quality_entry *entries; /* what the checks said of each, counted once all is stored */
+    size_t entry_count, entry_capacity;
     struct work work;
 };
 

@@ -45,6 +45,53 @@ static bool resolve(void *context, struct slice text, struct slice *ret_text)
     return links->texts[at].at != NULL;
 }
 
+/* ---- what the checks said ---- */
+
+/* RESOURCE NULL: it could not be read. */
+static enum status note_entry(struct unit *unit, resource_type type, yyjson_val *resource,
+                              bool refused, const struct outcome *outcome)
+{
+    struct arena *arena = unit->request->arena;
+    if (unit->entry_count == unit->entry_capacity) {
+        size_t capacity = unit->entry_capacity == 0 ? 64 : unit->entry_capacity * 2;
+        struct quality_entry *more = arena_resize(
+            arena, unit->entries, unit->entry_capacity * sizeof *more, capacity * sizeof *more);
+        if (more == NULL) {
+            return STATUS_TOO_COSTLY;
+        }
+        unit->entries = more;
+        unit->entry_capacity = capacity;
+    }
+    struct slice source = unit->import->options->source;
+    unit->entries[unit->entry_count++] = (struct quality_entry){
+        .type = type,
+        .source = resource != NULL ? quality_source_of(resource, source, arena) : source,
+        .refused = refused,
+        .issues = outcome->first,
+    };
+    return STATUS_OK;
+}
+
+/* What fell with its transaction was not accepted, and nothing is wrong with it. */
+static void forget_accepted(struct unit *unit, size_t from)
+{
+    size_t kept = from;
+    for (size_t i = from; i < unit->entry_count; i++) {
+        if (unit->entries[i].refused) {
+            unit->entries[kept++] = unit->entries[i];
+        }
+    }
+    unit->entry_count = kept;
+}
+
+static void count_entries(const struct unit *unit)
+{
+    struct quality *quality = unit->import->service.quality;
+    for (size_t i = 0; i < unit->entry_count; i++) {
+        quality_count(quality, &unit->entries[i]);
+    }
+}
+
 /* ---- rejects ---- */
 
 void unit_reject(struct unit *unit, uint64_t line, int64_t entry, resource_type type,
@@ -99,13 +146,14 @@ static void choose_id(struct request *request, struct item *item)
     item->id = id;
 }
 
-static void refuse(struct unit *unit, const struct item *item, enum status status, const char *path,
-                   const char *why)
+static struct outcome refuse(struct unit *unit, const struct item *item, enum status status,
+                             const char *path, const char *why)
 {
     struct outcome outcome;
     outcome_init(&outcome, unit->request->arena);
     (void)outcome_fail(&outcome, status, path, "%s", why);
     unit_reject(unit, item->line, item->entry, item->type, &outcome);
+    return outcome;
 }
 
 static enum status add_draft(struct unit *unit, struct store_draft *draft)
@@ -146,13 +194,14 @@ static enum status take_item(struct unit *unit, struct item *item)
                                   request->base_url, request->arena, &outcome, &draft);
     }
     if (status == STATUS_OK) {
+        TRY(note_entry(unit, item->type, item->resource, false, &outcome));
         return add_draft(unit, draft);
     }
     if (status_http(status) >= 500 || status == STATUS_TOO_COSTLY) {
         return status;
     }
     unit_reject(unit, item->line, item->entry, item->type, &outcome);
-    return STATUS_OK;
+    return note_entry(unit, item->type, item->resource, true, &outcome);
 }
 
 /* ---- Bundles ---- */
@@ -203,9 +252,9 @@ static void drop_all(struct unit *unit, const struct item *whole, size_t from)
 {
     uint64_t dropped = unit->draft_count - from;
     unit->draft_count = from;
-    refuse(unit, whole, STATUS_INVALID, "Bundle",
-           "The transaction is all or nothing and entries of it were rejected (listed before this "
-           "line), so nothing of it was stored. Mend them, or import with --split.");
+    (void)refuse(unit, whole, STATUS_INVALID, "Bundle",
+                 "The transaction is all or nothing and entries of it were rejected (listed before "
+                 "this line), so nothing of it was stored. Mend them, or import with --split.");
     unit->rejected += dropped;
     unit->rejected--;
 }
@@ -218,6 +267,7 @@ static enum status take_bundle(struct unit *unit, const struct json *json, uint6
     struct item *items = arena_array(request->arena, count + 1, sizeof *items);
     struct links links = {.unit = unit};
     size_t drafts_before = unit->draft_count;
+    size_t entries_before = unit->entry_count;
     uint64_t rejected_before = unit->rejected;
     if (items == NULL || !links_make(request->arena, count, &links)) {
         return STATUS_TOO_COSTLY;
@@ -231,8 +281,10 @@ static enum status take_bundle(struct unit *unit, const struct json *json, uint6
     }
     for (size_t i = 0; i < count; i++) {
         if (items[i].resource == NULL) {
-            refuse(unit, &items[i], STATUS_REQUIRED, "Bundle.entry.resource",
-                   "The entry has no resource: import stores resources and does nothing else.");
+            struct outcome outcome =
+                refuse(unit, &items[i], STATUS_REQUIRED, "Bundle.entry.resource",
+                       "The entry has no resource: import stores resources and does nothing else.");
+            TRY(note_entry(unit, items[i].type, NULL, true, &outcome));
             continue;
         }
         if (items[i].type != RESOURCE_TYPE_NONE) {
@@ -246,6 +298,7 @@ static enum status take_bundle(struct unit *unit, const struct json *json, uint6
     if (atomic && unit->rejected > rejected_before) {
         struct item whole = {.entry = -1, .line = line};
         drop_all(unit, &whole, drafts_before);
+        forget_accepted(unit, entries_before);
     }
     return STATUS_OK;
 }
@@ -270,7 +323,7 @@ static enum status take_document(struct unit *unit, struct slice text, uint64_t 
     }
     if (status != STATUS_OK) {
         unit_reject(unit, line, -1, RESOURCE_TYPE_NONE, &outcome);
-        return STATUS_OK;
+        return note_entry(unit, RESOURCE_TYPE_NONE, NULL, true, &outcome);
     }
     if (slice_is(json_get_string(json->root, "resourceType"), "Bundle") &&
         is_list(json_get_string(json->root, "type"))) {
@@ -363,6 +416,9 @@ static void door_respond(struct request *request)
 {
     struct unit *unit = request->door_context;
     struct import *import = unit->import;
+    if (request->status == STATUS_OK) {
+        count_entries(unit);
+    }
     (void)pthread_mutex_lock(&import->lock);
     if (request->status == STATUS_OK) {
         import->result.stored += unit->draft_count;

@@ -138,6 +138,7 @@ enum step stage_respond(struct request *request)
                (!buffer_ok(&request->response.body) || arena_full(request->arena))) {
         request->status = STATUS_TOO_COSTLY;
     }
+    request_count_verdicts(request);
     if (request->status != STATUS_OK) {
         write_error(request);
     }

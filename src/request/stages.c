@@ -65,6 +65,14 @@ static enum status decode_json(struct request *request)
     return json_read(request->body, &limits, request->arena, &request->outcome, &request->json);
 }
 
+/* What would have been read: to the system as a whole only Bundles are sent. */
+static resource_type sent_type(const struct request *request)
+{
+    return request->type != RESOURCE_TYPE_NONE
+               ? request->type
+               : resource_type_find(request->service->definitions, SLICE("Bundle"));
+}
+
 enum step stage_decode(struct request *request)
 {
     unsigned flags = request->interaction->flags;
@@ -72,6 +80,9 @@ enum step stage_decode(struct request *request)
         request->status = take_form(request);
     } else if ((flags & INTERACTION_BODY) != 0) {
         request->status = decode_json(request);
+        if (request->status != STATUS_OK && (flags & INTERACTION_WRITES) != 0) {
+            request->status = request_judge(request, sent_type(request), NULL, request->status);
+        }
     }
     return STEP_NEXT;
 }
@@ -92,6 +103,7 @@ enum step stage_validate(struct request *request)
     resource_type type;
     request->status = validate_resource(&options, &request->json, request->json.root, request->path,
                                         request->arena, &request->outcome, &type);
+    request->status = request_judge(request, request->type, request->json.root, request->status);
     return STEP_NEXT;
 }
 

@@ -53,6 +53,15 @@ static const char *const steps[] = {
     " PRIMARY KEY(parameter, value, rid)) WITHOUT ROWID;"
     "CREATE TABLE quantity(parameter INTEGER NOT NULL, value REAL NOT NULL, unit INTEGER NOT NULL,"
     " rid INTEGER NOT NULL, PRIMARY KEY(parameter, value, unit, rid)) WITHOUT ROWID;",
+    /* 2: how many entries were accepted and refused, by day, source, type and rule. Not derived:
+     * what was refused is nowhere else. A row without rule counts entries; one with a rule counts
+     * those of them in which the rule gave a warning or an error. */
+    "CREATE TABLE quality(day INTEGER NOT NULL, source TEXT NOT NULL, type INTEGER NOT NULL,"
+    " rule TEXT NOT NULL, verdict INTEGER NOT NULL, count INTEGER NOT NULL,"
+    " PRIMARY KEY(day, source, type, rule, verdict)) WITHOUT ROWID;"
+    /* How to mend what breaks a rule, in the words of the first who broke it. */
+    "CREATE TABLE quality_rule(rule TEXT NOT NULL, type INTEGER NOT NULL, words TEXT NOT NULL,"
+    " PRIMARY KEY(rule, type)) WITHOUT ROWID;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
 

@@ -9,6 +9,7 @@
  *   draft.c       a resource made ready; extract.c, fold.c: its index values
  *   facts.c       index values packed into one blob a resource, and as rows of the trees
  *   directory.c   ids, places and patient numbers; intern.c: codes and systems as numbers
+ *   quality.c     how many entries were accepted and refused: no index, reindex leaves it alone
  *   put.c         versions written; read.c, history.c, find*.c: read
  */
 #ifndef CARELAYER_STORE_STORE_INT_H

@@ -42,6 +42,7 @@ static void start(void)
     assert_int_equal(store_open(&options, &outcome, &service.store), STATUS_OK);
     assert_int_equal(audit_open(&log, &outcome, &service.audit), STATUS_OK);
     assert_int_equal(audit_sequence(service.audit, service.store), STATUS_OK);
+    assert_int_equal(quality_start(service.store, &service.quality), STATUS_OK);
     assert_int_equal(workers_start(service.store, (size_t)service_config.workers, &service.workers),
                      STATUS_OK);
     service.metrics = metrics_create(api_interactions);
@@ -58,6 +59,7 @@ static void stop(void)
     running = false;
     caller_close(own);
     workers_stop(service.workers);
+    quality_stop(service.quality);
     audit_close(service.audit);
     store_close(service.store);
     metrics_destroy(service.metrics);
