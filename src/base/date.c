@@ -181,6 +181,8 @@ bool date_parse(struct slice text, enum date_form form, struct partial_date *ret
 static int64_t unit_length(const struct partial_date *date)
 {
     switch (date->precision) {
+    case PRECISION_HOUR:
+        return 3600 * MICROS_PER_SECOND;
     case PRECISION_MINUTE:
         return 60 * MICROS_PER_SECOND;
     case PRECISION_SECOND:

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "decimal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DIGITS_MOST   36
-#define EXPONENT_MOST 400
-#define SCALE_MOST    EXPONENT_MOST /* so that what is written can be read again */
+#include "base_int.h"
+
+#define DIGITS_MOST   DECIMAL_DIGITS
+#define EXPONENT_MOST DECIMAL_SCALE_MOST
+#define SCALE_MOST    DECIMAL_SCALE_MOST /* so that what is written can be read again */
 
 static bool is_digit(char c)
 {
@@ -86,20 +89,43 @@ bool decimal_parse(struct slice text, struct decimal *ret_value)
     return true;
 }
 
-static __int128 power_of_ten(int exponent)
+static const uint64_t small_powers[] = {1,
+                                        10,
+                                        100,
+                                        1000,
+                                        10000,
+                                        100000,
+                                        1000000,
+                                        10000000,
+                                        100000000,
+                                        1000000000,
+                                        10000000000,
+                                        100000000000,
+                                        1000000000000,
+                                        10000000000000,
+                                        100000000000000,
+                                        1000000000000000,
+                                        10000000000000000,
+                                        100000000000000000,
+                                        1000000000000000000,
+                                        10000000000000000000U};
+
+__int128 power_of_ten(int exponent)
 {
-    __int128 power = 1;
-    while (exponent-- > 0) {
-        power *= 10;
-    }
-    return power;
+    assert(exponent >= 0 && exponent <= 38);
+    return exponent < 20 ? (__int128)small_powers[exponent]
+                         : (__int128)small_powers[19] * (__int128)small_powers[exponent - 19];
 }
 
-static int count_digits(__int128 magnitude)
+int count_digits(__int128 magnitude)
 {
     int digits = 1;
-    while (magnitude >= 10) {
-        magnitude /= 10;
+    if (magnitude >= power_of_ten(19)) {
+        for (digits = 20; digits < 39 && magnitude >= power_of_ten(digits); digits++) {
+        }
+        return digits;
+    }
+    while (digits < 19 && (uint64_t)magnitude >= small_powers[digits]) {
         digits++;
     }
     return digits;

@@ -20,6 +20,7 @@ enum precision {
     PRECISION_YEAR,
     PRECISION_MONTH,
     PRECISION_DAY,
+    PRECISION_HOUR, /* FHIRPath only: no form below reads it */
     PRECISION_MINUTE,
     PRECISION_SECOND,
     PRECISION_MILLISECOND, /* one to three digits of fraction */
@@ -54,6 +55,13 @@ bool date_parse(struct slice text, enum date_form form, struct partial_date *ret
 /* The half-open range [low, high) of instants that the partial date may mean. A date without zone
  * is read in the server's zone (Europe/London unless date_zone_set says otherwise). */
 void date_range(const struct partial_date *date, int64_t *ret_low, int64_t *ret_high);
+
+/* Days from 1970-01-01 to this day of the proleptic Gregorian calendar; and back. */
+int64_t calendar_days(int64_t year, unsigned month, unsigned day);
+void calendar_date(int64_t days, int64_t *ret_year, unsigned *ret_month, unsigned *ret_day);
+
+/* Seconds east of UTC of the server's zone at an instant in seconds. */
+int32_t zone_offset(int64_t instant);
 
 /* Sets the zone for dates written without one: an IANA name. False when the machine does not know
  * it. Once, before other threads start. */

@@ -181,22 +181,18 @@ static struct source_list *list_of(struct compiler *compiler, struct slice type)
 struct reading {
     struct compiler *compiler;
     bool base;
+    uint32_t package;
     size_t taken;
 };
 
-static enum status take_resource(struct reading *reading, struct slice file, yyjson_val *root)
+static enum status list_append(struct compiler *compiler, struct source_list *list,
+                               const struct source *given)
 {
-    struct compiler *compiler = reading->compiler;
-    struct source_list *list = list_of(compiler, json_get_string(root, "resourceType"));
-    struct slice url = json_get_string(root, "url");
-    if (list == NULL || url.length == 0) {
-        return STATUS_OK;
-    }
     struct source *source = ARENA_NEW(compiler->arena, struct source);
     if (source == NULL) {
         return STATUS_MEMORY;
     }
-    *source = (struct source){.url = url, .file = file, .root = root, .base = reading->base};
+    *source = *given;
     if (list->last != NULL) {
         list->last->next = source;
     } else {
@@ -204,8 +200,41 @@ static enum status take_resource(struct reading *reading, struct slice file, yyj
     }
     list->last = source;
     list->count++;
-    reading->taken++;
     return STATUS_OK;
+}
+
+static enum status take_resource(struct reading *reading, struct slice file, yyjson_val *root)
+{
+    struct compiler *compiler = reading->compiler;
+    struct slice type = json_get_string(root, "resourceType");
+    struct source_list *list = list_of(compiler, type);
+    struct source source = {.url = json_get_string(root, "url"),
+                            .file = file,
+                            .root = root,
+                            .base = reading->base,
+                            .package = reading->package};
+    if (list != NULL && source.url.length > 0) {
+        TRY(list_append(compiler, list, &source));
+        reading->taken++;
+    }
+    if (canonical_type(type) && (source.url.length > 0 || slice_is(type, "NamingSystem"))) {
+        TRY(list_append(compiler, &compiler->canonicals, &source));
+    }
+    return STATUS_OK;
+}
+
+/* package.json: the package's name and what it builds on. */
+static void take_about(struct reading *reading, yyjson_val *root)
+{
+    struct compiler *compiler = reading->compiler;
+    struct slice name = json_get_string(root, "name");
+    struct slice version = json_get_string(root, "version");
+    struct package_about *about = &compiler->packages[reading->package];
+    if (name.length > 0 && version.length > 0) {
+        about->name = slice_text(
+            arena_print(compiler->arena, "%.*s#%.*s", SLICE_ARGS(name), SLICE_ARGS(version)));
+        about->dependencies = json_get(root, "dependencies");
+    }
 }
 
 static enum status take_file(void *context, struct slice name, struct slice text)
@@ -216,8 +245,8 @@ static enum status take_file(void *context, struct slice name, struct slice text
     /* Bundles count only in files given by themselves: those of the base specification repeat its
      * files. */
     bool alone = slice_index(name, '/') == name.length;
-    if (type.length > 0 && list_of(compiler, type) == NULL &&
-        !(alone && slice_is(type, "Bundle"))) {
+    bool about = slice_ends(name, SLICE("/package.json"));
+    if (type.length > 0 && !canonical_type(type) && !(alone && slice_is(type, "Bundle"))) {
         return STATUS_OK;
     }
     struct json json;
@@ -244,13 +273,24 @@ static enum status take_file(void *context, struct slice name, struct slice text
         }
         return STATUS_OK;
     }
+    if (about) {
+        take_about(reading, json.root);
+        return STATUS_OK;
+    }
     return take_resource(reading, file, json.root);
 }
 
 static enum status read_packages(struct compiler *compiler, const char *const *paths, size_t count)
 {
+    compiler->packages = arena_array(compiler->arena, count, sizeof *compiler->packages);
+    if (compiler->packages == NULL) {
+        return STATUS_MEMORY;
+    }
+    compiler->package_count = count;
     for (size_t i = 0; i < count; i++) {
-        struct reading reading = {.compiler = compiler, .base = i == 0};
+        struct reading reading = {.compiler = compiler, .base = i == 0, .package = (uint32_t)i};
+        const char *slash = strrchr(paths[i], '/');
+        compiler->packages[i].name = slice_text(slash != NULL ? slash + 1 : paths[i]);
         TRY(package_read(paths[i], take_file, &reading, compiler->outcome));
         if (reading.taken == 0) {
             outcome_warn(compiler->outcome, "incomplete", "",
@@ -305,6 +345,7 @@ static enum status compile_all(struct compiler *compiler, const char *const *pat
     TRY(compile_types(compiler));
     TRY(compile_search(compiler));
     TRY(compile_homes(compiler));
+    TRY(compile_canonicals(compiler));
     if (arena_full(compiler->arena)) {
         return STATUS_MEMORY;
     }

@@ -22,6 +22,7 @@ struct source {
     struct slice file; /* for messages */
     yyjson_val *root;
     bool base; /* from the first package */
+    uint32_t package;
     struct source *next;
 };
 
@@ -31,11 +32,19 @@ struct source_list {
     size_t mask, count;
 };
 
+struct package_about {
+    struct slice name; /* "hl7.fhir.uv.ips#2.0.0", or of its path */
+    yyjson_val *dependencies;
+};
+
 struct compiler {
     struct arena *arena;
     struct arena *scratch; /* for one search parameter */
     struct outcome *outcome;
     struct source_list structures, value_sets, code_systems, parameters;
+    struct source_list canonicals; /* all of these and the other conformance resources */
+    struct package_about *packages;
+    size_t package_count;
     struct slice fhir_version;
     struct buffer tables[BLOB_TABLE_COUNT];
     struct text_row *interned; /* open addressing over BLOB_STRINGS */
@@ -78,6 +87,15 @@ MUST_CHECK enum status compile_search(struct compiler *compiler);
 
 /* Home and member paths and shared types -> resource rows; needs types and parameters. */
 MUST_CHECK enum status compile_homes(struct compiler *compiler);
+
+/* Is it a type of conformance resource? */
+bool canonical_type(struct slice type);
+
+/* Writes a conformance resource minified, without a narrative that was generated. */
+void canonical_write(const yyjson_val *resource, struct buffer *out);
+
+/* Conformance resources -> canonicals and their texts. */
+MUST_CHECK enum status compile_canonicals(struct compiler *compiler);
 
 /* ---- expressions ----------------------------------------------------------------------------- */
 

@@ -19,8 +19,8 @@ struct canonical {
     struct slice url;        /* without version */
     struct slice version;    /* may be empty */
     struct slice package;    /* "hl7.fhir.r4.core#4.0.1"; empty: added at run time */
-    struct slice text;       /* the resource as JSON */
-    const struct json *json; /* the same, parsed (on first use) */
+    struct slice text;       /* the resource as JSON; a generated narrative is left out */
+    const struct json *json; /* the same, parsed */
     uint64_t serial;         /* differs for every resource ever added: a key for caches */
 };
 
@@ -33,6 +33,8 @@ void conformance_close(struct conformance *conformance);
  * no url, or no snapshot can be made of it. */
 MUST_CHECK enum status conformance_add(struct conformance *conformance, struct slice text,
                                        struct outcome *outcome);
+
+/* Takes an added one out again; what packages brought stays. */
 void conformance_remove(struct conformance *conformance, struct slice type, struct slice url,
                         struct slice version);
 
@@ -48,7 +50,8 @@ const struct canonical *conformance_hold(struct conformance *conformance, struct
 void conformance_release(struct conformance *conformance, const struct canonical *canonical);
 
 /* Every resource of TYPE (empty: of all types), each once, added ones after those of packages;
- * stops when VISIT answers false. The resource is only valid during the call. */
+ * stops when VISIT answers false. The resource is only valid during the call, and those of packages
+ * come by name only, without TEXT and JSON: conformance_find unpacks them. */
 typedef bool conformance_visit(void *context, const struct canonical *canonical);
 void conformance_each(struct conformance *conformance, struct slice type, conformance_visit *visit,
                       void *context);

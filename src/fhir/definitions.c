@@ -21,6 +21,9 @@ const size_t blob_row_sizes[BLOB_TABLE_COUNT] = {
     [BLOB_PARAMETERS] = sizeof(struct parameter_row),
     [BLOB_PARAMETER_TARGETS] = sizeof(uint16_t),
     [BLOB_RESOURCES] = sizeof(struct resource_extra_row),
+    [BLOB_CANONICALS] = sizeof(struct canonical_row),
+    [BLOB_CANONICAL_SLOTS] = sizeof(uint32_t),
+    [BLOB_CANONICAL_TEXTS] = 1,
 };
 
 static const struct blob_header *header_of(const struct definitions *definitions)
@@ -100,6 +103,11 @@ static void open_tables(struct definitions *definitions)
                                 .element_count = table_count(definitions, BLOB_ELEMENTS),
                                 .code_set_count = table_count(definitions, BLOB_CODE_SETS)};
     definitions->type_names = table_at(definitions, BLOB_TYPE_NAMES);
+    definitions->canonicals = table_at(definitions, BLOB_CANONICALS);
+    definitions->canonical_slots = table_at(definitions, BLOB_CANONICAL_SLOTS);
+    definitions->canonical_texts = table_at(definitions, BLOB_CANONICAL_TEXTS);
+    definitions->canonical_count = table_count(definitions, BLOB_CANONICALS);
+    definitions->canonical_slot_count = table_count(definitions, BLOB_CANONICAL_SLOTS);
     definitions->resource_count = (resource_type)table_count(definitions, BLOB_RESOURCES);
     definitions->fhir_version = text_of(definitions, header_of(definitions)->fhir_version);
     for (size_t i = 0; i < SHA256_LENGTH; i++) {

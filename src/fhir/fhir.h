@@ -260,6 +260,7 @@ void resource_write_subset(const struct definitions *definitions, resource_type 
                            yyjson_val *resource, enum summary summary, const struct slice *elements,
                            size_t element_count, struct buffer *out);
 
-#include "fhir/bundle.h" /* batches and transactions */
+#include "fhir/bundle.h"      /* batches and transactions */
+#include "fhir/conformance.h" /* StructureDefinitions, ValueSets ... by canonical url */
 
 #endif

@@ -7,7 +7,7 @@
 #include "fhir/fhir.h"
 
 #define BLOB_MAGIC      "CLFHIRD"
-#define BLOB_FORMAT     1u
+#define BLOB_FORMAT     2u
 #define BLOB_BYTE_ORDER UINT64_C(0x0102030405060708)
 
 /* A table of the blob: COUNT rows at byte OFFSET (a multiple of 8). */
@@ -29,6 +29,9 @@ enum blob_table {
     BLOB_PARAMETERS,        /* struct parameter_row, by resource type, then code */
     BLOB_PARAMETER_TARGETS, /* uint16_t resource_type */
     BLOB_RESOURCES,         /* struct resource_extra_row, one a resource type */
+    BLOB_CANONICALS,        /* struct canonical_row, in the order of the packages */
+    BLOB_CANONICAL_SLOTS,   /* uint32_t: 1 + row, by the hash of the url, open addressing */
+    BLOB_CANONICAL_TEXTS,   /* bytes: the resources, zstd, each by itself */
     BLOB_TABLE_COUNT
 };
 
@@ -72,6 +75,14 @@ struct resource_extra_row {
     uint32_t reserved;
 };
 
+/* A conformance resource. */
+struct canonical_row {
+    struct text_row type, url, version, package;
+    uint32_t offset, stored; /* in the texts, compressed */
+    uint32_t length;         /* unpacked */
+    uint32_t reserved;
+};
+
 /* What definitions_open materialises. */
 struct resource_extra {
     const struct search_parameter *parameters;
@@ -87,6 +98,10 @@ struct definitions {
     size_t map_length;
     struct element_tables tables;
     const uint16_t *type_names;
+    const struct canonical_row *canonicals;
+    const uint32_t *canonical_slots;
+    uint32_t canonical_count, canonical_slot_count; /* a power of two, or 0 */
+    const char *canonical_texts;
     resource_type resource_count;
     struct resource_extra *extras; /* resource_type - 1 */
     struct slice fhir_version;

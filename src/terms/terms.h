@@ -6,7 +6,6 @@
 #define CARELAYER_TERMS_TERMS_H
 
 #include "base/base.h"
-#include "fhir/conformance.h"
 #include "fhir/fhir.h"
 
 struct terms;
