@@ -63,6 +63,12 @@ struct import {
     struct feed_result result;
 };
 
+/* What the checks said of each entry: counted once the unit is durable. */
+struct verdicts {
+    struct quality_entry *items;
+    size_t count, capacity;
+};
+
 struct unit {
     struct import *import;
     struct request *request;
@@ -75,12 +81,49 @@ struct unit {
     size_t length;
     struct store_draft **drafts;
     size_t draft_count, draft_capacity;
-    struct buffer rejects; /* JSON lines */
-    uint64_t rejected;
-    struct quality_entry *entries; /* what the checks said of each, counted once all is stored */
-    size_t entry_count, entry_capacity;
+    struct feed_bundle *bundles; /* those with conditional references, in their order */
+    struct store_reader *reader; /* of the worker that runs it */
+    struct buffer rejects;       /* JSON lines */
+    uint64_t stored, rejected;
+    struct verdicts verdicts; /* but those of BUNDLES */
     struct work work;
 };
+
+struct item {
+    const struct json *json;
+    yyjson_val *resource;
+    struct slice full_url;
+    int64_t entry; /* -1: not of a Bundle */
+    uint64_t line;
+    resource_type type;
+    struct slice id;
+};
+
+/* The id it has, or its urn:uuid, or a new one. */
+void item_choose_id(struct request *request, struct item *item);
+
+/* Validates and makes a draft; a fault of the input is a reject and no failure of the unit. */
+MUST_CHECK enum status unit_take(struct unit *unit, struct item *item);
+/* Rejects it for one reason. */
+void unit_refuse(struct unit *unit, const struct item *item, enum status status, const char *path,
+                 const char *why);
+/* Puts drafts, in the unit's database transaction. */
+MUST_CHECK enum status unit_put(struct unit *unit, struct store_tx *tx,
+                                struct store_draft *const *drafts, size_t count);
+
+/* bundle.c: takes the entries of a Bundle; and puts everything that the unit has, in its order. */
+MUST_CHECK enum status unit_take_bundle(struct unit *unit, const struct json *json, uint64_t line);
+MUST_CHECK enum status unit_put_all(struct unit *unit, struct store_tx *tx);
+
+/* Notes what the checks said of an entry; RESOURCE NULL: it could not be read. */
+MUST_CHECK enum status unit_judge(struct unit *unit, resource_type type, yyjson_val *resource,
+                                  bool refused, const struct issue *issues);
+/* What fell with its transaction was not accepted, and nothing is wrong with it: of the verdicts
+ * after the first FROM only refusals stay. */
+void verdicts_forget_accepted(struct verdicts *verdicts, size_t from);
+void verdicts_count(const struct verdicts *verdicts, struct quality *quality);
+/* bundle.c: those of the Bundles with conditional references. */
+void unit_count_bundles(const struct unit *unit);
 
 extern const struct interaction feed_interactions[];
 extern const struct door feed_door;

@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "fhir/fhir.h"
+#include "terms/terms.h"
 
 struct validate_options {
     const struct definitions *definitions;
@@ -22,6 +23,10 @@ struct validate_options {
     /* NHS numbers that begin with 999 are never given to a person: they belong to demonstrations
      * and tests, and are refused anywhere else (config test-numbers). */
     bool refuse_test_numbers;
+    /* With these everything is checked that they know of: profiles, bindings, invariants,
+     * questionnaires, Bundles; NULL: structure only. TERMS alone may be NULL. */
+    struct conformance *conformance;
+    struct terms *terms;
 };
 
 /* Checks the resource ROOT, a value of the document JSON (for positions), adding issues to
