@@ -7,10 +7,10 @@ import { element, svg } from '../shared/dom.js';
 import { formatDateShort } from '../shared/format.js';
 
 const WIDTH = 760;
-const HEIGHT = 180;
+const HEIGHT = 160;
 const LEFT = 64;
 const TOP = 14;
-const BOTTOM = 28;
+const BOTTOM = 10;
 
 /** A number that is easy to read and not below this one: 1, 2, 5, 10, 20 ... */
 export function roundUp(number) {
@@ -66,9 +66,10 @@ export function mendChart(days, label) {
         svg('line', { class: 'app-chart__axis', x1: LEFT, x2: WIDTH - 8, y1: floor, y2: floor }),
         svg('line', { class: 'app-chart__axis', x1: LEFT, x2: LEFT, y1: TOP, y2: floor }),
         text(LEFT - 8, TOP + 8, 'end', top.toLocaleString('en-GB')),
-        text(LEFT - 8, floor, 'end', '0'),
-        text(LEFT, HEIGHT - 8, 'start', formatDateShort(days[0]?.day)),
-        text(WIDTH - 8, HEIGHT - 8, 'end', formatDateShort(days.at(-1)?.day))));
+        text(LEFT - 8, floor, 'end', '0')),
+        element('div', { class: 'app-chart__days', 'aria-hidden': 'true' },
+            element('span', null, formatDateShort(days[0]?.day)),
+            days.length > 1 && element('span', null, formatDateShort(days.at(-1)?.day))));
 }
 
 /** A bar of how much was accepted. */
