@@ -104,6 +104,24 @@ def an_import_says_who_sent_it():
         assert done[0] == 0, done
 
 
+def what_falls_with_its_transaction_is_not_counted_by_an_import():
+    entries = [{'fullUrl': 'urn:uuid:%036d' % i, 'resource': resource,
+                'request': {'method': 'POST', 'url': 'Patient'}}
+               for i, resource in enumerate([GOOD, BAD, GOOD])]
+    with tempfile.TemporaryDirectory() as folder:
+        data, name = os.path.join(folder, 'data'), os.path.join(folder, 'in.json')
+        with open(name, 'w', encoding='utf-8') as file:
+            json.dump({'resourceType': 'Bundle', 'type': 'transaction', 'entry': entries}, file)
+        done = run(PROGRAM, 'import', '--data', data, name)
+        assert done[0] == 1, done
+        with Server(PROGRAM, folder=data) as server:
+            assert _counts(_report(server)) == (0, 1)
+        done = run(PROGRAM, 'import', '--data', data, '--split', '--again', name)
+        assert done[0] == 1, done
+        with Server(PROGRAM, folder=data) as server:
+            assert _counts(_report(server)) == (2, 2)
+
+
 def an_import_takes_no_person_for_a_source():
     with tempfile.TemporaryDirectory() as folder:
         for source in ('9434765919', 'John Smith', ''):
