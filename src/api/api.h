@@ -14,6 +14,20 @@ extern const struct interaction api_interactions[];
 MUST_CHECK enum status api_capability_make(const struct service *service, struct arena *arena,
                                            struct slice *ret_json);
 
+/* May the content of VERSION be shown? A Binary opens only while its securityContext, and that of
+ * its current version, names a resource that is here; what is no Binary always does. */
+MUST_CHECK enum status binary_guard(const struct definitions *definitions, struct store_tx *tx,
+                                    const struct store_version *version, struct arena *arena,
+                                    bool *ret_open);
+
+/* ---- stored.c ---- */
+
+/* Opens the service's conformance resources and terminology, over its definitions and store, which
+ * must be set; api_conformance_close is right after a failure too. Before workers and doors stop
+ * nothing may be closed. */
+MUST_CHECK enum status api_conformance_open(struct service *service, struct outcome *outcome);
+void api_conformance_close(struct service *service);
+
 /* ---- bundle_condition.c: conditional references ("Patient?identifier=...") of Bundles ---- */
 
 struct lookup {

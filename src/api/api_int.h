@@ -24,13 +24,28 @@ API_READ(measure_read)     /* measure.c: the server's own Measure, and others */
 API_READ(measure_update)   /* measure.c */
 API_READ(measure_patch)    /* measure.c */
 API_READ(evaluate_measure) /* measure_report.c */
-API_READ(binary_read)      /* binary_read.c: read and vread of Binary, raw or FHIR, ranges */
-API_WRITE(create)          /* create.c, conditional too */
-API_WRITE(update)          /* update.c, update-as-create and conditional too */
-API_WRITE(patch)           /* patch.c, conditional too */
-API_WRITE(delete)          /* delete.c, conditional too */
-API_WRITE(binary_write)    /* binary.c: create and update of Binary from raw bytes or FHIR */
-API_WRITE(bundle)          /* bundle.c: batch and transaction */
+API_READ(terms)         /* terminology.c: $expand, $validate-code, $lookup, $subsumes, $translate */
+API_READ(binary_read)   /* binary_read.c: read and vread of Binary, raw or FHIR, ranges */
+API_WRITE(create)       /* create.c, conditional too */
+API_WRITE(update)       /* update.c, update-as-create and conditional too */
+API_WRITE(patch)        /* patch.c, conditional too */
+API_WRITE(delete)       /* delete.c, conditional too */
+API_WRITE(binary_write) /* binary.c: create and update of Binary from raw bytes or FHIR */
+API_WRITE(bundle)       /* bundle.c: batch and transaction */
+
+/* ---- conformance resources that are stored (stored.c) ---- */
+
+/* Those that were stored are known from here on; the first call reads them. */
+MUST_CHECK enum status api_stored_ready(struct request *request);
+
+/* The durable write of REQUEST is known from here on; BODY empty: it was deleted. */
+void api_stored_changed(struct request *request, struct slice body);
+
+/* The TerminologyCapabilities (R4), generated. */
+MUST_CHECK enum status api_terms_capabilities(struct request *request);
+
+/* What the answer to a terminology question may take. */
+#define API_TERMS_BYTES ((size_t)128 << 20)
 
 /* ---- answers ---- */
 
@@ -70,10 +85,9 @@ MUST_CHECK enum status api_find_version(struct request *request, struct store_tx
 struct store_draft *api_create_draft(struct request *request);
 struct store_draft *api_update_draft(struct request *request);
 
-/* A Binary that names nobody concerns the persons of what holds it: a DocumentReference with its
- * address in an attachment, or a resource with a reference to it. */
-MUST_CHECK enum status api_disclose_holders(struct request *request, struct store_tx *tx,
-                                            const struct store_version *binary);
+/* STATUS_FORBIDDEN, explained, when content of this Binary may not be shown; anything else may. */
+MUST_CHECK enum status api_binary_guard(struct request *request, struct store_tx *tx,
+                                        const struct store_version *version);
 
 /* ---- conditional operations ---- */
 
@@ -122,6 +136,7 @@ struct bundle_writer {
     struct request *request;
     struct buffer *out;
     size_t entries;
+    bool history;
 };
 /* {"resourceType":"Bundle","id":...,"type":TYPE,"timestamp"... up to the entry array; total
  * UINT64_MAX: none; LINKS are relation and URL pairs. */
@@ -132,7 +147,8 @@ struct page_link {
 void bundle_begin(struct bundle_writer *writer, struct request *request, const char *type,
                   uint64_t total, const struct page_link *links, size_t link_count);
 /* An entry's fullUrl and resource; MORE is written after it as it is (",\"search\":{...}").
- * VERSION's body empty: no resource member. */
+ * VERSION's body empty: no resource member. Content that may not be shown is left out: a history
+ * has the entry without a resource, a searchset an OperationOutcome instead. */
 enum status bundle_add_version(struct bundle_writer *writer, const struct store_version *version,
                                struct slice more);
 void bundle_end(struct bundle_writer *writer);

@@ -47,7 +47,8 @@ enum status api_delete_commit(struct request *request, struct store_tx *tx)
     if (status != STATUS_OK && status != STATUS_GONE) {
         return status;
     }
-    request_discloses(request, deletion->written.patients, deletion->written.patient_count);
+    request_discloses_of(request, request->type, deletion->written.patients,
+                         deletion->written.patient_count);
     api_respond_headers(request, deletion->written.version, deletion->written.updated);
     return STATUS_OK;
 }
@@ -55,6 +56,9 @@ enum status api_delete_commit(struct request *request, struct store_tx *tx)
 void api_delete_committed(struct request *request)
 {
     struct outcome fine;
+    if (request->id.length > 0) {
+        api_stored_changed(request, (struct slice){0});
+    }
     if (request->prefer_return == PREFER_OUTCOME) {
         outcome_init(&fine, request->arena);
         request->response.http = 200;

@@ -2,6 +2,7 @@
 /* What the server, import and export open: definitions, store, access log, workers. */
 #include <unistd.h>
 
+#include "api/api.h"
 #include "cli/cli.h"
 
 static enum status open_parts(const struct cli_arguments *arguments, enum cli_access access,
@@ -19,6 +20,7 @@ static enum status open_parts(const struct cli_arguments *arguments, enum cli_ac
     service->started = time_now();
     TRY(cli_open_store(arguments, access, &opened->definitions, &service->store));
     service->definitions = opened->definitions;
+    TRY(api_conformance_open(service, outcome));
     struct audit_options log = {.folder = config->data, .reserve_bytes = config->reserve};
     TRY(audit_open(&log, outcome, &service->audit));
     TRY(audit_sequence(service->audit, service->store));
@@ -54,6 +56,7 @@ void cli_close_service(struct cli_service *opened)
     if (service->store != NULL) {
         store_close(service->store);
     }
+    api_conformance_close(service);
     if (opened->definitions != NULL) {
         definitions_close(opened->definitions);
     }

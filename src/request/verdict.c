@@ -26,7 +26,9 @@ enum status request_judge(struct request *request, resource_type type, yyjson_va
 static void count_one(const struct request *request)
 {
     const struct verdict *verdict = &request->verdict;
-    if (!verdict->checked || (!verdict->refused && request->status != STATUS_OK)) {
+    bool stores = verdict->checked &&
+                  (request->interaction->flags & INTERACTION_WRITES) != 0; /* no question */
+    if (!stores || (!verdict->refused && request->status != STATUS_OK)) {
         return;
     }
     struct quality_entry entry = {.type = verdict->type,

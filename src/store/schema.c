@@ -53,7 +53,14 @@ static const char *const steps[] = {
     " PRIMARY KEY(parameter, value, rid)) WITHOUT ROWID;"
     "CREATE TABLE quantity(parameter INTEGER NOT NULL, value REAL NOT NULL, unit INTEGER NOT NULL,"
     " rid INTEGER NOT NULL, PRIMARY KEY(parameter, value, unit, rid)) WITHOUT ROWID;",
-    /* 2: how many entries were accepted and refused, by day, source, type and rule. Not derived:
+    /* 2: whom a resource concerns by way of others. Place: a row, or minus a change in history.
+     * What is there already is gone through at opening (concern_catch_up). */
+    "CREATE TABLE tie(key BLOB NOT NULL, place INTEGER NOT NULL, PRIMARY KEY(key, place))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE tied(place INTEGER PRIMARY KEY, ties BLOB NOT NULL);"
+    "INSERT INTO note(name, value) SELECT CAST('store.concern' AS BLOB), x'00'"
+    " WHERE EXISTS(SELECT 1 FROM resource);",
+    /* 3: how many entries were accepted and refused, by day, source, type and rule. Not derived:
      * what was refused is nowhere else. A row without rule counts entries; one with a rule counts
      * those of them in which the rule gave a warning or an error. */
     "CREATE TABLE quality(day INTEGER NOT NULL, source TEXT NOT NULL, type INTEGER NOT NULL,"

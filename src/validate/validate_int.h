@@ -127,8 +127,4 @@ const struct bundle_index_entry *bundle_index_find(const struct bundle_index *in
 void check_contained(struct checker *checker, const struct frame *frame,
                      struct container *container);
 
-/* What is wrong with a narrative's XHTML: NULL when it is fine, else what and how to mend it.
- * *RET_OFFSET: where in the text. */
-const char *narrative_fault(struct slice xhtml, size_t *ret_offset);
-
 #endif
