@@ -166,8 +166,9 @@ enum status api_capability_make(const struct service *service, struct arena *are
                  "{\"resourceType\":\"CapabilityStatement\",\"status\":\"active\",\"date\":\"%s\","
                  "\"kind\":\"instance\",\"software\":{\"name\":\"carelayer\",\"version\":\"%s\"},"
                  "\"implementation\":{\"description\":\"carelayer: a data layer for health and "
-                 "social care\"},\"fhirVersion\":\"4.0.1\",\"format\":[\"json\","
-                 "\"application/fhir+json\"],\"patchFormat\":[\"application/json-patch+json\"],"
+                 "social care\"},\"fhirVersion\":\"4.0.1\",\"format\":[\"json\",\"xml\","
+                 "\"application/fhir+json\",\"application/"
+                 "fhir+xml\"],\"patchFormat\":[\"application/json-patch+json\"],"
                  "\"rest\":[{\"mode\":\"server\",\"documentation\":\"Rules are off: the server "
                  "answers on a loopback address only, and logs every access.\",\"resource\":[",
                  now, CARELAYER_VERSION);

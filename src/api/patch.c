@@ -51,6 +51,7 @@ static enum status prepare(struct request *request, struct patching *patching,
                                        .type = version->type,
                                        .id = version->id,
                                        .id_required = true,
+                                       .rules = request->service->rules,
                                        .refuse_test_numbers =
                                            !request->service->config->test_numbers};
     resource_type type;

@@ -7,9 +7,9 @@
 #include "cli/cli.h"
 #include "feed/feed.h"
 
-static const char *const settings[] = {"data",   "definitions",  "package",  "workers",
-                                       "cache",  "reserve",      "timezone", "base-url",
-                                       "memory", "test-numbers", NULL};
+static const char *const settings[] = {"data",     "definitions", "package",      "rules",
+                                       "workers",  "cache",       "reserve",      "timezone",
+                                       "base-url", "memory",      "test-numbers", NULL};
 
 static void show(void *context, uint64_t resources, uint64_t bytes)
 {
@@ -76,12 +76,13 @@ int cli_import(int argc, char **argv)
          "who sent the files, where a resource does not say (meta.source): an ODS code or a URL"},
         {"rejects", &rejects, NULL, "file for what was rejected [DIR/rejects.ndjson]"},
         {0}};
-    int code = cli_read(argc, argv,
-                        "usage: carelayer import --data DIR FILE...\n\nImports Bundles, resources "
-                        "and NDJSON, plain or gzip; '-' is stdin. Ids are kept: what exists\n"
-                        "becomes an older version. A transaction Bundle is stored whole or not at "
-                        "all. Exit 1 when something was rejected.",
-                        settings, own, &arguments);
+    int code = cli_read(
+        argc, argv,
+        "usage: carelayer import --data DIR FILE...\n\nImports Bundles and resources "
+        "in JSON or XML, and NDJSON, plain or gzip; '-' is stdin. Ids are kept:\n"
+        "what exists becomes an older version. A transaction Bundle is stored whole or not at "
+        "all. Exit 1 when something was rejected.",
+        settings, own, &arguments);
     if (code >= 0) {
         return code;
     }

@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "cli/cli.h"
+#include "validate/validate.h"
 
 static enum status open_parts(const struct cli_arguments *arguments, enum cli_access access,
                               struct cli_service *opened, struct outcome *outcome)
@@ -20,6 +21,8 @@ static enum status open_parts(const struct cli_arguments *arguments, enum cli_ac
     service->started = time_now();
     TRY(cli_open_store(arguments, access, &opened->definitions, &service->store));
     service->definitions = opened->definitions;
+    TRY(rules_read(service->definitions, config->rules.items, config->rules.count, arguments->arena,
+                   outcome, &service->rules));
     TRY(api_conformance_open(service, outcome));
     struct audit_options log = {.folder = config->data, .reserve_bytes = config->reserve};
     TRY(audit_open(&log, outcome, &service->audit));

@@ -127,6 +127,7 @@ enum status unit_take(struct unit *unit, struct item *item)
     struct outcome outcome;
     outcome_init(&outcome, request->arena);
     struct validate_options options = {.definitions = request->service->definitions,
+                                       .rules = request->service->rules,
                                        .refuse_test_numbers =
                                            !request->service->config->test_numbers};
     struct slice path = item->entry >= 0
@@ -178,7 +179,8 @@ static enum status take_document(struct unit *unit, struct slice text, uint64_t 
     if (json == NULL) {
         return STATUS_TOO_COSTLY;
     }
-    enum status status = json_read(text, &limits, request->arena, &outcome, json);
+    enum status status = resource_read_any(request->service->definitions, text, &limits,
+                                           request->arena, &outcome, json);
     if (status == STATUS_TOO_COSTLY) {
         return status;
     }

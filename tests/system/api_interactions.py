@@ -185,7 +185,7 @@ def create_reports_every_broken_rule_with_its_place_and_no_value():
 
 
 def create_refuses_other_media_types():
-    for kind in ('application/fhir+xml', 'text/plain', 'application/x-www-form-urlencoded',
+    for kind in ('text/turtle', 'text/plain', 'application/x-www-form-urlencoded',
                  'multipart/form-data', 'application/octet-stream'):
         _ask(415, 'POST', 'Patient', '{"resourceType":"Patient"}', {'Content-Type': kind})
     for kind in (JSON, 'application/json', 'application/fhir+json; charset=utf-8',
@@ -422,22 +422,25 @@ def unheard_of_operations_and_paths_are_refused():
         _ask((400, 404, 405, 501), method, path, _patient() if method == 'POST' else None)
 
 
-def answers_only_in_json():
+def answers_in_json_or_xml_as_asked():
     made = 'Patient/' + _create().json['id']
-    for accept in ('application/fhir+xml', 'text/turtle', 'image/png', 'application/xml'):
+    for accept in ('text/turtle', 'image/png', 'application/fhir+xml;q=0'):
         _ask((406, 415), 'GET', made, headers={'Accept': accept})
     for accept in ('*/*', JSON, 'application/json', 'text/html,application/json;q=0.9',
                    'application/fhir+xml;q=0.9, application/fhir+json', 'application/*'):
         _ask(200, 'GET', made, headers={'Accept': accept})
     for name in ('json', 'application/json', 'application/fhir%2Bjson', 'text/json'):
         _ask(200, 'GET', '%s?_format=%s' % (made, name), headers={'Accept': 'text/turtle'})
-    for name in ('xml', 'application/fhir%2Bxml', 'nonsense'):
-        _ask((406, 415), 'GET', '%s?_format=%s' % (made, name))
+    for name in ('xml', 'application/fhir%2Bxml', 'text/xml'):
+        answer = _ask(200, 'GET', '%s?_format=%s' % (made, name))
+        assert answer.headers['content-type'].startswith('application/fhir+xml'), answer
+        assert answer.body.startswith(b'<Patient xmlns="http://hl7.org/fhir">'), answer
+    _ask((406, 415), 'GET', '%s?_format=nonsense' % made)
 
 
 def a_refused_format_stores_nothing():
     before = len(SERVER.entries('Patient?_count=1000'))
-    _ask((406, 415), 'POST', 'Patient?_format=xml', _patient())
+    _ask((406, 415), 'POST', 'Patient?_format=turtle', _patient())
     _ask((406, 415), 'POST', 'Patient', _patient(), {'Accept': 'text/turtle'})
     assert len(SERVER.entries('Patient?_count=1000')) == before
 
