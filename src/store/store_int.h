@@ -10,6 +10,7 @@
  *   facts.c       index values packed into one blob a resource, and as rows of the trees
  *   concern_find.c, concern.c, concern_spread.c, set.c: whom a resource concerns
  *   directory.c   ids, places and patient numbers; intern.c: codes and systems as numbers
+ *   quality.c     how many entries were accepted and refused: no index, reindex leaves it alone
  *   put.c         versions written; read.c, history.c, find*.c: read
  */
 #ifndef CARELAYER_STORE_STORE_INT_H
