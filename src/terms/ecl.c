@@ -640,32 +640,35 @@ static roaring_bitmap_t *read_refined(struct reading *reading)
     return reading->status == STATUS_OK ? set : NULL;
 }
 
+enum joint { JOINT_NONE, JOINT_AND, JOINT_OR, JOINT_MINUS };
+
+static enum joint take_joint(struct reading *reading)
+{
+    return take_word(reading, "AND") || take(reading, ",") ? JOINT_AND
+           : take_word(reading, "OR")                      ? JOINT_OR
+           : take_word(reading, "MINUS")                   ? JOINT_MINUS
+                                                           : JOINT_NONE;
+}
+
 static roaring_bitmap_t *read_expression(struct reading *reading)
 {
-    enum { NONE, AND, OR, MINUS } kind = NONE;
+    enum joint kind = JOINT_NONE, next;
     if (++reading->depth > DEPTH_MOST) {
         return fail(reading, STATUS_TOO_COSTLY);
     }
     roaring_bitmap_t *set = read_refined(reading);
-    while (set != NULL) {
-        int next = take_word(reading, "AND") || take(reading, ",") ? AND
-                   : take_word(reading, "OR")                      ? OR
-                   : take_word(reading, "MINUS")                   ? MINUS
-                                                                   : NONE;
-        if (next == NONE) {
-            break;
-        }
-        if ((kind != NONE && (int)kind != next) || kind == MINUS) {
-            return fail(reading, STATUS_INVALID);
+    while (set != NULL && (next = take_joint(reading)) != JOINT_NONE) {
+        if ((kind != JOINT_NONE && kind != next) || kind == JOINT_MINUS) {
+            return fail(reading, STATUS_INVALID); /* without brackets it could mean two things */
         }
         kind = next;
         const roaring_bitmap_t *other = read_refined(reading);
         if (other == NULL) {
             return NULL;
         }
-        if (kind == AND) {
+        if (kind == JOINT_AND) {
             roaring_bitmap_and_inplace(set, other);
-        } else if (kind == OR) {
+        } else if (kind == JOINT_OR) {
             roaring_bitmap_or_inplace(set, other);
         } else {
             roaring_bitmap_andnot_inplace(set, other);

@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 #include "fhir/fhir.h"
+#include "fhirpath/fhirpath.h"
 
 struct terms;
 
@@ -55,6 +56,20 @@ enum terms_subsumption {
 };
 enum terms_subsumption terms_subsumes(struct terms *terms, struct slice system,
                                       struct slice version, struct slice a, struct slice b);
+
+/* ---- for FHIRPath ---------------------------------------------------------------------------
+ *
+ * The calls of struct fhirpath_host that terminology answers; their context is a terms_host, or
+ * begins with one. */
+struct terms_host {
+    struct terms *terms;
+    struct arena *arena;
+};
+MUST_CHECK enum status terms_member_of(void *context, const struct fhirpath_value *value,
+                                       struct slice value_set, bool *ret_known, bool *ret_member);
+MUST_CHECK enum status terms_host_subsumes(void *context, const struct fhirpath_value *a,
+                                           const struct fhirpath_value *b, bool *ret_known,
+                                           bool *ret_subsumes);
 
 /* ---- operations -------------------------------------------------------------------------------
  *
