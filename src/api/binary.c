@@ -7,11 +7,19 @@
 #include "api/binary_int.h"
 #include "validate/validate.h"
 
+static bool binary_is_fhir_xml(struct slice media)
+{
+    struct slice name = slice_trim(slice_head(media, slice_index(media, ';')));
+    return slice_equals_ignoring_case(name, SLICE("application/fhir+xml")) ||
+           slice_equals_ignoring_case(name, SLICE("application/xml+fhir"));
+}
+
 bool binary_is_fhir(struct slice media)
 {
     struct slice name = slice_trim(slice_head(media, slice_index(media, ';')));
     return slice_equals_ignoring_case(name, SLICE("application/fhir+json")) ||
-           slice_equals_ignoring_case(name, SLICE("application/json+fhir"));
+           slice_equals_ignoring_case(name, SLICE("application/json+fhir")) ||
+           binary_is_fhir_xml(media);
 }
 
 /* ---- content beside the body --------------------------------------------------------------------
@@ -141,7 +149,11 @@ static enum status take_resource(struct request *request, struct blob *ret_blob)
                                 "The body is longer than max-body: send the content itself, under "
                                 "its own media type.");
         }
-        TRY(json_read(request->body, &limits, request->arena, &request->outcome, &request->json));
+        TRY(binary_is_fhir_xml(request_header(request, "Content-Type"))
+                ? xml_read(request->service->definitions, request->body, &limits, request->arena,
+                           &request->outcome, &request->json)
+                : json_read(request->body, &limits, request->arena, &request->outcome,
+                            &request->json));
     }
     struct validate_options options = {.definitions = request->service->definitions,
                                        .type = request->type,
@@ -149,8 +161,9 @@ static enum status take_resource(struct request *request, struct blob *ret_blob)
                                                                            : (struct slice){0},
                                        .id_required = request->method == METHOD_PUT};
     resource_type type;
-    TRY(validate_resource(&options, &request->json, request->json.root, request->path,
-                          request->arena, &request->outcome, &type));
+    TRY(request_judge(request, request->type, request->json.root,
+                      validate_resource(&options, &request->json, request->json.root, request->path,
+                                        request->arena, &request->outcome, &type)));
     struct slice data = json_get_string(request->json.root, "data");
     struct buffer content = {.arena = request->arena};
     if (data.length <= BINARY_INLINE / 3 * 4) {
@@ -182,8 +195,10 @@ enum status api_binary_write_perform(struct request *request)
         struct validate_options options = {.definitions = request->service->definitions,
                                            .type = request->type};
         resource_type type;
-        TRY(validate_resource(&options, &request->json, request->json.root, (struct slice){0},
-                              request->arena, &request->outcome, &type));
+        TRY(request_judge(request, request->type, request->json.root,
+                          validate_resource(&options, &request->json, request->json.root,
+                                            (struct slice){0}, request->arena, &request->outcome,
+                                            &type)));
     }
     TRY(is_update(request) ? api_update_perform(request) : api_create_perform(request));
     if (blob.file >= 0) {

@@ -47,13 +47,13 @@ enum status api_validate_perform(struct request *request)
     }
     struct validate_options options = {
         .definitions = request->service->definitions,
+        .rules = request->service->rules,
         .refuse_test_numbers = !request->service->config->test_numbers,
         .type = request->type,
         .id = request->id,
         .id_required = request->id.length > 0 && !slice_is(mode, "create")};
     resource_type type;
-    struct outcome outcome;
-    outcome_init(&outcome, request->arena);
+    struct outcome outcome = request->outcome; /* reading XML may have found something already */
     enum status status = validate_resource(&options, &request->json, resource, (struct slice){0},
                                            request->arena, &outcome, &type);
     if (status_http(status) >= 500) {

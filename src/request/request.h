@@ -9,6 +9,7 @@
 #include "audit/audit.h"
 #include "base/base.h"
 #include "fhir/fhir.h"
+#include "quality/quality.h"
 #include "store/store.h"
 #include "terms/terms.h"
 
@@ -107,7 +108,8 @@ struct interaction {
 struct response {
     int http;                  /* 0: from the request's status */
     struct buffer body;        /* in the request's arena */
-    const char *content_type;  /* NULL: application/fhir+json; charset=utf-8 */
+    const char *content_type;  /* NULL: a resource in JSON, which the respond stage turns into XML
+                                  when that was asked for */
     struct header headers[16]; /* further ones; views into the arena */
     size_t header_count;
     struct slice etag;     /* W/"3" */
@@ -168,6 +170,7 @@ void workers_submit(struct workers *workers, struct work *work);
 struct service {
     const struct config *config;
     const struct definitions *definitions;
+    const struct rules *rules;       /* national and local rules of entry; NULL: none */
     struct conformance *conformance; /* NULL: none (api_conformance_open) */
     struct terms *terms;             /* the same */
     struct api_stored *stored;       /* api's */
@@ -178,9 +181,18 @@ struct service {
     struct slice capability;                /* the capability statement, ready to send */
     int64_t started;                        /* instant */
     struct metrics *metrics;
+    struct quality *quality; /* counts what is accepted and refused; NULL: nobody does */
 };
 
 /* ---- the request ---- */
+
+/* What the checks at entry said of the resource that a request would store. */
+struct verdict {
+    bool checked; /* they were asked */
+    bool refused;
+    resource_type type;
+    struct slice source; /* quality_source_of */
+};
 
 struct request {
     struct service *service;
@@ -211,7 +223,8 @@ struct request {
     resource_type compartment; /* GET Patient/1/Observation: type is Observation, this is Patient */
     const struct parameter *parameters; /* query, then form body */
     size_t parameter_count;
-    enum format format;
+    enum format format;      /* of the answer */
+    enum format body_format; /* of a body that is a resource */
     bool pretty;
     enum summary summary;
     const struct slice *elements;
@@ -223,8 +236,11 @@ struct request {
     struct slice who; /* "anonymous" while rules are off */
 
     /* decode */
-    struct json json;  /* of a JSON body */
+    struct json json;  /* of a body in JSON or XML */
     struct slice path; /* FHIRPath of the body in its bundle ("Bundle.entry[3].resource") */
+
+    /* validate: the last word of the checks; counted once, at the end of the walk */
+    struct verdict verdict;
 
     /* the walk */
     enum stage stage;
@@ -242,6 +258,7 @@ struct request {
     bool written_tied;   /* whom it concerns may be known only when the transaction is whole */
     enum status audited; /* what the log said of the ticket */
     bool outboxed;       /* its access entries are rows of the write's own transaction */
+    bool rendered;       /* the answer has the form that was asked for */
 
     /* entries of a batch or transaction, in the order of the bundle */
     struct request **children;
@@ -326,6 +343,14 @@ void request_discloses_count(struct request *request, uint64_t count);
 /* Fails the request's walk: sets status and adds the issue; gives the status back. */
 enum status request_fail(struct request *request, enum status status, const char *path,
                          const char *text, ...) __attribute__((format(printf, 4, 5)));
+
+/* Notes what the checks said (STATUS) of the resource ROOT (NULL: it could not be read) that the
+ * request would store, and gives STATUS back. Said again, the last holds. */
+enum status request_judge(struct request *request, resource_type type, yyjson_val *root,
+                          enum status status);
+
+/* Does this status of the checks say that the entry is at fault, not the machine or a limit? */
+bool request_refuses(enum status status);
 
 /* A sentence for failures that no stage explained: the disk, the memory, the deadline. Static. */
 const char *request_explanation(enum status status);

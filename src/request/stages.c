@@ -47,7 +47,7 @@ static enum status take_form(struct request *request)
     return negotiate(request);
 }
 
-static enum status decode_json(struct request *request)
+static enum status decode_resource(struct request *request)
 {
     if (request->json.root != NULL) {
         return STATUS_OK; /* an entry of a bundle that was read with it */
@@ -58,11 +58,28 @@ static enum status decode_json(struct request *request)
     }
     if (request->body.length == 0) {
         return request_fail(request, STATUS_REQUIRED, "",
-                            "The body is empty: send a resource as application/fhir+json.");
+                            "The body is empty: send a resource as application/fhir+json or "
+                            "application/fhir+xml.");
     }
     struct json_limits limits = json_limits_default;
     limits.bytes = (size_t)request->service->config->max_body;
-    return json_read(request->body, &limits, request->arena, &request->outcome, &request->json);
+    if (request->body_format == FORMAT_JSON) {
+        return json_read(request->body, &limits, request->arena, &request->outcome, &request->json);
+    }
+    enum status status = xml_read(request->service->definitions, request->body, &limits,
+                                  request->arena, &request->outcome, &request->json);
+    bool only_asks = (request->interaction->flags & INTERACTION_NO_PERSON) != 0;
+    /* What is asked about is told all that is wrong with it. */
+    return status == STATUS_STRUCTURE && request->json.root != NULL && only_asks ? STATUS_OK
+                                                                                 : status;
+}
+
+/* What would have been read: to the system as a whole only Bundles are sent. */
+static resource_type sent_type(const struct request *request)
+{
+    return request->type != RESOURCE_TYPE_NONE
+               ? request->type
+               : resource_type_find(request->service->definitions, SLICE("Bundle"));
 }
 
 enum step stage_decode(struct request *request)
@@ -71,7 +88,10 @@ enum step stage_decode(struct request *request)
     if ((flags & INTERACTION_PARAMETERS) != 0 && request->method == METHOD_POST) {
         request->status = take_form(request);
     } else if ((flags & INTERACTION_BODY) != 0) {
-        request->status = decode_json(request);
+        request->status = decode_resource(request);
+        if (status_http(request->status) == 400 && (flags & INTERACTION_WRITES) != 0) {
+            request->status = request_judge(request, sent_type(request), NULL, request->status);
+        }
     }
     return STEP_NEXT;
 }
@@ -84,6 +104,7 @@ enum step stage_validate(struct request *request)
     }
     struct validate_options options = {
         .definitions = request->service->definitions,
+        .rules = request->service->rules,
         .type = request->type,
         .id = request->id,
         .id_required = request->id.length > 0,
@@ -92,6 +113,7 @@ enum step stage_validate(struct request *request)
     resource_type type;
     request->status = validate_resource(&options, &request->json, request->json.root, request->path,
                                         request->arena, &request->outcome, &type);
+    request->status = request_judge(request, request->type, request->json.root, request->status);
     return STEP_NEXT;
 }
 
