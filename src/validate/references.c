@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/* What references reach (R4 references.html, bundle.html "Resolving references in Bundles"): a
+ * contained resource, another entry of the Bundle, or what the caller can fetch; and whether that
+ * may stand there. */
+#include "validate/profile_int.h"
+
+#define STRUCTURE_PREFIX "http://hl7.org/fhir/StructureDefinition/"
+
+/* ---- Bundles ---------------------------------------------------------------------------------- */
+
+static size_t entry_slot(const struct bundle_index *index, struct slice url)
+{
+    size_t slot = slice_hash(url) & index->mask;
+    while (index->slots[slot] != NULL &&
+           !slice_equals(json_get_string(index->slots[slot], "fullUrl"), url)) {
+        slot = (slot + 1) & index->mask;
+    }
+    return slot;
+}
+
+static struct bundle_index *bundle_index(struct review *review, yyjson_val *bundle)
+{
+    for (struct bundle_index *each = review->bundles; each != NULL; each = each->next) {
+        if (each->bundle == bundle) {
+            return each;
+        }
+    }
+    struct bundle_index *index = ARENA_NEW(review->arena, struct bundle_index);
+    yyjson_val *entries = json_get(bundle, "entry");
+    size_t size = 16, i, max;
+    while (size < yyjson_arr_size(entries) * 2) {
+        size *= 2;
+    }
+    yyjson_val **slots = arena_array(review->arena, size, sizeof *slots);
+    if (index == NULL || slots == NULL) {
+        return NULL;
+    }
+    *index = (struct bundle_index){bundle, slots, size - 1, review->bundles};
+    yyjson_val *entry;
+    yyjson_arr_foreach(entries, i, max, entry)
+    {
+        struct slice url = json_get_string(entry, "fullUrl");
+        if (url.length > 0) {
+            size_t slot = entry_slot(index, url);
+            slots[slot] = slots[slot] != NULL ? slots[slot] : entry;
+        }
+    }
+    review->bundles = index;
+    return index;
+}
+
+/* "http://x/Patient/1" is "http://x" and "Patient/1": the base of a RESTful url, or empty. */
+static struct slice base_of(const struct definitions *definitions, struct slice url)
+{
+    size_t cut = url.length;
+    for (int parts = 0; parts < 2 && cut > 0; parts++) {
+        do {
+            cut--;
+        } while (cut > 0 && url.at[cut] != '/');
+    }
+    struct slice rest = slice_from(url, cut + 1);
+    bool resource = resource_type_find(definitions, slice_head(rest, slice_index(rest, '/'))) !=
+                    RESOURCE_TYPE_NONE;
+    return resource ? slice_head(url, cut) : (struct slice){NULL, 0};
+}
+
+static struct slice without_history(struct slice reference)
+{
+    char *at = memmem(reference.at, reference.length, "/_history/", 10);
+    return at != NULL ? slice_head(reference, (size_t)(at - reference.at)) : reference;
+}
+
+static yyjson_val *entry_by_url(struct review *review, yyjson_val *bundle, struct slice url)
+{
+    struct bundle_index *index = bundle_index(review, bundle);
+    return index != NULL ? index->slots[entry_slot(index, url)] : NULL;
+}
+
+static yyjson_val *entry_of(struct review *review, const struct fhirpath_node *from,
+                            struct slice text)
+{
+    const struct fhirpath_node *entry = node_entry(review->definitions, from);
+    struct slice reference = without_history(text);
+    for (; entry != NULL; entry = node_entry(review->definitions, entry->parent)) {
+        yyjson_val *bundle = entry->parent->value;
+        yyjson_val *found = entry_by_url(review, bundle, reference);
+        if (found == NULL && slice_index(reference, ':') == reference.length) {
+            struct slice base =
+                base_of(review->definitions, json_get_string(entry->value, "fullUrl"));
+            struct buffer url = {.arena = review->arena};
+            buffer_add(&url, base);
+            buffer_add_byte(&url, '/');
+            buffer_add(&url, reference);
+            found = base.length > 0 && buffer_ok(&url)
+                        ? entry_by_url(review, bundle, buffer_slice(&url))
+                        : NULL;
+        }
+        if (found != NULL) {
+            return found;
+        }
+    }
+    return NULL;
+}
+
+/* ---- what is reached -------------------------------------------------------------------------- */
+
+static bool node_of_resource(struct review *review, yyjson_val *resource,
+                             struct fhirpath_node *ret_node)
+{
+    resource_type type =
+        resource_type_find(review->definitions, json_get_string(resource, "resourceType"));
+    if (type == RESOURCE_TYPE_NONE) {
+        return false;
+    }
+    *ret_node = fhirpath_root(review->definitions, type, resource);
+    return true;
+}
+
+/* The resource of a Bundle's entry, below nodes of its own, so that its references resolve too. */
+static bool node_of_entry(struct review *review, const struct fhirpath_node *from,
+                          yyjson_val *entry, struct fhirpath_node *ret_node)
+{
+    const struct fhirpath_node *own = node_entry(review->definitions, from);
+    const struct type_row *entry_type = type_find(review->definitions, SLICE("Bundle.entry"));
+    struct fhirpath_node *place = ARENA_NEW(review->arena, struct fhirpath_node);
+    if (own == NULL || place == NULL || entry_type == NULL) {
+        return false;
+    }
+    *place = *own;
+    place->value = entry;
+    size_t i, max;
+    yyjson_val *each;
+    yyjson_arr_foreach(json_get(own->parent->value, "entry"), i, max, each)
+    {
+        place->index = each == entry ? (uint32_t)i : place->index;
+    }
+    const struct element_row *element = type_find_element(review->tables, entry_type, "resource", 8);
+    *ret_node = node_child(review->definitions, place, element, json_get(entry, "resource"), NULL, 0);
+    return ret_node->value != NULL && ret_node->type->kind == TYPE_RESOURCE;
+}
+
+static enum reach reach_contained(struct review *review, const struct fhirpath_node *from,
+                                  struct slice id, struct fhirpath_node *ret_node)
+{
+    const struct fhirpath_node *container = node_container(review->definitions, from);
+    if (id.length == 0) {
+        *ret_node = *container;
+        return REACH_CONTAINED;
+    }
+    const struct element_row *element =
+        type_find_element(review->tables, container->type, "contained", 9);
+    size_t i, max;
+    yyjson_val *each;
+    yyjson_arr_foreach(json_get(container->value, "contained"), i, max, each)
+    {
+        if (element != NULL && slice_equals(json_get_string(each, "id"), id)) {
+            *ret_node = node_child(review->definitions, container, element, each, NULL, i);
+            return ret_node->type->kind == TYPE_RESOURCE ? REACH_CONTAINED : REACH_NONE;
+        }
+    }
+    return REACH_NONE;
+}
+
+enum reach reference_reach(struct review *review, const struct fhirpath_node *from,
+                           struct slice text, struct fhirpath_node *ret_node)
+{
+    if (text.length > 0 && text.at[0] == '#') {
+        return reach_contained(review, from, slice_from(text, 1), ret_node);
+    }
+    yyjson_val *entry = entry_of(review, from, text);
+    if (entry != NULL && node_of_entry(review, from, entry, ret_node)) {
+        return REACH_BUNDLED;
+    }
+    resource_type type;
+    yyjson_val *resource;
+    if (review->options->resolve != NULL &&
+        review->options->resolve(review->options->resolve_context, text, review->arena, &type,
+                                 &resource) &&
+        node_of_resource(review, resource, ret_node)) {
+        return REACH_OUTSIDE;
+    }
+    struct slice rest = without_history(text);
+    struct slice base = base_of(review->definitions, rest);
+    struct slice local = base.length > 0 ? slice_from(rest, base.length + 1) : rest;
+    type = resource_type_find(review->definitions, slice_head(local, slice_index(local, '/')));
+    if (type == RESOURCE_TYPE_NONE || slice_index(local, '/') == local.length) {
+        return REACH_NONE;
+    }
+    *ret_node = (struct fhirpath_node){.type = resource_row(review->tables, type)};
+    return REACH_TYPE;
+}
+
+/* ---- targets ---------------------------------------------------------------------------------- */
+
+struct slice profile_type(struct review *review, struct slice canonical)
+{
+    struct slice url = slice_head(canonical, slice_index(canonical, '|'));
+    if (slice_starts(url, SLICE(STRUCTURE_PREFIX))) {
+        struct slice name = slice_from(url, sizeof(STRUCTURE_PREFIX) - 1);
+        if (type_find(review->definitions, name) != NULL) {
+            return name;
+        }
+    }
+    const struct profile *profile = profile_find(review->validator, canonical);
+    return profile != NULL ? profile->type_name : (struct slice){NULL, 0};
+}
+
+/* Does what is reached have the type of a target, and fit its profile? */
+static bool target_fits(struct review *review, struct slice target,
+                        const struct fhirpath_node *node, bool *ret_type)
+{
+    struct slice type = profile_type(review, target);
+    if (type.length == 0) {
+        *ret_type = true;
+        return true; /* the profile is not loaded: nothing can be said */
+    }
+    if (!slice_equals(type, table_text(review->tables, node->type->name)) &&
+        !slice_is(type, "Resource") && !slice_is(type, "DomainResource")) {
+        return false;
+    }
+    *ret_type = true;
+    const struct profile *profile =
+        node->value != NULL ? profile_find(review->validator, target) : NULL;
+    return profile == NULL || profile_fits(review, profile, node);
+}
+
+static void check_aggregation(struct review *review, const struct rule_element *rule,
+                              const struct fhirpath_node *node, enum reach reach)
+{
+    unsigned met = reach == REACH_CONTAINED ? AGGREGATION_CONTAINED
+                   : reach == REACH_BUNDLED ? AGGREGATION_BUNDLED | AGGREGATION_REFERENCED
+                                            : AGGREGATION_REFERENCED;
+    if (rule->aggregation != 0 && (rule->aggregation & met) == 0) {
+        fault(review, node, NULL, SEVERITY_ERROR, "structure", SLICE("aggregation"),
+              tell(review, "The resource that %.*s names must be %s%s%s.", SLICE_ARGS(rule->id),
+                   (rule->aggregation & AGGREGATION_CONTAINED) != 0 ? "contained" : "",
+                   (rule->aggregation & AGGREGATION_CONTAINED) != 0 &&
+                           (rule->aggregation & AGGREGATION_BUNDLED) != 0
+                       ? " or "
+                       : "",
+                   (rule->aggregation & AGGREGATION_BUNDLED) != 0 ? "in the same Bundle" : ""));
+    }
+}
+
+void check_targets(struct review *review, const struct rule_element *rule,
+                   const struct fhirpath_node *node)
+{
+    struct fhirpath_node target;
+    bool is_object = yyjson_is_obj(node->value);
+    struct slice text =
+        is_object ? json_get_string(node->value, "reference") : json_string(node->value);
+    if (text.length == 0 || node->type->fhir_type != FHIR_TYPE_REFERENCE) {
+        return; /* canonicals name definitions, of which nothing is asked here */
+    }
+    enum reach reach = reference_reach(review, node, text, &target);
+    check_aggregation(review, rule, node, reach);
+    if (reach == REACH_NONE) {
+        return;
+    }
+    bool type_fits = false, asked = false;
+    for (size_t i = 0; i < rule->type_count; i++) {
+        const struct allowed_type *type = &rule->types[i];
+        if (type->row != node->type) {
+            continue;
+        }
+        for (size_t j = 0; j < type->target_count; j++) {
+            asked = true;
+            if (target_fits(review, type->targets[j], &target, &type_fits)) {
+                return;
+            }
+        }
+    }
+    if (asked) {
+        fault(review, node, NULL, SEVERITY_ERROR, "structure", SLICE("reference-target"),
+              type_fits ? tell(review,
+                               "What %.*s names does not conform to a profile that is allowed "
+                               "there.",
+                               SLICE_ARGS(rule->id))
+                        : tell(review, "%.*s may not name a resource of this type.",
+                               SLICE_ARGS(rule->id)));
+    }
+}
+
+/* ---- contained -------------------------------------------------------------------------------- */
+
+struct usage {
+    const struct fhirpath_node *container;
+    struct slice id; /* "#x" wanted */
+    bool used;
+};
+
+static void see_value(void *context, const struct walk_value *value)
+{
+    struct usage *usage = context;
+    struct slice text = json_string(value->value);
+    bool link = value->type == FHIR_TYPE_URI || value->type == FHIR_TYPE_URL ||
+                value->type == FHIR_TYPE_CANONICAL ||
+                (value->parent_type == FHIR_TYPE_REFERENCE && slice_is(value->name, "reference"));
+    if (link && text.length > 0 && text.at[0] == '#') {
+        usage->used = usage->used || slice_equals(slice_from(text, 1), usage->id);
+    }
+}
+
+static void see_container(void *context, const struct walk_value *value)
+{
+    struct usage *usage = context;
+    usage->used = usage->used || slice_is(json_string(value->value), "#");
+}
+
+void check_contained_used(struct review *review, const struct fhirpath_node *node)
+{
+    size_t i, max;
+    yyjson_val *contained;
+    yyjson_arr_foreach(json_get(node->value, "contained"), i, max, contained)
+    {
+        struct usage usage = {.id = json_get_string(contained, "id")};
+        resource_type type =
+            resource_type_find(review->definitions, json_get_string(contained, "resourceType"));
+        if (usage.id.length == 0 || type == RESOURCE_TYPE_NONE) {
+            continue; /* structure has said so */
+        }
+        resource_walk(review->definitions, node->type->resource, node->value, see_value, &usage);
+        if (!usage.used) {
+            resource_walk(review->definitions, type, contained, see_container, &usage);
+        }
+        if (!usage.used) {
+            fault(review, node, contained, SEVERITY_ERROR, "invariant", SLICE("dom-3"),
+                  "A contained resource is named by a reference from the resource around it, or "
+                  "names that with '#': use it, or take it out.");
+        }
+    }
+}
