@@ -22,6 +22,13 @@ class Trouble(Exception):
     """Something that keeps a row, or the whole run, from being measured; the text says what."""
 
 
+def fresh_folder(where, prefix):
+    """A new folder in WHERE (the current one): what an earlier run left is never measured."""
+    where = os.path.abspath(where or os.getcwd())
+    os.makedirs(where, exist_ok=True)
+    return tempfile.mkdtemp(prefix=prefix, dir=where)
+
+
 def note(text):
     if sys.stderr.isatty():
         print(text, file=sys.stderr)

@@ -5,6 +5,7 @@
 #define CARELAYER_API_API_H
 
 #include "request/request.h"
+#include "search/search.h"
 
 /* Every interaction this server has; ended by a row without name. */
 extern const struct interaction api_interactions[];
@@ -12,6 +13,26 @@ extern const struct interaction api_interactions[];
 /* Generates the CapabilityStatement (R4) from the tables the program runs on, as JSON in ARENA. */
 MUST_CHECK enum status api_capability_make(const struct service *service, struct arena *arena,
                                            struct slice *ret_json);
+
+/* ---- bundle_condition.c: conditional references ("Patient?identifier=...") of Bundles ---- */
+
+struct lookup {
+    const struct bundle_query *query;
+    struct request *request; /* carries the criteria and what is wrong; no entry of the Bundle */
+    struct search_plan plan;
+    bool planned;
+    struct slice id; /* that it met when the caller last asked; the caller's to keep */
+};
+
+/* Plans what QUERY, which must live as long, asks for; REQUEST is the Bundle's. A failure that is
+ * the query's is explained in ret_lookup->request. */
+MUST_CHECK enum status api_lookup_plan(struct request *request, const struct bundle_query *query,
+                                       struct lookup *ret_lookup);
+
+/* The id of the one resource it meets. STATUS_PRECONDITION: none, STATUS_MULTIPLE: several;
+ * explained in lookup->request. */
+MUST_CHECK enum status api_lookup_find(struct lookup *lookup, struct store_tx *tx,
+                                       struct slice *ret_id);
 
 /* ---- binary_form.c: the FHIR form of content that is kept beside the body ---- */
 

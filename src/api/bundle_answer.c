@@ -152,16 +152,19 @@ static void write_whole(struct request *request, const struct bundle_work *work)
 /* Says of an entry no more than whether it was done and where; what was read is not in it. */
 static void add_short_entry(const struct request *child, struct buffer *out)
 {
-    int http = entry_http(child);
-    bool left_out = !child->written && http < 300 && child->response.body.length > 0;
+    bool left_out = !child->written && child->status == STATUS_OK && entry_http(child) < 300 &&
+                    child->response.body.length > 0;
+    enum status status = left_out ? STATUS_TOO_COSTLY : child->status;
     buffer_add_byte(out, '{');
-    add_status(left_out ? status_http(STATUS_TOO_COSTLY) : http, out);
+    add_status(left_out ? status_http(status) : entry_http(child), out);
     if (child->written) {
         add_location(child, out);
         add_etag(child, out);
-    } else if (left_out) {
-        buffer_add_text(out, ",\"outcome\":{\"resourceType\":\"OperationOutcome\",\"issue\":[{"
-                             "\"severity\":\"error\",\"code\":\"too-costly\"}]}");
+    } else if (status != STATUS_OK && status != STATUS_NOT_MODIFIED) {
+        buffer_print(out,
+                     ",\"outcome\":{\"resourceType\":\"OperationOutcome\",\"issue\":[{"
+                     "\"severity\":\"error\",\"code\":\"%s\"}]}",
+                     status_issue(status));
     }
     buffer_add_text(out, "}}");
 }

@@ -86,6 +86,20 @@ static enum status plan_conditions(struct request *request, struct bundle_work *
     return STATUS_OK;
 }
 
+enum status api_lookup_plan(struct request *request, const struct bundle_query *query,
+                            struct lookup *ret_lookup)
+{
+    struct request *carrier = request_create_child(request);
+    *ret_lookup = (struct lookup){.query = query, .request = carrier};
+    if (carrier == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    carrier->type = query->type;
+    carrier->status = api_condition_plan(carrier, query->query, &ret_lookup->plan);
+    ret_lookup->planned = carrier->status == STATUS_OK;
+    return carrier->status;
+}
+
 static enum status plan_lookups(struct request *request, struct bundle_work *work)
 {
     struct bundle_query *queries;
@@ -97,19 +111,11 @@ static enum status plan_lookups(struct request *request, struct bundle_work *wor
     }
     for (size_t i = 0; i < count; i++) {
         struct lookup *lookup = &work->lookups[work->lookup_count++];
-        struct request *carrier = request_create_child(request);
-        if (carrier == NULL) {
-            return STATUS_TOO_COSTLY;
+        enum status status = api_lookup_plan(request, &queries[i], lookup);
+        if (status != STATUS_OK && lookup->request != NULL) {
+            bundle_take_issues(lookup->request, queries[i].entry->index, &request->outcome);
         }
-        lookup->query = &queries[i];
-        lookup->request = carrier;
-        carrier->type = queries[i].type;
-        enum status status = api_condition_plan(carrier, queries[i].query, &lookup->plan);
-        if (status != STATUS_OK) {
-            carrier->status = status;
-            bundle_take_issues(carrier, queries[i].entry->index, &request->outcome);
-            return status;
-        }
+        TRY(status);
     }
     return STATUS_OK;
 }
@@ -158,10 +164,13 @@ static enum status find_condition(struct request *request, struct condition *con
     return STATUS_OK;
 }
 
-static enum status find_lookup(struct lookup *lookup, struct store_tx *tx, struct slice *ret_id)
+enum status api_lookup_find(struct lookup *lookup, struct store_tx *tx, struct slice *ret_id)
 {
     struct store_version match;
     bool found;
+    if (!lookup->planned) {
+        return lookup->request->status;
+    }
     TRY(api_condition_find(lookup->request, tx, &lookup->plan, &found, &match));
     if (!found) {
         return request_fail(lookup->request, STATUS_PRECONDITION, "resource",
@@ -199,7 +208,7 @@ enum status bundle_conditions_find(struct request *request, struct bundle_work *
     for (size_t i = 0; i < work->lookup_count; i++) {
         struct lookup *lookup = &work->lookups[i];
         struct slice id = {0};
-        enum status status = find_lookup(lookup, tx, &id);
+        enum status status = api_lookup_find(lookup, tx, &id);
         if (status != STATUS_OK) {
             lookup->request->status = status;
             bundle_take_issues(lookup->request, lookup->query->entry->index, &request->outcome);

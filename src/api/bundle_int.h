@@ -14,14 +14,6 @@ struct condition {
     struct condition *twin; /* the first create on the same criteria; or itself */
 };
 
-/* A conditional reference ("Patient?identifier=..."). */
-struct lookup {
-    const struct bundle_query *query;
-    struct request *request; /* carries the criteria; no entry of the bundle */
-    struct search_plan plan;
-    struct slice id;
-};
-
 /* What referential integrity asks once everything is written. */
 struct later_check {
     struct request *child;

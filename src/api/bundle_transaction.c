@@ -156,7 +156,7 @@ static void start_afresh(struct request *request, struct bundle_work *work)
     work->check_count = 0;
     for (size_t i = 0; i < request->child_count; i++) {
         struct request *child = request->children[i];
-        child->disclosure_count = 0;
+        request_discloses_nobody(child);
         child->response = (struct response){.body = {.arena = request->arena}};
     }
 }

@@ -60,7 +60,7 @@ struct arena {
 
 static _Atomic size_t budget = (size_t)1 << 30;
 static _Atomic size_t budget_used;
-static _Thread_local unsigned long fail_after;
+static _Atomic unsigned long fail_after;
 
 void arena_budget_set(size_t bytes)
 {
@@ -72,9 +72,9 @@ size_t arena_budget_used(void)
     return atomic_load(&budget_used);
 }
 
-void arena_fail_after(unsigned long count)
+unsigned long arena_fail_after(unsigned long count)
 {
-    fail_after = count;
+    return atomic_exchange(&fail_after, count);
 }
 
 static bool budget_take(size_t size)
@@ -224,10 +224,20 @@ static bool add_chunk(struct arena *arena, size_t need)
     return true;
 }
 
+/* Several threads may get here while one is left to count: only one of them counts it. */
+static bool count_down(void)
+{
+    unsigned long left = atomic_load(&fail_after);
+    while (left > 0 && !atomic_compare_exchange_weak(&fail_after, &left, left - 1)) {
+    }
+    return left == 1;
+}
+
 /* Is this allocation the one that a test wants to fail? */
 static inline bool must_fail(void)
 {
-    return __builtin_expect(fail_after != 0, 0) && --fail_after == 0;
+    return __builtin_expect(atomic_load_explicit(&fail_after, memory_order_relaxed) != 0, 0) &&
+           count_down();
 }
 
 void *arena_alloc(struct arena *arena, size_t size)

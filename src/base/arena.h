@@ -87,7 +87,8 @@ void arena_budget_set(size_t bytes);
 size_t arena_budget_used(void);
 
 /* Fault injection for tests: the COUNT-th arena allocation from now (1 = the next) fails once, in
- * whichever arena; 0 switches it off. Thread-local. */
-void arena_fail_after(unsigned long count);
+ * whichever arena and on whichever thread; 0 switches it off. Gives how many were still to come of
+ * the COUNT before: 0 when that failure has happened. */
+unsigned long arena_fail_after(unsigned long count);
 
 #endif

@@ -57,14 +57,6 @@ static enum status run(const struct cli_arguments *arguments, struct feed_option
     cli_progress_end(&progress);
     (void)close(options->rejects);
     if (status != STATUS_OK) {
-        if (outcome.errors == 0) {
-            (void)outcome_fail(&outcome, status, "",
-                               status == STATUS_NO_SPACE
-                                   ? "The disk is full. What was reported as stored is safe; make "
-                                     "room and start the same import again."
-                                   : "The import stopped. What was reported as stored is safe; "
-                                     "start the same import again to go on.");
-        }
         cli_print_outcome(&outcome, "carelayer import");
     }
     return status;

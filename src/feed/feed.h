@@ -5,8 +5,11 @@
  *
  * Import has the meaning of PUT: ids are kept, and what exists becomes an older version. A
  * transaction Bundle is one unit, all or nothing, unless split; other Bundles and NDJSON are stored
- * resource by resource, in their order. The progress ledger commits with the data, so an import
- * that was killed goes on where it was when it is started again. */
+ * resource by resource, in their order. A conditional reference of a transaction
+ * ("Practitioner?identifier=...") is resolved against what is stored before it, by resources that
+ * were imported earlier; one that does not meet exactly one is a reject. The progress ledger
+ * commits with the data, so an import that was killed goes on where it was when it is started
+ * again. */
 #ifndef CARELAYER_FEED_FEED_H
 #define CARELAYER_FEED_FEED_H
 

@@ -75,10 +75,38 @@ struct unit {
     size_t length;
     struct store_draft **drafts;
     size_t draft_count, draft_capacity;
-    struct buffer rejects; /* JSON lines */
-    uint64_t rejected;
+    struct feed_bundle *bundles; /* those with conditional references, in their order */
+    struct store_reader *reader; /* of the worker that runs it */
+    struct buffer rejects;       /* JSON lines */
+    uint64_t stored, rejected;
     struct work work;
 };
+
+struct item {
+    const struct json *json;
+    yyjson_val *resource;
+    struct slice full_url;
+    int64_t entry; /* -1: not of a Bundle */
+    uint64_t line;
+    resource_type type;
+    struct slice id;
+};
+
+/* The id it has, or its urn:uuid, or a new one. */
+void item_choose_id(struct request *request, struct item *item);
+
+/* Validates and makes a draft; a fault of the input is a reject and no failure of the unit. */
+MUST_CHECK enum status unit_take(struct unit *unit, struct item *item);
+/* Rejects it for one reason. */
+void unit_refuse(struct unit *unit, const struct item *item, enum status status, const char *path,
+                 const char *why);
+/* Puts drafts, in the unit's database transaction. */
+MUST_CHECK enum status unit_put(struct unit *unit, struct store_tx *tx,
+                                struct store_draft *const *drafts, size_t count);
+
+/* bundle.c: takes the entries of a Bundle; and puts everything that the unit has, in its order. */
+MUST_CHECK enum status unit_take_bundle(struct unit *unit, const struct json *json, uint64_t line);
+MUST_CHECK enum status unit_put_all(struct unit *unit, struct store_tx *tx);
 
 extern const struct interaction feed_interactions[];
 extern const struct door feed_door;

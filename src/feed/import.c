@@ -27,8 +27,8 @@ static void run_unit(void *context, struct store_reader *reader)
     struct import *import = unit->import;
     uint64_t number = unit->number;
     unit->request->on_worker = true;
+    unit->reader = reader;
     request_start(unit->request); /* the unit may be gone when this returns */
-    (void)reader;
     unit_await_turn(import, number);
     (void)pthread_mutex_lock(&import->lock);
     import->submitted = number + 1;
@@ -212,6 +212,14 @@ enum status feed_import(const struct feed_options *options, const char *const *f
     (void)pthread_cond_init(&import.changed, NULL);
     enum status status = import_files(&import, files, count, outcome);
     *ret_result = import.result;
+    if (status != STATUS_OK && outcome->errors == 0) {
+        (void)outcome_fail(outcome, status, "",
+                           status == STATUS_NO_SPACE
+                               ? "The disk is full. What was reported as stored is safe; make "
+                                 "room and start the same import again."
+                               : "The import stopped. What was reported as stored is safe; start "
+                                 "the same import again to go on.");
+    }
     (void)pthread_cond_destroy(&import.changed);
     (void)pthread_mutex_destroy(&import.lock);
     return status;

@@ -26,10 +26,14 @@ static enum status fill(struct source *source, struct outcome *outcome)
     }
     if (source->end == source->capacity) {
         size_t capacity = source->capacity == 0 ? WINDOW_FIRST : source->capacity * 2;
-        char *larger = arena_resize(source->arena, source->window, source->capacity, capacity);
-        if (larger == NULL) {
+        if (capacity > DOCUMENT_LIMIT) {
             return fail(source, outcome, STATUS_TOO_LONG,
                         "One document or line is longer than 1 GiB: split it.");
+        }
+        char *larger = arena_resize(source->arena, source->window, source->capacity, capacity);
+        if (larger == NULL) {
+            return fail(source, outcome, STATUS_MEMORY,
+                        "There is no memory to read the file: try again when there is.");
         }
         source->window = larger;
         source->capacity = capacity;
@@ -52,19 +56,29 @@ static enum status fill(struct source *source, struct outcome *outcome)
 }
 
 /* NDJSON has a whole JSON object in its first line; a document that fits in one line is read the
- * same way. */
-static bool first_line_is_whole(struct source *source)
+ * same way. Only brackets are counted: whether it is JSON is found out where it is read. */
+static bool first_line_is_whole(const struct source *source)
 {
     struct slice text = slice_of(source->window, source->end);
     size_t end = slice_index(text, '\n');
-    struct arena *arena = arena_create((size_t)64 << 20);
-    struct json json;
-    bool whole =
-        arena != NULL && end < text.length &&
-        json_read(slice_head(text, end), &json_limits_default, arena, NULL, &json) == STATUS_OK &&
-        yyjson_is_obj(json.root);
-    arena_destroy(arena);
-    return whole;
+    bool ends = end < text.length;
+    text = slice_trim(slice_head(text, end));
+    bool inside = false; /* a string */
+    int64_t depth = 0;
+    for (size_t i = 0; i < text.length; i++) {
+        char c = text.at[i];
+        if (inside) {
+            i += c == '\\';
+            inside = c != '"';
+        } else if (c == '"') {
+            inside = true;
+        } else if (c == '{' || c == '[') {
+            depth++;
+        } else if (c == '}' || c == ']') {
+            depth--;
+        }
+    }
+    return ends && slice_starts(text, SLICE("{")) && depth == 0 && !inside;
 }
 
 enum status source_open(const char *path, struct outcome *outcome, struct source *ret_source)

@@ -7,44 +7,6 @@
 #include "feed/feed_int.h"
 #include "validate/validate.h"
 
-/* ---- links between the resources of one Bundle ---- */
-
-struct links {
-    struct slice *texts;   /* open addressing; at == NULL: free */
-    struct slice *targets; /* "Patient/1" */
-    size_t mask;
-    struct unit *unit;
-};
-
-static bool links_make(struct arena *arena, size_t count, struct links *ret_links)
-{
-    size_t size = 16;
-    while (size < count * 2) {
-        size *= 2;
-    }
-    ret_links->texts = arena_array(arena, size, sizeof(struct slice));
-    ret_links->targets = arena_array(arena, size, sizeof(struct slice));
-    ret_links->mask = size - 1;
-    return ret_links->texts != NULL && ret_links->targets != NULL;
-}
-
-static size_t links_place(const struct links *links, struct slice text)
-{
-    size_t at = slice_hash(text) & links->mask;
-    while (links->texts[at].at != NULL && !slice_equals(links->texts[at], text)) {
-        at = (at + 1) & links->mask;
-    }
-    return at;
-}
-
-static bool resolve(void *context, struct slice text, struct slice *ret_text)
-{
-    const struct links *links = context;
-    size_t at = links_place(links, text);
-    *ret_text = links->targets[at];
-    return links->texts[at].at != NULL;
-}
-
 /* ---- rejects ---- */
 
 void unit_reject(struct unit *unit, uint64_t line, int64_t entry, resource_type type,
@@ -71,18 +33,7 @@ void unit_reject(struct unit *unit, uint64_t line, int64_t entry, resource_type 
 
 /* ---- one resource ---- */
 
-struct item {
-    const struct json *json;
-    yyjson_val *resource;
-    struct slice full_url;
-    int64_t entry; /* -1: not of a Bundle */
-    uint64_t line;
-    resource_type type;
-    struct slice id;
-};
-
-/* The id it has, or its urn:uuid, or a new one. */
-static void choose_id(struct request *request, struct item *item)
+void item_choose_id(struct request *request, struct item *item)
 {
     struct slice id = json_get_string(item->resource, "id");
     struct slice uuid = slice_starts(item->full_url, SLICE("urn:uuid:"))
@@ -99,8 +50,8 @@ static void choose_id(struct request *request, struct item *item)
     item->id = id;
 }
 
-static void refuse(struct unit *unit, const struct item *item, enum status status, const char *path,
-                   const char *why)
+void unit_refuse(struct unit *unit, const struct item *item, enum status status, const char *path,
+                 const char *why)
 {
     struct outcome outcome;
     outcome_init(&outcome, unit->request->arena);
@@ -125,8 +76,7 @@ static enum status add_draft(struct unit *unit, struct store_draft *draft)
     return STATUS_OK;
 }
 
-/* Validates and makes a draft; a fault of the input is a reject and no failure of the unit. */
-static enum status take_item(struct unit *unit, struct item *item)
+enum status unit_take(struct unit *unit, struct item *item)
 {
     struct request *request = unit->request;
     struct outcome outcome;
@@ -155,7 +105,7 @@ static enum status take_item(struct unit *unit, struct item *item)
     return STATUS_OK;
 }
 
-/* ---- Bundles ---- */
+/* ---- documents and lines ---- */
 
 /* Which Bundles are lists of resources to be stored, and not documents of their own. */
 static bool is_list(struct slice type)
@@ -169,88 +119,6 @@ static bool is_list(struct slice type)
     }
     return false;
 }
-
-static struct item read_entry(struct request *request, const struct json *json, yyjson_val *entry,
-                              size_t index, uint64_t line)
-{
-    struct item item = {.json = json,
-                        .resource = json_get(entry, "resource"),
-                        .full_url = json_get_string(entry, "fullUrl"),
-                        .entry = (int64_t)index,
-                        .line = line};
-    item.type = resource_type_find(request->service->definitions,
-                                   json_get_string(item.resource, "resourceType"));
-    choose_id(request, &item);
-    return item;
-}
-
-static enum status add_link(struct request *request, struct links *links, const struct item *item)
-{
-    if (item->full_url.length == 0 || item->type == RESOURCE_TYPE_NONE) {
-        return STATUS_OK;
-    }
-    struct slice name = resource_type_name(request->service->definitions, item->type);
-    const char *target =
-        arena_print(request->arena, "%.*s/%.*s", SLICE_ARGS(name), SLICE_ARGS(item->id));
-    size_t at = links_place(links, item->full_url);
-    links->texts[at] = item->full_url;
-    links->targets[at] = slice_text(target);
-    return arena_full(request->arena) ? STATUS_TOO_COSTLY : STATUS_OK;
-}
-
-/* All the entries of an atomic Bundle fall with the first that is rejected. */
-static void drop_all(struct unit *unit, const struct item *whole, size_t from)
-{
-    uint64_t dropped = unit->draft_count - from;
-    unit->draft_count = from;
-    refuse(unit, whole, STATUS_INVALID, "Bundle",
-           "The transaction is all or nothing and entries of it were rejected (listed before this "
-           "line), so nothing of it was stored. Mend them, or import with --split.");
-    unit->rejected += dropped;
-    unit->rejected--;
-}
-
-static enum status take_bundle(struct unit *unit, const struct json *json, uint64_t line)
-{
-    struct request *request = unit->request;
-    yyjson_val *entries = json_get(json->root, "entry");
-    size_t count = yyjson_arr_size(entries);
-    struct item *items = arena_array(request->arena, count + 1, sizeof *items);
-    struct links links = {.unit = unit};
-    size_t drafts_before = unit->draft_count;
-    uint64_t rejected_before = unit->rejected;
-    if (items == NULL || !links_make(request->arena, count, &links)) {
-        return STATUS_TOO_COSTLY;
-    }
-    size_t index, most;
-    yyjson_val *entry;
-    yyjson_arr_foreach(entries, index, most, entry)
-    {
-        items[index] = read_entry(request, json, entry, index, line);
-        TRY(add_link(request, &links, &items[index]));
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (items[i].resource == NULL) {
-            refuse(unit, &items[i], STATUS_REQUIRED, "Bundle.entry.resource",
-                   "The entry has no resource: import stores resources and does nothing else.");
-            continue;
-        }
-        if (items[i].type != RESOURCE_TYPE_NONE) {
-            TRY(resource_resolve_links(request->service->definitions, items[i].type,
-                                       items[i].resource, resolve, &links, request->arena));
-        }
-        TRY(take_item(unit, &items[i]));
-    }
-    bool atomic = slice_is(json_get_string(json->root, "type"), "transaction") &&
-                  !unit->import->options->split;
-    if (atomic && unit->rejected > rejected_before) {
-        struct item whole = {.entry = -1, .line = line};
-        drop_all(unit, &whole, drafts_before);
-    }
-    return STATUS_OK;
-}
-
-/* ---- documents and lines ---- */
 
 static enum status take_document(struct unit *unit, struct slice text, uint64_t line)
 {
@@ -274,11 +142,11 @@ static enum status take_document(struct unit *unit, struct slice text, uint64_t 
     }
     if (slice_is(json_get_string(json->root, "resourceType"), "Bundle") &&
         is_list(json_get_string(json->root, "type"))) {
-        return take_bundle(unit, json, line);
+        return unit_take_bundle(unit, json, line);
     }
     item.resource = json->root;
-    choose_id(request, &item);
-    return take_item(unit, &item);
+    item_choose_id(request, &item);
+    return unit_take(unit, &item);
 }
 
 static enum status take_lines(struct unit *unit)
@@ -324,16 +192,31 @@ static enum status perform(struct request *request)
     return status;
 }
 
+enum status unit_put(struct unit *unit, struct store_tx *tx, struct store_draft *const *drafts,
+                     size_t count)
+{
+    struct request *request = unit->request;
+    static const struct store_condition any = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct store_written written;
+        TRY(store_put(tx, drafts[i], STORE_UPDATED, &any, request->arena, &request->outcome,
+                      &written));
+        request_discloses(request, written.patients, written.patient_count);
+        unit->stored++;
+    }
+    return STATUS_OK;
+}
+
 static enum status commit(struct request *request, struct store_tx *tx)
 {
     struct unit *unit = request->door_context;
-    static const struct store_condition any = {0};
-    for (size_t i = 0; i < unit->draft_count; i++) {
-        struct store_written written;
-        TRY(store_put(tx, unit->drafts[i], STORE_UPDATED, &any, request->arena, &request->outcome,
-                      &written));
-        request_discloses(request, written.patients, written.patient_count);
-    }
+    unit->stored = 0;
+    unit->rejects = (struct buffer){.arena = request->arena};
+    request_discloses_nobody(request);
+    TRY(unit_put_all(unit, tx));
+    TRY(buffer_ok(&unit->rejects)
+            ? write_rejects(unit->import->options->rejects, buffer_slice(&unit->rejects))
+            : STATUS_TOO_COSTLY);
     TRY(ledger_mark(tx, request->arena, unit->ledger, unit->file_number));
     return ledger_close(tx, request->arena, unit->ledger);
 }
@@ -365,7 +248,7 @@ static void door_respond(struct request *request)
     struct import *import = unit->import;
     (void)pthread_mutex_lock(&import->lock);
     if (request->status == STATUS_OK) {
-        import->result.stored += unit->draft_count;
+        import->result.stored += unit->stored;
         import->result.rejected += unit->rejected;
     } else if (import->status == STATUS_OK) {
         import->status = request->status;
@@ -380,8 +263,7 @@ static void door_respond(struct request *request)
 
 static struct store_reader *door_reader(struct request *request)
 {
-    (void)request;
-    return NULL;
+    return ((struct unit *)request->door_context)->reader;
 }
 
 const struct door feed_door = {

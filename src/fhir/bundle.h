@@ -6,7 +6,7 @@
  * the order of processing; then, inside the database transaction, the caller learns the ids of
  * conditional entries and says so (bundle_set_target), and finds the conditional references
  * (bundle_queries, link_set). Once all links are set, bundle_linker_start and bundle_link_resolve
- * let resource_write_resolved write each resource with its references exchanged. */
+ * let resource_exchange_links exchange the references of each resource. */
 #ifndef CARELAYER_FHIR_BUNDLE_H
 #define CARELAYER_FHIR_BUNDLE_H
 

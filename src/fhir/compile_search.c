@@ -52,13 +52,20 @@ static bool applies_to(const struct compiler *compiler, const struct source *sou
     return false;
 }
 
+/* The specification shows what a SearchParameter may look like; its examples search nothing. */
+static bool is_example(const struct source *source)
+{
+    return yyjson_is_true(json_get(source->root, "experimental")) &&
+           slice_starts(source->url, SLICE("http://hl7.org/fhir/SearchParameter/example"));
+}
+
 struct candidate {
     const struct source *source;
     struct slice code;
     size_t order;
 };
 
-/* The specification brings experimental examples that reuse the codes of real parameters. */
+/* Of two parameters with one code the one that is no experiment stands. */
 static int experimental(const struct candidate *candidate)
 {
     return yyjson_is_true(json_get(candidate->source->root, "experimental"));
@@ -139,7 +146,7 @@ static enum status add_parameters(struct compiler *compiler, resource_type type,
     size_t count = 0, order = 0;
     for (const struct source *each = compiler->parameters.first; each != NULL; each = each->next) {
         struct slice code = json_get_string(each->root, "code");
-        if (code.length > 0 && applies_to(compiler, each, type, type_name)) {
+        if (code.length > 0 && !is_example(each) && applies_to(compiler, each, type, type_name)) {
             candidates[count++] = (struct candidate){each, code, order++};
         }
     }

@@ -205,24 +205,13 @@ typedef void walk_visit(void *context, const struct walk_value *value);
 void resource_walk(const struct definitions *definitions, resource_type type, yyjson_val *resource,
                    walk_visit *visit, void *context);
 
-/* Writes RESOURCE minified with links exchanged: every Reference.reference, uri, url, oid, uuid
- * element and every href and src in narrative (R4 "Transaction Processing Rules", replacing
- * references) is given to RESOLVE; where it answers true the text becomes *ret_text. canonical
- * elements are left alone. */
+/* Exchanges the links of RESOURCE in place: every Reference.reference, uri, url, oid, uuid element
+ * and every href and src in narrative (R4 "Transaction Processing Rules", replacing references) is
+ * given to RESOLVE; where it answers true the text becomes *ret_text. canonical elements are left
+ * alone. A position of a value so changed is no longer known. CHANGES, whose arena takes the texts
+ * and lives as long as the document, remembers what stood there, over several calls;
+ * resource_restore_links puts all of it back and forgets it. */
 typedef bool link_resolve(void *context, struct slice text, struct slice *ret_text);
-void resource_write_resolved(const struct definitions *definitions, resource_type type,
-                             yyjson_val *resource, link_resolve *resolve, void *context,
-                             struct buffer *out);
-
-/* The same in place: the values of RESOURCE's document become the new texts, copied into ARENA,
- * which lives as long as it does. A position of a value so changed is no longer known. */
-MUST_CHECK enum status resource_resolve_links(const struct definitions *definitions,
-                                              resource_type type, yyjson_val *resource,
-                                              link_resolve *resolve, void *context,
-                                              struct arena *arena);
-
-/* The same so that it can be undone: CHANGES, whose arena takes the texts, remembers what stood
- * there, over several calls; resource_restore_links puts all of it back and forgets it. */
 struct link_change {
     yyjson_val *value;
     yyjson_val before;

@@ -69,14 +69,6 @@ enum status resource_exchange_links(const struct definitions *definitions, resou
     return arena_full(changes->arena) ? STATUS_TOO_COSTLY : STATUS_OK;
 }
 
-enum status resource_resolve_links(const struct definitions *definitions, resource_type type,
-                                   yyjson_val *resource, link_resolve *resolve, void *context,
-                                   struct arena *arena)
-{
-    struct link_changes changes = {.arena = arena};
-    return resource_exchange_links(definitions, type, resource, resolve, context, &changes);
-}
-
 void resource_restore_links(struct link_changes *changes)
 {
     while (changes->count > 0) {

@@ -197,40 +197,68 @@ void request_snapshot_end(struct request *request)
     }
 }
 
+/* Where PATIENT's slot is, or the free one that would be. */
+static uint32_t *disclosure_slot(const struct request *request, uint32_t patient)
+{
+    size_t mask = 2 * request->disclosure_capacity - 1;
+    size_t at = (size_t)(patient * UINT64_C(0x9E3779B97F4A7C15) >> 32) & mask;
+    uint32_t *slots = request->disclosure_slots;
+    while (slots[at] != 0 && request->disclosures[slots[at] - 1].patient != patient) {
+        at = (at + 1) & mask;
+    }
+    return &slots[at];
+}
+
+static bool disclosures_grow(struct request *request)
+{
+    size_t count = request->disclosure_count;
+    size_t capacity = count == 0 ? 4 : count * 2;
+    struct disclosure *more = arena_array(request->arena, capacity, sizeof *more);
+    uint32_t *slots = arena_array(request->arena, 2 * capacity, sizeof *slots);
+    if (more == NULL || slots == NULL) {
+        return false;
+    }
+    if (count > 0) {
+        memcpy(more, request->disclosures, count * sizeof *more);
+    }
+    request->disclosures = more;
+    request->disclosure_slots = slots;
+    request->disclosure_capacity = capacity;
+    for (size_t i = 0; i < count; i++) {
+        *disclosure_slot(request, more[i].patient) = (uint32_t)i + 1;
+    }
+    return true;
+}
+
 void request_discloses(struct request *request, const uint32_t *patients, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        size_t at = 0;
-        while (at < request->disclosure_count && request->disclosures[at].patient != patients[i]) {
-            at++;
+        if (request->disclosure_count == request->disclosure_capacity &&
+            !disclosures_grow(request)) {
+            return;
         }
-        if (at == request->disclosure_capacity) {
-            size_t old = at * sizeof *request->disclosures;
-            size_t capacity = at == 0 ? 4 : at * 2;
-            struct disclosure *more = arena_resize(request->arena, request->disclosures, old,
-                                                   capacity * sizeof *request->disclosures);
-            if (more == NULL) {
-                return;
-            }
-            request->disclosures = more;
-            request->disclosure_capacity = capacity;
-        }
-        if (at == request->disclosure_count) {
+        uint32_t *slot = disclosure_slot(request, patients[i]);
+        if (*slot == 0) {
             request->disclosures[request->disclosure_count++] =
                 (struct disclosure){.patient = patients[i]};
+            *slot = (uint32_t)request->disclosure_count;
         }
-        request->disclosures[at].resources++;
+        request->disclosures[*slot - 1].resources++;
     }
+}
+
+void request_discloses_nobody(struct request *request)
+{
+    request->disclosure_count = request->disclosure_capacity = 0;
 }
 
 void request_discloses_count(struct request *request, uint64_t count)
 {
     static const uint32_t nobody = 0;
     request_discloses(request, &nobody, 1);
-    for (size_t i = 0; i < request->disclosure_count; i++) {
-        if (request->disclosures[i].patient == nobody) {
-            request->disclosures[i].resources = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
-        }
+    if (request->disclosure_capacity > 0 && *disclosure_slot(request, nobody) != 0) {
+        request->disclosures[*disclosure_slot(request, nobody) - 1].resources =
+            count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
     }
 }
 

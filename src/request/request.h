@@ -245,6 +245,7 @@ struct request {
     _Atomic size_t children_waiting;
 
     struct disclosure *disclosures;
+    uint32_t *disclosure_slots; /* 2 x capacity, open addressing: index from 1 */
     size_t disclosure_count, disclosure_capacity;
 
     struct response response;
@@ -300,6 +301,9 @@ MUST_CHECK enum status parameters_parse(struct slice query, struct arena *arena,
 /* These patients' data is in the answer: every resource that is put into a response is named here
  * before it leaves. Sticky on a full arena (the request then fails). */
 void request_discloses(struct request *request, const uint32_t *patients, size_t count);
+
+/* Forgets whom the request disclosed: its transaction starts afresh. */
+void request_discloses_nobody(struct request *request);
 
 /* A count over so many persons that they are not named one by one: COUNT resources of nobody in
  * particular. */

@@ -120,6 +120,12 @@ enum status schema_apply(struct connection *connection, struct outcome *outcome,
     }
     *ret_from = version;
     *ret_to = SCHEMA_VERSION;
+    if (connection->store->read_only && version == 0) {
+        /* Whoever made the file was stopped before it made the tables. */
+        return outcome_fail(outcome, STATUS_NOT_FOUND, "",
+                            "There are no records in this data folder yet: nothing was ever "
+                            "stored in it.");
+    }
     if (connection->store->read_only && version < SCHEMA_VERSION) {
         return outcome_fail(outcome, STATUS_CORRUPT, "",
                             "The records have layout %d and must be migrated to %d first: run "

@@ -102,10 +102,21 @@ static void reset_all(struct connection *connection)
     }
 }
 
+/* The savepoint of a job. When even this fails nobody knows what a commit would keep: all of the
+ * group is undone. */
+static enum status savepoint(struct writer *writer, enum statement_number number)
+{
+    enum status status = run_statement(writer, number);
+    if (status != STATUS_OK && writer->connection.doomed == STATUS_OK) {
+        writer->connection.doomed = status;
+    }
+    return status;
+}
+
 static enum status job_run(struct writer *writer, struct store_job *job)
 {
     struct counters before = writer->counters;
-    TRY(run_statement(writer, SQL_SAVEPOINT));
+    TRY(savepoint(writer, SQL_SAVEPOINT));
     writer->deadline = job->deadline;
     enum status status = job->run(writer->tx, job->context);
     arena_reset(writer->scratch, 0);
@@ -114,14 +125,14 @@ static enum status job_run(struct writer *writer, struct store_job *job)
     }
     reset_all(&writer->connection);
     if (status != STATUS_OK) {
-        TRY(run_statement(writer, SQL_ROLLBACK_JOB));
+        TRY(savepoint(writer, SQL_ROLLBACK_JOB));
         writer->counters = before;
         if (writer->touched) {
             writer_forget(writer);
         }
     }
     writer->touched = false;
-    TRY(run_statement(writer, SQL_RELEASE));
+    TRY(savepoint(writer, SQL_RELEASE));
     return status;
 }
 
@@ -189,15 +200,15 @@ static void group_report(struct store *store, struct group *group, enum status s
 void *store_writer_main(void *context)
 {
     struct store *store = context;
-    struct group *group = ARENA_NEW(store->writer->connection.arena, struct group);
+    struct group group;
     struct store_job *job;
-    while (group != NULL && (job = queue_take(store, true)) != NULL) {
-        group->count = 0;
+    while ((job = queue_take(store, true)) != NULL) {
+        group.count = 0;
         do {
-            group->jobs[group->count++] = job;
-        } while (group->count < GROUP_JOBS && (job = queue_take(store, false)) != NULL);
-        enum status status = group_run(store->writer, store, group);
-        group_report(store, group, status);
+            group.jobs[group.count++] = job;
+        } while (group.count < GROUP_JOBS && (job = queue_take(store, false)) != NULL);
+        enum status status = group_run(store->writer, store, &group);
+        group_report(store, &group, status);
     }
     return NULL;
 }

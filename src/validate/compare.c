@@ -7,8 +7,7 @@
 static bool same_scalar(yyjson_val *a, yyjson_val *b)
 {
     if (yyjson_is_str(a) || yyjson_is_str(b)) {
-        return yyjson_is_str(a) && yyjson_is_str(b) &&
-               slice_equals(json_string(a), json_string(b));
+        return yyjson_is_str(a) && yyjson_is_str(b) && slice_equals(json_string(a), json_string(b));
     }
     if (yyjson_is_bool(a) || yyjson_is_bool(b)) {
         return yyjson_is_bool(a) && yyjson_is_bool(b) && yyjson_get_bool(a) == yyjson_get_bool(b);
@@ -31,8 +30,8 @@ bool value_is_fixed(yyjson_val *fixed, yyjson_val *value)
         }
         yyjson_obj_foreach(fixed, i, max, key, each)
         {
-            if (!value_is_fixed(each, yyjson_obj_getn(value, yyjson_get_str(key),
-                                                      yyjson_get_len(key)))) {
+            if (!value_is_fixed(each,
+                                yyjson_obj_getn(value, yyjson_get_str(key), yyjson_get_len(key)))) {
                 return false;
             }
         }
@@ -76,8 +75,7 @@ bool value_has_pattern(yyjson_val *pattern, yyjson_val *value)
     if (yyjson_is_obj(pattern)) {
         yyjson_obj_foreach(pattern, i, max, key, each)
         {
-            yyjson_val *own =
-                yyjson_obj_getn(value, yyjson_get_str(key), yyjson_get_len(key));
+            yyjson_val *own = yyjson_obj_getn(value, yyjson_get_str(key), yyjson_get_len(key));
             if (!value_has_pattern(each, own)) {
                 return false;
             }

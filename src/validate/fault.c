@@ -28,7 +28,8 @@ static void write_path(const struct review *review, const struct fhirpath_node *
     buffer_add(out, slice_head(name, element->stem_length));
     if ((element->flags & ELEMENT_CHOICE) != 0) {
         buffer_add_text(out, ".ofType(");
-        buffer_add(out, table_text(review->tables, element_type_row(review->tables, element)->name));
+        buffer_add(out,
+                   table_text(review->tables, element_type_row(review->tables, element)->name));
         buffer_add_byte(out, ')');
     }
     if ((element->flags & ELEMENT_ARRAY) != 0) {

@@ -56,8 +56,8 @@ static bool each_value(const struct definitions *definitions, const struct fhirp
     }
     size_t count = yyjson_arr_size(value), more = yyjson_arr_size(sibling);
     for (size_t i = 0; i < count || i < more; i++) {
-        struct fhirpath_node child = node_child(definitions, node, element, yyjson_arr_get(value, i),
-                                                yyjson_arr_get(sibling, i), i);
+        struct fhirpath_node child = node_child(
+            definitions, node, element, yyjson_arr_get(value, i), yyjson_arr_get(sibling, i), i);
         if (!visit(context, &child)) {
             return false;
         }
@@ -75,8 +75,7 @@ bool node_each(const struct definitions *definitions, const struct fhirpath_node
     for (size_t i = 0; i < node->type->element_count; i++) {
         const struct element_row *element = type_element(tables, node->type, i);
         struct slice name = table_text(tables, element->name);
-        if (element->stem_length == stem.length &&
-            memcmp(name.at, stem.at, stem.length) == 0 &&
+        if (element->stem_length == stem.length && memcmp(name.at, stem.at, stem.length) == 0 &&
             !each_value(definitions, node, element, visit, context)) {
             return false;
         }
@@ -84,7 +83,8 @@ bool node_each(const struct definitions *definitions, const struct fhirpath_node
     return true;
 }
 
-/* ---- upwards ---------------------------------------------------------------------------------- */
+/* ---- upwards ----------------------------------------------------------------------------------
+ */
 
 const struct fhirpath_node *node_resource(const struct fhirpath_node *node)
 {

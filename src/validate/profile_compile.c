@@ -25,8 +25,8 @@ static yyjson_val *copy_value(struct arena *arena, yyjson_val *value)
         return NULL;
     }
     json_write(value, NULL, NULL, &text);
-    if (!buffer_ok(&text) || json_read(buffer_slice(&text), &json_limits_default, arena, NULL,
-                                       &json) != STATUS_OK) {
+    if (!buffer_ok(&text) ||
+        json_read(buffer_slice(&text), &json_limits_default, arena, NULL, &json) != STATUS_OK) {
         return NULL;
     }
     return json.root;
@@ -40,8 +40,8 @@ static yyjson_val *typed_member(yyjson_val *element, struct slice stem)
     yyjson_obj_foreach(element, i, max, key, value)
     {
         struct slice name = json_string(key);
-        if (name.length > stem.length && slice_starts(name, stem) &&
-            name.at[stem.length] >= 'A' && name.at[stem.length] <= 'Z') {
+        if (name.length > stem.length && slice_starts(name, stem) && name.at[stem.length] >= 'A' &&
+            name.at[stem.length] <= 'Z') {
             return value;
         }
     }
@@ -283,9 +283,8 @@ static void imply_slicing(struct compiling *compiling, struct rule_element *rule
     if (rule->discriminators != NULL) {
         rule->discriminator_count = 1;
         rule->sliced = true;
-        rule->discriminators[0] =
-            choice ? (struct discriminator){DISCRIMINATE_TYPE, SLICE("$this")}
-                   : (struct discriminator){DISCRIMINATE_VALUE, SLICE("url")};
+        rule->discriminators[0] = choice ? (struct discriminator){DISCRIMINATE_TYPE, SLICE("$this")}
+                                         : (struct discriminator){DISCRIMINATE_VALUE, SLICE("url")};
     }
 }
 
@@ -492,8 +491,7 @@ struct profile *profile_compile(struct validator *validator, const struct canoni
     *profile = (struct profile){.arena = arena,
                                 .serial = canonical->serial,
                                 .url = arena_copy(arena, canonical->url),
-                                .type_name =
-                                    arena_copy(arena, json_get_string(definition, "type")),
+                                .type_name = arena_copy(arena, json_get_string(definition, "type")),
                                 .root = ARENA_NEW(arena, struct rule_element)};
     profile->type = type_find(validator->definitions, profile->type_name);
     if (profile->type == NULL || profile->root == NULL ||
@@ -506,8 +504,7 @@ struct profile *profile_compile(struct validator *validator, const struct canoni
         (void)rules_of(validator, profile->type);
         read_snapshot(&compiling, definition);
     }
-    yyjson_val *first =
-        yyjson_arr_get_first(json_get(json_get(definition, "snapshot"), "element"));
+    yyjson_val *first = yyjson_arr_get_first(json_get(json_get(definition, "snapshot"), "element"));
     profile->modifier = yyjson_get_bool(json_get(first, "isModifier"));
     read_contexts(&compiling, definition);
     if (arena_full(arena)) {

@@ -24,8 +24,13 @@ struct constraint {
     struct constraint *next;
 };
 
-enum strength { STRENGTH_NONE, STRENGTH_EXAMPLE, STRENGTH_PREFERRED, STRENGTH_EXTENSIBLE,
-                STRENGTH_REQUIRED };
+enum strength {
+    STRENGTH_NONE,
+    STRENGTH_EXAMPLE,
+    STRENGTH_PREFERRED,
+    STRENGTH_EXTENSIBLE,
+    STRENGTH_REQUIRED
+};
 
 struct binding {
     enum strength strength;
@@ -75,9 +80,9 @@ enum slicing_rules { SLICING_OPEN, SLICING_CLOSED, SLICING_OPEN_AT_END };
 enum aggregation { AGGREGATION_CONTAINED = 1, AGGREGATION_REFERENCED = 2, AGGREGATION_BUNDLED = 4 };
 
 struct rule_element {
-    struct slice id;    /* in its profile: "Patient.name:official" */
-    struct slice stem;  /* member name without a choice's type; the root: empty */
-    struct slice slice; /* sliceName */
+    struct slice id;               /* in its profile: "Patient.name:official" */
+    struct slice stem;             /* member name without a choice's type; the root: empty */
+    struct slice slice;            /* sliceName */
     const struct element_row *row; /* in the definitions, one of a choice's; NULL: the root */
     const struct type_row *type;   /* of its values when that is one; else NULL */
     uint32_t min, max;             /* as the profile says; max UINT32_MAX: any */
@@ -110,8 +115,8 @@ struct profile {
     resource_type resource;      /* or NONE: of a data type */
     const struct type_row *type; /* what it constrains */
     struct rule_element *root;
-    bool modifier; /* an extension's: it modifies */
-    struct slice *contexts;      /* where an extension may stand: element ids */
+    bool modifier;          /* an extension's: it modifies */
+    struct slice *contexts; /* where an extension may stand: element ids */
     size_t context_count;
     bool any_context; /* some of its contexts is no element id: not judged */
     struct profile *next;
@@ -133,7 +138,7 @@ struct validator {
     const struct element_tables *tables;
     struct conformance *conformance;
     struct terms *terms;
-    pthread_mutex_t lock; /* of everything that grows */
+    pthread_mutex_t lock;                           /* of everything that grows */
     _Atomic(struct type_rules *) *type_rules;       /* by type */
     _Atomic(struct element_rules *) *element_rules; /* by element */
     _Atomic bool *compiled;                         /* by type: both are whole */
@@ -148,8 +153,8 @@ const struct type_rules *rules_of(struct validator *validator, const struct type
 static inline const struct element_rules *element_rules_of(struct validator *validator,
                                                            const struct element_row *element)
 {
-    return atomic_load_explicit(
-        &validator->element_rules[element - validator->tables->elements], memory_order_acquire);
+    return atomic_load_explicit(&validator->element_rules[element - validator->tables->elements],
+                                memory_order_acquire);
 }
 
 /* The compiled profile CANONICAL; NULL: not loaded, or no profile. Lives as long as the validator.
@@ -171,12 +176,11 @@ bool constraint_is_native(struct slice key);
 /* ---- reviewing --------------------------------------------------------------------------------
  */
 
-/* The entries of a Bundle by fullUrl, for references. */
-struct bundle_index {
-    yyjson_val *bundle;
-    yyjson_val **slots; /* open addressing */
-    size_t mask;
-    struct bundle_index *next;
+/* A Bundle whose entries have been looked up by fullUrl. */
+struct known_bundle {
+    const yyjson_val *bundle;
+    const struct bundle_index *index;
+    struct known_bundle *next;
 };
 
 /* Whether a value fits a profile: known, or being found out (then it is taken to fit). */
@@ -195,19 +199,17 @@ struct review {
     const struct validate_options *options;
     const struct definitions *definitions;
     const struct element_tables *tables;
-    struct arena *arena; /* scratch, marked and rewound around each rule that needs it */
-    struct bundle_index *bundles;
+    struct arena *arena;   /* of the review's own: what lasts until its end; made when needed */
+    struct arena *scratch; /* the caller's, for expressions */
+    struct known_bundle *bundles;
     struct fhirpath_host host;
     uint32_t depth;
-    uint32_t quiet; /* only find out: report nothing */
-    bool failed;    /* an error was met while quiet */
+    uint32_t quiet;                    /* only find out: report nothing */
+    bool failed;                       /* an error was met while quiet */
     uint64_t seen_systems[SEEN_LIMIT]; /* hashes of what has been warned of once */
     size_t seen_count;
     struct trial *trials; /* of targets against profiles: done, or under way */
 };
-
-/* Reviews the whole resource, base rules and profiles. */
-void review_resource(struct checker *checker, yyjson_val *root, resource_type type);
 
 /* A fault at NODE, whose line is that of AT (NULL: NODE's). CODE: issue-type. TEXT names no value
  * of the record; complain() makes such texts. Counts as failure while quiet. */
@@ -283,8 +285,5 @@ void check_contained_used(struct review *review, const struct fhirpath_node *nod
 
 /* Sets up what FHIRPath may ask of us. */
 void host_init(struct review *review);
-
-/* The rules of Bundles and entries (bundle_rules.c). */
-void check_bundle(struct review *review, const struct fhirpath_node *node);
 
 #endif

@@ -5,7 +5,6 @@
 
 #define COUNTS_LIMIT 96
 
-
 static struct slice name_of(const struct rule_element *rule)
 {
     return rule->id.length > 0 ? rule->id : rule->stem;
@@ -16,7 +15,8 @@ static bool given_up(const struct review *review)
     return review->quiet > 0 && review->failed;
 }
 
-/* ---- a value ---------------------------------------------------------------------------------- */
+/* ---- a value ----------------------------------------------------------------------------------
+ */
 
 static const struct allowed_type *allowed_for(const struct rule_element *rule,
                                               const struct fhirpath_node *node,
@@ -179,7 +179,8 @@ static void check_fixed(struct review *review, const struct rule_element *rule,
     }
 }
 
-/* ---- members ---------------------------------------------------------------------------------- */
+/* ---- members ----------------------------------------------------------------------------------
+ */
 
 /* How many values each slice has got. */
 struct counts {
@@ -291,16 +292,17 @@ static void check_count(struct review *review, const struct profile *profile,
     if (count > rule->max && rule->own_max) {
         fault(review, node, NULL, SEVERITY_ERROR, "structure",
               slice ? SLICE("slice-max") : SLICE("max"),
-              rule->max == 0 ? tell(review, "%.*s may not stand here by the profile %.*s.",
-                                    SLICE_ARGS(name_of(rule)), SLICE_ARGS(profile->url))
-                             : tell(review, "%.*s may stand here at most %u time%s.",
-                                    SLICE_ARGS(name_of(rule)), rule->max,
-                                    rule->max == 1 ? "" : "s"));
+              rule->max == 0
+                  ? tell(review, "%.*s may not stand here by the profile %.*s.",
+                         SLICE_ARGS(name_of(rule)), SLICE_ARGS(profile->url))
+                  : tell(review, "%.*s may stand here at most %u time%s.",
+                         SLICE_ARGS(name_of(rule)), rule->max, rule->max == 1 ? "" : "s"));
     }
     if (count == 0 && rule->must_support && review->options->must_support && rule->max > 0) {
         fault(review, node, NULL, SEVERITY_INFORMATION, "informational", SLICE("must-support"),
-              tell(review, "%.*s is an element that systems of the profile %.*s must support, and "
-                           "is not there.",
+              tell(review,
+                   "%.*s is an element that systems of the profile %.*s must support, and "
+                   "is not there.",
                    SLICE_ARGS(name_of(rule)), SLICE_ARGS(profile->url)));
     }
 }
@@ -329,7 +331,8 @@ static void walk_member(struct review *review, const struct profile *profile,
     check_slice_counts(&walk, rule, node);
 }
 
-/* ---- elements --------------------------------------------------------------------------------- */
+/* ---- elements ---------------------------------------------------------------------------------
+ */
 
 void walk_element(struct review *review, const struct profile *profile,
                   const struct rule_element *rule, const struct fhirpath_node *node)
@@ -362,8 +365,9 @@ void walk_element(struct review *review, const struct profile *profile,
 void profile_walk(struct review *review, const struct profile *profile,
                   const struct fhirpath_node *node)
 {
-    if (review->depth > 64 || (profile->type != node->type &&
-                               profile->type->kind != TYPE_ABSTRACT && node->type->kind == TYPE_RESOURCE)) {
+    if (review->depth > 64 ||
+        (profile->type != node->type && profile->type->kind != TYPE_ABSTRACT &&
+         node->type->kind == TYPE_RESOURCE)) {
         if (review->depth <= 64) {
             fault(review, node, NULL, SEVERITY_ERROR, "structure", SLICE("profile-type"),
                   tell(review, "The profile %.*s is for another type.", SLICE_ARGS(profile->url)));

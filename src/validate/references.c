@@ -6,46 +6,23 @@
 
 #define STRUCTURE_PREFIX "http://hl7.org/fhir/StructureDefinition/"
 
-/* ---- Bundles ---------------------------------------------------------------------------------- */
+/* ---- Bundles ----------------------------------------------------------------------------------
+ */
 
-static size_t entry_slot(const struct bundle_index *index, struct slice url)
+static const struct bundle_index *index_of(struct review *review, yyjson_val *bundle)
 {
-    size_t slot = slice_hash(url) & index->mask;
-    while (index->slots[slot] != NULL &&
-           !slice_equals(json_get_string(index->slots[slot], "fullUrl"), url)) {
-        slot = (slot + 1) & index->mask;
-    }
-    return slot;
-}
-
-static struct bundle_index *bundle_index(struct review *review, yyjson_val *bundle)
-{
-    for (struct bundle_index *each = review->bundles; each != NULL; each = each->next) {
+    for (struct known_bundle *each = review->bundles; each != NULL; each = each->next) {
         if (each->bundle == bundle) {
-            return each;
+            return each->index;
         }
     }
-    struct bundle_index *index = ARENA_NEW(review->arena, struct bundle_index);
-    yyjson_val *entries = json_get(bundle, "entry");
-    size_t size = 16, i, max;
-    while (size < yyjson_arr_size(entries) * 2) {
-        size *= 2;
-    }
-    yyjson_val **slots = arena_array(review->arena, size, sizeof *slots);
-    if (index == NULL || slots == NULL) {
+    struct known_bundle *known = ARENA_NEW(review->arena, struct known_bundle);
+    const struct bundle_index *index = bundle_index_make(bundle, review->arena);
+    if (known == NULL || index == NULL) {
         return NULL;
     }
-    *index = (struct bundle_index){bundle, slots, size - 1, review->bundles};
-    yyjson_val *entry;
-    yyjson_arr_foreach(entries, i, max, entry)
-    {
-        struct slice url = json_get_string(entry, "fullUrl");
-        if (url.length > 0) {
-            size_t slot = entry_slot(index, url);
-            slots[slot] = slots[slot] != NULL ? slots[slot] : entry;
-        }
-    }
-    review->bundles = index;
+    *known = (struct known_bundle){bundle, index, review->bundles};
+    review->bundles = known;
     return index;
 }
 
@@ -70,39 +47,29 @@ static struct slice without_history(struct slice reference)
     return at != NULL ? slice_head(reference, (size_t)(at - reference.at)) : reference;
 }
 
-static yyjson_val *entry_by_url(struct review *review, yyjson_val *bundle, struct slice url)
-{
-    struct bundle_index *index = bundle_index(review, bundle);
-    return index != NULL ? index->slots[entry_slot(index, url)] : NULL;
-}
-
-static yyjson_val *entry_of(struct review *review, const struct fhirpath_node *from,
-                            struct slice text)
+/* The resource that TEXT names in one of the Bundles around FROM; *RET_ENTRY: of which entry of
+ * theirs FROM is a part. */
+static yyjson_val *bundled(struct review *review, const struct fhirpath_node *from,
+                           struct slice text, const struct fhirpath_node **ret_entry)
 {
     const struct fhirpath_node *entry = node_entry(review->definitions, from);
     struct slice reference = without_history(text);
     for (; entry != NULL; entry = node_entry(review->definitions, entry->parent)) {
-        yyjson_val *bundle = entry->parent->value;
-        yyjson_val *found = entry_by_url(review, bundle, reference);
-        if (found == NULL && slice_index(reference, ':') == reference.length) {
-            struct slice base =
-                base_of(review->definitions, json_get_string(entry->value, "fullUrl"));
-            struct buffer url = {.arena = review->arena};
-            buffer_add(&url, base);
-            buffer_add_byte(&url, '/');
-            buffer_add(&url, reference);
-            found = base.length > 0 && buffer_ok(&url)
-                        ? entry_by_url(review, bundle, buffer_slice(&url))
-                        : NULL;
-        }
-        if (found != NULL) {
-            return found;
+        const struct bundle_index *index = index_of(review, entry->parent->value);
+        const struct bundle_index_entry *found =
+            index != NULL ? bundle_index_find(index, json_get_string(entry->value, "fullUrl"),
+                                              reference, review->arena)
+                          : NULL;
+        if (found != NULL && found->resource != NULL) {
+            *ret_entry = entry;
+            return found->resource;
         }
     }
     return NULL;
 }
 
-/* ---- what is reached -------------------------------------------------------------------------- */
+/* ---- what is reached --------------------------------------------------------------------------
+ */
 
 static bool node_of_resource(struct review *review, yyjson_val *resource,
                              struct fhirpath_node *ret_node)
@@ -116,27 +83,28 @@ static bool node_of_resource(struct review *review, yyjson_val *resource,
     return true;
 }
 
-/* The resource of a Bundle's entry, below nodes of its own, so that its references resolve too. */
-static bool node_of_entry(struct review *review, const struct fhirpath_node *from,
-                          yyjson_val *entry, struct fhirpath_node *ret_node)
+/* The resource of another entry of the Bundle that OWN is an entry of, below nodes of its own, so
+ * that its references resolve too. */
+static bool node_of_bundled(struct review *review, const struct fhirpath_node *own,
+                            yyjson_val *resource, struct fhirpath_node *ret_node)
 {
-    const struct fhirpath_node *own = node_entry(review->definitions, from);
-    const struct type_row *entry_type = type_find(review->definitions, SLICE("Bundle.entry"));
     struct fhirpath_node *place = ARENA_NEW(review->arena, struct fhirpath_node);
-    if (own == NULL || place == NULL || entry_type == NULL) {
+    const struct element_row *element = type_find_element(review->tables, own->type, "resource", 8);
+    if (place == NULL || element == NULL) {
         return false;
     }
     *place = *own;
-    place->value = entry;
     size_t i, max;
     yyjson_val *each;
     yyjson_arr_foreach(json_get(own->parent->value, "entry"), i, max, each)
     {
-        place->index = each == entry ? (uint32_t)i : place->index;
+        if (json_get(each, "resource") == resource) {
+            place->index = (uint32_t)i;
+            place->value = each;
+        }
     }
-    const struct element_row *element = type_find_element(review->tables, entry_type, "resource", 8);
-    *ret_node = node_child(review->definitions, place, element, json_get(entry, "resource"), NULL, 0);
-    return ret_node->value != NULL && ret_node->type->kind == TYPE_RESOURCE;
+    *ret_node = node_child(review->definitions, place, element, resource, NULL, 0);
+    return ret_node->type->kind == TYPE_RESOURCE;
 }
 
 static enum reach reach_contained(struct review *review, const struct fhirpath_node *from,
@@ -167,8 +135,9 @@ enum reach reference_reach(struct review *review, const struct fhirpath_node *fr
     if (text.length > 0 && text.at[0] == '#') {
         return reach_contained(review, from, slice_from(text, 1), ret_node);
     }
-    yyjson_val *entry = entry_of(review, from, text);
-    if (entry != NULL && node_of_entry(review, from, entry, ret_node)) {
+    const struct fhirpath_node *entry;
+    yyjson_val *inside = bundled(review, from, text, &entry);
+    if (inside != NULL && node_of_bundled(review, entry, inside, ret_node)) {
         return REACH_BUNDLED;
     }
     resource_type type;
@@ -190,7 +159,8 @@ enum reach reference_reach(struct review *review, const struct fhirpath_node *fr
     return REACH_TYPE;
 }
 
-/* ---- targets ---------------------------------------------------------------------------------- */
+/* ---- targets ----------------------------------------------------------------------------------
+ */
 
 struct slice profile_type(struct review *review, struct slice canonical)
 {
@@ -281,7 +251,8 @@ void check_targets(struct review *review, const struct rule_element *rule,
     }
 }
 
-/* ---- contained -------------------------------------------------------------------------------- */
+/* ---- contained --------------------------------------------------------------------------------
+ */
 
 struct usage {
     const struct fhirpath_node *container;

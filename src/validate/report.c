@@ -29,6 +29,14 @@ static const struct {
     [RULE_TEST_NUMBER] = {"nhs-number-test-range", STATUS_BUSINESS_RULE, "business-rule"},
     [RULE_NARRATIVE] = {"txt-1", STATUS_INVALID, NULL},
     [RULE_DEPTH] = {"depth", STATUS_STRUCTURE, NULL},
+    [RULE_FORM] = {"questionnaire", STATUS_INVALID, NULL},
+    [RULE_FORM_LINK] = {"questionnaire-link", STATUS_INVALID, "not-found"},
+    [RULE_FORM_UNKNOWN] = {"questionnaire-unknown", STATUS_INVALID, "not-found"},
+    [RULE_ANSWER] = {"answer", STATUS_INVALID, NULL},
+    [RULE_ANSWER_MISSING] = {"answer-required", STATUS_REQUIRED, NULL},
+    [RULE_OPTION] = {"answer-option", STATUS_VALUE, "code-invalid"},
+    [RULE_FULL_URL] = {"full-url", STATUS_INVALID, NULL},
+    [RULE_DOCUMENT] = {"document", STATUS_INVALID, NULL},
 };
 
 static void write_path(const struct checker *checker, const struct frame *frame, struct buffer *out)
@@ -62,7 +70,13 @@ static bool keeps_more(const struct checker *checker)
 void report(struct checker *checker, const struct frame *frame, const yyjson_val *at,
             enum rule rule, const char *text)
 {
-    struct issue issue = {.severity = SEVERITY_ERROR,
+    report_as(checker, SEVERITY_ERROR, frame, at, rule, text);
+}
+
+void report_as(struct checker *checker, enum severity severity, const struct frame *frame,
+               const yyjson_val *at, enum rule rule, const char *text)
+{
+    struct issue issue = {.severity = severity,
                           .code = rules[rule].code != NULL ? rules[rule].code
                                                            : status_issue(rules[rule].status),
                           .rule = slice_text(rules[rule].name),
@@ -74,7 +88,7 @@ void report(struct checker *checker, const struct frame *frame, const yyjson_val
         json_position(checker->json, at, &issue.line, &issue.column);
     }
     outcome_add(checker->outcome, &issue);
-    if (checker->status == STATUS_OK) {
+    if (checker->status == STATUS_OK && severity <= SEVERITY_ERROR) {
         checker->status = rules[rule].status;
     }
 }

@@ -56,8 +56,7 @@ static bool declares(const struct fhirpath_node *node, struct slice url)
 
 static void check_policies(struct review *review, const struct fhirpath_node *node)
 {
-    for (const struct policy *each = review->validator->policies; each != NULL;
-         each = each->next) {
+    for (const struct policy *each = review->validator->policies; each != NULL; each = each->next) {
         if (slice_equals(each->type, table_text(review->tables, node->type->name))) {
             const struct profile *profile = profile_find(review->validator, each->profile);
             if (profile != NULL && !declares(node, profile->url)) {
@@ -203,9 +202,8 @@ static void review_siblings(struct review *review, const struct fhirpath_node *n
     if (element == NULL) {
         return;
     }
-    struct fhirpath_node child = {.type = element_type_row(review->tables, element),
-                                  .element = element,
-                                  .parent = node};
+    struct fhirpath_node child = {
+        .type = element_type_row(review->tables, element), .element = element, .parent = node};
     if (child.type->kind != TYPE_PRIMITIVE) {
         return;
     }
@@ -317,9 +315,6 @@ static void review_whole(struct review *review, const struct fhirpath_node *node
 {
     review_object(review, node);
     check_domain(review, node);
-    if (slice_is(table_text(review->tables, node->type->name), "Bundle")) {
-        check_bundle(review, node);
-    }
     check_declared(review, node);
     check_policies(review, node);
     if (node->parent == NULL) {
@@ -334,8 +329,17 @@ void review_resource(struct checker *checker, yyjson_val *root, resource_type ty
                             .options = checker->options,
                             .definitions = checker->definitions,
                             .tables = checker->tables,
-                            .arena = checker->arena};
+                            .arena = arena_create(arena_limit(checker->arena)),
+                            .scratch = checker->arena};
+    if (review.arena == NULL) {
+        arena_fail(checker->arena);
+        return;
+    }
     struct fhirpath_node node = fhirpath_root(checker->definitions, type, root);
     host_init(&review);
     review_whole(&review, &node);
+    if (arena_full(review.arena)) {
+        arena_fail(checker->arena);
+    }
+    arena_destroy(review.arena);
 }

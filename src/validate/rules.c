@@ -3,8 +3,8 @@
  */
 #include "validate/profile_int.h"
 
-#define STRUCTURE_PREFIX  "http://hl7.org/fhir/StructureDefinition/"
-#define MOST_EXTENSION    STRUCTURE_PREFIX "elementdefinition-maxValueSet"
+#define STRUCTURE_PREFIX   "http://hl7.org/fhir/StructureDefinition/"
+#define MOST_EXTENSION     STRUCTURE_PREFIX "elementdefinition-maxValueSet"
 #define PRACTICE_EXTENSION STRUCTURE_PREFIX "elementdefinition-bestpractice"
 
 /* ---- parts of an ElementDefinition ------------------------------------------------------------
@@ -41,8 +41,8 @@ void read_binding(yyjson_val *element, struct arena *arena, struct binding *ret_
         return;
     }
     ret_binding->value_set = arena_copy(arena, json_get_string(binding, "valueSet"));
-    ret_binding->most = arena_copy(
-        arena, json_get_string(extension_of(binding, MOST_EXTENSION), "valueCanonical"));
+    ret_binding->most =
+        arena_copy(arena, json_get_string(extension_of(binding, MOST_EXTENSION), "valueCanonical"));
 }
 
 /* ele-1, ext-1, dom-2, txt-1 and txt-2 are structure's; the others of this list are asked of every
@@ -70,8 +70,8 @@ struct constraint *read_constraint(const struct definitions *definitions, yyjson
     made->key = arena_copy(arena, json_get_string(constraint, "key"));
     made->human = arena_copy(arena, json_get_string(constraint, "human"));
     bool error = slice_is(json_get_string(constraint, "severity"), "error");
-    bool practice = yyjson_get_bool(
-        json_get(extension_of(constraint, PRACTICE_EXTENSION), "valueBoolean"));
+    bool practice =
+        yyjson_get_bool(json_get(extension_of(constraint, PRACTICE_EXTENSION), "valueBoolean"));
     made->severity = error && !practice ? SEVERITY_ERROR : SEVERITY_WARNING;
     /* One that does not compile is no rule that a record could break: whoever loads the package is
      * told by the snapshot's own validation. */
@@ -124,8 +124,8 @@ static void add_element_rules(struct validator *validator, yyjson_val *element,
     struct slice stem = slice_head(name, name.length - (choice ? 3 : 0));
     struct binding binding;
     read_binding(element, validator->arena, &binding);
-    struct slice profile = json_string(yyjson_arr_get_first(
-        json_get(yyjson_arr_get_first(json_get(element, "type")), "profile")));
+    struct slice profile = json_string(
+        yyjson_arr_get_first(json_get(yyjson_arr_get_first(json_get(element, "type")), "profile")));
     for (size_t i = 0; i < owner->element_count; i++) {
         const struct element_row *row = type_element(validator->tables, owner, i);
         struct slice member = table_text(validator->tables, row->name);
@@ -146,9 +146,8 @@ static void add_element_rules(struct validator *validator, yyjson_val *element,
         }
         if (rules->constraints != NULL || rules->binding.strength >= STRENGTH_EXTENSIBLE ||
             rules->binding.most.length > 0 || rules->profile.length > 0) {
-            atomic_store_explicit(
-                &validator->element_rules[row - validator->tables->elements], rules,
-                memory_order_release);
+            atomic_store_explicit(&validator->element_rules[row - validator->tables->elements],
+                                  rules, memory_order_release);
         }
     }
 }
@@ -296,8 +295,7 @@ enum status validator_open(const struct definitions *definitions, struct conform
                                     .tables = tables,
                                     .conformance = conformance,
                                     .terms = terms};
-    validator->type_rules =
-        arena_array(arena, tables->type_count, sizeof *validator->type_rules);
+    validator->type_rules = arena_array(arena, tables->type_count, sizeof *validator->type_rules);
     validator->element_rules =
         arena_array(arena, tables->element_count, sizeof *validator->element_rules);
     validator->compiled = arena_array(arena, tables->type_count, sizeof *validator->compiled);
@@ -308,6 +306,14 @@ enum status validator_open(const struct definitions *definitions, struct conform
     }
     *ret_validator = validator;
     return STATUS_OK;
+}
+
+void validator_lend(const struct validator *validator, struct validate_options *options)
+{
+    if (options->conformance == NULL) {
+        options->conformance = validator->conformance;
+        options->terms = validator->terms;
+    }
 }
 
 void validator_close(struct validator *validator)

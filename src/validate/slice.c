@@ -5,9 +5,9 @@
 
 /* Where a path has got to on the side of the rules. */
 struct place {
-    const struct rule_element *rule; /* NULL: nothing is said here */
-    yyjson_val *expected; /* part of a fixed value or pattern higher up; or NULL */
-    bool exact;           /* it is of a fixed value */
+    const struct rule_element *rule;      /* NULL: nothing is said here */
+    yyjson_val *expected;                 /* part of a fixed value or pattern higher up; or NULL */
+    bool exact;                           /* it is of a fixed value */
     const struct rule_element *reference; /* behind resolve(): whose targets are meant */
 };
 
@@ -27,7 +27,8 @@ static struct slice bare(struct slice canonical)
     return slice_head(canonical, slice_index(canonical, '|'));
 }
 
-/* ---- at the end of the path ------------------------------------------------------------------- */
+/* ---- at the end of the path -------------------------------------------------------------------
+ */
 
 static bool quiet_walk(struct review *review, const struct rule_element *rule,
                        const struct fhirpath_node *node)
@@ -113,8 +114,8 @@ static bool list_fits(struct search *search, const struct slice *profiles, size_
 
 static bool profiles_fit(struct search *search, const struct fhirpath_node *node)
 {
-    const struct rule_element *rule = search->place.reference != NULL ? search->place.reference
-                                                                      : search->place.rule;
+    const struct rule_element *rule =
+        search->place.reference != NULL ? search->place.reference : search->place.rule;
     for (size_t i = 0; rule != NULL && i < rule->type_count; i++) {
         const struct allowed_type *type = &rule->types[i];
         bool behind = search->place.reference != NULL;
@@ -147,7 +148,8 @@ static bool arrive(struct search *search, const struct fhirpath_node *node)
     return !search->fits;
 }
 
-/* ---- steps ------------------------------------------------------------------------------------ */
+/* ---- steps ------------------------------------------------------------------------------------
+ */
 
 /* The root of the one profile on a rule's type, where what it says goes on. */
 static const struct rule_element *profile_root(struct review *review,
@@ -156,8 +158,7 @@ static const struct rule_element *profile_root(struct review *review,
     if (rule->type_count != 1 || rule->types[0].profile_count != 1) {
         return NULL;
     }
-    const struct profile *profile =
-        profile_find(review->validator, rule->types[0].profiles[0]);
+    const struct profile *profile = profile_find(review->validator, rule->types[0].profiles[0]);
     return profile != NULL ? profile->root : NULL;
 }
 
@@ -244,8 +245,8 @@ static bool follow_extension(struct search *search, const struct fhirpath_node *
             search->place.rule = each;
         }
     }
-    bool more = node_each(search->review->definitions, node, SLICE("extension"), visit_extension,
-                          &step);
+    bool more =
+        node_each(search->review->definitions, node, SLICE("extension"), visit_extension, &step);
     search->place = before;
     return more;
 }
@@ -256,8 +257,7 @@ static bool follow_reference(struct search *search, const struct fhirpath_node *
     struct place before = search->place;
     struct slice text = yyjson_is_obj(node->value) ? json_get_string(node->value, "reference")
                                                    : json_string(node->value);
-    if (text.length == 0 ||
-        reference_reach(search->review, node, text, &target) == REACH_NONE) {
+    if (text.length == 0 || reference_reach(search->review, node, text, &target) == REACH_NONE) {
         return true;
     }
     search->place = (struct place){.reference = before.rule};
@@ -339,7 +339,8 @@ static bool follow(struct search *search, const struct fhirpath_node *node)
     return more;
 }
 
-/* ---- slices ----------------------------------------------------------------------------------- */
+/* ---- slices -----------------------------------------------------------------------------------
+ */
 
 /* An extension that a slice names by its definition only. */
 static bool is_named_extension(const struct rule_element *slice, const struct fhirpath_node *node,
@@ -347,8 +348,8 @@ static bool is_named_extension(const struct rule_element *slice, const struct fh
 {
     *ret_known = slice->row->fhir_type == FHIR_TYPE_EXTENSION && slice->type_count == 1 &&
                  slice->types[0].profile_count == 1;
-    return *ret_known && slice_equals(json_get_string(node->value, "url"),
-                                      bare(slice->types[0].profiles[0]));
+    return *ret_known &&
+           slice_equals(json_get_string(node->value, "url"), bare(slice->types[0].profiles[0]));
 }
 
 /* exists: what the slice says of the number of values there. */

@@ -397,6 +397,28 @@ static void check_typed(struct checker *checker, const struct frame *frame, yyjs
     check_object(checker, frame, resource_row(checker->tables, type), resource, &seen);
 }
 
+/* Rules across elements of one resource type. */
+static const struct {
+    const char *type;
+    void (*check)(struct checker *checker, const struct frame *frame, const struct type_row *type,
+                  yyjson_val *resource);
+} resource_rules[] = {
+    {"Bundle", check_bundle},
+    {"Questionnaire", check_questionnaire},
+    {"QuestionnaireResponse", check_questionnaire_response},
+};
+
+static void check_resource_rules(struct checker *checker, const struct frame *frame,
+                                 yyjson_val *resource, resource_type type)
+{
+    struct slice name = resource_type_name(checker->definitions, type);
+    for (size_t i = 0; i < sizeof resource_rules / sizeof resource_rules[0]; i++) {
+        if (slice_is(name, resource_rules[i].type)) {
+            resource_rules[i].check(checker, frame, resource_row(checker->tables, type), resource);
+        }
+    }
+}
+
 static resource_type check_resource(struct checker *checker, const struct frame *frame,
                                     yyjson_val *resource, bool contained)
 {
@@ -415,6 +437,9 @@ static resource_type check_resource(struct checker *checker, const struct frame 
         bool before = checker->inside_contained;
         checker->inside_contained = true;
         check_typed(checker, frame, resource, type);
+        if (checker->options->conformance != NULL) {
+            check_resource_rules(checker, frame, resource, type);
+        }
         checker->inside_contained = before;
         return type;
     }
@@ -427,6 +452,9 @@ static resource_type check_resource(struct checker *checker, const struct frame 
         check_contained(checker, frame, &container);
     }
     check_typed(checker, frame, resource, type);
+    if (checker->options->conformance != NULL) {
+        check_resource_rules(checker, frame, resource, type);
+    }
     checker->container = outer;
     checker->inside_contained = before;
     return type;
@@ -467,7 +495,11 @@ enum status validate_resource(const struct validate_options *options, const stru
                               yyjson_val *root, struct slice path, struct arena *arena,
                               struct outcome *outcome, resource_type *ret_type)
 {
-    struct checker checker = {.options = options,
+    struct validate_options whole = *options;
+    if (options->validator != NULL) {
+        validator_lend(options->validator, &whole);
+    }
+    struct checker checker = {.options = &whole,
                               .definitions = options->definitions,
                               .tables = definitions_tables(options->definitions),
                               .json = json,
@@ -481,6 +513,9 @@ enum status validate_resource(const struct validate_options *options, const stru
     *ret_type = check_resource(&checker, &frame, root, false);
     if (*ret_type != RESOURCE_TYPE_NONE) {
         check_wishes(&checker, &frame, root, *ret_type);
+        if (options->validator != NULL) {
+            review_resource(&checker, root, *ret_type);
+        }
     }
     if (checker.status == STATUS_OK && (arena_full(arena) || arena_full(outcome->arena))) {
         return STATUS_TOO_COSTLY;

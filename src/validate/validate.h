@@ -17,7 +17,6 @@
 
 #include "base/base.h"
 #include "fhir/fhir.h"
-
 #include "terms/terms.h"
 
 /* What full validation keeps for the life of the process: rules compiled from definitions on first
@@ -50,11 +49,15 @@ struct validate_options {
     /* NHS numbers that begin with 999 are never given to a person: they belong to demonstrations
      * and tests, and are refused anywhere else (config test-numbers). */
     bool refuse_test_numbers;
+    /* With these two the rules of Bundles and questionnaires are checked; NULL: not. TERMS alone
+     * may be NULL. A validator brings its own where they are NULL. */
+    struct conformance *conformance;
+    struct terms *terms;
 
-    struct validator *validator;  /* NULL: structure only */
+    struct validator *validator;  /* full validation; NULL: none */
     const struct slice *profiles; /* canonicals to check against beside those it declares */
     size_t profile_count;
-    bool must_support; /* say of each must-support element that is not there */
+    bool must_support;         /* say of each must-support element that is not there */
     validate_resolve *resolve; /* may be NULL */
     void *resolve_context;
 };

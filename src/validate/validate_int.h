@@ -60,13 +60,25 @@ enum rule {
     RULE_ID,          /* the id that was asked for */
     RULE_TEST_NUMBER, /* an NHS number of the test range */
     RULE_NARRATIVE,   /* txt-1, txt-2, well-formedness */
-    RULE_DEPTH
+    RULE_DEPTH,
+    RULE_FORM,           /* a response is not as its questionnaire, or that is not coherent */
+    RULE_FORM_LINK,      /* no item of that linkId */
+    RULE_FORM_UNKNOWN,   /* the questionnaire is not there */
+    RULE_ANSWER,         /* type and limits of an answer */
+    RULE_ANSWER_MISSING, /* required */
+    RULE_OPTION,         /* none of the answers offered */
+    RULE_FULL_URL,       /* of a Bundle's entry */
+    RULE_DOCUMENT        /* what a document must hold */
 };
 
 /* Adds an error at FRAME; AT is the value or key whose line it is. TEXT names no value and lives as
  * long as the outcome's arena (say() makes such texts). */
 void report(struct checker *checker, const struct frame *frame, const yyjson_val *at,
             enum rule rule, const char *text);
+
+/* The same with another severity; only errors decide the status. */
+void report_as(struct checker *checker, enum severity severity, const struct frame *frame,
+               const yyjson_val *at, enum rule rule, const char *text);
 
 /* printf into the outcome's arena; "" when the outcome keeps no more issues. */
 const char *say(struct checker *checker, const char *format, ...)
@@ -83,9 +95,41 @@ void check_extension(struct checker *checker, const struct frame *frame, yyjson_
                      uint64_t seen);
 void check_binding(struct checker *checker, const struct frame *frame, yyjson_val *value);
 
+/* Rules across the elements of one resource: of what stands at FRAME, whose type is TYPE. */
+void check_bundle(struct checker *checker, const struct frame *frame, const struct type_row *type,
+                  yyjson_val *bundle);
+void check_questionnaire(struct checker *checker, const struct frame *frame,
+                         const struct type_row *type, yyjson_val *questionnaire);
+void check_questionnaire_response(struct checker *checker, const struct frame *frame,
+                                  const struct type_row *type, yyjson_val *response);
+
+/* The entries of a Bundle by fullUrl. */
+struct bundle_index_entry {
+    struct slice full_url;
+    yyjson_val *resource; /* may be NULL */
+};
+struct bundle_index {
+    struct bundle_index_entry *entries;
+    size_t count, mask;
+    uint32_t *slots; /* 1 + number of the entry; 0: empty */
+};
+
+/* NULL when ARENA is full. */
+const struct bundle_index *bundle_index_make(yyjson_val *bundle, struct arena *arena);
+
+/* The entry that REFERENCE names when it stands in the entry with the fullUrl FROM (R4 bundle.html,
+ * "Resolving references in Bundles"), or NULL. */
+const struct bundle_index_entry *bundle_index_find(const struct bundle_index *index,
+                                                   struct slice from, struct slice reference,
+                                                   struct arena *arena);
+
 /* The contained resources of a container: unique ids. */
 void check_contained(struct checker *checker, const struct frame *frame,
                      struct container *container);
+
+/* Full validation, once the structure has been checked (review.c). */
+void validator_lend(const struct validator *validator, struct validate_options *options);
+void review_resource(struct checker *checker, yyjson_val *root, resource_type type);
 
 /* What is wrong with a narrative's XHTML: NULL when it is fine, else what and how to mend it.
  * *RET_OFFSET: where in the text. */

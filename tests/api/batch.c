@@ -4,8 +4,7 @@
 
 static struct answer batch(const char *entries)
 {
-    return ask("POST", "", NULL,
-               text_of("{'resourceType':'Bundle','type':'batch','entry':[%s]}", entries));
+    return send_bundle("batch", entries);
 }
 
 static void a_failure_is_its_own_entry_s_only(void **state)

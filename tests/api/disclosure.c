@@ -127,12 +127,41 @@ static void a_binary_is_of_the_persons_whose_document_holds_it(void **state)
     check("Binary/c", 200, p1);
 }
 
+/* A page or a transaction may be about very many. */
+static void names_each_of_a_crowd_once_and_in_time(void **state)
+{
+    (void)state;
+    enum { CROWD = 200000 };
+    struct arena *arena = arena_create(0);
+    struct request request = {.arena = arena};
+    int64_t started = time_monotonic();
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t patient = 1; patient <= CROWD; patient++) {
+            request_discloses(&request, &patient, 1);
+        }
+    }
+    assert_true(time_monotonic() - started < 10 * MICROS_PER_SECOND);
+    assert_int_equal(request.disclosure_count, CROWD);
+    for (uint32_t i = 0; i < CROWD; i++) {
+        assert_int_equal(request.disclosures[i].patient, i + 1);
+        assert_int_equal(request.disclosures[i].resources, 2);
+    }
+    request_discloses_count(&request, 7);
+    assert_int_equal(request.disclosures[CROWD].resources, 7);
+    request_discloses_nobody(&request);
+    request_discloses(&request, &(uint32_t){5}, 1);
+    assert_int_equal(request.disclosure_count, 1);
+    assert_int_equal(request.disclosures[0].resources, 1);
+    arena_destroy(arena);
+}
+
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
         SERVICE_TEST(a_total_names_whom_it_is_about),
         SERVICE_TEST(a_total_of_many_is_logged_as_a_count),
         SERVICE_TEST(what_was_deleted_was_somebody_s),
+        cmocka_unit_test(names_each_of_a_crowd_once_and_in_time),
         SERVICE_TEST(a_binary_is_of_the_persons_whose_document_holds_it),
     };
     cmocka_set_test_filter(count > 1 ? arguments[1] : NULL);

@@ -36,8 +36,7 @@ static struct answer write_and_read(const char *type, size_t length, int reads)
         buffer_add(&entries, read);
     }
     buffer_add_byte(&entries, '\0');
-    return ask("POST", "", NULL,
-               text_of("{'resourceType':'Bundle','type':'%s','entry':[%s]}", type, entries.at));
+    return send_bundle(type, entries.at);
 }
 
 static void a_large_read_does_not_undo_the_news_of_a_write(void **state)

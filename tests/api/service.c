@@ -10,6 +10,9 @@
 
 struct service service;
 struct config service_config;
+bool service_sequenced = true;
+void (*service_before_walk)(void);
+void (*service_after_walk)(void);
 
 static char folder[256];
 static struct definitions *definitions;
@@ -41,7 +44,9 @@ static void start(void)
                                .started = time_now()};
     assert_int_equal(store_open(&options, &outcome, &service.store), STATUS_OK);
     assert_int_equal(audit_open(&log, &outcome, &service.audit), STATUS_OK);
-    assert_int_equal(audit_sequence(service.audit, service.store), STATUS_OK);
+    if (service_sequenced) {
+        assert_int_equal(audit_sequence(service.audit, service.store), STATUS_OK);
+    }
     assert_int_equal(workers_start(service.store, (size_t)service_config.workers, &service.workers),
                      STATUS_OK);
     service.metrics = metrics_create(api_interactions);
@@ -160,6 +165,34 @@ static enum status see_row(void *context, uint64_t number, struct slice entry)
     return STATUS_OK;
 }
 
+struct rows {
+    size_t count;
+    uint64_t last;
+};
+
+static enum status count_row(void *context, uint64_t number, struct slice entry)
+{
+    struct rows *rows = context;
+    for (; entry.length >= 4; rows->count++) { /* a row holds all that a write left */
+        uint32_t length;
+        memcpy(&length, entry.at, 4);
+        entry = slice_from(entry, 4 + (size_t)length);
+    }
+    rows->last = number;
+    return STATUS_OK;
+}
+
+size_t service_outbox(uint64_t *last)
+{
+    struct rows rows = {.last = *last};
+    struct store_tx *tx;
+    assert_int_equal(store_snapshot_begin(own->reader, 0, &tx), STATUS_OK);
+    assert_int_equal(store_outbox_read(tx, *last, SIZE_MAX, count_row, &rows), STATUS_OK);
+    store_snapshot_end(tx);
+    *last = rows.last;
+    return rows.count;
+}
+
 /* The entries of writes wait in the store until the log takes them, a second at most. */
 static void wait_for_log(void)
 {
@@ -263,8 +296,16 @@ static enum method method_of(const char *name)
     return METHOD_OTHER;
 }
 
+static void call(void (*hook)(void))
+{
+    if (hook != NULL) {
+        hook();
+    }
+}
+
 static void walk(struct caller *caller, struct request *request)
 {
+    call(service_before_walk);
     request_start(request);
     (void)pthread_mutex_lock(&caller->lock);
     while (!caller->done) {
@@ -278,6 +319,7 @@ static void walk(struct caller *caller, struct request *request)
         (void)pthread_mutex_lock(&caller->lock);
     }
     (void)pthread_mutex_unlock(&caller->lock);
+    call(service_after_walk);
 }
 
 static void add_header(struct answer *answer, const char *name, struct slice value)
@@ -295,8 +337,15 @@ static void pull_body(struct caller *caller, struct request *request, struct ans
     while (whole.length < request->response.pull_length) {
         struct arena *piece_arena = arena_create(ARENA_REQUEST_BASE);
         struct buffer piece = {.arena = piece_arena};
+        call(service_before_walk);
         /* An odd size, so that pieces begin and end anywhere. */
-        assert_int_equal(request->response.pull(request, whole.length, 99991, &piece), STATUS_OK);
+        enum status status = request->response.pull(request, whole.length, 99991, &piece);
+        call(service_after_walk);
+        answer->cut = status != STATUS_OK || !buffer_ok(&piece);
+        if (answer->cut) {
+            arena_destroy(piece_arena);
+            return;
+        }
         assert_true(piece.length > 0);
         buffer_add(&whole, buffer_slice(&piece));
         arena_destroy(piece_arena);
@@ -382,6 +431,12 @@ struct answer ask(const char *method, const char *path, const char *headers, con
         at[i] = at[i] == '\'' ? '"' : at[i];
     }
     return caller_send(own, method, path, headers, text);
+}
+
+struct answer send_bundle(const char *type, const char *entries)
+{
+    return ask("POST", "", NULL,
+               text_of("{'resourceType':'Bundle','type':'%s','entry':[%s]}", type, entries));
 }
 
 struct answer get(const char *path)

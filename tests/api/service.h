@@ -19,6 +19,15 @@
 extern struct service service;
 extern struct config service_config;
 
+/* False: nothing moves the entries of writes into the access log, so that a request is all that
+ * happens. Set before service_start. */
+extern bool service_sequenced;
+
+/* Called around the walk of each request and each piece of its body that is pulled: where a test
+ * makes things fail. NULL: nobody. */
+extern void (*service_before_walk)(void);
+extern void (*service_after_walk)(void);
+
 /* Makes a new data folder. */
 void service_prepare(void);
 void service_start(void);
@@ -33,6 +42,10 @@ void service_stop(void);
  * stop again. */
 size_t service_log(void (*visit)(const struct audit_entry *entry, void *context), void *context);
 
+/* How many access entries wait in the store that the log has not taken, in rows above the number
+ * *LAST, which becomes that of the last. */
+size_t service_outbox(uint64_t *last);
+
 /* cmocka's setup and teardown of a test: a service with default settings. */
 int service_setup(void **state);
 int service_teardown(void **state);
@@ -44,6 +57,7 @@ struct answer {
     struct header headers[20];
     size_t header_count;
     size_t used; /* bytes of the request's arena */
+    bool cut;    /* the body broke off while it was sent: a door closes the connection */
     struct arena *arena;
 };
 
@@ -68,6 +82,9 @@ struct caller *service_caller(void);
  * text_of makes one with arguments. */
 struct answer ask(const char *method, const char *path, const char *headers, const char *body);
 struct answer get(const char *path);
+
+/* Sends a Bundle of TYPE ("batch", "transaction") with ENTRIES, the text between the brackets. */
+struct answer send_bundle(const char *type, const char *entries);
 
 /* A header of the answer; empty when there is none. */
 struct slice answer_header(const struct answer *answer, const char *name);

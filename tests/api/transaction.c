@@ -7,8 +7,7 @@
 /* A transaction of the entries given as JSON text. */
 static struct answer transact(const char *entries)
 {
-    return ask("POST", "", NULL,
-               text_of("{'resourceType':'Bundle','type':'transaction','entry':[%s]}", entries));
+    return send_bundle("transaction", entries);
 }
 
 static const char *id_in(const struct answer *answer, const char *path)

@@ -16,8 +16,7 @@
 
 static struct answer transact(const char *entries)
 {
-    return ask("POST", "", NULL,
-               text_of("{'resourceType':'Bundle','type':'transaction','entry':[%s]}", entries));
+    return send_bundle("transaction", entries);
 }
 
 static void put_patient(const char *id, const char *number)

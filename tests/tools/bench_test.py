@@ -158,6 +158,15 @@ def entries_that_refer_to_what_was_cut_off_are_left_out():
     assert [item['fullUrl'][9] for item in kept] == ['a', 'b']
 
 
+def each_run_has_a_folder_of_its_own():
+    with tempfile.TemporaryDirectory() as folder:
+        where = os.path.join(folder, 'not', 'there', 'yet')
+        first = lib.fresh_folder(where, 'bench-')
+        os.makedirs(os.path.join(first, 'synthea'))
+        second = lib.fresh_folder(where, 'bench-')
+        assert os.listdir(second) == [] and os.path.dirname(second) == where, second
+
+
 def the_peak_of_memory_is_seen():
     with lib.MemoryWatch(os.getpid()) as watch:
         block = bytearray(os.urandom(1 << 16)) * 512

@@ -144,6 +144,31 @@ static void a_document_over_many_lines_is_one_unit(void **state)
     source_close(&source);
 }
 
+static bool is_lines(struct arena *arena, const char *text)
+{
+    struct source source;
+    struct outcome outcome;
+    FILE *file = fopen(path, "w");
+    (void)fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+    outcome_init(&outcome, arena);
+    assert_int_equal(source_open(path, &outcome, &source), STATUS_OK);
+    bool lines = source.lines;
+    source_close(&source);
+    return lines;
+}
+
+static void tells_lines_from_documents_by_the_brackets_of_the_first(void **state)
+{
+    assert_true(is_lines(*state, "{\"a\":[{}]}\n{}\n"));
+    assert_true(is_lines(*state, "{\"a\":\"}\\\"{{\"} \r\n{}\n"));
+    assert_true(is_lines(*state, "{\"a\":nonsense}\n{}\n"));
+    assert_false(is_lines(*state, "{\"a\":[\n]}\n"));
+    assert_false(is_lines(*state, "{\"a\":\"}\n"));
+    assert_false(is_lines(*state, "[]\n"));
+    assert_false(is_lines(*state, "\n{}\n"));
+}
+
 static void an_empty_file_has_no_units(void **state)
 {
     assert_int_equal(read_units(*state).units, 0);
@@ -164,6 +189,7 @@ int main(void)
         TEST_ON_FILE(every_line_is_in_some_unit),
         TEST_ON_FILE(cuts_a_file_alike_each_time),
         TEST_ON_FILE(a_document_over_many_lines_is_one_unit),
+        TEST_ON_FILE(tells_lines_from_documents_by_the_brackets_of_the_first),
         TEST_ON_FILE(an_empty_file_has_no_units),
         TEST_ON_FILE(a_missing_file_is_an_error_that_names_it),
     };

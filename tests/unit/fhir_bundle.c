@@ -233,9 +233,13 @@ static const char *resolved_in(size_t index)
     const struct bundle_entry *entry = &bundle.entries[index];
     struct bundle_linker linker;
     struct buffer out = {.arena = arena};
+    struct link_changes changes = {.arena = arena};
     bundle_linker_start(&linker, definitions, &bundle, entry);
-    resource_write_resolved(definitions, entry->resource_type, entry->resource, bundle_link_resolve,
-                            &linker, &out);
+    assert_int_equal(resource_exchange_links(definitions, entry->resource_type, entry->resource,
+                                             bundle_link_resolve, &linker, &changes),
+                     STATUS_OK);
+    json_write(entry->resource, NULL, NULL, &out);
+    resource_restore_links(&changes);
     return as_text(&out);
 }
 

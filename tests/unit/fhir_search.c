@@ -151,6 +151,17 @@ static void knows_kinds_targets_and_urls(void **state)
     assert_non_null(search_parameter_find(definitions, resource("Binary"), SLICE("_id")));
 }
 
+/* R4 shows with "example-extension" what a SearchParameter may look like. */
+static void an_example_of_a_parameter_is_no_parameter(void **state)
+{
+    (void)state;
+    assert_null(search_parameter_find(definitions, resource("Patient"), SLICE("part-agree")));
+    assert_true(slice_is(parameter("Condition", "_id")->url,
+                         "http://hl7.org/fhir/SearchParameter/Resource-id"));
+    /* Experimental, but of the specification. */
+    (void)parameter("Patient", "mothersMaidenName");
+}
+
 static void collect(void *context, const struct search_path *path, yyjson_val *value)
 {
     struct buffer *out = context;
@@ -196,6 +207,7 @@ int main(void)
         FHIR_TEST(says_what_is_not_simple),
         FHIR_TEST(every_other_parameter_of_the_specification_is_simple),
         FHIR_TEST(knows_kinds_targets_and_urls),
+        FHIR_TEST(an_example_of_a_parameter_is_no_parameter),
         FHIR_TEST(walks_arrays_filters_and_gaps),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);

@@ -158,6 +158,26 @@ static void files_that_are_not_ours_or_newer_are_refused(void **state)
     store_reopen_with(NULL);
 }
 
+/* As a process leaves it that is killed before it has made the tables. */
+static void a_file_without_tables_has_no_records_yet(void **state)
+{
+    (void)state;
+    char path[300];
+    struct store_options options = {
+        .folder = folder, .definitions = definitions, .must_exist = true, .read_only = true};
+    struct store *other = NULL;
+    store_shut();
+    snprintf(path, sizeof(path), "%s/records.db", folder);
+    assert_int_equal(unlink(path), 0);
+    meddle("PRAGMA page_size=8192; PRAGMA journal_mode=WAL");
+    outcome_init(&outcome, arena);
+    assert_int_equal(store_open(&options, &outcome, &other), STATUS_NOT_FOUND);
+    assert_true(slice_starts(outcome.first->text, SLICE("There are no records")));
+    assert_int_equal(truncate(path, 0), 0);
+    assert_int_equal(store_open(&options, &outcome, &other), STATUS_NOT_FOUND);
+    store_reopen_with(NULL);
+}
+
 static enum status add_entries(struct store_tx *tx, void *context)
 {
     const char *text = context;
@@ -223,6 +243,7 @@ int main(void)
         STORE_TEST(a_backup_is_the_store_and_restores_only_where_nothing_is),
         STORE_TEST(a_damaged_backup_is_refused),
         STORE_TEST(files_that_are_not_ours_or_newer_are_refused),
+        STORE_TEST(a_file_without_tables_has_no_records_yet),
         STORE_TEST(outbox_and_notes_commit_with_their_job_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
