@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* What functions share: their arguments, evaluated when they are asked for. */
+#include "fhirpath/fhirpath_int.h"
+
+static uint32_t argument_step(const struct call *call, unsigned i)
+{
+    return call->evaluation->expression->arguments[call->step->right + i];
+}
+
+enum status call_argument(struct call *call, unsigned i, struct values *ret_values)
+{
+    struct evaluation *evaluation = call->evaluation;
+    const struct scope *scope = evaluation->scope;
+    *ret_values = (struct values){0};
+    TRY(evaluate(evaluation, argument_step(call, i), call->frame, ret_values));
+    evaluation->scope = scope;
+    return STATUS_OK;
+}
+
+enum status call_system(struct call *call, unsigned i, enum fhirpath_kind kind,
+                        struct fhirpath_value *ret_value, bool *ret_has)
+{
+    struct values values;
+    *ret_has = false;
+    if (i >= call->step->argument_count) {
+        return STATUS_OK;
+    }
+    TRY(call_argument(call, i, &values));
+    if (values.count == 0) {
+        return STATUS_OK;
+    }
+    if (values.count > 1) {
+        return call_fail(call, STATUS_INVALID, "An argument of %s is one item; here are several.",
+                         call->step->function->name);
+    }
+    *ret_has = value_system(call->evaluation, values.items, ret_value);
+    if (*ret_has && kind == FHIRPATH_DECIMAL && ret_value->kind == FHIRPATH_INTEGER) {
+        ret_value->decimal = decimal_from_integer(ret_value->integer);
+        ret_value->kind = FHIRPATH_DECIMAL;
+    }
+    if (*ret_has ? ret_value->kind != kind : values.items[0].node.value != NULL) {
+        return call_fail(call, STATUS_INVALID, "An argument of %s is of another type.",
+                         call->step->function->name);
+    }
+    return STATUS_OK;
+}
+
+enum status call_string(struct call *call, unsigned i, struct slice *ret_text, bool *ret_has)
+{
+    struct fhirpath_value value = {0};
+    TRY(call_system(call, i, FHIRPATH_STRING, &value, ret_has));
+    *ret_text = *ret_has ? value.string : (struct slice){"", 0};
+    return STATUS_OK;
+}
+
+enum status call_integer(struct call *call, unsigned i, int64_t *ret_integer, bool *ret_has)
+{
+    struct fhirpath_value value = {0};
+    TRY(call_system(call, i, FHIRPATH_INTEGER, &value, ret_has));
+    *ret_integer = *ret_has ? value.integer : 0;
+    return STATUS_OK;
+}
+
+enum status call_single(struct call *call, struct fhirpath_value *ret_value, bool *ret_has)
+{
+    *ret_has = false;
+    if (call->count == 0) {
+        return STATUS_OK;
+    }
+    if (call->count > 1) {
+        return call_fail(call, STATUS_INVALID,
+                         "The function %s is asked of one item; here are several.",
+                         call->step->function->name);
+    }
+    *ret_has = value_system(call->evaluation, call->input, ret_value);
+    return STATUS_OK;
+}
+
+enum status call_text(struct call *call, struct slice *ret_text, bool *ret_has)
+{
+    struct fhirpath_value value;
+    TRY(call_single(call, &value, ret_has));
+    *ret_text = (struct slice){"", 0};
+    if (*ret_has && value.kind == FHIRPATH_STRING) {
+        *ret_text = value.string.length > 0 ? value.string : *ret_text;
+        return STATUS_OK;
+    }
+    bool valueless = call->count == 0 || (!*ret_has && call->input[0].node.value == NULL);
+    return valueless ? STATUS_OK
+                     : call_fail(call, STATUS_INVALID, "The function %s is asked of a string.",
+                                 call->step->function->name);
+}
+
+static struct frame lambda_frame(const struct call *call, const struct fhirpath_value *item,
+                                 size_t index, const struct values *total)
+{
+    return (struct frame){.focus = item,
+                          .focus_count = 1,
+                          .index = (int64_t)index,
+                          .total = total != NULL ? total : call->frame->total};
+}
+
+enum status call_lambda(struct call *call, unsigned i, const struct fhirpath_value *item,
+                        size_t index, const struct values *total, struct values *out)
+{
+    struct evaluation *evaluation = call->evaluation;
+    const struct scope *scope = evaluation->scope;
+    const struct frame frame = lambda_frame(call, item, index, total);
+    TRY(evaluate(evaluation, argument_step(call, i), &frame, out));
+    evaluation->scope = scope;
+    return STATUS_OK;
+}
+
+/* Nothing of the evaluation is left when the truth is known: its memory is used again. */
+enum status call_lambda_truth(struct call *call, unsigned i, const struct fhirpath_value *item,
+                              size_t index, enum truth *ret_truth)
+{
+    struct evaluation *evaluation = call->evaluation;
+    const struct scope *scope = evaluation->scope;
+    const struct frame frame = lambda_frame(call, item, index, NULL);
+    struct arena_mark mark = arena_mark(evaluation->arena);
+    TRY(evaluate_truth(evaluation, argument_step(call, i), &frame, ret_truth));
+    evaluation->scope = scope;
+    if (!arena_full(evaluation->arena)) {
+        arena_rewind(evaluation->arena, mark);
+    }
+    return STATUS_OK;
+}
