@@ -33,8 +33,7 @@ static bool is_named(const struct review *review, struct slice path,
     return false;
 }
 
-static bool is_kind(const struct review *review, struct slice context,
-                    const struct fhirpath_node *host)
+static bool is_kind(struct slice context, const struct fhirpath_node *host)
 {
     bool resource = host->type->kind == TYPE_RESOURCE;
     if (slice_is(context, "Element")) {
@@ -60,7 +59,7 @@ static bool may_stand(const struct review *review, const struct profile *profile
         struct slice context = profile->contexts[i];
         bool choice = slice_ends(context, SLICE("[x]"));
         struct slice path = slice_head(context, context.length - (choice ? 3 : 0));
-        if (is_kind(review, context, host) || is_named(review, path, host)) {
+        if (is_kind(context, host) || is_named(review, path, host)) {
             return true;
         }
     }
