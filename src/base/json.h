@@ -47,6 +47,16 @@ MUST_CHECK enum status json_read(struct slice text, const struct json_limits *li
 void json_position(const struct json *json, const yyjson_val *value, uint32_t *ret_line,
                    uint32_t *ret_column);
 
+/* For readers of documents that are no JSON and are held in its form (fhir/xml.h): sets text, place
+ * and a pool of as many bytes and one more, not cleared. Strings that the reader keeps there at the
+ * offset they have in TEXT, with a byte before them, are found by json_position. False: the arena
+ * is full. */
+MUST_CHECK bool json_begin(struct slice text, struct arena *arena, struct json *ret_json);
+
+/* Line and column of the byte at OFFSET of the text. */
+void json_offset_position(const struct json *json, size_t offset, uint32_t *ret_line,
+                          uint32_t *ret_column);
+
 /* Typed access without copies; the empty slice when VALUE is NULL or not of that type. */
 struct slice json_string(const yyjson_val *value);
 struct slice json_number(const yyjson_val *value); /* the number's text */

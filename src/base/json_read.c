@@ -270,9 +270,27 @@ void json_position(const struct json *json, const yyjson_val *value, uint32_t *r
             offset++;
         }
     }
-    move_place(json->place, json->text, offset);
+    json_offset_position(json, offset, ret_line, ret_column);
+}
+
+void json_offset_position(const struct json *json, size_t offset, uint32_t *ret_line,
+                          uint32_t *ret_column)
+{
+    move_place(json->place, json->text, offset < json->text.length ? offset : json->text.length);
     *ret_line = json->place->line;
     *ret_column = column_of(json->place);
+}
+
+bool json_begin(struct slice text, struct arena *arena, struct json *ret_json)
+{
+    *ret_json = (struct json){.text = text,
+                              .pool = arena_alloc(arena, text.length + 1),
+                              .place = ARENA_NEW(arena, struct json_place)};
+    if (ret_json->pool == NULL || ret_json->place == NULL) {
+        return false;
+    }
+    ret_json->place->line = 1;
+    return true;
 }
 
 struct slice json_string(const yyjson_val *value)

@@ -251,5 +251,6 @@ void resource_write_subset(const struct definitions *definitions, resource_type 
 
 #include "fhir/bundle.h"      /* batches and transactions */
 #include "fhir/conformance.h" /* StructureDefinitions, ValueSets ... by canonical url */
+#include "fhir/xml.h"         /* the other form of a resource */
 
 #endif
