@@ -155,6 +155,11 @@ void check_bound(struct review *review, const struct binding *binding,
 /* ---- codes of code systems --------------------------------------------------------------------
  */
 
+static enum severity code_severity(const struct review *review)
+{
+    return review->options->strict_codes ? SEVERITY_ERROR : SEVERITY_WARNING;
+}
+
 static bool is_absolute(struct slice url)
 {
     size_t colon = slice_index(url, ':');
@@ -225,7 +230,7 @@ void check_coding(struct review *review, const struct fhirpath_node *node)
     enum terms_verdict verdict = terms_check(review->validator->terms, (struct slice){NULL, 0},
                                              &coding, review->arena, &display);
     if (verdict == TERMS_NOT_MEMBER) {
-        fault(review, node, json_get(node->value, "code"), SEVERITY_ERROR, "code-invalid",
+        fault(review, node, json_get(node->value, "code"), code_severity(review), "code-invalid",
               SLICE("code"), "The code system has no such code: correct the code or its system.");
     } else if (verdict != TERMS_MEMBER) {
         check_system(review, node, coding.system);
@@ -244,7 +249,7 @@ void check_quantity_unit(struct review *review, const struct fhirpath_node *node
     struct slice code = json_get_string(node->value, "code");
     if (code.length > 0 && slice_is(json_get_string(node->value, "system"), UCUM_SYSTEM) &&
         !ucum_valid(code)) {
-        fault(review, node, json_get(node->value, "code"), SEVERITY_ERROR, "code-invalid",
+        fault(review, node, json_get(node->value, "code"), code_severity(review), "code-invalid",
               SLICE("ucum"),
               "The code is no unit of UCUM: write it as ucum.org has it (mm[Hg], kg/m2, 10*9/L).");
     }

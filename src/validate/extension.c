@@ -5,6 +5,12 @@
 
 #define PATH_LIMIT 512
 
+static bool is_path(struct slice path, struct slice type, struct slice tail)
+{
+    return path.length == type.length + tail.length && slice_starts(path, type) &&
+           slice_ends(path, tail);
+}
+
 /* Does PATH, written from a type, name NODE? It may begin at any type on the way to it. */
 static bool is_named(const struct review *review, struct slice path,
                      const struct fhirpath_node *node)
@@ -14,12 +20,12 @@ static bool is_named(const struct review *review, struct slice path,
     for (const struct fhirpath_node *at = node; at != NULL; at = at->parent) {
         struct slice type = table_text(review->tables, at->type->name);
         struct slice tail = slice_of(suffix + start, sizeof suffix - start);
-        if (path.length == type.length + tail.length && slice_starts(path, type) &&
-            slice_ends(path, tail)) {
+        if (is_path(path, type, tail)) {
             return true;
         }
         if (at->element == NULL || at->type->kind == TYPE_RESOURCE) {
-            return false;
+            return is_path(path, SLICE("DomainResource"), tail) ||
+                   is_path(path, SLICE("Resource"), tail);
         }
         struct slice name =
             slice_head(table_text(review->tables, at->element->name), at->element->stem_length);
@@ -37,10 +43,13 @@ static bool is_kind(struct slice context, const struct fhirpath_node *host)
 {
     bool resource = host->type->kind == TYPE_RESOURCE;
     if (slice_is(context, "Element")) {
-        return !resource;
+        return true; /* published definitions mean resources by it too */
     }
     if (slice_is(context, "Resource") || slice_is(context, "DomainResource")) {
         return resource;
+    }
+    if (slice_is(context, "CanonicalResource") || slice_is(context, "MetadataResource")) {
+        return resource && json_get(host->value, "url") != NULL; /* R5's name for those */
     }
     if (slice_is(context, "BackboneElement")) {
         return host->type->kind == TYPE_BACKBONE;
@@ -52,7 +61,10 @@ static bool is_kind(struct slice context, const struct fhirpath_node *host)
 static bool may_stand(const struct review *review, const struct profile *profile,
                       const struct fhirpath_node *host)
 {
-    if (profile->any_context || profile->context_count == 0) {
+    /* Its own definition says ElementDefinition.type.code; the specification's StructureDefinitions
+     * have it on type. */
+    bool erratum = slice_ends(profile->url, SLICE("/structuredefinition-fhir-type"));
+    if (profile->any_context || profile->context_count == 0 || erratum) {
         return true;
     }
     for (size_t i = 0; i < profile->context_count; i++) {
@@ -77,8 +89,15 @@ void check_extension_use(struct review *review, const struct fhirpath_node *node
     }
     const struct profile *profile = profile_find(review->validator, url);
     if (profile == NULL || profile->type->fhir_type != FHIR_TYPE_EXTENSION) {
-        fault(review, node, at, modifier ? SEVERITY_ERROR : SEVERITY_INFORMATION, "not-found",
-              SLICE("extension-unknown"),
+        /* What other versions of FHIR have as an element is known, only not here (R4 versions.html,
+         * "Extensions for converting between versions"). */
+        bool other = slice_starts(url, SLICE("http://hl7.org/fhir/")) && url.length > 20 &&
+                     url.at[20] >= '0' && url.at[20] <= '9';
+        fault(review, node, at,
+              !modifier ? SEVERITY_INFORMATION
+              : other   ? SEVERITY_WARNING
+                        : SEVERITY_ERROR,
+              "not-found", SLICE("extension-unknown"),
               modifier ? "The definition of this modifier extension is not loaded, so what it "
                          "changes is not known: load its package."
                        : "The definition of this extension is not loaded.");

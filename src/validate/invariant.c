@@ -2,11 +2,6 @@
 /* Invariants: the FHIRPath of ElementDefinition.constraint, and what it may ask of us. */
 #include "validate/profile_int.h"
 
-static struct fhirpath_environment environment_of(struct review *review)
-{
-    return (struct fhirpath_environment){.definitions = review->definitions, .host = &review->host};
-}
-
 /* The texts of a constraint are its definition's, not the record's. */
 static void check_one(struct review *review, const struct constraint *constraint,
                       const struct fhirpath_environment *environment,
@@ -32,12 +27,14 @@ static void check_one(struct review *review, const struct constraint *constraint
 }
 
 void check_constraints(struct review *review, const struct constraint *constraints,
-                       const struct fhirpath_node *node)
+                       const struct fhirpath_node *node, const struct fhirpath_node *owner)
 {
     if (constraints == NULL) {
         return;
     }
-    struct fhirpath_environment environment = environment_of(review);
+    const struct fhirpath_environment environment = {.definitions = review->definitions,
+                                                     .host = &review->host,
+                                                     .resource = node_own_resource(owner)};
     for (const struct constraint *each = constraints; each != NULL; each = each->next) {
         if (review->quiet == 0 || (each->severity == SEVERITY_ERROR && !review->failed)) {
             check_one(review, each, &environment, node);

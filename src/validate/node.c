@@ -86,7 +86,7 @@ bool node_each(const struct definitions *definitions, const struct fhirpath_node
 /* ---- upwards ----------------------------------------------------------------------------------
  */
 
-const struct fhirpath_node *node_resource(const struct fhirpath_node *node)
+const struct fhirpath_node *node_own_resource(const struct fhirpath_node *node)
 {
     while (node->parent != NULL && node->type->kind != TYPE_RESOURCE) {
         node = node->parent;
@@ -104,8 +104,8 @@ static bool stands_in(const struct definitions *definitions, const struct fhirpa
 const struct fhirpath_node *node_container(const struct definitions *definitions,
                                            const struct fhirpath_node *node)
 {
-    const struct fhirpath_node *resource = node_resource(node);
-    return stands_in(definitions, resource, "contained") ? node_resource(resource->parent)
+    const struct fhirpath_node *resource = node_own_resource(node);
+    return stands_in(definitions, resource, "contained") ? node_own_resource(resource->parent)
                                                          : resource;
 }
 

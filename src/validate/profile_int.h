@@ -250,8 +250,9 @@ bool node_each(const struct definitions *definitions, const struct fhirpath_node
 bool value_is_fixed(yyjson_val *fixed, yyjson_val *value);
 bool value_has_pattern(yyjson_val *pattern, yyjson_val *value);
 
+/* OWNER: whose definition has the constraints; its resource is %resource. */
 void check_constraints(struct review *review, const struct constraint *constraints,
-                       const struct fhirpath_node *node);
+                       const struct fhirpath_node *node, const struct fhirpath_node *owner);
 void check_bound(struct review *review, const struct binding *binding,
                  const struct fhirpath_node *node);
 void check_coding(struct review *review, const struct fhirpath_node *node);
@@ -261,7 +262,7 @@ void check_attachment(struct review *review, const struct fhirpath_node *node);
 
 /* The resource that NODE belongs to (itself, when it is one); that which contains it, when it is
  * contained; and the Bundle entry it stands in, or NULL. */
-const struct fhirpath_node *node_resource(const struct fhirpath_node *node);
+const struct fhirpath_node *node_own_resource(const struct fhirpath_node *node);
 const struct fhirpath_node *node_container(const struct definitions *definitions,
                                            const struct fhirpath_node *node);
 const struct fhirpath_node *node_entry(const struct definitions *definitions,
@@ -276,6 +277,9 @@ enum reach reference_reach(struct review *review, const struct fhirpath_node *fr
 /* A Reference or canonical against the targets that a profile's element allows. */
 void check_targets(struct review *review, const struct rule_element *rule,
                    const struct fhirpath_node *node);
+
+/* A Reference to another entry of a Bundle: is that what the reference and its element say? */
+void check_bundled(struct review *review, const struct fhirpath_node *node);
 
 /* The resource type of a profile or of a base type's url; empty when it is not known. */
 struct slice profile_type(struct review *review, struct slice canonical);

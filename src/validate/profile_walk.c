@@ -359,7 +359,7 @@ void walk_element(struct review *review, const struct profile *profile,
             walk_member(review, profile, each, node);
         }
     }
-    check_constraints(review, rule->constraints, node);
+    check_constraints(review, rule->constraints, node, rule->row == NULL ? node : node->parent);
 }
 
 void profile_walk(struct review *review, const struct profile *profile,

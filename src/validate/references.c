@@ -251,6 +251,33 @@ void check_targets(struct review *review, const struct rule_element *rule,
     }
 }
 
+void check_bundled(struct review *review, const struct fhirpath_node *node)
+{
+    const struct fhirpath_node *entry;
+    struct slice text = json_get_string(node->value, "reference");
+    if (text.length == 0 || text.at[0] == '#' || node->element == NULL) {
+        return;
+    }
+    yyjson_val *resource = bundled(review, node, text, &entry);
+    resource_type type =
+        resource_type_find(review->definitions, json_get_string(resource, "resourceType"));
+    if (type == RESOURCE_TYPE_NONE) {
+        return;
+    }
+    struct reference parsed = reference_parse(review->definitions, text, (struct slice){NULL, 0});
+    bool allowed = node->element->target_count == 0;
+    for (uint16_t i = 0; i < node->element->target_count; i++) {
+        allowed |= review->tables->targets[node->element->first_target + i] == type;
+    }
+    if (!allowed || (parsed.kind == REFERENCE_LOCAL && parsed.type != type)) {
+        fault(review, node, NULL, SEVERITY_ERROR, "structure", SLICE("reference-target"),
+              tell(review,
+                   "The entry of the Bundle that is named here is of type %.*s, which may "
+                   "not stand here or is not the type that the reference says.",
+                   SLICE_ARGS(resource_type_name(review->definitions, type))));
+    }
+}
+
 /* ---- contained --------------------------------------------------------------------------------
  */
 

@@ -118,6 +118,9 @@ static void review_typed(struct review *review, const struct fhirpath_node *node
     case FHIR_TYPE_PERIOD:
         check_period(review, node);
         break;
+    case FHIR_TYPE_REFERENCE:
+        check_bundled(review, node);
+        break;
     case FHIR_TYPE_ATTACHMENT:
         check_attachment(review, node);
         break;
@@ -137,7 +140,7 @@ static void review_element(struct review *review, const struct fhirpath_node *no
         (rules->binding.strength >= STRENGTH_EXTENSIBLE || rules->binding.most.length > 0)) {
         check_bound(review, &rules->binding, node);
     }
-    check_constraints(review, rules->constraints, node);
+    check_constraints(review, rules->constraints, node, node->parent);
     if (rules->profile.length > 0 && node->type->fhir_type == FHIR_TYPE_QUANTITY) {
         const struct profile *profile = profile_find(review->validator, rules->profile);
         if (profile != NULL) {
@@ -271,7 +274,7 @@ static void review_object(struct review *review, const struct fhirpath_node *nod
         }
     }
     if (rules != NULL) {
-        check_constraints(review, rules->constraints, node);
+        check_constraints(review, rules->constraints, node, node);
     }
     review->depth--;
 }
