@@ -22,6 +22,7 @@ int cli_backup(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_config(int argc, char **argv);
 int cli_export(int argc, char **argv);
+int cli_fhirpath(int argc, char **argv);
 int cli_import(int argc, char **argv);
 int cli_log(int argc, char **argv);
 int cli_migrate(int argc, char **argv);

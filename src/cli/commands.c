@@ -5,6 +5,7 @@ const struct command cli_commands[] = {
     {"backup", cli_backup, "copy the records to a file"},
     {"check", cli_check, "check that everything stored agrees"},
     {"export", cli_export, "write every record as NDJSON, one file a type"},
+    {"fhirpath", cli_fhirpath, "evaluate a FHIRPath expression on a resource"},
     {"import", cli_import, "store Bundles, resources and NDJSON from files"},
     {"migrate", cli_migrate, "bring a store up to this version of the program"},
     {"reindex", cli_reindex, "compute the search index anew"},

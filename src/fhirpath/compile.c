@@ -12,8 +12,8 @@ enum status fhirpath_compile(const struct definitions *definitions, struct slice
     }
     struct fhirpath *expression = ARENA_NEW(arena, struct fhirpath);
     struct parser parser = {.definitions = definitions, .arena = arena, .outcome = outcome};
-    parser.lexer = (struct lexer){.text = arena_copy(arena, text), .arena = arena,
-                                  .outcome = outcome};
+    parser.lexer =
+        (struct lexer){.text = arena_copy(arena, text), .arena = arena, .outcome = outcome};
     if (expression == NULL || parser.lexer.text.at == NULL) {
         return STATUS_TOO_COSTLY;
     }

@@ -88,8 +88,7 @@ static bool read_fraction(struct cursor *cursor, struct partial_date *date)
         scale /= 10;
         cursor->at++;
     }
-    date->precision =
-        cursor->at - start <= 3 ? PRECISION_MILLISECOND : PRECISION_MICROSECOND;
+    date->precision = cursor->at - start <= 3 ? PRECISION_MILLISECOND : PRECISION_MICROSECOND;
     return cursor->at > start;
 }
 
@@ -329,8 +328,7 @@ static void set_clock(struct partial_date *date, int64_t micros)
 
 static int64_t clock_of(const struct partial_date *date)
 {
-    return (date->hour * INT64_C(3600) + date->minute * 60 + date->second) * SECOND +
-           date->micros;
+    return (date->hour * INT64_C(3600) + date->minute * 60 + date->second) * SECOND + date->micros;
 }
 
 static bool shift_micros(struct partial_date *date, int64_t micros)
@@ -405,8 +403,8 @@ bool date_shift(const struct fhirpath_value *date, const struct fhirpath_quantit
         micros > INT64_MAX / 4 || micros < INT64_MIN / 4) {
         return true;
     }
-    if (unit->months > 0 && (!decimal_to_integer(amount, &whole) || whole > 200000 ||
-                             whole < -200000)) {
+    if (unit->months > 0 &&
+        (!decimal_to_integer(amount, &whole) || whole > 200000 || whole < -200000)) {
         return true;
     }
     if (date->kind == FHIRPATH_TIME) {

@@ -125,9 +125,9 @@ enum status truth_of(struct evaluation *evaluation, const struct step *step,
                                "Several items stand where true or false must: use exists(), all() "
                                "or first().");
     }
-    bool boolean = items[0].kind == FHIRPATH_BOOLEAN ||
-                   (items[0].kind == FHIRPATH_NODE &&
-                    items[0].node.type->fhir_type == FHIR_TYPE_BOOLEAN);
+    bool boolean =
+        items[0].kind == FHIRPATH_BOOLEAN ||
+        (items[0].kind == FHIRPATH_NODE && items[0].node.type->fhir_type == FHIR_TYPE_BOOLEAN);
     if (!boolean) {
         *ret_truth = TRUTH_TRUE;
     } else if (value_system(evaluation, &items[0], &system)) {
@@ -168,9 +168,7 @@ static enum status evaluate_or(struct evaluation *evaluation, const struct step 
         return STATUS_OK;
     }
     TRY(evaluate_truth(evaluation, step->right, frame, &right));
-    *ret_truth = right == TRUTH_TRUE   ? TRUTH_TRUE
-                 : left == TRUTH_EMPTY ? TRUTH_EMPTY
-                                       : right;
+    *ret_truth = right == TRUTH_TRUE ? TRUTH_TRUE : left == TRUTH_EMPTY ? TRUTH_EMPTY : right;
     return STATUS_OK;
 }
 
@@ -290,9 +288,9 @@ enum status evaluate_truth(struct evaluation *evaluation, uint32_t index, const 
             status = evaluate_comparison(evaluation, step, frame, ret_truth);
         } else {
             status = evaluate(evaluation, index, frame, &values);
-            status = status != STATUS_OK ? status
-                                         : truth_of(evaluation, step, values.items, values.count,
-                                                    ret_truth);
+            status = status != STATUS_OK
+                         ? status
+                         : truth_of(evaluation, step, values.items, values.count, ret_truth);
         }
         break;
     }

@@ -93,8 +93,8 @@ enum operation {
     OP_IMPLIES
 };
 
-/* What `is`, `as` and ofType ask for. An unqualified name that both model and System have (Quantity)
- * means either. */
+/* What `is`, `as` and ofType ask for. An unqualified name that both model and System have
+ * (Quantity) means either. */
 struct type_test {
     const struct type_row *fhir; /* or NULL */
     enum fhirpath_kind system;   /* FHIRPATH_NODE: none */
@@ -113,10 +113,10 @@ struct step {
     uint8_t argument_count;
     bool descending; /* an argument of sort() with `desc` */
     uint32_t position;
-    uint32_t left;           /* NO_STEP: the focus */
-    uint32_t right;          /* the second operand; of OP_CALL: its first argument in arguments */
-    struct slice name;       /* of members, variables and functions */
-    struct member member;    /* OP_MEMBER where the type is known */
+    uint32_t left;        /* NO_STEP: the focus */
+    uint32_t right;       /* the second operand; of OP_CALL: its first argument in arguments */
+    struct slice name;    /* of members, variables and functions */
+    struct member member; /* OP_MEMBER where the type is known */
     const struct type_row *type; /* the type that member belongs to; of OP_ROOT the type */
     union {
         const struct fhirpath_value *literal;
@@ -197,8 +197,8 @@ size_t date_text_read(struct slice text, bool time, struct partial_date *ret_dat
                       enum date_kind *ret_kind);
 void date_text_write(const struct partial_date *date, enum fhirpath_kind kind, struct buffer *out);
 
-/* DATE plus (or minus) a quantity of time. STATUS_INVALID: not a unit that can be added to it. False
- * in *RET_FITS: the result is no date between the years 1 and 9999. */
+/* DATE plus (or minus) a quantity of time. STATUS_INVALID: not a unit that can be added to it.
+ * False in *RET_FITS: the result is no date between the years 1 and 9999. */
 MUST_CHECK bool date_shift(const struct fhirpath_value *date,
                            const struct fhirpath_quantity *quantity, bool minus,
                            struct fhirpath_value *ret_date, bool *ret_fits);
@@ -209,7 +209,13 @@ struct slice quantity_ucum(const struct fhirpath_quantity *quantity, bool *ret_d
 /* "days" -> "day"; empty when it is no calendar word. */
 struct slice calendar_word(struct slice word);
 
-enum order { ORDER_LESS = -1, ORDER_SAME = 0, ORDER_GREATER = 1, ORDER_UNKNOWN = 2, ORDER_WRONG = 3 };
+enum order {
+    ORDER_LESS = -1,
+    ORDER_SAME = 0,
+    ORDER_GREATER = 1,
+    ORDER_UNKNOWN = 2,
+    ORDER_WRONG = 3
+};
 
 /* The order of two values (section 6.2): ORDER_UNKNOWN is empty, ORDER_WRONG: types that have no
  * order between them. */
@@ -359,7 +365,7 @@ enum function_result {
     RESULT_DATETIME,
     RESULT_TIME,
     RESULT_QUANTITY,
-    RESULT_TYPE_ARGUMENT, /* ofType, as */
+    RESULT_TYPE_ARGUMENT,  /* ofType, as */
     RESULT_FIRST_ARGUMENT, /* select */
     RESULT_EXTENSION
 };

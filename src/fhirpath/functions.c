@@ -124,11 +124,11 @@ const struct function functions[] = {
 };
 /* clang-format on */
 
-const size_t function_count = sizeof functions / sizeof functions[0];
+static const size_t row_count = sizeof functions / sizeof functions[0];
 
 const struct function *function_find(struct slice name)
 {
-    size_t low = 0, high = function_count;
+    size_t low = 0, high = row_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         int order = slice_compare(name, slice_text(functions[middle].name));

@@ -370,9 +370,9 @@ static int compare_items(const void *first, const void *second, void *context)
     for (unsigned i = 0; i < sort->keys; i++) {
         int order = (int)a->has[i] - (int)b->has[i];
         if (a->has[i] && b->has[i]) {
-            enum order found = values_order(sort->call->evaluation->definitions,
-                                            sort->call->evaluation->arena, &a->keys[i],
-                                            &b->keys[i]);
+            enum order found =
+                values_order(sort->call->evaluation->definitions, sort->call->evaluation->arena,
+                             &a->keys[i], &b->keys[i]);
             sort->wrong = sort->wrong || found == ORDER_WRONG;
             order = found == ORDER_LESS ? -1 : found == ORDER_GREATER ? 1 : 0;
         }

@@ -64,8 +64,8 @@ static bool to_boolean(const struct fhirpath_value *value, bool *ret_boolean)
         return *ret_boolean || text_is_one_of(value->string, no);
     case FHIRPATH_INTEGER:
     case FHIRPATH_DECIMAL:
-        number = value->kind == FHIRPATH_INTEGER ? decimal_from_integer(value->integer)
-                                                 : value->decimal;
+        number =
+            value->kind == FHIRPATH_INTEGER ? decimal_from_integer(value->integer) : value->decimal;
         *ret_boolean = decimal_compare(number, decimal_from_integer(1)) == 0;
         return *ret_boolean || decimal_sign(number) == 0;
     default:
@@ -217,7 +217,8 @@ static bool convert_unit(struct call *call, struct fhirpath_value *value, struct
 }
 
 static enum status convert_input(struct call *call, enum fhirpath_kind kind,
-                                 struct fhirpath_value *ret_value, bool *ret_has, bool *ret_converts)
+                                 struct fhirpath_value *ret_value, bool *ret_has,
+                                 bool *ret_converts)
 {
     struct fhirpath_value value;
     struct slice unit;
@@ -291,10 +292,10 @@ static bool decimal_boundary(struct decimal value, int64_t digits, bool high,
 /* Digits of a written date: 2014-01-05T08:05:00.000 has 17. */
 static unsigned precision_digits(enum precision precision, bool time)
 {
-    static const uint8_t digits[] = {[PRECISION_YEAR] = 4,         [PRECISION_MONTH] = 6,
-                                     [PRECISION_DAY] = 8,          [PRECISION_HOUR] = 10,
-                                     [PRECISION_MINUTE] = 12,      [PRECISION_SECOND] = 14,
-                                     [PRECISION_MILLISECOND] = 17, [PRECISION_MICROSECOND] = 17};
+    static const uint8_t digits[] = {
+        [PRECISION_YEAR] = 4,         [PRECISION_MONTH] = 6,       [PRECISION_DAY] = 8,
+        [PRECISION_HOUR] = 10,        [PRECISION_MINUTE] = 12,     [PRECISION_SECOND] = 14,
+        [PRECISION_MILLISECOND] = 17, [PRECISION_MICROSECOND] = 17};
     return digits[precision] - (time ? 8u : 0u);
 }
 
@@ -406,8 +407,8 @@ static enum status boundary(struct call *call, bool high, struct values *out)
             break;
         }
         result.kind = FHIRPATH_DECIMAL;
-        fits = to_decimal(&value, &number) &&
-               decimal_boundary(number, digits, high, &result.decimal);
+        fits =
+            to_decimal(&value, &number) && decimal_boundary(number, digits, high, &result.decimal);
         break;
     case FHIRPATH_DATE:
         fits = date_boundary(&value, said ? digits : 8, high, &result);

@@ -39,8 +39,8 @@ enum status function_trace(struct call *call, struct values *out)
 
 static bool is_taken(const struct evaluation *evaluation, struct slice name)
 {
-    static const char *const fixed[] = {"context", "resource", "rootResource", "ucum", "sct",
-                                        "loinc"};
+    static const char *const fixed[] = {"context", "resource", "rootResource",
+                                        "ucum",    "sct",      "loinc"};
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
         if (slice_is(name, fixed[i])) {
             return true;
@@ -68,8 +68,9 @@ enum status function_define_variable(struct call *call, struct values *out)
     bool has;
     TRY(call_string(call, 0, &name, &has));
     if (!has || is_taken(evaluation, name)) {
-        return call_fail(call, STATUS_INVALID, "There is a variable of this name already, or the "
-                                               "name is empty.");
+        return call_fail(call, STATUS_INVALID,
+                         "There is a variable of this name already, or the "
+                         "name is empty.");
     }
     struct scope *scope = ARENA_NEW(evaluation->arena, struct scope);
     struct values values = {0};
@@ -105,17 +106,17 @@ static struct partial_date now_of(struct evaluation *evaluation)
     unsigned month, day;
     calendar_date(local / 86400 - (local % 86400 < 0), &year, &month, &day);
     int64_t clock = (local % 86400 + 86400) % 86400;
-    return (struct partial_date){
-        .precision = PRECISION_MILLISECOND,
-        .has_zone = true,
-        .zone_minutes = offset / 60,
-        .year = (int16_t)year,
-        .month = (uint8_t)month,
-        .day = (uint8_t)day,
-        .hour = (uint8_t)(clock / 3600),
-        .minute = (uint8_t)(clock / 60 % 60),
-        .second = (uint8_t)(clock % 60),
-        .micros = (uint32_t)(evaluation->now % MICROS_PER_SECOND) / 1000 * 1000};
+    return (struct partial_date){.precision = PRECISION_MILLISECOND,
+                                 .has_zone = true,
+                                 .zone_minutes = offset / 60,
+                                 .year = (int16_t)year,
+                                 .month = (uint8_t)month,
+                                 .day = (uint8_t)day,
+                                 .hour = (uint8_t)(clock / 3600),
+                                 .minute = (uint8_t)(clock / 60 % 60),
+                                 .second = (uint8_t)(clock % 60),
+                                 .micros =
+                                     (uint32_t)(evaluation->now % MICROS_PER_SECOND) / 1000 * 1000};
 }
 
 static enum status add_date(struct call *call, enum fhirpath_kind kind,
@@ -138,10 +139,8 @@ enum status function_now(struct call *call, struct values *out)
 enum status function_today(struct call *call, struct values *out)
 {
     struct partial_date now = now_of(call->evaluation);
-    struct partial_date today = {.precision = PRECISION_DAY,
-                                 .year = now.year,
-                                 .month = now.month,
-                                 .day = now.day};
+    struct partial_date today = {
+        .precision = PRECISION_DAY, .year = now.year, .month = now.month, .day = now.day};
     return add_date(call, FHIRPATH_DATE, &today, out);
 }
 
@@ -278,8 +277,8 @@ static enum status resolve_fragment(struct call *call, const struct fhirpath_nod
     const struct fhirpath_environment *environment = call->evaluation->environment;
     const struct fhirpath_node *container = node_resource(node, true);
     if (container == NULL) {
-        container = environment->root_resource != NULL ? environment->root_resource
-                                                       : environment->resource;
+        container =
+            environment->root_resource != NULL ? environment->root_resource : environment->resource;
     }
     struct values contained = {0};
     struct fhirpath_value holder = {.kind = FHIRPATH_NODE};
@@ -340,8 +339,8 @@ static enum status resolve_in_bundle(struct call *call, const struct fhirpath_no
         if (!entry_is(entry, reference)) {
             continue;
         }
-        resource_type type = resource_type_find(evaluation->definitions,
-                                                json_get_string(resource, "resourceType"));
+        resource_type type =
+            resource_type_find(evaluation->definitions, json_get_string(resource, "resourceType"));
         struct fhirpath_value *value =
             type != RESOURCE_TYPE_NONE ? values_add(evaluation, out) : NULL;
         if (value != NULL) {
@@ -404,12 +403,11 @@ enum status function_get_resource_key(struct call *call, struct values *out)
         struct slice id = item->kind == FHIRPATH_NODE ? json_get_string(item->node.value, "id")
                                                       : (struct slice){NULL, 0};
         if (id.length > 0) {
-            values_add_string(
-                call->evaluation, out,
-                slice_text(arena_print(
-                    call->evaluation->arena, "%.*s/%.*s",
-                    SLICE_ARGS(table_text(call->evaluation->tables, item->node.type->name)),
-                    SLICE_ARGS(id))));
+            values_add_string(call->evaluation, out,
+                              slice_text(arena_print(call->evaluation->arena, "%.*s/%.*s",
+                                                     SLICE_ARGS(table_text(call->evaluation->tables,
+                                                                           item->node.type->name)),
+                                                     SLICE_ARGS(id))));
         }
     }
     return STATUS_OK;
@@ -544,7 +542,7 @@ enum status function_html_checks(struct call *call, enum truth *ret_truth)
     if (host == NULL || host->html_checks == NULL) {
         return not_here(call);
     }
-    *ret_truth = truth(value.kind == FHIRPATH_STRING &&
-                       host->html_checks(host->context, value.string));
+    *ret_truth =
+        truth(value.kind == FHIRPATH_STRING && host->html_checks(host->context, value.string));
     return STATUS_OK;
 }

@@ -31,8 +31,8 @@ static enum status call_plain_number(struct call *call, struct decimal *ret_valu
         return call_fail(call, STATUS_INVALID, "The function %s is asked of a number.",
                          call->step->function->name);
     }
-    *ret_value = value.kind == FHIRPATH_INTEGER ? decimal_from_integer(value.integer)
-                                                : value.decimal;
+    *ret_value =
+        value.kind == FHIRPATH_INTEGER ? decimal_from_integer(value.integer) : value.decimal;
     return STATUS_OK;
 }
 
@@ -246,11 +246,11 @@ static enum status add_up(struct call *call, struct decimal *ret_sum, bool *ret_
         struct fhirpath_value value;
         bool number = value_system(call->evaluation, &call->input[i], &value) &&
                       (value.kind == FHIRPATH_INTEGER || value.kind == FHIRPATH_DECIMAL);
-        if (!number || !decimal_add(*ret_sum,
-                                    value.kind == FHIRPATH_INTEGER
-                                        ? decimal_from_integer(value.integer)
-                                        : value.decimal,
-                                    ret_sum)) {
+        if (!number ||
+            !decimal_add(*ret_sum,
+                         value.kind == FHIRPATH_INTEGER ? decimal_from_integer(value.integer)
+                                                        : value.decimal,
+                         ret_sum)) {
             return call_fail(call, STATUS_INVALID, "The function %s is asked of numbers.",
                              call->step->function->name);
         }

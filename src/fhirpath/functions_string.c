@@ -497,8 +497,8 @@ static bool entity_value(struct slice name, uint32_t *ret_code)
     static const struct {
         const char *name;
         uint32_t code;
-    } named[] = {{"lt", '<'}, {"gt", '>'}, {"amp", '&'}, {"quot", '"'}, {"apos", '\''},
-                 {"nbsp", 0xA0}};
+    } named[] = {{"lt", '<'},   {"gt", '>'},    {"amp", '&'},
+                 {"quot", '"'}, {"apos", '\''}, {"nbsp", 0xA0}};
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
         if (slice_is(name, named[i].name)) {
             *ret_code = named[i].code;
@@ -546,8 +546,8 @@ static bool unescape_json(struct slice text, struct arena *arena, struct slice *
     buffer_add_byte(&quoted, '"');
     buffer_add(&quoted, text);
     buffer_add_byte(&quoted, '"');
-    if (!buffer_ok(&quoted) || json_read(buffer_slice(&quoted), &json_limits_default, arena, NULL,
-                                         &json) != STATUS_OK) {
+    if (!buffer_ok(&quoted) ||
+        json_read(buffer_slice(&quoted), &json_limits_default, arena, NULL, &json) != STATUS_OK) {
         return false;
     }
     *ret_text = json_string(json.root);

@@ -65,8 +65,7 @@ static enum status skip_space(struct lexer *lexer)
             lexer->at += slice_index(slice_from(lexer->text, lexer->at), '\n');
         } else if (c == '/' && peek(lexer, 1) == '*') {
             struct slice rest = slice_from(lexer->text, lexer->at + 2);
-            const char *end =
-                rest.length > 0 ? memmem(rest.at, rest.length, "*/", 2) : NULL;
+            const char *end = rest.length > 0 ? memmem(rest.at, rest.length, "*/", 2) : NULL;
             if (end == NULL) {
                 return fail(lexer, lexer->at, "A comment is not ended: add */.");
             }
@@ -197,8 +196,8 @@ static enum status take_quoted(struct lexer *lexer, char quote, struct token *to
         }
         lexer->at++;
     }
-    token->text = escaped ? buffer_slice(&out)
-                          : slice_of(lexer->text.at + start + 1, lexer->at - start - 1);
+    token->text =
+        escaped ? buffer_slice(&out) : slice_of(lexer->text.at + start + 1, lexer->at - start - 1);
     lexer->at++;
     return buffer_ok(&out) ? STATUS_OK : STATUS_TOO_COSTLY;
 }

@@ -142,8 +142,7 @@ static void add_choice(struct walk *walk, const struct fhirpath_node *parent, yy
     yyjson_obj_foreach(object, i, max, key, value)
     {
         bool sibling;
-        const struct element_row *element =
-            choice_element(walk, member, key_text(key), &sibling);
+        const struct element_row *element = choice_element(walk, member, key_text(key), &sibling);
         if (element == NULL) {
             continue;
         }
@@ -179,8 +178,7 @@ static void add_system_member(struct walk *walk, const struct fhirpath_value *it
 static void add_primitive_member(struct walk *walk, const struct fhirpath_value *item)
 {
     struct fhirpath_value system;
-    if (slice_is(walk->step->name, "value") &&
-        value_system(walk->evaluation, item, &system)) {
+    if (slice_is(walk->step->name, "value") && value_system(walk->evaluation, item, &system)) {
         values_add_all(walk->evaluation, walk->out, &system, 1);
     }
 }

@@ -38,8 +38,8 @@ enum status collections_equal(struct evaluation *evaluation, const struct values
     }
     *ret_truth = truth(a->count == b->count);
     for (size_t i = 0; i < a->count && *ret_truth != TRUTH_FALSE; i++) {
-        enum truth same = values_equal(evaluation->definitions, evaluation->arena, &a->items[i],
-                                       &b->items[i]);
+        enum truth same =
+            values_equal(evaluation->definitions, evaluation->arena, &a->items[i], &b->items[i]);
         *ret_truth = same == TRUTH_TRUE ? *ret_truth : same;
     }
     return STATUS_OK;
@@ -82,8 +82,8 @@ static enum status compare_order(struct evaluation *evaluation, const struct ste
     if (left->count == 0 || right->count == 0) {
         return STATUS_OK;
     }
-    enum order order = values_order(evaluation->definitions, evaluation->arena, left->items,
-                                    right->items);
+    enum order order =
+        values_order(evaluation->definitions, evaluation->arena, left->items, right->items);
     if (order == ORDER_WRONG) {
         return evaluation_fail(evaluation, STATUS_INVALID, step,
                                "Values of these types have no order between them.");
@@ -100,8 +100,8 @@ static enum status compare_order(struct evaluation *evaluation, const struct ste
 
 /* ELEMENT in COLLECTION. */
 static enum status compare_membership(struct evaluation *evaluation, const struct step *step,
-                                      const struct values *element,
-                                      const struct values *collection, enum truth *ret_truth)
+                                      const struct values *element, const struct values *collection,
+                                      enum truth *ret_truth)
 {
     bool has;
     TRY(expect_single(evaluation, step, element));
@@ -320,8 +320,8 @@ static enum status calculate(struct evaluation *evaluation, const struct step *s
         right.value = quantity_b ? right.value : decimal_of(b);
         return quantity_arithmetic(evaluation, step, &left, &right, out);
     }
-    bool date = a->kind == FHIRPATH_DATE || a->kind == FHIRPATH_DATETIME ||
-                a->kind == FHIRPATH_TIME;
+    bool date =
+        a->kind == FHIRPATH_DATE || a->kind == FHIRPATH_DATETIME || a->kind == FHIRPATH_TIME;
     if (date && quantity_b) {
         return date_arithmetic(evaluation, step, a, b->quantity, out);
     }

@@ -118,10 +118,9 @@ static enum status add_step(struct parser *parser, const struct step *step, uint
         depth = other > depth ? other : depth;
     }
     if (depth >= DEPTH_LIMIT) {
-        return expression_fail(parser->outcome, STATUS_TOO_COSTLY, parser->lexer.text,
-                               step->position,
-                               "The expression is nested deeper than %u levels: cut it in two.",
-                               DEPTH_LIMIT);
+        return expression_fail(
+            parser->outcome, STATUS_TOO_COSTLY, parser->lexer.text, step->position,
+            "The expression is nested deeper than %u levels: cut it in two.", DEPTH_LIMIT);
     }
     parser->steps[parser->count] = *step;
     parser->depths[parser->count] = depth + 1;
@@ -343,9 +342,9 @@ static enum status add_url(struct parser *parser, uint32_t position, const char 
                            struct slice name, uint32_t *ret_step)
 {
     const char *url = arena_print(parser->arena, "%s%.*s", prefix, SLICE_ARGS(name));
-    return add_literal(
-        parser, position,
-        &(struct fhirpath_value){.kind = FHIRPATH_STRING, .string = slice_text(url)}, ret_step);
+    return add_literal(parser, position,
+                       &(struct fhirpath_value){.kind = FHIRPATH_STRING, .string = slice_text(url)},
+                       ret_step);
 }
 
 /* Behind the %: R4 fhirpath.html, "Variables". */
@@ -374,11 +373,10 @@ static enum status parse_external(struct parser *parser, uint32_t position, uint
                        slice_from(name, 4), ret_step);
     }
     return add_step(parser,
-                    &(struct step){.operation = slice_is(name, "context")    ? OP_CONTEXT
-                                                : slice_is(name, "resource") ? OP_RESOURCE
-                                                : slice_is(name, "rootResource")
-                                                    ? OP_ROOT_RESOURCE
-                                                    : OP_VARIABLE,
+                    &(struct step){.operation = slice_is(name, "context")        ? OP_CONTEXT
+                                                : slice_is(name, "resource")     ? OP_RESOURCE
+                                                : slice_is(name, "rootResource") ? OP_ROOT_RESOURCE
+                                                                                 : OP_VARIABLE,
                                    .position = position,
                                    .left = NO_STEP,
                                    .right = NO_STEP,
@@ -423,12 +421,11 @@ static enum status parse_symbol_term(struct parser *parser, uint32_t *ret_step)
     if (is_symbol(parser, '{')) {
         TRY(next(parser));
         TRY(expect(parser, '}', "Only {} is possible."));
-        return add_step(parser,
-                        &(struct step){.operation = OP_EMPTY,
-                                       .position = position,
-                                       .left = NO_STEP,
-                                       .right = NO_STEP},
-                        ret_step);
+        return add_step(
+            parser,
+            &(struct step){
+                .operation = OP_EMPTY, .position = position, .left = NO_STEP, .right = NO_STEP},
+            ret_step);
     }
     if (is_symbol(parser, '%')) {
         TRY(next(parser));
@@ -508,9 +505,8 @@ static const struct operator_row *operator_at(const struct parser *parser)
 {
     const struct token *token = &parser->token;
     for (const struct operator_row *row = operators; row->binding != 0; row++) {
-        if (row->word != NULL
-                ? token->kind == TOKEN_WORD && slice_is(token->text, row->word)
-                : token->kind == TOKEN_SYMBOL && token->symbol == row->symbol) {
+        if (row->word != NULL ? token->kind == TOKEN_WORD && slice_is(token->text, row->word)
+                              : token->kind == TOKEN_SYMBOL && token->symbol == row->symbol) {
             return row;
         }
     }
@@ -555,10 +551,9 @@ static enum status parse_operators(struct parser *parser, unsigned least, uint32
 static enum status parse_binding(struct parser *parser, unsigned least, uint32_t *ret_step)
 {
     if (parser->nesting >= DEPTH_LIMIT) {
-        return expression_fail(parser->outcome, STATUS_TOO_COSTLY, parser->lexer.text,
-                               parser->token.position,
-                               "The expression is nested deeper than %u levels: cut it in two.",
-                               DEPTH_LIMIT);
+        return expression_fail(
+            parser->outcome, STATUS_TOO_COSTLY, parser->lexer.text, parser->token.position,
+            "The expression is nested deeper than %u levels: cut it in two.", DEPTH_LIMIT);
     }
     parser->nesting++;
     enum status status = parse_operators(parser, least, ret_step);

@@ -99,15 +99,14 @@ bool quantity_multiply(const struct fhirpath_quantity *a, const struct fhirpath_
     if (is_one(b) || (is_one(a) && !divide)) {
         const struct fhirpath_quantity *with_unit = is_one(b) ? a : b;
         *ret_product = *with_unit;
-        return divide ? decimal_divide(a->value, b->value, 28, DECIMAL_HALF_EVEN,
-                                       &ret_product->value)
-                      : decimal_multiply(a->value, b->value, &ret_product->value);
+        return divide
+                   ? decimal_divide(a->value, b->value, 28, DECIMAL_HALF_EVEN, &ret_product->value)
+                   : decimal_multiply(a->value, b->value, &ret_product->value);
     }
     *ret_product = (struct fhirpath_quantity){.calendar = false};
-    enum status status =
-        (divide ? ucum_divide : ucum_multiply)(a->value, quantity_ucum(a, &definite), b->value,
-                                               quantity_ucum(b, &definite), arena, NULL,
-                                               &ret_product->value, &ret_product->unit);
+    enum status status = (divide ? ucum_divide : ucum_multiply)(
+        a->value, quantity_ucum(a, &definite), b->value, quantity_ucum(b, &definite), arena, NULL,
+        &ret_product->value, &ret_product->unit);
     return status == STATUS_OK;
 }
 

@@ -32,8 +32,7 @@ enum status regex_compile(struct slice pattern, bool whole, struct arena *arena,
     PCRE2_SIZE at;
     struct regex *regex = ARENA_NEW(arena, struct regex);
     pcre2_general_context *general = pcre2_general_context_create(take, give, arena);
-    pcre2_compile_context *context =
-        general != NULL ? pcre2_compile_context_create(general) : NULL;
+    pcre2_compile_context *context = general != NULL ? pcre2_compile_context_create(general) : NULL;
     if (regex == NULL || context == NULL) {
         return STATUS_TOO_COSTLY;
     }
@@ -84,8 +83,8 @@ enum status regex_match(const struct regex *regex, struct slice text, struct are
 enum status regex_replace(const struct regex *regex, struct slice text, struct slice by,
                           struct buffer *out)
 {
-    const uint32_t options = PCRE2_SUBSTITUTE_GLOBAL | PCRE2_SUBSTITUTE_OVERFLOW_LENGTH |
-                             PCRE2_SUBSTITUTE_UNSET_EMPTY;
+    const uint32_t options =
+        PCRE2_SUBSTITUTE_GLOBAL | PCRE2_SUBSTITUTE_OVERFLOW_LENGTH | PCRE2_SUBSTITUTE_UNSET_EMPTY;
     pcre2_match_context *context;
     pcre2_match_data *data;
     size_t room = text.length + by.length + 64;
@@ -98,10 +97,10 @@ enum status regex_replace(const struct regex *regex, struct slice text, struct s
         if (at == NULL) {
             return STATUS_TOO_COSTLY;
         }
-        int count = pcre2_substitute(
-            regex->code, (PCRE2_SPTR)(text.length > 0 ? text.at : ""), text.length, 0, options,
-            data, context, (PCRE2_SPTR)(by.length > 0 ? by.at : ""), by.length, (PCRE2_UCHAR *)at,
-            &length);
+        int count =
+            pcre2_substitute(regex->code, (PCRE2_SPTR)(text.length > 0 ? text.at : ""), text.length,
+                             0, options, data, context, (PCRE2_SPTR)(by.length > 0 ? by.at : ""),
+                             by.length, (PCRE2_UCHAR *)at, &length);
         if (count >= 0) {
             out->length += length;
             return STATUS_OK;

@@ -92,11 +92,16 @@ bool type_is_quantity(const struct type_row *type)
 /* ---- names ------------------------------------------------------------------------------------
  */
 
-static const char *const system_names[] = {
-    [FHIRPATH_NODE] = "",          [FHIRPATH_BOOLEAN] = "Boolean", [FHIRPATH_INTEGER] = "Integer",
-    [FHIRPATH_DECIMAL] = "Decimal", [FHIRPATH_STRING] = "String",   [FHIRPATH_DATE] = "Date",
-    [FHIRPATH_DATETIME] = "DateTime", [FHIRPATH_TIME] = "Time",
-    [FHIRPATH_QUANTITY] = "Quantity", [FHIRPATH_TYPE] = "TypeInfo"};
+static const char *const system_names[] = {[FHIRPATH_NODE] = "",
+                                           [FHIRPATH_BOOLEAN] = "Boolean",
+                                           [FHIRPATH_INTEGER] = "Integer",
+                                           [FHIRPATH_DECIMAL] = "Decimal",
+                                           [FHIRPATH_STRING] = "String",
+                                           [FHIRPATH_DATE] = "Date",
+                                           [FHIRPATH_DATETIME] = "DateTime",
+                                           [FHIRPATH_TIME] = "Time",
+                                           [FHIRPATH_QUANTITY] = "Quantity",
+                                           [FHIRPATH_TYPE] = "TypeInfo"};
 
 struct fhirpath_type fhirpath_type_of(const struct definitions *definitions,
                                       const struct fhirpath_value *value)
@@ -149,8 +154,7 @@ bool type_test_holds(const struct definitions *definitions, const struct type_te
 struct member type_member(const struct element_tables *tables, const struct type_row *type,
                           struct slice name)
 {
-    const struct element_row *element =
-        type_find_element(tables, type, name.at, name.length);
+    const struct element_row *element = type_find_element(tables, type, name.at, name.length);
     if (element != NULL && (element->flags & ELEMENT_CHOICE) == 0) {
         return (struct member){element, 1, false};
     }

@@ -44,9 +44,8 @@ static enum order order_of(int64_t a, int64_t b)
  * Seconds and their fraction are one part. */
 static enum order parts_order(const struct partial_date *a, const struct partial_date *b)
 {
-    static const enum precision precisions[] = {PRECISION_YEAR, PRECISION_MONTH, PRECISION_DAY,
-                                                PRECISION_HOUR, PRECISION_MINUTE,
-                                                PRECISION_SECOND};
+    static const enum precision precisions[] = {PRECISION_YEAR, PRECISION_MONTH,  PRECISION_DAY,
+                                                PRECISION_HOUR, PRECISION_MINUTE, PRECISION_SECOND};
     const int64_t parts[2][6] = {
         {a->year, a->month, a->day, a->hour, a->minute, a->second * INT64_C(1000000) + a->micros},
         {b->year, b->month, b->day, b->hour, b->minute, b->second * INT64_C(1000000) + b->micros}};
@@ -68,9 +67,7 @@ static enum order order_without_zone(const struct partial_date *a, const struct 
 {
     struct partial_date utc_a = in_utc(a), utc_b = in_utc(b);
     int64_t apart = minutes_of(&utc_a) - minutes_of(&utc_b);
-    return apart > 14 * 60    ? ORDER_GREATER
-           : apart < -14 * 60 ? ORDER_LESS
-                              : ORDER_UNKNOWN;
+    return apart > 14 * 60 ? ORDER_GREATER : apart < -14 * 60 ? ORDER_LESS : ORDER_UNKNOWN;
 }
 
 static enum order date_order(const struct partial_date *a, const struct partial_date *b)

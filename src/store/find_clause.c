@@ -229,17 +229,23 @@ static enum status prepare_quantity(struct search *search, struct wanted *wanted
     return STATUS_OK;
 }
 
-static enum status prepare_string(struct search *search, struct wanted *wanted)
+/* Every text begins with no text: what is only spaces or accents would find everybody. */
+static enum status prepare_string(struct search *search, const struct store_clause *clause,
+                                  struct wanted *wanted)
 {
     struct buffer folded = {.arena = search->arena};
     text_fold(wanted->value->text, &folded);
-    if (folded.length == 0) {
-        buffer_add(&folded, SLICE(""));
-        wanted->key = SLICE("");
-        return STATUS_OK;
+    if (!buffer_ok(&folded)) {
+        return STATUS_TOO_COSTLY;
     }
-    wanted->key = buffer_slice(&folded);
-    return buffer_ok(&folded) ? STATUS_OK : STATUS_TOO_COSTLY;
+    if (folded.length == 0 && clause->modifier != STORE_EXACT) {
+        return outcome_fail(search->outcome, STATUS_VALUE, "",
+                            "Search parameter %.*s: give a text with a letter, digit or sign that "
+                            "counts; spaces and accents alone do not.",
+                            SLICE_ARGS(clause->parameter->code));
+    }
+    wanted->key = folded.length > 0 ? buffer_slice(&folded) : SLICE("");
+    return STATUS_OK;
 }
 
 static enum status prepare_value(struct search *search, const struct store_clause *clause,
@@ -253,7 +259,7 @@ static enum status prepare_value(struct search *search, const struct store_claus
                    ? prepare_token(search, clause->parameter, true, wanted)
                    : prepare_reference(search, clause->parameter, wanted);
     case SEARCH_STRING:
-        return prepare_string(search, wanted);
+        return prepare_string(search, clause, wanted);
     case SEARCH_URI:
         wanted->key = wanted->value->text;
         return STATUS_OK;
@@ -292,10 +298,15 @@ static bool is_streamable(const struct test *test)
     return kind && sources <= STREAM_SOURCES;
 }
 
+/* Identifiers of references stand under a number of their own. */
+static uint32_t text_parameter(const struct test *test)
+{
+    return test->parameter + (test->clause->modifier == STORE_IDENTIFIER);
+}
+
 static enum status stream_of(struct search *search, const struct test *test, struct stream *stream)
 {
     bool token = test->clause->parameter->kind == SEARCH_TOKEN;
-    uint32_t text_parameter = test->parameter + (test->clause->modifier == STORE_IDENTIFIER);
     for (size_t i = 0; i < test->count; i++) {
         const struct wanted *wanted = &test->wanted[i];
         for (size_t j = 0; j < wanted->number_count; j++) {
@@ -304,7 +315,7 @@ static enum status stream_of(struct search *search, const struct test *test, str
                                 wanted->numbers[j]));
         }
         if (wanted->key.at != NULL) {
-            TRY(stream_add_text(stream, search->connection, search->arena, text_parameter,
+            TRY(stream_add_text(stream, search->connection, search->arena, text_parameter(test),
                                 wanted->key));
         }
     }
@@ -404,7 +415,7 @@ static enum status range_text(struct search *search, const struct test *test, st
     }
     TRY(statement_get(search->connection, end.length > 0 ? SQL_TEXT_RANGE : SQL_TEXT_FROM,
                       ret_statement));
-    sqlite3_bind_int64(*ret_statement, 1, test->parameter);
+    sqlite3_bind_int64(*ret_statement, 1, text_parameter(test));
     statement_bind_blob(*ret_statement, 2, key);
     if (end.length > 0) {
         at[end.length - 1]++;

@@ -76,4 +76,8 @@ MUST_CHECK enum status validate_resource(const struct validate_options *options,
                                          struct slice path, struct arena *arena,
                                          struct outcome *outcome, resource_type *ret_type);
 
+/* What is wrong with a narrative's XHTML: NULL when it is fine, else what and how to mend it.
+ * *RET_OFFSET: where in the text. */
+const char *narrative_fault(struct slice xhtml, size_t *ret_offset);
+
 #endif

@@ -131,8 +131,4 @@ void check_contained(struct checker *checker, const struct frame *frame,
 void validator_lend(const struct validator *validator, struct validate_options *options);
 void review_resource(struct checker *checker, yyjson_val *root, resource_type type);
 
-/* What is wrong with a narrative's XHTML: NULL when it is fine, else what and how to mend it.
- * *RET_OFFSET: where in the text. */
-const char *narrative_fault(struct slice xhtml, size_t *ret_offset);
-
 #endif

@@ -203,6 +203,20 @@ static const struct script scripts[] = {
      {"GET", "Binary/@", "Accept: application/fhir+json", NULL}},
 };
 
+/* With referential integrity. */
+static const struct script strict_scripts[] = {
+    {"create that refers", {KEEP}, {"POST", "Observation", WHOLE, RESULT("x", "final")}},
+    {"delete of what nothing refers to", {KEEP}, {"DELETE", "Patient/@", NULL, NULL}},
+    {"transaction that refers to itself",
+     {KEEP, KEEP_IT},
+     {"POST", "", NULL,
+      BUNDLE("transaction",
+             "{'fullUrl':'" UUID "','resource':" NEW_PERSON
+             ",'request':{'method':'POST','url':'Patient'}}," ENTRY(
+                 ABOUT(UUID), "POST",
+                 "Basic") "," ASK("DELETE", "Observation/@") "," ASK("DELETE", "Patient/@"))}},
+};
+
 /* ---- what is longer than a step of a script can be --------------------------------------------
  */
 
@@ -335,6 +349,60 @@ static void imports_from_files(enum fault_kind kind)
     }
 }
 
+/* ---- export -----------------------------------------------------------------------------------
+ */
+
+static enum status export_once(const char *folder, struct outcome *outcome, uint64_t *ret_count)
+{
+    outcome_init(outcome, service_memory());
+    return feed_export(&service, folder, NULL, NULL, outcome, ret_count);
+}
+
+/* All of what is in the files that hold something. */
+static size_t exported_bytes(const char *folder)
+{
+    static const char *const types[] = {"Patient", "Observation", "Binary"};
+    size_t bytes = 0;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        struct slice text;
+        const char *path = text_of("%s/%s.ndjson", folder, types[i]);
+        assert_int_equal(disk_read_file(path, 16 << 20, service_memory(), &text), STATUS_OK);
+        bytes += text.length;
+    }
+    return bytes;
+}
+
+static void exports_to_files(enum fault_kind kind)
+{
+    const char *folder = text_of("%s/export", service_config.data);
+    struct outcome outcome;
+    uint64_t count, wanted;
+    for (int i = 0; i < 3; i++) {
+        const char *mark = torture_mark();
+        const char *path = text_of("Observation/%s", mark);
+        assert_http(ask("PUT", path, NULL, torture_text(RESULT("@", "final"), mark)), 201);
+        path = text_of("Patient/%s", mark);
+        assert_http(ask("PUT", path, NULL, torture_text(PERSON, mark)), 201);
+    }
+    put_long("Binary/long");
+    assert_int_equal(export_once(folder, &outcome, &wanted), STATUS_OK);
+    size_t bytes = exported_bytes(folder);
+    bool hit = true;
+    for (unsigned long n = 1; hit; n = fault_next(n)) {
+        int codes[FAULT_CODES_MOST];
+        size_t code_count = fault_codes(kind, n, codes);
+        for (size_t i = 0; i < code_count && hit; i++) {
+            fault_begin(kind, n, codes[i]);
+            enum status status = export_once(folder, &outcome, &count);
+            hit = fault_end();
+            assert_true(status == STATUS_OK ? count == wanted : outcome.errors > 0);
+            assert_int_equal(exported_bytes(folder), bytes); /* each file is whole, now or before */
+        }
+    }
+    assert_int_equal(export_once(folder, &outcome, &count), STATUS_OK);
+    assert_int_equal(count, wanted);
+}
+
 /* ---- tests ------------------------------------------------------------------------------------
  */
 
@@ -343,6 +411,11 @@ static void each_script(enum fault_kind kind)
     for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
         torture(&scripts[i], kind);
     }
+    service_config.integrity = true;
+    for (size_t i = 0; i < sizeof strict_scripts / sizeof strict_scripts[0]; i++) {
+        torture(&strict_scripts[i], kind);
+    }
+    service_config.integrity = false;
     reads_long_content(kind);
     imports_from_files(kind);
 }
@@ -359,6 +432,13 @@ static void each_sql_step_that_fails_is_told_and_leaves_nothing(void **state)
     each_script(FAULT_SQL);
 }
 
+static void each_fault_of_an_export_is_told_and_leaves_whole_files(void **state)
+{
+    (void)state;
+    exports_to_files(FAULT_ALLOCATION);
+    exports_to_files(FAULT_SQL);
+}
+
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
@@ -366,7 +446,10 @@ int main(int count, char **arguments)
                                         torture_setup, torture_teardown),
         cmocka_unit_test_setup_teardown(each_sql_step_that_fails_is_told_and_leaves_nothing,
                                         torture_setup, torture_teardown),
+        cmocka_unit_test_setup_teardown(each_fault_of_an_export_is_told_and_leaves_whole_files,
+                                        torture_setup, torture_teardown),
     };
+    cmocka_set_test_filter(count > 2 ? arguments[2] : NULL);
     torture_thorough = count > 1 && strcmp(arguments[1], "every") == 0;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,6 +143,37 @@ static void takes_a_group_of_eight_thousand(void **state)
     assert_int_equal(service_log(NULL, NULL), 3 * 8000);
 }
 
+/* A text that folds to nothing begins every text. */
+static void a_blank_text_finds_nobody_and_not_everybody(void **state)
+{
+    (void)state;
+    static const char *const blanks[] = {"Patient?family=%20", "Patient?family=%CC%81",
+                                         "Patient?family:contains=%20%20", "Patient?name=x,%20"};
+    assert_http(ask("PUT", "Patient/a", NULL,
+                    "{'resourceType':'Patient','id':'a','name':[{'family':'Smith'}]}"),
+                201);
+    for (size_t i = 0; i < sizeof blanks / sizeof blanks[0]; i++) {
+        assert_http(get(blanks[i]), 400);
+    }
+    assert_http(ask("DELETE", "Patient?family=%20", NULL, NULL), 400);
+    assert_http(get("Patient/a"), 200);
+    assert_int_equal(count_of("Patient?family:exact=%20"), 0);
+    assert_int_equal(count_of("Patient?family=smith"), 1);
+}
+
+static void a_logical_reference_is_found_with_and_without_its_system(void **state)
+{
+    (void)state;
+    assert_http(ask("PUT", "Basic/a", NULL,
+                    "{'resourceType':'Basic','id':'a','code':{'text':'x'},'subject':{'identifier':"
+                    "{'system':'urn:s','value':'123'}}}"),
+                201);
+    assert_int_equal(count_of("Basic?subject:identifier=urn:s%7C123"), 1);
+    assert_int_equal(count_of("Basic?subject:identifier=123"), 1);
+    assert_int_equal(count_of("Basic?subject:identifier=12"), 0);
+    assert_int_equal(count_of("Basic?subject:identifier=124,123"), 1);
+}
+
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +184,8 @@ int main(int count, char **arguments)
         SERVICE_TEST(refuses_a_part_in_place_of_the_whole),
         SERVICE_TEST(tags_a_binary_whose_content_is_left_out),
         SERVICE_TEST(takes_a_group_of_eight_thousand),
+        SERVICE_TEST(a_blank_text_finds_nobody_and_not_everybody),
+        SERVICE_TEST(a_logical_reference_is_found_with_and_without_its_system),
     };
     cmocka_set_test_filter(count > 1 ? arguments[1] : NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
