@@ -61,7 +61,7 @@ static struct slice version_url(struct request *request, resource_type type, str
 
 enum status api_respond_version(struct request *request, const struct store_version *version)
 {
-    request_discloses(request, version->patients, version->patient_count);
+    request_discloses_version(request, version);
     api_respond_headers(request, version->version, version->updated);
     if (api_not_modified(request, version->version, version->updated)) {
         return STATUS_NOT_MODIFIED;
@@ -78,7 +78,8 @@ static void write_all_ok(struct request *request)
 
 void api_note_written(struct request *request, const struct store_written *written)
 {
-    request_discloses(request, written->patients, written->patient_count);
+    request_discloses_of(request, request->type, written->patients, written->patient_count);
+    request->written_tied = written->tied;
     request->response.http = written->created ? 201 : 200;
     api_respond_headers(request, written->version, written->updated);
     request->response.location = version_url(request, request->type, request->id, written->version);

@@ -14,6 +14,12 @@ extern const struct interaction api_interactions[];
 MUST_CHECK enum status api_capability_make(const struct service *service, struct arena *arena,
                                            struct slice *ret_json);
 
+/* May the content of VERSION be shown? A Binary opens only while its securityContext, and that of
+ * its current version, names a resource that is here; what is no Binary always does. */
+MUST_CHECK enum status binary_guard(const struct definitions *definitions, struct store_tx *tx,
+                                    const struct store_version *version, struct arena *arena,
+                                    bool *ret_open);
+
 /* ---- bundle_condition.c: conditional references ("Patient?identifier=...") of Bundles ---- */
 
 struct lookup {

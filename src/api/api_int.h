@@ -66,10 +66,9 @@ MUST_CHECK enum status api_find_version(struct request *request, struct store_tx
 struct store_draft *api_create_draft(struct request *request);
 struct store_draft *api_update_draft(struct request *request);
 
-/* A Binary that names nobody concerns the persons of what holds it: a DocumentReference with its
- * address in an attachment, or a resource with a reference to it. */
-MUST_CHECK enum status api_disclose_holders(struct request *request, struct store_tx *tx,
-                                            const struct store_version *binary);
+/* STATUS_FORBIDDEN, explained, when content of this Binary may not be shown; anything else may. */
+MUST_CHECK enum status api_binary_guard(struct request *request, struct store_tx *tx,
+                                        const struct store_version *version);
 
 /* ---- conditional operations ---- */
 
@@ -118,6 +117,7 @@ struct bundle_writer {
     struct request *request;
     struct buffer *out;
     size_t entries;
+    bool history;
 };
 /* {"resourceType":"Bundle","id":...,"type":TYPE,"timestamp"... up to the entry array; total
  * UINT64_MAX: none; LINKS are relation and URL pairs. */
@@ -128,7 +128,8 @@ struct page_link {
 void bundle_begin(struct bundle_writer *writer, struct request *request, const char *type,
                   uint64_t total, const struct page_link *links, size_t link_count);
 /* An entry's fullUrl and resource; MORE is written after it as it is (",\"search\":{...}").
- * VERSION's body empty: no resource member. */
+ * VERSION's body empty: no resource member. Content that may not be shown is left out: a history
+ * has the entry without a resource, a searchset an OperationOutcome instead. */
 enum status bundle_add_version(struct bundle_writer *writer, const struct store_version *version,
                                struct slice more);
 void bundle_end(struct bundle_writer *writer);

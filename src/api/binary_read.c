@@ -1,102 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* read and vread of Binary (R4 binary.html): the content itself, or the FHIR form when that is
  * asked for. The door cuts ranges out of raw content; whatever is long is pulled piece by piece.
- *
- * A Binary is readable through its securityContext only. While rules are off everybody may read
- * that, so what is kept here is what does not depend on who asks: a context that is not there, or
- * no longer, opens nothing; and the access log names the persons of the context. The rule proper
- * belongs to the consent stage, which decides for the context what it decides for any resource. */
+ */
 #include "api/binary_int.h"
 
 struct content {
     struct store_version version;
     struct slice head; /* the resource without its content */
 };
-
-/* ---- the security context -----------------------------------------------------------------------
- */
-
-static void disclose_context(struct request *request, const struct store_version *binary,
-                             const struct store_version *context)
-{
-    for (size_t i = 0; i < context->patient_count; i++) {
-        size_t at = 0;
-        while (at < binary->patient_count && binary->patients[at] != context->patients[i]) {
-            at++;
-        }
-        if (at == binary->patient_count) {
-            request_discloses(request, &context->patients[i], 1);
-        }
-    }
-}
-
-static enum status check_context(struct request *request, struct store_tx *tx,
-                                 const struct store_version *binary, struct slice text)
-{
-    struct reference reference =
-        reference_parse(request->service->definitions, text, request->base_url);
-    struct store_version context;
-    if (reference.kind != REFERENCE_LOCAL) {
-        return STATUS_OK; /* not ours to look up */
-    }
-    enum status status = store_read(tx, reference.type, reference.id, request->arena, &context);
-    if (status == STATUS_NOT_FOUND || status == STATUS_GONE) {
-        return request_fail(request, STATUS_FORBIDDEN, "Binary.securityContext",
-                            "The resource that decides who may read this content is not there: "
-                            "restore it, or update the Binary with another securityContext.");
-    }
-    TRY(status);
-    disclose_context(request, binary, &context);
-    return STATUS_OK;
-}
-
-/* ---- what holds it -----------------------------------------------------------------------------
- */
-
-enum { HOLDERS_MOST = 100 };
-
-/* DocumentReferences are found by their search parameter `location`, which is the attachment's
- * address: relative, or absolute under our base. */
-static enum status find_documents(struct request *request, struct store_tx *tx, struct slice id,
-                                  struct store_page *ret_page)
-{
-    const struct definitions *definitions = request->service->definitions;
-    struct buffer value = {.arena = request->arena};
-    buffer_print(&value, "Binary/%.*s,", SLICE_ARGS(id));
-    buffer_print(&value, "%.*s/Binary/%.*s", SLICE_ARGS(request->base_url), SLICE_ARGS(id));
-    struct search_argument argument = {.name = SLICE("location"), .value = buffer_slice(&value)};
-    struct search_options options = {
-        .definitions = definitions,
-        .base_url = request->base_url,
-        .type = resource_type_find(definitions, SLICE("DocumentReference")),
-        .count_default = HOLDERS_MOST,
-        .count_max = HOLDERS_MOST};
-    struct search_plan plan;
-    TRY(buffer_ok(&value) ? STATUS_OK : STATUS_TOO_COSTLY);
-    TRY(search_plan_make(&options, &argument, 1, request->arena, &request->outcome, &plan));
-    plan.query.bodies = false;
-    return store_find(tx, &plan.query, request->arena, &request->outcome, ret_page);
-}
-
-enum status api_disclose_holders(struct request *request, struct store_tx *tx,
-                                 const struct store_version *binary)
-{
-    struct store_page page;
-    struct store_version referrer;
-    TRY(find_documents(request, tx, binary->id, &page));
-    for (size_t i = 0; i < page.count; i++) {
-        request_discloses(request, page.items[i].patients, page.items[i].patient_count);
-    }
-    if (page.count > 0) {
-        return STATUS_OK;
-    }
-    enum status status =
-        store_find_referrer(tx, binary->type, binary->id, request->arena, &referrer);
-    if (status == STATUS_OK) {
-        request_discloses(request, referrer.patients, referrer.patient_count);
-    }
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
 
 /* ---- pieces -------------------------------------------------------------------------------------
  */
@@ -229,12 +140,8 @@ enum status api_binary_read_perform(struct request *request)
     store_version_write(version, &head);
     content->head = buffer_slice(&head);
     TRY(json_read(content->head, &json_limits_default, request->arena, &request->outcome, &json));
-    request_discloses(request, version->patients, version->patient_count);
-    TRY(check_context(request, tx, version,
-                      json_get_string(json_get(json.root, "securityContext"), "reference")));
-    if (request->disclosure_count == 0) {
-        TRY(api_disclose_holders(request, tx, version));
-    }
+    request_discloses_version(request, version);
+    TRY(api_binary_guard(request, tx, version));
     api_respond_headers(request, version->version, version->updated);
     if (api_not_modified(request, version->version, version->updated)) {
         return STATUS_NOT_MODIFIED;

@@ -157,6 +157,7 @@ static void start_afresh(struct request *request, struct bundle_work *work)
     for (size_t i = 0; i < request->child_count; i++) {
         struct request *child = request->children[i];
         request_discloses_nobody(child);
+        child->written_tied = false;
         child->response = (struct response){.body = {.arena = request->arena}};
     }
 }
@@ -209,6 +210,21 @@ static enum status check_later(struct request *request, struct bundle_work *work
     return STATUS_OK;
 }
 
+/* What an entry wrote may concern somebody only by way of what a later entry wrote. */
+static enum status disclose_tied(struct request *request, struct store_tx *tx)
+{
+    for (size_t i = 0; i < request->child_count; i++) {
+        struct request *child = request->children[i];
+        struct store_version version;
+        if (!child->written_tied) {
+            continue;
+        }
+        TRY(store_read(tx, child->type, child->id, request->arena, &version));
+        request_discloses_also(child, version.patients, version.patient_count);
+    }
+    return STATUS_OK;
+}
+
 enum status bundle_transaction_commit(struct request *request, struct bundle_work *work,
                                       struct store_tx *tx)
 {
@@ -227,6 +243,7 @@ enum status bundle_transaction_commit(struct request *request, struct bundle_wor
     for (; at < request->child_count; at++) {
         TRY(commit_entry(request, work, work->order[at], tx));
     }
+    TRY(disclose_tied(request, tx));
     return check_later(request, work, tx);
 }
 

@@ -8,7 +8,8 @@ void bundle_begin(struct bundle_writer *writer, struct request *request, const c
     char id[UUID_LENGTH + 1];
     char now[INSTANT_LENGTH + 1];
     struct buffer *out = &request->response.body;
-    *writer = (struct bundle_writer){.request = request, .out = out};
+    *writer = (struct bundle_writer){
+        .request = request, .out = out, .history = slice_is(slice_text(type), "history")};
     random_uuid(id);
     instant_write(time_now(), now);
     buffer_print(out, "{\"resourceType\":\"Bundle\",\"id\":\"%s\",\"meta\":{\"lastUpdated\":\"%s\"",
@@ -32,12 +33,43 @@ void bundle_begin(struct bundle_writer *writer, struct request *request, const c
     }
 }
 
+static void add_withheld(struct bundle_writer *writer)
+{
+    struct outcome outcome;
+    outcome_init(&outcome, writer->request->arena);
+    outcome_warn(&outcome, "suppressed", "Binary.securityContext",
+                 "A Binary is not shown: the resource that decides who may read it is not here.");
+    buffer_add_text(writer->out, writer->entries++ == 0 ? ",\"entry\":[" : ",");
+    buffer_add_text(writer->out, "{\"resource\":");
+    outcome_write_json(&outcome, writer->out);
+    buffer_add_text(writer->out, ",\"search\":{\"mode\":\"outcome\"}}");
+}
+
+static enum status is_open(struct request *request, const struct store_version *version,
+                           bool *ret_open)
+{
+    struct store_tx *tx;
+    *ret_open = true;
+    if (!slice_is(resource_type_name(request->service->definitions, version->type), "Binary")) {
+        return STATUS_OK;
+    }
+    TRY(request_snapshot(request, &tx));
+    return binary_guard(request->service->definitions, tx, version, request->arena, ret_open);
+}
+
 enum status bundle_add_version(struct bundle_writer *writer, const struct store_version *version,
                                struct slice more)
 {
     struct request *request = writer->request;
     struct buffer *out = writer->out;
     struct slice name = resource_type_name(request->service->definitions, version->type);
+    bool open;
+    TRY(is_open(request, version, &open));
+    request_discloses_version(request, version);
+    if (!open && !writer->history) {
+        add_withheld(writer);
+        return buffer_ok(out) ? STATUS_OK : STATUS_TOO_COSTLY;
+    }
     buffer_add_text(out,
                     writer->entries++ == 0 ? ",\"entry\":[{\"fullUrl\":\"" : ",{\"fullUrl\":\"");
     buffer_add(out, request->base_url);
@@ -46,18 +78,12 @@ enum status bundle_add_version(struct bundle_writer *writer, const struct store_
     buffer_add_byte(out, '/');
     buffer_add(out, version->id);
     buffer_add_byte(out, '"');
-    if (version->body.length > 0) {
+    if (version->body.length > 0 && open) {
         buffer_add_text(out, ",\"resource\":");
         TRY(api_write_resource(request, version, out));
     }
     buffer_add(out, more);
     buffer_add_byte(out, '}');
-    request_discloses(request, version->patients, version->patient_count);
-    if (version->patient_count == 0 && slice_is(name, "Binary")) {
-        struct store_tx *tx;
-        TRY(request_snapshot(request, &tx));
-        TRY(api_disclose_holders(request, tx, version));
-    }
     return buffer_ok(out) ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 

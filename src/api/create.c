@@ -54,7 +54,7 @@ static enum status answer_match(struct request *request, struct store_tx *tx, st
     struct store_version match;
     TRY(store_read(tx, request->type, id, request->arena, &match));
     request->id = match.id;
-    request_discloses(request, match.patients, match.patient_count);
+    request_discloses_version(request, &match);
     request->response.http = 200;
     api_respond_headers(request, match.version, match.updated);
     request->response.location = slice_text(
@@ -62,7 +62,9 @@ static enum status answer_match(struct request *request, struct store_tx *tx, st
                     SLICE_ARGS(name), SLICE_ARGS(match.id), match.version));
     request->response.body = (struct buffer){.arena = request->arena};
     /* Content kept beside the body is for a read to stream, not for the writer's thread. */
-    return request->prefer_return == PREFER_REPRESENTATION && match.blob_length == 0
+    bool open;
+    TRY(binary_guard(request->service->definitions, tx, &match, request->arena, &open));
+    return request->prefer_return == PREFER_REPRESENTATION && match.blob_length == 0 && open
                ? api_write_resource(request, &match, &request->response.body)
                : STATUS_OK;
 }

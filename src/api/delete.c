@@ -47,7 +47,8 @@ enum status api_delete_commit(struct request *request, struct store_tx *tx)
     if (status != STATUS_OK && status != STATUS_GONE) {
         return status;
     }
-    request_discloses(request, deletion->written.patients, deletion->written.patient_count);
+    request_discloses_of(request, request->type, deletion->written.patients,
+                         deletion->written.patient_count);
     api_respond_headers(request, deletion->written.version, deletion->written.updated);
     return STATUS_OK;
 }

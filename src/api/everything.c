@@ -48,11 +48,21 @@ enum status api_everything_perform(struct request *request)
     TRY(take_parameters(request, &plan));
     TRY(request_snapshot(request, &tx));
     enum status status = store_read(tx, request->type, request->id, request->arena, &patient);
-    if (status != STATUS_OK) {
-        return status;
+    if (status == STATUS_GONE) {
+        request_discloses_version(request, &patient);
     }
+    if (status == STATUS_GONE || status == STATUS_NOT_FOUND) {
+        return request_fail(request, status, "",
+                            status == STATUS_GONE ? "The Patient was deleted; its _history shows "
+                                                    "what it was."
+                                                  : "There is no Patient of this id.");
+    }
+    TRY(status);
     plan.query.bytes = API_PAGE_BYTES;
     arena_raise(request->arena, 6 * API_PAGE_BYTES);
     TRY(store_find(tx, &plan.query, request->arena, &request->outcome, &page));
-    return api_respond_page(request, &plan, &page);
+    TRY(api_respond_page(request, &plan, &page));
+    /* That nothing of a kind is in a record is told of somebody too. */
+    request_discloses_also(request, patient.patients, patient.patient_count);
+    return STATUS_OK;
 }

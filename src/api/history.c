@@ -163,7 +163,7 @@ enum status api_history_perform(struct request *request)
         struct store_version version;
         enum status status = store_read(tx, request->type, request->id, request->arena, &version);
         if (status == STATUS_OK || status == STATUS_GONE) {
-            request_discloses(request, version.patients, version.patient_count);
+            request_discloses_version(request, &version);
         } else if (status != STATUS_NOT_FOUND) {
             return status;
         }

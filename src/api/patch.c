@@ -71,13 +71,19 @@ static enum status read_current(struct request *request, struct store_tx *tx,
 {
     enum status status = store_read(tx, request->type, request->id, request->arena, ret_version);
     if (status == STATUS_GONE) {
-        request_discloses(request, ret_version->patients, ret_version->patient_count);
+        request_discloses_version(request, ret_version);
     }
     if (status == STATUS_NOT_FOUND || status == STATUS_GONE) {
         return request_fail(request, status, "",
                             "There is no current resource to patch: create it with PUT.");
     }
-    return status;
+    TRY(status);
+    TRY(api_binary_guard(request, tx, ret_version)); /* a test operation reads too */
+    return ret_version->blob_length == 0
+               ? STATUS_OK
+               : request_fail(request, STATUS_NOT_SUPPORTED, "Binary.data",
+                              "Content of this length cannot be patched: update the Binary with "
+                              "PUT.");
 }
 
 enum status api_patch_perform(struct request *request)

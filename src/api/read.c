@@ -6,7 +6,7 @@ static enum status missing(struct request *request, enum status status,
                            const struct store_version *tombstone)
 {
     if (status == STATUS_GONE) {
-        request_discloses(request, tombstone->patients, tombstone->patient_count);
+        request_discloses_version(request, tombstone);
         api_respond_headers(request, tombstone->version, tombstone->updated);
         return request_fail(request, status, "",
                             "The resource was deleted; its _history shows what it was.");

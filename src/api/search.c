@@ -133,7 +133,7 @@ static enum status disclose_total(struct request *request, struct store_tx *tx,
     query.sort_count = 0;
     TRY(store_find(tx, &query, request->arena, &request->outcome, &page));
     for (size_t i = 0; i < page.count; i++) {
-        request_discloses(request, page.items[i].patients, page.items[i].patient_count);
+        request_discloses_version(request, &page.items[i]);
     }
     return STATUS_OK;
 }

@@ -21,12 +21,15 @@ enum audit_action { /* AuditEvent.action */
                     AUDIT_EXECUTE = 'E'
 };
 
+/* Instead of a patient's number: about somebody, and no reference says whom. */
+#define AUDIT_PERSON_UNKNOWN UINT32_MAX
+
 /* One access to one person's data, or one query that found nobody (patient 0). */
 struct audit_entry {
     int64_t when;             /* instant */
     enum audit_action action; /* what was done */
     uint16_t http;            /* the answer's status */
-    uint32_t patient;         /* number of the person disclosed; 0: nobody */
+    uint32_t patient;         /* number of the person disclosed; 0: nobody; or unknown */
     resource_type type;       /* of what was asked for; NONE: the system */
     uint32_t version;         /* 0: not one version */
     uint32_t resources;       /* how many of this person's resources the answer holds */

@@ -28,6 +28,8 @@ struct exporting {
     size_t known_bytes;
     struct store_tx *tx;
     uint64_t count, all;
+    uint32_t unknown;  /* resources in this block that are about somebody and nobody is known */
+    uint64_t withheld; /* Binaries whose securityContext is not here */
     store_progress *progress;
     void *context;
 };
@@ -68,17 +70,19 @@ static enum status append_and_wait(struct audit *audit, const struct slice *entr
 
 static enum status log_persons(struct exporting *exporting)
 {
-    struct slice *entries =
-        arena_array(exporting->arena, exporting->person_count + 1, sizeof *entries);
-    if (entries == NULL || exporting->person_count == 0) {
+    size_t count = exporting->person_count + (exporting->unknown > 0);
+    struct slice *entries = arena_array(exporting->arena, count + 1, sizeof *entries);
+    if (entries == NULL || count == 0) {
         return entries == NULL ? STATUS_TOO_COSTLY : STATUS_OK;
     }
-    for (size_t i = 0; i < exporting->person_count; i++) {
+    for (size_t i = 0; i < count; i++) {
+        bool known = i < exporting->person_count;
         struct buffer text = {.arena = exporting->arena};
         struct audit_entry entry = {.when = time_now(),
                                     .action = AUDIT_READ,
                                     .http = 200,
-                                    .patient = exporting->persons[i],
+                                    .patient = known ? exporting->persons[i] : AUDIT_PERSON_UNKNOWN,
+                                    .resources = known ? 0 : exporting->unknown,
                                     .interaction = SLICE("export"),
                                     .who = SLICE("operator"),
                                     .request = SLICE("export")};
@@ -88,8 +92,8 @@ static enum status log_persons(struct exporting *exporting)
             return STATUS_TOO_COSTLY;
         }
     }
-    size_t count = exporting->person_count;
     exporting->person_count = 0;
+    exporting->unknown = 0;
     return append_and_wait(exporting->service->audit, entries, count);
 }
 
@@ -149,9 +153,23 @@ static enum status write_long(struct exporting *exporting, const struct store_ve
     return status;
 }
 
-static enum status write_one(void *context, const struct store_version *version)
+/* Content that a read would refuse does not leave by this door either. */
+static enum status is_open(struct exporting *exporting, const struct store_version *version,
+                           bool *ret_open)
 {
-    struct exporting *exporting = context;
+    struct arena_mark mark = arena_mark(exporting->known_arena);
+    enum status status = binary_guard(exporting->service->definitions, exporting->tx, version,
+                                      exporting->known_arena, ret_open);
+    arena_rewind(exporting->known_arena, mark);
+    return status;
+}
+
+static enum status note_persons(struct exporting *exporting, const struct store_version *version)
+{
+    if (version->patient_count == 0 &&
+        !resource_type_is_shared(exporting->service->definitions, version->type)) {
+        exporting->unknown++;
+    }
     for (size_t i = 0; i < version->patient_count; i++) {
         if (exporting->person_count == PERSONS_A_BLOCK) {
             TRY(write_block(exporting));
@@ -160,6 +178,19 @@ static enum status write_one(void *context, const struct store_version *version)
             return STATUS_MEMORY;
         }
     }
+    return STATUS_OK;
+}
+
+static enum status write_one(void *context, const struct store_version *version)
+{
+    struct exporting *exporting = context;
+    bool open;
+    TRY(is_open(exporting, version, &open));
+    if (!open) {
+        exporting->withheld++;
+        return STATUS_OK;
+    }
+    TRY(note_persons(exporting, version));
     if (version->blob_length > 0) {
         TRY(write_long(exporting, version));
     } else {
@@ -260,6 +291,12 @@ enum status feed_export(struct service *service, const char *folder, store_progr
                                         .known_arena = known};
         status = export_all(exporting);
         *ret_count = exporting->count;
+        if (exporting->withheld > 0) {
+            outcome_warn(outcome, "suppressed", "Binary.securityContext",
+                         "%llu Binaries were not written: the resource that decides who may read "
+                         "them is not here.",
+                         (unsigned long long)exporting->withheld);
+        }
     }
     arena_destroy(blocks);
     arena_destroy(known);

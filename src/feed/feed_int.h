@@ -75,6 +75,8 @@ struct unit {
     size_t length;
     struct store_draft **drafts;
     size_t draft_count, draft_capacity;
+    struct store_draft **tied; /* put, and whom they concern hangs on others too */
+    size_t tied_count, tied_capacity;
     struct feed_bundle *bundles; /* those with conditional references, in their order */
     struct store_reader *reader; /* of the worker that runs it */
     struct buffer rejects;       /* JSON lines */

@@ -192,6 +192,23 @@ static enum status perform(struct request *request)
     return status;
 }
 
+static enum status note_tied(struct unit *unit, struct store_draft *draft)
+{
+    if (unit->tied_count == unit->tied_capacity) {
+        size_t capacity = unit->tied_capacity * 2 + 16;
+        struct store_draft **more =
+            arena_resize(unit->request->arena, unit->tied, unit->tied_capacity * sizeof *more,
+                         capacity * sizeof *more);
+        if (more == NULL) {
+            return STATUS_TOO_COSTLY;
+        }
+        unit->tied = more;
+        unit->tied_capacity = capacity;
+    }
+    unit->tied[unit->tied_count++] = draft;
+    return STATUS_OK;
+}
+
 enum status unit_put(struct unit *unit, struct store_tx *tx, struct store_draft *const *drafts,
                      size_t count)
 {
@@ -202,7 +219,21 @@ enum status unit_put(struct unit *unit, struct store_tx *tx, struct store_draft 
         TRY(store_put(tx, drafts[i], STORE_UPDATED, &any, request->arena, &request->outcome,
                       &written));
         request_discloses(request, written.patients, written.patient_count);
+        TRY(written.tied ? note_tied(unit, drafts[i]) : STATUS_OK);
         unit->stored++;
+    }
+    return STATUS_OK;
+}
+
+/* What was written concerns those too whom what came after it tells. */
+static enum status disclose_tied(struct unit *unit, struct store_tx *tx)
+{
+    struct request *request = unit->request;
+    for (size_t i = 0; i < unit->tied_count; i++) {
+        struct store_version version;
+        store_draft_version(unit->tied[i], &version);
+        TRY(store_read(tx, version.type, version.id, request->arena, &version));
+        request_discloses_also(request, version.patients, version.patient_count);
     }
     return STATUS_OK;
 }
@@ -210,10 +241,11 @@ enum status unit_put(struct unit *unit, struct store_tx *tx, struct store_draft 
 static enum status commit(struct request *request, struct store_tx *tx)
 {
     struct unit *unit = request->door_context;
-    unit->stored = 0;
+    unit->stored = unit->tied_count = 0;
     unit->rejects = (struct buffer){.arena = request->arena};
     request_discloses_nobody(request);
     TRY(unit_put_all(unit, tx));
+    TRY(disclose_tied(unit, tx));
     TRY(buffer_ok(&unit->rejects)
             ? write_rejects(unit->import->options->rejects, buffer_slice(&unit->rejects))
             : STATUS_TOO_COSTLY);

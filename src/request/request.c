@@ -252,6 +252,44 @@ void request_discloses_nobody(struct request *request)
     request->disclosure_count = request->disclosure_capacity = 0;
 }
 
+void request_discloses_also(struct request *request, const uint32_t *patients, size_t count)
+{
+    bool unknown = false;
+    for (size_t i = 0; i < count; i++) {
+        if (request->disclosure_capacity == 0 || *disclosure_slot(request, patients[i]) == 0) {
+            request_discloses(request, &patients[i], 1);
+        }
+    }
+    const struct disclosure *before = request->disclosures;
+    size_t before_count = request->disclosure_count;
+    for (size_t i = 0; count > 0 && i < before_count; i++) {
+        unknown = unknown || before[i].patient == AUDIT_PERSON_UNKNOWN;
+    }
+    if (!unknown) {
+        return;
+    }
+    request_discloses_nobody(request);
+    for (size_t i = 0; i < before_count; i++) {
+        if (before[i].patient != AUDIT_PERSON_UNKNOWN) {
+            request_discloses(request, &before[i].patient, 1);
+        }
+    }
+}
+
+void request_discloses_of(struct request *request, resource_type type, const uint32_t *patients,
+                          size_t count)
+{
+    static const uint32_t unknown = AUDIT_PERSON_UNKNOWN;
+    bool somebody = !resource_type_is_shared(request->service->definitions, type);
+    request_discloses(request, count == 0 && somebody ? &unknown : patients,
+                      count == 0 && somebody ? 1 : count);
+}
+
+void request_discloses_version(struct request *request, const struct store_version *version)
+{
+    request_discloses_of(request, version->type, version->patients, version->patient_count);
+}
+
 void request_discloses_count(struct request *request, uint64_t count)
 {
     static const uint32_t nobody = 0;

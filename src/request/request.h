@@ -235,6 +235,7 @@ struct request {
     struct work work;
     void *perform_state; /* the interaction's own, from perform to commit to committed */
     bool written;        /* the commit is durable */
+    bool written_tied;   /* whom it concerns may be known only when the transaction is whole */
     enum status audited; /* what the log said of the ticket */
     bool outboxed;       /* its access entries are rows of the write's own transaction */
 
@@ -301,6 +302,15 @@ MUST_CHECK enum status parameters_parse(struct slice query, struct arena *arena,
 /* These patients' data is in the answer: every resource that is put into a response is named here
  * before it leaves. Sticky on a full arena (the request then fails). */
 void request_discloses(struct request *request, const uint32_t *patients, size_t count);
+
+/* Those whom a resource of TYPE concerns; when it may be about somebody and nobody is known, the
+ * entry is marked as AUDIT_PERSON_UNKNOWN. */
+void request_discloses_of(struct request *request, resource_type type, const uint32_t *patients,
+                          size_t count);
+void request_discloses_version(struct request *request, const struct store_version *version);
+
+/* What was written concerns these too, as the rest of its transaction shows. */
+void request_discloses_also(struct request *request, const uint32_t *patients, size_t count);
 
 /* Forgets whom the request disclosed: its transaction starts afresh. */
 void request_discloses_nobody(struct request *request);

@@ -109,6 +109,12 @@ static const struct {
      "SELECT count(*) FROM member m LEFT JOIN resource r ON r.rid=m.rid"
      " WHERE r.rid IS NULL",
      "A membership names a resource that is not there."},
+    {"tie", "SELECT count(*) FROM tie t LEFT JOIN tied d ON d.place=t.place WHERE d.place IS NULL",
+     "A tie belongs to no resource."},
+    {"tied",
+     "SELECT count(*) FROM tied d WHERE NOT EXISTS(SELECT 1 FROM resource r WHERE r.rid=d.place)"
+     " AND NOT EXISTS(SELECT 1 FROM history h WHERE h.change=-d.place)",
+     "Ties belong to a resource that is not there."},
 };
 
 static enum status check_rules(struct checking *checking)
@@ -142,6 +148,54 @@ static enum status check_counters(struct checking *checking)
 /* ---- index rows recomputed
  * ----------------------------------------------------------------------- */
 
+static enum status check_member(struct checking *checking, uint32_t patient, int64_t rid,
+                                bool *ret_has)
+{
+    sqlite3_stmt *statement;
+    TRY(statement_get(&checking->connection, SQL_MEMBER_HAS, &statement));
+    sqlite3_bind_int64(statement, 1, patient);
+    sqlite3_bind_int64(statement, 2, rid);
+    TRY(statement_row(&checking->connection, statement, ret_has));
+    sqlite3_reset(statement);
+    return STATUS_OK;
+}
+
+/* Those whom it concerns by way of what was deleted since may be more than can be found now. */
+static enum status check_concern(struct checking *checking, int64_t rid, resource_type type,
+                                 struct slice body, int64_t base, struct arena *arena)
+{
+    struct store_version version;
+    struct concern concern, stored;
+    struct number_set found, held = {.arena = arena};
+    struct packed_id id;
+    TRY(place_read(&checking->connection, rid, false, arena, &version));
+    if (!id_pack(version.id, &id)) {
+        return STATUS_CORRUPT;
+    }
+    TRY(concern_of_body(&checking->tx, rid, type, &id, body, base, arena, &concern, &found));
+    bool has_home = place_patient(rid) >= PATIENT_FIRST;
+    TRY(concern_read(&checking->connection, rid, version.patient_count - has_home, arena, &stored));
+    bool same = stored.key_count == concern.key_count && stored.direct == concern.direct;
+    for (size_t i = 0; same && i < concern.key_count; i++) {
+        same = slice_equals(concern.keys[i], stored.keys[i]);
+    }
+    for (size_t i = 0; i < version.patient_count; i++) {
+        (void)number_set_add(&held, version.patients[i]);
+    }
+    for (size_t i = 0; same && i < found.count; i++) {
+        same = number_set_has(&held, found.items[i]);
+    }
+    for (size_t i = has_home; same && i < version.patient_count; i++) {
+        TRY(check_member(checking, version.patients[i], rid, &same));
+    }
+    checking->members += version.patient_count - has_home;
+    if (!same) {
+        fault(checking, "concern",
+              "Whom a resource concerns is not what it says. Run `carelayer reindex`.");
+    }
+    return held.broken ? STATUS_TOO_COSTLY : STATUS_OK;
+}
+
 static enum status check_facts(struct checking *checking, sqlite3_stmt *row, struct arena *arena)
 {
     int64_t rid = sqlite3_column_int64(row, 0);
@@ -173,6 +227,7 @@ static enum status check_facts(struct checking *checking, sqlite3_stmt *row, str
             fault(checking, "index-row", "An index row is missing. Run `carelayer reindex`.");
         }
     }
+    TRY(check_concern(checking, rid, type, body, base, arena));
     return buffer_ok(&blob) ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
@@ -217,6 +272,12 @@ static enum status check_trees(struct checking *checking)
             fault(checking, "index-count",
                   "An index has rows that belong to no resource. Run `carelayer reindex`.");
         }
+    }
+    int64_t members = 0;
+    TRY(scalar(checking, "SELECT count(*) FROM member", &members));
+    if ((uint64_t)members != checking->members) {
+        fault(checking, "member-count",
+              "A membership is not in its resource. Run `carelayer reindex`.");
     }
     return STATUS_OK;
 }

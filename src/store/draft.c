@@ -114,78 +114,18 @@ void store_version_write(const struct store_version *version, struct buffer *out
 /* ---- whom it concerns --------------------------------------------------------------------------
  */
 
-struct mention {
-    const struct store *store;
-    struct slice base_url;
-    struct arena *arena;
-    struct slice *ids;
-    size_t count, capacity;
-    bool broken;
-};
-
-static void mention_add(struct mention *mention, struct slice id)
-{
-    for (size_t i = 0; i < mention->count; i++) {
-        if (slice_equals(mention->ids[i], id)) {
-            return;
-        }
-    }
-    if (mention->count == mention->capacity) {
-        size_t capacity = mention->capacity == 0 ? 4 : mention->capacity * 2;
-        struct slice *ids = arena_resize(mention->arena, mention->ids,
-                                         mention->capacity * sizeof(*ids), capacity * sizeof(*ids));
-        if (ids == NULL) {
-            mention->broken = true;
-            return;
-        }
-        mention->ids = ids;
-        mention->capacity = capacity;
-    }
-    struct slice copy = arena_copy(mention->arena, id);
-    if (copy.at == NULL) {
-        mention->broken = true;
-        return;
-    }
-    mention->ids[mention->count++] = copy;
-}
-
-static void mention_visit(void *context, const struct search_path *path, yyjson_val *value)
-{
-    (void)path;
-    struct mention *mention = context;
-    struct slice text = json_get_string(value, "reference");
-    if (text.length == 0) {
-        return;
-    }
-    struct reference reference =
-        reference_parse(mention->store->definitions, text, mention->base_url);
-    if (reference.kind == REFERENCE_LOCAL && reference.type == mention->store->patient_type &&
-        resource_id_valid(reference.id)) {
-        mention_add(mention, reference.id);
-    }
-}
-
-static void find_patients(const struct store *store, struct store_draft *draft, yyjson_val *root,
-                          struct mention *homes, struct mention *others)
-{
-    size_t count = 0;
-    const struct search_path *paths = home_paths(store->definitions, draft->type, &count);
-    for (size_t i = 0; i < count; i++) {
-        search_path_walk(&paths[i], root, mention_visit, homes);
-    }
-    paths = member_paths(store->definitions, draft->type, &count);
-    for (size_t i = 0; i < count; i++) {
-        search_path_walk(&paths[i], root, mention_visit, others);
-    }
-}
-
-static void find_links(yyjson_val *root, struct mention *links)
+static void find_links(const struct store *store, struct slice base_url, yyjson_val *root,
+                       struct text_set *links)
 {
     size_t i, max;
     yyjson_val *link;
     yyjson_arr_foreach(json_get(root, "link"), i, max, link)
     {
-        mention_visit(links, NULL, json_get(link, "other"));
+        struct reference reference = reference_parse(
+            store->definitions, json_get_string(json_get(link, "other"), "reference"), base_url);
+        if (reference.kind == REFERENCE_LOCAL && reference.type == store->patient_type) {
+            text_set_add(links, reference.id);
+        }
     }
 }
 
@@ -228,20 +168,15 @@ enum status store_draft_make(struct store *store, resource_type type, struct sli
     extract_all(store, type, root, base_url, &draft->facts);
     own_texts(&draft->facts, arena);
     draft->base_url = arena_copy(arena, base_url);
-    struct mention homes = {store, base_url, arena, NULL, 0, 0, false};
-    struct mention others = homes;
-    struct mention links = homes;
-    find_patients(store, draft, root, &homes, &others);
+    enum status found = concern_find(store, type, root, base_url, arena, &draft->said);
+    draft->facts.used_base = draft->facts.used_base || draft->said.used_base;
+    struct text_set links = {.arena = arena};
     if (type == store->patient_type) {
-        find_links(root, &links);
+        find_links(store, base_url, root, &links);
     }
-    draft->homes = homes.ids;
-    draft->home_count = homes.count;
-    draft->others = others.ids;
-    draft->other_count = others.count;
-    draft->links = links.ids;
+    draft->links = links.items;
     draft->link_count = links.count;
-    if (!buffer_ok(&body) || draft->facts.broken || homes.broken || others.broken || links.broken ||
+    if (!buffer_ok(&body) || draft->facts.broken || found != STATUS_OK || links.broken ||
         arena_full(arena)) {
         return outcome_fail(outcome, STATUS_TOO_COSTLY, "",
                             "The resource needs more memory than a request may use. Split it.");

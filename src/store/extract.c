@@ -168,7 +168,7 @@ static void extract_reference(const struct extraction *to, const struct search_p
     struct slice text = json_get_string(value, "reference");
     struct reference reference = reference_parse(to->definitions, text, to->base_url);
     if (text.length > 0 && reference.kind == REFERENCE_LOCAL) {
-        if (to->base_url.length > 0 && slice_starts(text, to->base_url)) {
+        if (slice_index(text, ':') < text.length) { /* scheme and host may be written otherwise */
             to->facts->used_base = true;
         }
         if (path->target == RESOURCE_TYPE_NONE || path->target == reference.type) {

@@ -337,7 +337,8 @@ static enum status open_inside(struct store *store, const struct store_options *
         TRY(make_recovered_durable(&store->writer->connection));
     }
     store->writer->counters = store->writer->written = store->shown;
-    return threads_start(store);
+    TRY(threads_start(store));
+    return concern_catch_up(store, outcome);
 }
 
 enum status store_open(const struct store_options *options, struct outcome *outcome,

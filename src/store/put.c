@@ -13,11 +13,14 @@ struct change {
     uint64_t number;
     int64_t rid; /* the place of the new version */
     uint32_t home;
-    uint32_t *others;
+    struct number_set patients; /* of the new version, its home first */
+    uint32_t *others;           /* without the home */
     size_t other_count;
+    struct concern concern, old_concern;
     struct facts old_facts, new_facts;
     const uint32_t *old_others;
     size_t old_other_count;
+    uint64_t old_change;
     int64_t base; /* number of the base URL that made a reference local; 0: none did */
 };
 
@@ -96,8 +99,8 @@ static enum status choose_home(struct change *change, const struct store_draft *
         change->rid = change->entry.rid;
         return STATUS_OK;
     }
-    if (draft->home_count > 0) {
-        TRY(patient_number(change, draft->homes[0], &change->home));
+    if (draft->said.homes.count > 0) {
+        TRY(patient_number(change, draft->said.homes.items[0], &change->home));
     } else {
         change->home = resource_type_is_shared(store->definitions, draft->type)
                            ? PLACE_SHARED
@@ -111,32 +114,38 @@ static enum status choose_home(struct change *change, const struct store_draft *
     return place_next(change->tx, change->home, &change->rid);
 }
 
-static void add_other(struct change *change, uint32_t patient)
+static enum status add_named(struct change *change, const struct text_set *ids)
 {
-    if (patient == change->home) {
-        return;
+    for (size_t i = 0; i < ids->count; i++) {
+        uint32_t patient = 0;
+        TRY(patient_number(change, ids->items[i], &patient));
+        (void)number_set_add(&change->patients, patient);
     }
-    for (size_t i = 0; i < change->other_count; i++) {
-        if (change->others[i] == patient) {
-            return;
-        }
-    }
-    change->others[change->other_count++] = patient;
+    return STATUS_OK;
 }
 
-static enum status find_others(struct change *change, const struct store_draft *draft)
+/* First those that it names itself, then those whom what it is tied to concerns. */
+static enum status find_others(struct change *change, const struct store_draft *draft, bool live,
+                               struct outcome *outcome)
 {
-    size_t most = draft->home_count + draft->other_count;
-    change->others = arena_array(change->arena, most + 1, sizeof(*change->others));
-    if (change->others == NULL) {
+    struct number_set *patients = &change->patients;
+    patients->arena = change->arena;
+    bool has_home = change->home >= PATIENT_FIRST;
+    if (has_home) {
+        (void)number_set_add(patients, change->home);
+    }
+    TRY(add_named(change, &draft->said.homes));
+    TRY(add_named(change, &draft->said.patients));
+    TRY(concern_keys(change->tx, &draft->said.ties, change->arena, &change->concern));
+    change->concern.direct = patients->count - has_home;
+    TRY(concern_reach(change->tx, draft->type, &draft->key, live ? change->entry.rid : -1,
+                      &change->concern, change->arena, outcome, patients));
+    change->others = arena_array(change->arena, patients->count + 1, sizeof(*change->others));
+    if (change->others == NULL || patients->broken) {
         return STATUS_TOO_COSTLY;
     }
-    for (size_t i = 0; i < most; i++) {
-        uint32_t patient = 0;
-        struct slice id =
-            i < draft->home_count ? draft->homes[i] : draft->others[i - draft->home_count];
-        TRY(patient_number(change, id, &patient));
-        add_other(change, patient);
+    for (size_t i = has_home; i < patients->count; i++) {
+        change->others[change->other_count++] = (uint32_t)patients->items[i];
     }
     return STATUS_OK;
 }
@@ -192,13 +201,16 @@ static enum status read_old(struct change *change)
     }
     struct slice blob = arena_copy(change->arena, statement_blob(statement, 0));
     struct slice others = arena_copy(change->arena, statement_blob(statement, 1));
+    change->old_change = (uint64_t)sqlite3_column_int64(statement, 2);
     sqlite3_reset(statement);
     if (blob.at == NULL || others.at == NULL) {
         return STATUS_TOO_COSTLY;
     }
     change->old_facts = (struct facts){.arena = change->arena};
     TRY(facts_read(blob, &change->old_facts));
-    return patients_read(others, 0, change->arena, &change->old_others, &change->old_other_count);
+    TRY(patients_read(others, 0, change->arena, &change->old_others, &change->old_other_count));
+    return concern_read(change->connection, change->entry.rid, change->old_other_count,
+                        change->arena, &change->old_concern);
 }
 
 static enum status old_to_past(struct change *change)
@@ -208,8 +220,11 @@ static enum status old_to_past(struct change *change)
         TRY(run_two(change->connection, SQL_MEMBER_REMOVE, change->old_others[i],
                     change->entry.rid));
     }
+    TRY(concern_remove(change->connection, change->entry.rid, &change->old_concern,
+                       change->old_other_count));
     change->writer->counters.versions++;
-    return STATUS_OK;
+    return concern_to_past(change->connection, change->old_change, false, &change->old_concern,
+                           change->old_other_count, change->arena);
 }
 
 /* How the row says which method made it. */
@@ -265,34 +280,57 @@ static enum status add_change(struct change *change, resource_type type)
 /* ---- putting ------------------------------------------------------------------------------------
  */
 
+static void add_old_patients(const struct change *change, uint32_t old_home, struct number_set *set)
+{
+    if (old_home >= PATIENT_FIRST) {
+        (void)number_set_add(set, old_home);
+    }
+    for (size_t i = 0; i < change->old_other_count; i++) {
+        (void)number_set_add(set, change->old_others[i]);
+    }
+}
+
 static enum status give_written(const struct change *change, bool created, uint32_t old_home,
                                 struct arena *arena, struct store_written *ret_written)
 {
-    size_t most = change->other_count + change->old_other_count + 2;
-    uint32_t *patients = arena_array(arena, most, sizeof(*patients));
-    if (patients == NULL) {
+    struct number_set all = change->patients;
+    all.arena = change->arena;
+    add_old_patients(change, old_home, &all);
+    uint32_t *patients = arena_array(arena, all.count + 1, sizeof(*patients));
+    if (patients == NULL || all.broken) {
         return STATUS_TOO_COSTLY;
     }
-    struct change list = {.others = patients};
-    if (change->home >= PATIENT_FIRST) {
-        add_other(&list, change->home);
-    }
-    for (size_t i = 0; i < change->other_count; i++) {
-        add_other(&list, change->others[i]);
-    }
-    if (old_home >= PATIENT_FIRST) {
-        add_other(&list, old_home);
-    }
-    for (size_t i = 0; i < change->old_other_count; i++) {
-        add_other(&list, change->old_others[i]);
+    for (size_t i = 0; i < all.count; i++) {
+        patients[i] = (uint32_t)all.items[i];
     }
     *ret_written = (struct store_written){.version = change->entry.version,
                                           .updated = change->updated,
                                           .change = change->number,
                                           .created = created,
                                           .patients = patients,
-                                          .patient_count = list.other_count};
+                                          .patient_count = all.count,
+                                          .tied = change->concern.key_count > 0};
     return STATUS_OK;
+}
+
+/* Tells those that are tied to it. */
+static enum status spread(struct change *change, const struct store_draft *draft, bool live,
+                          bool deleted, uint32_t old_home, struct outcome *outcome)
+{
+    struct concern_change news = {.type = draft->type,
+                                  .id = &draft->key,
+                                  .was_live = live,
+                                  .was_deleted = deleted,
+                                  .before = {.arena = change->arena},
+                                  .after = change->patients,
+                                  .old = &change->old_concern,
+                                  .new = &change->concern,
+                                  .old_facts = &change->old_facts,
+                                  .new_facts = &change->new_facts};
+    add_old_patients(change, old_home, &news.before);
+    bool alone = resource_type_is_shared(change->connection->store->definitions, draft->type) &&
+                 change->concern.key_count + change->old_concern.key_count == 0;
+    return alone ? STATUS_OK : concern_spread(change->tx, &news, change->arena, outcome);
 }
 
 static enum status replace_old(struct change *change, const struct store_draft *draft)
@@ -342,6 +380,8 @@ static enum status put_rows(struct change *change, const struct store_draft *dra
     for (size_t i = 0; i < change->other_count; i++) {
         TRY(run_two(change->connection, SQL_MEMBER_ADD, change->others[i], change->rid));
     }
+    TRY(concern_write(change->connection, change->rid, &change->concern, change->other_count,
+                      change->arena));
     TRY(facts_exchange(change->connection, &change->old_facts, old_rid, &change->new_facts,
                        change->rid));
     if (draft->type == change->connection->store->patient_type) {
@@ -368,10 +408,11 @@ enum status store_put(struct store_tx *tx, const struct store_draft *draft,
     TRY(directory_find(tx, draft->type, &draft->key, &change.entry));
     TRY(check_condition(&change, condition, outcome));
     bool live = change.entry.known && change.entry.state == ENTRY_LIVE;
+    bool deleted = change.entry.known && change.entry.state == ENTRY_DELETED;
     uint32_t old_home = live ? place_patient(change.entry.rid) : 0;
     change_begin(&change);
     TRY(choose_home(&change, draft));
-    TRY(find_others(&change, draft));
+    TRY(find_others(&change, draft, live, outcome));
     change.new_facts = (struct facts){.arena = scratch};
     TRY(facts_resolve(tx, &draft->facts, &change.new_facts));
     if (draft->facts.used_base) {
@@ -381,10 +422,11 @@ enum status store_put(struct store_tx *tx, const struct store_draft *draft,
     TRY(directory_find(tx, draft->type, &draft->key, &change.entry));
     if (live) {
         TRY(replace_old(&change, draft));
-    } else if (change.entry.state == ENTRY_DELETED) {
+    } else if (deleted) {
         TRY(end_tombstone(&change, draft));
     }
     TRY(put_rows(&change, draft, method, live));
+    TRY(spread(&change, draft, live, deleted, old_home, outcome));
     TRY(give_written(&change, !live, old_home, arena, ret_written));
     arena_rewind(scratch, mark);
     return STATUS_OK;
@@ -424,6 +466,8 @@ static enum status delete_rows(struct change *change, resource_type type)
     sqlite3_bind_int64(statement, 7, home);
     statement_bind_blob(statement, 8, buffer_slice(&others));
     TRY(statement_run(connection, statement));
+    TRY(concern_to_past(connection, change->number, true, &change->old_concern,
+                        change->old_other_count, change->arena));
     TRY(directory_store(change->tx, &change->entry));
     struct counters *counters = &change->writer->counters;
     counters->versions++;
@@ -474,5 +518,5 @@ enum status store_delete(struct store_tx *tx, resource_type type, struct slice i
     change_begin(&change);
     change.home = place_patient(change.entry.rid);
     TRY(delete_rows(&change, type));
-    return give_written(&change, false, 0, arena, ret_written);
+    return give_written(&change, false, change.home, arena, ret_written);
 }

@@ -34,6 +34,7 @@ static enum status reindex_row(struct store_tx *tx, struct arena *arena, sqlite3
     TRY(facts_read(blob, &old));
     TRY(facts_of_body(tx, type, body, base, arena, &new));
     TRY(facts_exchange(connection, &old, rid, &new, rid));
+    TRY(concern_repair(tx, rid, body, base, arena));
     struct buffer out = {.arena = arena};
     facts_write(&new, &out);
     if (!buffer_ok(&out)) {
@@ -125,4 +126,36 @@ enum status store_reindex(struct store *store, store_progress *progress, void *c
     }
     parameters_ready(store);
     return STATUS_OK;
+}
+
+static enum status forget_catching_up(struct store_tx *tx, void *context)
+{
+    (void)context;
+    sqlite3_stmt *statement;
+    TRY(statement_get(tx->connection, SQL_NOTE_REMOVE, &statement));
+    statement_bind_blob(statement, 1, SLICE("store.concern"));
+    return statement_run(tx->connection, statement);
+}
+
+enum status concern_catch_up(struct store *store, struct outcome *outcome)
+{
+    struct slice value;
+    struct arena *arena = arena_create(0);
+    struct connection connection = {0};
+    if (arena == NULL) {
+        return STATUS_MEMORY;
+    }
+    enum status status = database_open(store, false, &connection);
+    if (status == STATUS_OK) {
+        struct store_tx tx = {.connection = &connection};
+        status = store_note_get(&tx, SLICE("store.concern"), arena, &value);
+    }
+    database_close(&connection);
+    arena_destroy(arena);
+    if (status == STATUS_NOT_FOUND) {
+        return STATUS_OK;
+    }
+    TRY(status);
+    TRY(store_reindex(store, NULL, NULL, outcome));
+    return store_write(store, forget_catching_up, NULL);
 }

@@ -65,21 +65,29 @@ enum status facts_resolve(struct store_tx *tx, const struct facts *facts, struct
     return ret_facts->broken || facts->broken ? STATUS_TOO_COSTLY : STATUS_OK;
 }
 
-enum status facts_of_body(struct store_tx *tx, resource_type type, struct slice body, int64_t base,
-                          struct arena *arena, struct facts *ret_facts)
+enum status base_url_of(struct store_tx *tx, int64_t base, struct arena *arena,
+                        struct slice *ret_base_url)
 {
-    struct json json;
-    struct slice base_url = {NULL, 0};
-    struct facts raw = {.arena = arena};
+    *ret_base_url = (struct slice){NULL, 0};
     if (base != 0) {
         sqlite3_stmt *statement;
         bool row = false;
         TRY(statement_get(tx->connection, SQL_SYSTEM_URI, &statement));
         sqlite3_bind_int64(statement, 1, base);
         TRY(statement_row(tx->connection, statement, &row));
-        base_url = row ? arena_copy(arena, statement_blob(statement, 0)) : base_url;
+        *ret_base_url = row ? arena_copy(arena, statement_blob(statement, 0)) : *ret_base_url;
         sqlite3_reset(statement);
     }
+    return STATUS_OK;
+}
+
+enum status facts_of_body(struct store_tx *tx, resource_type type, struct slice body, int64_t base,
+                          struct arena *arena, struct facts *ret_facts)
+{
+    struct json json;
+    struct slice base_url;
+    struct facts raw = {.arena = arena};
+    TRY(base_url_of(tx, base, arena, &base_url));
     TRY(json_read(body, &json_limits_default, arena, NULL, &json));
     extract_all(tx->connection->store, type, json.root, base_url, &raw);
     *ret_facts = (struct facts){.arena = arena};

@@ -53,6 +53,13 @@ static const char *const steps[] = {
     " PRIMARY KEY(parameter, value, rid)) WITHOUT ROWID;"
     "CREATE TABLE quantity(parameter INTEGER NOT NULL, value REAL NOT NULL, unit INTEGER NOT NULL,"
     " rid INTEGER NOT NULL, PRIMARY KEY(parameter, value, unit, rid)) WITHOUT ROWID;",
+    /* 2: whom a resource concerns by way of others. Place: a row, or minus a change in history.
+     * What is there already is gone through at opening (concern_catch_up). */
+    "CREATE TABLE tie(key BLOB NOT NULL, place INTEGER NOT NULL, PRIMARY KEY(key, place))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE tied(place INTEGER PRIMARY KEY, ties BLOB NOT NULL);"
+    "INSERT INTO note(name, value) SELECT CAST('store.concern' AS BLOB), x'00'"
+    " WHERE EXISTS(SELECT 1 FROM resource);",
 };
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
 

@@ -22,6 +22,7 @@
     X(SQL_STATE_SET, "INSERT OR REPLACE INTO state(name, value) VALUES(?1, ?2)")                   \
     X(SQL_NOTE_GET, "SELECT value FROM note WHERE name=?1")                                        \
     X(SQL_NOTE_SET, "INSERT OR REPLACE INTO note(name, value) VALUES(?1, ?2)")                     \
+    X(SQL_NOTE_REMOVE, "DELETE FROM note WHERE name=?1")                                           \
     X(SQL_OUTBOX_ADD, "INSERT INTO outbox(number, entry) VALUES(?1, ?2)")                          \
     X(SQL_OUTBOX_READ,                                                                             \
       "SELECT number, entry FROM outbox WHERE number>?1 ORDER BY number LIMIT ?2")                 \
@@ -66,7 +67,7 @@
       "UPDATE resource SET version=?4, updated=?5, change=?6, method=?7, splice=?8, others=?9,"    \
       " blob_length=?10, facts=?11, dictionary=?12, body=?13 WHERE rid=?1 AND type=?2 AND id=?3")  \
     X(SQL_RESOURCE_REMOVE, "DELETE FROM resource WHERE rid=?1")                                    \
-    X(SQL_RESOURCE_FACTS, "SELECT facts, others FROM resource WHERE rid=?1")                       \
+    X(SQL_RESOURCE_FACTS, "SELECT facts, others, change FROM resource WHERE rid=?1")               \
     X(SQL_RESOURCE_FACTS_SET, "UPDATE resource SET facts=?2 WHERE rid=?1")                         \
     X(SQL_RESOURCE_TO_PAST,                                                                        \
       "INSERT INTO history(change, type, id, version, updated, ended, method, splice, home,"       \
@@ -79,6 +80,19 @@
     X(SQL_PAST_END, "UPDATE history SET ended=?4 WHERE type=?1 AND id=?2 AND version=?3")          \
     X(SQL_MEMBER_ADD, "INSERT OR IGNORE INTO member(patient, rid) VALUES(?1, ?2)")                 \
     X(SQL_MEMBER_REMOVE, "DELETE FROM member WHERE patient=?1 AND rid=?2")                         \
+    X(SQL_MEMBER_HAS, "SELECT 1 FROM member WHERE patient=?1 AND rid=?2")                          \
+    X(SQL_TIE_ADD, "INSERT OR IGNORE INTO tie(key, place) VALUES(?1, ?2)")                         \
+    X(SQL_TIE_REMOVE, "DELETE FROM tie WHERE key=?1 AND place=?2")                                 \
+    X(SQL_TIE_PLACES, "SELECT place FROM tie WHERE key=?1")                                        \
+    X(SQL_TIED_GET, "SELECT ties FROM tied WHERE place=?1")                                        \
+    X(SQL_TIED_SET, "INSERT OR REPLACE INTO tied(place, ties) VALUES(?1, ?2)")                     \
+    X(SQL_TIED_REMOVE, "DELETE FROM tied WHERE place=?1")                                          \
+    X(SQL_HEAD_CURRENT, "SELECT type, id, rid >> 31, others, version, method & 7 FROM resource"    \
+                        " WHERE rid=?1")                                                           \
+    X(SQL_HEAD_PAST, "SELECT type, id, home, others, version, method & 7 FROM history"             \
+                     " WHERE change=?1")                                                           \
+    X(SQL_OTHERS_CURRENT, "UPDATE resource SET others=?2 WHERE rid=?1")                            \
+    X(SQL_OTHERS_PAST, "UPDATE history SET others=?2 WHERE change=?1")                             \
     X(SQL_LINK_ADD, "INSERT OR IGNORE INTO link(patient, other) VALUES(?1, ?2)")                   \
     X(SQL_LINK_REMOVE, "DELETE FROM link WHERE patient=?1")                                        \
     X(SQL_LINKED, "SELECT other FROM link WHERE patient=?1 UNION"                                  \

@@ -259,6 +259,7 @@ struct store_written {
     bool created;             /* there was none, or it had been deleted */
     const uint32_t *patients; /* of the new version and of the one it replaced */
     size_t patient_count;
+    bool tied; /* whom it concerns hangs on other resources too, which may yet come */
 };
 
 /* Puts a draft as the next version. STATUS_PRECONDITION / STATUS_CONFLICT when the condition

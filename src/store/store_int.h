@@ -8,6 +8,7 @@
  *   compress.c    zstd with trained dictionaries
  *   draft.c       a resource made ready; extract.c, fold.c: its index values
  *   facts.c       index values packed into one blob a resource, and as rows of the trees
+ *   concern_find.c, concern.c, concern_spread.c, set.c: whom a resource concerns
  *   directory.c   ids, places and patient numbers; intern.c: codes and systems as numbers
  *   put.c         versions written; read.c, history.c, find*.c: read
  */
@@ -165,6 +166,10 @@ MUST_CHECK enum status facts_resolve(struct store_tx *tx, const struct facts *fa
 MUST_CHECK enum status facts_of_body(struct store_tx *tx, resource_type type, struct slice body,
                                      int64_t base, struct arena *arena, struct facts *ret_facts);
 
+/* The base URL of that number; empty for 0. */
+MUST_CHECK enum status base_url_of(struct store_tx *tx, int64_t base, struct arena *arena,
+                                   struct slice *ret_base_url);
+
 /* A row's method column is (number of the base URL << METHOD_BITS | method). */
 #define METHOD_BITS 3
 /* Instead of STORE_UPDATED: an update that put a deleted resource back. */
@@ -194,6 +199,96 @@ void extract_parameter(const struct definitions *definitions, resource_type type
 void extract_all(const struct store *store, resource_type type, yyjson_val *resource,
                  struct slice base_url, struct facts *facts);
 
+/* ---- sets ------------------------------------------------------------------------------------ */
+
+/* Start as {.arena = ...}. Broken when the arena was full. */
+struct number_set {
+    struct arena *arena;
+    int64_t *items; /* in the order in which they came */
+    size_t count, capacity, mask;
+    uint32_t *slots;
+    bool broken;
+};
+struct text_set {
+    struct arena *arena;
+    struct slice *items; /* copies */
+    size_t count, capacity, mask;
+    uint32_t *slots;
+    bool broken;
+};
+bool number_set_has(const struct number_set *set, int64_t number);
+/* False: it was there, or there was no memory. */
+bool number_set_add(struct number_set *set, int64_t number);
+void text_set_add(struct text_set *set, struct slice text);
+
+/* ---- whom a resource concerns ---------------------------------------------------------------- */
+
+#define TIE_RESOURCE   'r'
+#define TIE_IDENTIFIER 'i'
+#define TIE_HOLDS      'h'
+void tie_write(char kind, resource_type type, const struct packed_id *id, struct buffer *out);
+
+/* What a resource itself says of whom it concerns. */
+struct said {
+    struct text_set homes;    /* ids of patients; the first that is there */
+    struct text_set patients; /* ids of all patients it refers to */
+    struct text_set ties;
+    bool used_base; /* something was local by the server's base URL */
+};
+MUST_CHECK enum status concern_find(const struct store *store, resource_type type, yyjson_val *root,
+                                    struct slice base_url, struct arena *arena,
+                                    struct said *ret_said);
+
+/* Of one place: its ties as keys, sorted, and how many of the patients in its row it names itself;
+ * those stand first. */
+struct concern {
+    struct slice *keys;
+    size_t key_count;
+    size_t direct;
+};
+/* Keys of what a draft says. */
+MUST_CHECK enum status concern_keys(struct store_tx *tx, const struct text_set *ties,
+                                    struct arena *arena, struct concern *concern);
+/* Of a place with OTHERS patients beside its home, or of minus a change in history. */
+MUST_CHECK enum status concern_read(struct connection *connection, int64_t place, size_t others,
+                                    struct arena *arena, struct concern *ret_concern);
+MUST_CHECK enum status concern_write(struct connection *connection, int64_t place,
+                                     const struct concern *concern, size_t others,
+                                     struct arena *arena);
+MUST_CHECK enum status concern_remove(struct connection *connection, int64_t place,
+                                      const struct concern *concern, size_t others);
+MUST_CHECK enum status concern_to_past(struct connection *connection, uint64_t change,
+                                       bool tombstone, const struct concern *concern, size_t others,
+                                       struct arena *arena);
+/* Does it concern whoever its holders concern? */
+bool concern_is_held(const struct store *store, resource_type type);
+/* Adds everybody whom (type, id) concerns by its ties. OWN: its place, or negative. */
+MUST_CHECK enum status concern_reach(struct store_tx *tx, resource_type type,
+                                     const struct packed_id *id, int64_t own,
+                                     const struct concern *concern, struct arena *arena,
+                                     struct outcome *outcome, struct number_set *patients);
+
+/* What was written, for the others whom it may concern. */
+struct concern_change {
+    resource_type type;
+    const struct packed_id *id;
+    bool was_live, was_deleted;
+    struct number_set before, after; /* patients, home first */
+    const struct concern *old, *new; /* ties */
+    const struct facts *old_facts, *new_facts;
+};
+/* What the body at PLACE, put under the base URL of number BASE, says of whom it concerns, and the
+ * patients that come to, home first. A reader finds none under what it does not know. */
+MUST_CHECK enum status concern_of_body(struct store_tx *tx, int64_t place, resource_type type,
+                                       const struct packed_id *id, struct slice body, int64_t base,
+                                       struct arena *arena, struct concern *ret_concern,
+                                       struct number_set *ret_patients);
+/* Makes the row at PLACE agree with that. */
+MUST_CHECK enum status concern_repair(struct store_tx *tx, int64_t place, struct slice body,
+                                      int64_t base, struct arena *arena);
+MUST_CHECK enum status concern_spread(struct store_tx *tx, const struct concern_change *change,
+                                      struct arena *arena, struct outcome *outcome);
+
 /* ---- drafts ---------------------------------------------------------------------------------- */
 
 struct store_draft {
@@ -202,11 +297,9 @@ struct store_draft {
     struct packed_id key;
     struct slice body; /* minified */
     uint32_t splice;
-    struct slice stored;  /* body as it goes to disk */
-    int64_t dictionary;   /* STORED_PLAIN, or the dictionary's number (0: none) */
-    struct slice *homes;  /* ids of patients; the first that is there */
-    struct slice *others; /* ids of further patients it concerns */
-    size_t home_count, other_count;
+    struct slice stored; /* body as it goes to disk */
+    int64_t dictionary;  /* STORED_PLAIN, or the dictionary's number (0: none) */
+    struct said said;    /* of whom it concerns */
     struct slice *links; /* Patient.link.other: ids of Patients */
     size_t link_count;
     struct facts facts;
@@ -358,6 +451,9 @@ MUST_CHECK enum status schema_apply(struct connection *connection, struct outcom
 #define SCHEMA_APPLICATION 0x434c5253 /* "CLRS" */
 MUST_CHECK enum status parameters_load(struct store *store, struct connection *connection,
                                        bool writing);
+
+/* Goes through what was stored before the layout knew whom a resource concerns by way of others. */
+MUST_CHECK enum status concern_catch_up(struct store *store, struct outcome *outcome);
 
 void *store_writer_main(void *store);
 void *store_checkpoint_main(void *store);

@@ -161,6 +161,87 @@ static void a_context_that_is_gone_opens_nothing(void **state)
     assert_http(get("Binary/c"), 403);
 }
 
+/* "U0VDUkVU" is the content as the FHIR form has it. */
+static void assert_not_in(struct answer answer, int http)
+{
+    assert_http(answer, http);
+    assert_null(memmem(answer.body.at, answer.body.length, "U0VDUkVU", 8));
+    assert_null(memmem(answer.body.at, answer.body.length, "SECRET", 6));
+}
+
+static void content_whose_context_is_gone_leaves_by_no_door(void **state)
+{
+    (void)state;
+    static const char document[] = "{'resourceType':'DocumentReference','id':'d','status':'current'"
+                                   ",'subject':{'reference':'Patient/a'},'content':[{'attachment':"
+                                   "{'url':'Binary/b'}}]}";
+    assert_http(ask("PUT", "Patient/a", NULL, "{'resourceType':'Patient','id':'a'}"), 201);
+    assert_http(ask("PUT", "DocumentReference/d", NULL, document), 201);
+    assert_http(ask("PUT", "Binary/b", "Content-Type: text/plain", "SECRET"), 201);
+    assert_http(ask("PUT", "Binary/b",
+                    "Content-Type: text/plain\nX-Security-Context: DocumentReference/d", "SECRET"),
+                200);
+    assert_http(get("Binary/b"), 200);
+    assert_int_equal(count_of("Patient/a/$everything"), 3);
+    assert_http(ask("DELETE", "DocumentReference/d", NULL, NULL), 204);
+    assert_not_in(get("Binary/b"), 403);
+    assert_not_in(get("Binary/b/_history/2"), 403);
+    assert_not_in(get("Binary/b/_history/1"), 403); /* guarded by what came later */
+    assert_not_in(get("Binary/b/_history"), 200);
+    assert_not_in(get("Binary/_history"), 200);
+    assert_not_in(get("_history"), 200);
+    struct answer found = get("Binary?_id=b");
+    assert_not_in(found, 200);
+    assert_text(found, "entry.0.search.mode", "outcome");
+    assert_text(found, "entry.0.resource.issue.0.code", "suppressed");
+    assert_not_in(get("Binary?_id=b&_elements=data"), 200);
+    assert_not_in(get("Patient/a/$everything"), 200);
+    assert_not_in(get("Patient/a/*"), 200);
+    assert_not_in(ask("POST", "", NULL,
+                      "{'resourceType':'Bundle','type':'batch','entry':["
+                      "{'request':{'method':'GET','url':'Binary/b'}},"
+                      "{'request':{'method':'GET','url':'Binary?_id=b'}},"
+                      "{'request':{'method':'GET','url':'Binary/b/_history/1'}},"
+                      "{'request':{'method':'GET','url':'Binary/b/_history'}}]}"),
+                  200);
+    assert_not_in(ask("PATCH", "Binary/b",
+                      "Content-Type: application/json-patch+json\nPrefer: return=representation",
+                      "[{'op':'test','path':'/contentType','value':'text/plain'}]"),
+                  403);
+    assert_not_in(ask("POST", "Binary",
+                      "Content-Type: text/plain\nIf-None-Exist: _id=b\n"
+                      "Prefer: return=representation",
+                      "y"),
+                  200);
+    assert_http(ask("PUT", "DocumentReference/d", NULL, document), 201);
+    assert_http(get("Binary/b"), 200);
+}
+
+static void a_context_that_cannot_be_looked_up_opens_nothing(void **state)
+{
+    (void)state;
+    static const char *const contexts[] = {"https://elsewhere.example/fhir/Patient/zz",
+                                           "urn:uuid:0e8c6ee2-7c4d-4f5f-9c3b-0d1d0c1b6a10"};
+    for (size_t i = 0; i < 2; i++) {
+        assert_http(ask("PUT", "Binary/b",
+                        text_of("Content-Type: text/plain\nX-Security-Context: %s", contexts[i]),
+                        "x"),
+                    i == 0 ? 201 : 200);
+        assert_http(get("Binary/b"), 403);
+    }
+}
+
+static void a_patch_never_loses_long_content(void **state)
+{
+    (void)state;
+    struct answer answer = post(content_of(300001), "Content-Type: image/png");
+    const char *path = path_of(&answer);
+    assert_http(ask("PATCH", path, "Content-Type: application/json-patch+json",
+                    "[{'op':'replace','path':'/contentType','value':'image/gif'}]"),
+                501);
+    assert_same(get(path).body, content_of(300001));
+}
+
 static void find_person(const struct audit_entry *entry, void *context)
 {
     if (slice_is(entry->interaction, "read") && slice_is(entry->id, "b")) {
@@ -208,6 +289,9 @@ int main(int count, char **arguments)
         BINARY_TEST(keeps_every_version),
         BINARY_TEST(marks_what_a_browser_would_run),
         BINARY_TEST(a_context_that_is_gone_opens_nothing),
+        BINARY_TEST(content_whose_context_is_gone_leaves_by_no_door),
+        BINARY_TEST(a_context_that_cannot_be_looked_up_opens_nothing),
+        BINARY_TEST(a_patch_never_loses_long_content),
         BINARY_TEST(names_the_person_of_an_indirect_context_in_the_log),
         BINARY_TEST(refuses_a_form_that_is_no_binary),
     };

@@ -113,7 +113,7 @@ static void a_binary_is_of_the_persons_whose_document_holds_it(void **state)
     put_persons();
     uint32_t p1 = number_of_p1();
     put("Binary/b", "{'resourceType':'Binary','id':'b','contentType':'text/plain','data':'AAAA'}");
-    check("Binary/b", 200, 0);
+    check("Binary/b", 200, AUDIT_PERSON_UNKNOWN);
     put("DocumentReference/d",
         "{'resourceType':'DocumentReference','id':'d','status':'current','subject':{'reference':"
         "'Patient/p1'},'content':[{'attachment':{'url':'Binary/b'}}]}");
@@ -125,6 +125,66 @@ static void a_binary_is_of_the_persons_whose_document_holds_it(void **state)
         "{'resourceType':'DocumentReference','id':'e','status':'current','subject':{'reference':"
         "'Patient/p1'},'content':[{'attachment':{'url':'" SERVICE_BASE "/Binary/c'}}]}");
     check("Binary/c", 200, p1);
+}
+
+static const char answers[] = "{'resourceType':'QuestionnaireResponse','id':'q','status':"
+                              "'completed','subject':{'reference':'Encounter/e'}}";
+static const char visit[] = "{'resourceType':'Encounter','id':'e','status':'planned','class':"
+                            "{'code':'AMB'},'subject':{'reference':'Patient/p1'}}";
+
+static void what_is_about_an_encounter_is_about_its_patient(void **state)
+{
+    (void)state;
+    put_persons();
+    uint32_t p1 = number_of_p1();
+    put("QuestionnaireResponse/q", answers);
+    check("QuestionnaireResponse/q", 200, AUDIT_PERSON_UNKNOWN);
+    put("Encounter/e", visit);
+    check("QuestionnaireResponse/q", 200, p1);
+    check("QuestionnaireResponse/q/_history", 200, p1);
+    check("QuestionnaireResponse?_id=q", 200, p1);
+    assert_int_equal(count_of("Patient/p1/QuestionnaireResponse"), 1);
+    assert_int_equal(count_of("Patient/p1/$everything"), 3);
+}
+
+struct seen {
+    size_t questionnaires, unknown;
+};
+
+static void see_unknown(const struct audit_entry *entry, void *context)
+{
+    struct seen *seen = context;
+    if (slice_is(entry->id, "q")) {
+        seen->questionnaires++;
+        seen->unknown += entry->patient == AUDIT_PERSON_UNKNOWN;
+    }
+}
+
+static void an_entry_names_whom_a_later_one_tells(void **state)
+{
+    (void)state;
+    assert_http(ask("POST", "", NULL,
+                    text_of("{'resourceType':'Bundle','type':'transaction','entry':[{'resource':%s,"
+                            "'request':{'method':'PUT','url':'QuestionnaireResponse/q'}},"
+                            "{'resource':%s,'request':{'method':'PUT','url':'Encounter/e'}}]}",
+                            answers, visit)),
+                200);
+    struct seen seen = {0};
+    (void)service_log(see_unknown, &seen);
+    service_start();
+    assert_int_equal(seen.questionnaires, 1);
+    assert_int_equal(seen.unknown, 0);
+}
+
+static void everything_of_somebody_is_about_them_whatever_is_in_it(void **state)
+{
+    (void)state;
+    put_persons();
+    uint32_t p1 = number_of_p1();
+    check("Patient/p1/$everything?_type=Observation", 200, p1);
+    assert_http(ask("DELETE", "Patient/p1", NULL, NULL), 204);
+    check("Patient/p1/$everything", 410, p1);
+    check("Patient/never/$everything", 404, 0);
 }
 
 /* A page or a transaction may be about very many. */
@@ -163,6 +223,9 @@ int main(int count, char **arguments)
         SERVICE_TEST(what_was_deleted_was_somebody_s),
         cmocka_unit_test(names_each_of_a_crowd_once_and_in_time),
         SERVICE_TEST(a_binary_is_of_the_persons_whose_document_holds_it),
+        SERVICE_TEST(what_is_about_an_encounter_is_about_its_patient),
+        SERVICE_TEST(an_entry_names_whom_a_later_one_tells),
+        SERVICE_TEST(everything_of_somebody_is_about_them_whatever_is_in_it),
     };
     cmocka_set_test_filter(count > 1 ? arguments[1] : NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,7 @@ bool fault_end(void)
 
 unsigned long fault_next(unsigned long n)
 {
-    return torture_thorough || n < 24 ? n + 1 : n + n / 10;
+    return torture_thorough || n < 16 ? n + 1 : n + n / 6;
 }
 
 size_t fault_codes(enum fault_kind kind, unsigned long n, int *ret_codes)

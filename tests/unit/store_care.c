@@ -151,7 +151,7 @@ static void files_that_are_not_ours_or_newer_are_refused(void **state)
     meddle("PRAGMA user_version=99");
     outcome_init(&outcome, arena);
     assert_int_equal(store_open(&options, &outcome, &other), STATUS_CORRUPT);
-    meddle("PRAGMA user_version=1; PRAGMA application_id=7");
+    meddle("PRAGMA user_version=2; PRAGMA application_id=7");
     assert_int_equal(store_open(&options, &outcome, &other), STATUS_CORRUPT);
     assert_int_equal(outcome.errors, 2);
     meddle("PRAGMA application_id=1129075283");
