@@ -4,6 +4,35 @@
 
 #include "cli/cli.h"
 
+/* "Patient=http://...": of every resource of the type. */
+static enum status require_profiles(const struct config *config, struct validator *validator,
+                                    struct outcome *outcome)
+{
+    for (size_t i = 0; i < config->require_profile.count; i++) {
+        struct slice profile = slice_text(config->require_profile.items[i]);
+        struct slice type = slice_cut(&profile, '=');
+        TRY(validator_require(validator, slice_trim(type), slice_trim(profile), outcome));
+    }
+    return STATUS_OK;
+}
+
+static enum status open_validator(const struct config *config, struct service *service,
+                                  struct outcome *outcome)
+{
+    bool full = strcmp(config->validate, "full") == 0;
+    if (!full && strcmp(config->validate, "structure") != 0) {
+        return outcome_fail(outcome, STATUS_VALUE, "validate", "validate is full or structure.");
+    }
+    TRY(conformance_open(service->definitions, &service->conformance));
+    if (!full) {
+        return STATUS_OK;
+    }
+    TRY(terms_open(service->conformance, outcome, &service->terms));
+    TRY(validator_open(service->definitions, service->conformance, service->terms,
+                       &service->validator));
+    return require_profiles(config, service->validator, outcome);
+}
+
 static enum status open_parts(const struct cli_arguments *arguments, enum cli_access access,
                               struct cli_service *opened, struct outcome *outcome)
 {
@@ -19,6 +48,7 @@ static enum status open_parts(const struct cli_arguments *arguments, enum cli_ac
     service->started = time_now();
     TRY(cli_open_store(arguments, access, &opened->definitions, &service->store));
     service->definitions = opened->definitions;
+    TRY(open_validator(config, service, outcome));
     struct audit_options log = {.folder = config->data, .reserve_bytes = config->reserve};
     TRY(audit_open(&log, outcome, &service->audit));
     TRY(audit_sequence(service->audit, service->store));
@@ -52,6 +82,11 @@ void cli_close_service(struct cli_service *opened)
     if (service->store != NULL) {
         store_close(service->store);
     }
+    validator_close(service->validator);
+    if (service->terms != NULL) {
+        terms_close(service->terms);
+    }
+    conformance_close(service->conformance);
     if (opened->definitions != NULL) {
         definitions_close(opened->definitions);
     }

@@ -10,6 +10,7 @@
 #include "base/base.h"
 #include "fhir/fhir.h"
 #include "store/store.h"
+#include "validate/validate.h"
 
 /*    stage         always  question                                                     */
 #define STAGES(X)                                                                                  \
@@ -167,6 +168,9 @@ void workers_submit(struct workers *workers, struct work *work);
 struct service {
     const struct config *config;
     const struct definitions *definitions;
+    struct conformance *conformance;
+    struct terms *terms;
+    struct validator *validator; /* NULL: entries are checked for their structure only */
     struct store *store;
     struct audit *audit;
     struct workers *workers;
@@ -175,6 +179,9 @@ struct service {
     int64_t started;                        /* instant */
     struct metrics *metrics;
 };
+
+/* What is asked of every entry, by whichever door; the caller adds what this one must be. */
+struct validate_options service_validate_options(const struct service *service);
 
 /* ---- the request ---- */
 

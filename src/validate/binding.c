@@ -3,16 +3,23 @@
 #include "ucum/ucum.h"
 #include "validate/profile_int.h"
 
-static bool seen_before(struct review *review, struct slice text)
+static bool was_seen(const struct review *review, struct slice text)
 {
     uint64_t hash = slice_hash(text);
-    for (size_t i = 0; i < review->seen_count; i++) {
-        if (review->seen_systems[i] == hash) {
-            return true;
-        }
+    size_t i = 0;
+    while (i < review->seen_count && review->seen_systems[i] != hash) {
+        i++;
+    }
+    return i < review->seen_count;
+}
+
+static bool seen_before(struct review *review, struct slice text)
+{
+    if (was_seen(review, text)) {
+        return true;
     }
     if (review->seen_count < SEEN_LIMIT && review->quiet == 0) {
-        review->seen_systems[review->seen_count++] = hash;
+        review->seen_systems[review->seen_count++] = slice_hash(text);
     }
     return false;
 }
@@ -59,8 +66,10 @@ static enum terms_verdict judge(struct review *review, struct slice value_set,
 {
     enum terms_verdict verdict = TERMS_NOT_MEMBER;
     for (size_t i = 0; i < count; i++) {
+        struct arena_mark mark = arena_mark(review->scratch);
         enum terms_verdict one =
-            terms_check(review->validator->terms, value_set, &codings[i], review->arena, NULL);
+            terms_check(review->validator->terms, value_set, &codings[i], review->scratch, NULL);
+        arena_rewind(review->scratch, mark);
         if (one == TERMS_MEMBER) {
             return one;
         }
@@ -227,15 +236,21 @@ void check_coding(struct review *review, const struct fhirpath_node *node)
         }
         return;
     }
+    if (was_seen(review, coding.system)) {
+        return; /* a system that is not loaded */
+    }
+    struct arena_mark mark = arena_mark(review->scratch);
     enum terms_verdict verdict = terms_check(review->validator->terms, (struct slice){NULL, 0},
-                                             &coding, review->arena, &display);
+                                             &coding, review->scratch, &display);
+    bool other = verdict == TERMS_MEMBER && coding.display.length > 0 && display.length > 0 &&
+                 !same_display(coding.display, display);
+    arena_rewind(review->scratch, mark);
     if (verdict == TERMS_NOT_MEMBER) {
         fault(review, node, json_get(node->value, "code"), code_severity(review), "code-invalid",
               SLICE("code"), "The code system has no such code: correct the code or its system.");
     } else if (verdict != TERMS_MEMBER) {
         check_system(review, node, coding.system);
-    } else if (coding.display.length > 0 && display.length > 0 &&
-               !same_display(coding.display, display)) {
+    } else if (other) {
         fault(review, node, json_get(node->value, "display"), SEVERITY_WARNING, "invalid",
               SLICE("display"), "The display is not the one that the code system gives its code.");
     }

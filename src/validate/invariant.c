@@ -80,7 +80,7 @@ static enum status host_member_of(void *context, const struct fhirpath_value *va
         value->kind == FHIRPATH_NODE ? json_get(value->node.value, "coding") : NULL;
     if (codings == NULL) {
         struct terms_coding coding = coding_value(value);
-        verdict = terms_check(review->validator->terms, value_set, &coding, review->arena, NULL);
+        verdict = terms_check(review->validator->terms, value_set, &coding, review->scratch, NULL);
     }
     size_t i, max;
     yyjson_val *each;
@@ -89,7 +89,7 @@ static enum status host_member_of(void *context, const struct fhirpath_value *va
         struct fhirpath_value one = {.kind = FHIRPATH_NODE, .node = {.value = each}};
         struct terms_coding coding = coding_value(&one);
         enum terms_verdict next =
-            terms_check(review->validator->terms, value_set, &coding, review->arena, NULL);
+            terms_check(review->validator->terms, value_set, &coding, review->scratch, NULL);
         verdict = verdict == TERMS_MEMBER || next == TERMS_NOT_MEMBER ? verdict : next;
     }
     *ret_member = verdict == TERMS_MEMBER;

@@ -166,9 +166,12 @@ static const struct rule_element *child_rule(const struct rule_element *rule, st
 {
     for (const struct rule_element *each = rule->children; each != NULL; each = each->next) {
         if (slice_equals(each->stem, stem)) {
-            /* value[x] that is cut down to one type's slice: that says more. */
+            /* value[x] whose one slice must be there: that says more. */
+            const struct rule_element *only = each->slices;
             bool choice = (each->row->flags & ELEMENT_CHOICE) != 0;
-            return choice && !each->asks && each->slices != NULL ? each->slices : each;
+            return choice && only != NULL && only->next == NULL && (only->min > 0 || !each->asks)
+                       ? only
+                       : each;
         }
     }
     return NULL;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -432,6 +433,14 @@ static void accepts_the_examples_of_uk_core(void **state)
 /* ---- Synthea ----------------------------------------------------------------------------------
  */
 
+/* Microseconds of processor time, so that other programs do not count. */
+static int64_t processor_time(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * MICROS_PER_SECOND + now.tv_nsec / 1000;
+}
+
 static void accepts_synthetic_records(void **state)
 {
     (void)state;
@@ -461,11 +470,11 @@ static void accepts_synthetic_records(void **state)
         struct validate_options options = {.definitions = world.definitions,
                                            .validator = world.validator};
         assert_int_equal(json_read(text, &json_limits_default, arena, &outcome, &json), STATUS_OK);
-        int64_t start = time_monotonic();
+        int64_t start = processor_time();
         enum status status = validate_resource(&options, &json, json.root, (struct slice){NULL, 0},
                                                arena, &outcome, &type);
-        spent += count > 0 ? time_monotonic() - start : 0;
-        resources += count > 0 ? yyjson_arr_size(json_get(json.root, "entry")) : 0;
+        spent += count > 3 ? processor_time() - start : 0;
+        resources += count > 3 ? yyjson_arr_size(json_get(json.root, "entry")) : 0;
         count++;
         if (status != STATUS_OK) {
             refused++;
@@ -514,6 +523,7 @@ int main(int argc, char **argv)
     if (suites == NULL) {
         suites = argc > 1 ? argv[1] : "../shared/suites";
     }
+    cmocka_set_test_filter(getenv("CARELAYER_TEST")); /* a pattern of names */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_two_other_validators),
         cmocka_unit_test(accepts_the_examples_of_the_patient_summary),

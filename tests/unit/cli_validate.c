@@ -143,8 +143,8 @@ static void tells_usage_from_faults(void **state)
     assert_int_equal(run("", "--nonsense 2>&1"), 2);
     assert_int_equal(run("", "--help"), 0);
     assert_non_null(strstr(printed, "--package"));
-    assert_int_equal(run("", "--profile http://x/y good.json 2>&1"), 3);
-    assert_non_null(strstr(printed, "not supported"));
+    assert_int_equal(run("", "--profile http://x/y good.json 2>&1"), 1);
+    assert_non_null(strstr(printed, "is not loaded"));
 }
 
 int main(void)
