@@ -20,6 +20,14 @@ MUST_CHECK enum status binary_guard(const struct definitions *definitions, struc
                                     const struct store_version *version, struct arena *arena,
                                     bool *ret_open);
 
+/* ---- stored.c ---- */
+
+/* Opens the service's conformance resources and terminology, over its definitions and store, which
+ * must be set; api_conformance_close is right after a failure too. Before workers and doors stop
+ * nothing may be closed. */
+MUST_CHECK enum status api_conformance_open(struct service *service, struct outcome *outcome);
+void api_conformance_close(struct service *service);
+
 /* ---- bundle_condition.c: conditional references ("Patient?identifier=...") of Bundles ---- */
 
 struct lookup {

@@ -20,6 +20,7 @@ API_READ(search)        /* search.c: type, system, compartment, GET and POST */
 API_READ(everything)    /* everything.c */
 API_READ(capability)    /* capability.c */
 API_READ(validate)      /* validate.c: $validate */
+API_READ(terms)         /* terminology.c: $expand, $validate-code, $lookup, $subsumes, $translate */
 API_READ(binary_read)   /* binary_read.c: read and vread of Binary, raw or FHIR, ranges */
 API_WRITE(create)       /* create.c, conditional too */
 API_WRITE(update)       /* update.c, update-as-create and conditional too */
@@ -27,6 +28,20 @@ API_WRITE(patch)        /* patch.c, conditional too */
 API_WRITE(delete)       /* delete.c, conditional too */
 API_WRITE(binary_write) /* binary.c: create and update of Binary from raw bytes or FHIR */
 API_WRITE(bundle)       /* bundle.c: batch and transaction */
+
+/* ---- conformance resources that are stored (stored.c) ---- */
+
+/* Those that were stored are known from here on; the first call reads them. */
+MUST_CHECK enum status api_stored_ready(struct request *request);
+
+/* The durable write of REQUEST is known from here on; BODY empty: it was deleted. */
+void api_stored_changed(struct request *request, struct slice body);
+
+/* The TerminologyCapabilities (R4), generated. */
+MUST_CHECK enum status api_terms_capabilities(struct request *request);
+
+/* What the answer to a terminology question may take. */
+#define API_TERMS_BYTES ((size_t)128 << 20)
 
 /* ---- answers ---- */
 

@@ -5,6 +5,10 @@
 enum status api_capability_perform(struct request *request)
 {
     struct response *response = &request->response;
+    const struct parameter *mode = request_parameter(request, "mode");
+    if (mode != NULL && slice_is(mode->value, "terminology") && request->service->terms != NULL) {
+        return api_terms_capabilities(request);
+    }
     buffer_add(&response->body, request->service->capability);
     return STATUS_OK;
 }

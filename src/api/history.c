@@ -34,6 +34,16 @@ static enum status take_at(struct request *request, struct store_history_query *
 }
 
 /* History has no search parameters but these; anything else would be silently ignored. */
+static bool stands_again(const struct request *request, size_t number)
+{
+    for (size_t i = 0; i < number; i++) {
+        if (slice_equals(request->parameters[i].name, request->parameters[number].name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum status check_parameters(struct request *request)
 {
     static const char *const known[] = {"_count",  "_since",   "_at",       "_cursor", "_format",
@@ -49,6 +59,10 @@ static enum status check_parameters(struct request *request)
                                 "History takes _count, _since, _at and the general parameters "
                                 "only; parameter %zu is none of these.",
                                 i + 1);
+        }
+        if (stands_again(request, i)) {
+            return request_fail(request, STATUS_VALUE, "",
+                                "Parameter %zu stands twice: give each of them once.", i + 1);
         }
     }
     return STATUS_OK;

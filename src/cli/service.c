@@ -2,6 +2,7 @@
 /* What the server, import and export open: definitions, store, access log, workers. */
 #include <unistd.h>
 
+#include "api/api.h"
 #include "cli/cli.h"
 
 /* "Patient=http://...": of every resource of the type. */
@@ -23,11 +24,9 @@ static enum status open_validator(const struct config *config, struct service *s
     if (!full && strcmp(config->validate, "structure") != 0) {
         return outcome_fail(outcome, STATUS_VALUE, "validate", "validate is full or structure.");
     }
-    TRY(conformance_open(service->definitions, &service->conformance));
     if (!full) {
         return STATUS_OK;
     }
-    TRY(terms_open(service->conformance, outcome, &service->terms));
     TRY(validator_open(service->definitions, service->conformance, service->terms,
                        &service->validator));
     return require_profiles(config, service->validator, outcome);
@@ -48,6 +47,7 @@ static enum status open_parts(const struct cli_arguments *arguments, enum cli_ac
     service->started = time_now();
     TRY(cli_open_store(arguments, access, &opened->definitions, &service->store));
     service->definitions = opened->definitions;
+    TRY(api_conformance_open(service, outcome));
     TRY(open_validator(config, service, outcome));
     struct audit_options log = {.folder = config->data, .reserve_bytes = config->reserve};
     TRY(audit_open(&log, outcome, &service->audit));
@@ -83,10 +83,7 @@ void cli_close_service(struct cli_service *opened)
         store_close(service->store);
     }
     validator_close(service->validator);
-    if (service->terms != NULL) {
-        terms_close(service->terms);
-    }
-    conformance_close(service->conformance);
+    api_conformance_close(service);
     if (opened->definitions != NULL) {
         definitions_close(opened->definitions);
     }

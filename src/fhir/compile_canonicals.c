@@ -230,6 +230,9 @@ static void name_missing(struct compiler *compiler)
     for (size_t i = 0; i < compiler->package_count; i++) {
         size_t at, max;
         yyjson_val *key, *value;
+        if (compiler->packages[i].dependencies == NULL) {
+            continue; /* yyjson's loop computes with the pointer */
+        }
         yyjson_obj_foreach(compiler->packages[i].dependencies, at, max, key, value)
         {
             if (!is_given(compiler, json_string(key))) {

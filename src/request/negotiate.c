@@ -159,9 +159,27 @@ static enum status check_content_type(struct request *request)
                         "Send the body as application/fhir+json (XML is not supported).");
 }
 
+/* A condition that says nothing is not a request without condition: somebody meant one. */
+static enum status check_conditions(struct request *request)
+{
+    static const char *const names[] = {"If-Match", "If-None-Match", "If-None-Exist"};
+    for (size_t i = 0; i < request->header_count; i++) {
+        for (size_t j = 0; j < sizeof names / sizeof names[0]; j++) {
+            if (request->headers[i].value.length == 0 &&
+                slice_equals_ignoring_case(request->headers[i].name, slice_text(names[j]))) {
+                return request_fail(request, STATUS_VALUE, "",
+                                    "%s is empty: give its condition, or leave the header out.",
+                                    names[j]);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status negotiate(struct request *request)
 {
     TRY(take_general_parameters(request));
+    TRY(check_conditions(request));
     TRY(take_format(request));
     take_prefer(request);
     return check_content_type(request);

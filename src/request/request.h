@@ -10,6 +10,7 @@
 #include "base/base.h"
 #include "fhir/fhir.h"
 #include "store/store.h"
+#include "terms/terms.h"
 #include "validate/validate.h"
 
 /*    stage         always  question                                                     */
@@ -168,9 +169,10 @@ void workers_submit(struct workers *workers, struct work *work);
 struct service {
     const struct config *config;
     const struct definitions *definitions;
-    struct conformance *conformance;
-    struct terms *terms;
-    struct validator *validator; /* NULL: entries are checked for their structure only */
+    struct conformance *conformance; /* NULL: none (api_conformance_open) */
+    struct terms *terms;             /* the same */
+    struct api_stored *stored;       /* api's */
+    struct validator *validator;     /* NULL: entries are checked for their structure only */
     struct store *store;
     struct audit *audit;
     struct workers *workers;

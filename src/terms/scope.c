@@ -10,7 +10,7 @@
 bool scope_is_plain(const struct scope *scope)
 {
     return scope->rule_count == 0 && scope->set_rule_count == 0 && scope->guest_count == 0 &&
-           scope->supplement_name_count == 0 && !scope->versions_match_given;
+           scope->supplement_name_count == 0;
 }
 
 /* ---- canonicals and versions ------------------------------------------------------------------

@@ -44,4 +44,55 @@ enum terms_subsumption {
 enum terms_subsumption terms_subsumes(struct terms *terms, struct slice system,
                                       struct slice version, struct slice a, struct slice b);
 
+/* ---- operations -------------------------------------------------------------------------------
+ *
+ * The operations of the FHIR terminology service. A question is the parameters of one; its answer
+ * the JSON of a Parameters or ValueSet, or of an OperationOutcome when it cannot be answered. */
+
+enum terms_operation {
+    TERMS_EXPAND,             /* ValueSet/$expand */
+    TERMS_VALIDATE_SET,       /* ValueSet/$validate-code */
+    TERMS_VALIDATE_SYSTEM,    /* CodeSystem/$validate-code */
+    TERMS_VALIDATE_SET_BATCH, /* ValueSet/$batch-validate-code (HL7 terminology ecosystem) */
+    TERMS_VALIDATE_SYSTEM_BATCH,
+    TERMS_LOOKUP,        /* CodeSystem/$lookup */
+    TERMS_SUBSUMES_CODE, /* CodeSystem/$subsumes */
+    TERMS_TRANSLATE      /* ConceptMap/$translate */
+};
+
+/* One parameter: of a Parameters resource (VALUE or RESOURCE), or of a URL (TEXT alone). */
+struct terms_parameter {
+    struct slice name;
+    struct slice text; /* the value of a primitive as text */
+    yyjson_val *value; /* value[x]; NULL: from a URL */
+    yyjson_val *resource;
+};
+
+struct terms_question {
+    enum terms_operation operation;
+    const struct terms_parameter *parameters;
+    size_t count;
+    struct slice language;   /* Accept-Language; may be empty */
+    yyjson_val *instance;    /* the resource that the operation is asked of; NULL: by parameters */
+    uint32_t expansion_most; /* concepts in an expansion without count; 0: TERMS_EXPANSION_MOST */
+};
+
+/* $expand without count gives no more: a larger value set is asked page by page. */
+#define TERMS_EXPANSION_MOST 1000u
+
+/* The code systems that are loaded, as TerminologyCapabilities.codeSystem has them, without the
+ * brackets. */
+MUST_CHECK enum status terms_write_systems(struct terms *terms, struct arena *arena,
+                                           struct buffer *out);
+
+/* The parameters of a Parameters resource. What is none is left out. */
+MUST_CHECK enum status terms_parameters_read(yyjson_val *root, struct arena *arena,
+                                             struct terms_parameter **ret_parameters,
+                                             size_t *ret_count);
+
+/* Answers into OUT (buffer in ARENA). *RET_HTTP: 200, or 4xx with an OperationOutcome.
+ * STATUS_TOO_COSTLY: the arena is full. */
+MUST_CHECK enum status terms_answer(struct terms *terms, const struct terms_question *question,
+                                    struct arena *arena, struct buffer *out, int *ret_http);
+
 #endif

@@ -241,8 +241,8 @@ roaring_bitmap_t *bitmap_all(const struct code_system *system, struct arena *are
     X(VERSION_NOT_ALLOWED, ERROR, "exception", "version-error", true, "VALUESET_VERSION_CHECK",    \
       "The version '%s' is not allowed for system '%s': required to be '%s' by a version-check "   \
       "parameter")                                                                                 \
-    X(STATUS_NOTE, INFORMATION, "business-rule", "status-check", false, "MSG_",                    \
-      "Reference to %s CodeSystem %s")                                                             \
+    X(STANDING, INFORMATION, "business-rule", "status-check", false, "MSG_",                       \
+      "Reference to %s %s %s")                                                                     \
     X(LOOKUP_UNKNOWN, ERROR, "not-found", "invalid-code", true, "Unknown_Code_in_Version",         \
       "Unable to find code '%s' in %s")                                                            \
     X(MAP_MISSING, ERROR, "not-found", "not-found", true, "", "No concept map was found for this") \
@@ -324,9 +324,9 @@ struct scope {
     const yyjson_val *compiling[32]; /* value sets that are being compiled: imports of imports */
     struct slice compiling_names[32];
     size_t depth;
-    bool versions_match, versions_match_given;
-    bool quiet;   /* nobody reads the problems */
-    bool crossed; /* an exclude took codes of another version out */
+    bool versions_match, versions_match_given; /* of the value set being compiled */
+    bool crossed;
+    bool quiet; /* nobody reads the problems */
 };
 
 bool scope_is_plain(const struct scope *scope);
@@ -422,6 +422,8 @@ struct value_set {
     size_t set_count;
     bool open;        /* it has a part that is not known */
     bool active_only; /* compose.inactive is false */
+    bool crossed;     /* an exclude took codes of another version out */
+    bool merged;      /* versions of a code count as one (versionsMatch) */
     bool enumerated;  /* every include lists its codes */
     bool unusable;    /* a filter of it cannot be applied: the problem says why */
     uint64_t serial;
@@ -480,5 +482,89 @@ const struct value_set *shelf_put(struct terms *terms, struct slice canonical,
 size_t shelf_releases(struct terms *terms, const struct code_system *const **ret_systems);
 
 struct conformance *shelf_conformance(struct terms *terms);
+
+/* ---- questions (question.c) ----------------------------------------------------------------- */
+
+#define LANGUAGES_MOST 16
+
+struct question {
+    struct scope *scope;
+    struct arena *arena;
+    const struct terms_question *asked;
+    const struct terms_parameter *parameters;
+    size_t count;
+    struct slice language_text; /* as it was asked for; empty: no language */
+    struct slice languages[LANGUAGES_MOST];
+    size_t language_count;
+};
+
+/* Reads the parameters that concern every operation. A problem is told and STATUS_INVALID. */
+MUST_CHECK enum status question_read(struct question *question);
+
+const struct terms_parameter *question_find(const struct question *question, const char *name);
+struct slice question_text(const struct question *question, const char *name);
+bool question_flag(const struct question *question, const char *name, bool otherwise);
+yyjson_val *question_value(const struct question *question, const char *name);
+
+/* The languages of a value set count where the question names none. */
+void question_set_languages(struct question *question, yyjson_val *value_set);
+
+/* The value of compose's valueset-expansion-parameter NAME, or empty. */
+struct slice expansion_parameter(yyjson_val *value_set, const char *name);
+
+/* The value set that the question names or brings: NOT_FOUND with the problem told. */
+MUST_CHECK enum status question_value_set(struct question *question,
+                                          const struct value_set **ret_set);
+
+/* "Parameters" being written. */
+struct parameters_writer {
+    struct buffer *out;
+    bool any;
+};
+void parameters_begin(struct parameters_writer *writer, struct buffer *out);
+/* A parameter NAME with value[x] of TYPE ("String"); VALUE is text, written as JSON needs. */
+void parameters_add(struct parameters_writer *writer, const char *name, const char *type,
+                    struct slice value);
+void parameters_flag(struct parameters_writer *writer, const char *name, bool value);
+void parameters_json(struct parameters_writer *writer, const char *name, const char *type,
+                     const yyjson_val *value);
+void parameters_end(struct parameters_writer *writer);
+/* "name":..., "valueType":... of one parameter or part, without braces. */
+void part_write(struct buffer *out, const char *name, const char *type, struct slice value);
+void value_write(struct buffer *out, const char *type, struct slice value);
+
+/* ---- displays (display.c) ------------------------------------------------------------------- */
+
+struct shown {
+    struct slice text, language;
+};
+
+bool language_matches(struct slice wanted, struct slice given);
+
+/* Was the designation taken back? */
+bool designation_withdrawn(const struct designation *designation);
+
+/* What to show for a code, in the languages asked for where there is something. LISTED is its node
+ * in the value set, or NULL. */
+struct shown display_for(const struct question *question, const struct code_system *system,
+                         uint32_t code, yyjson_val *listed);
+
+/* Are these words known for the code in a language asked for? */
+bool display_known(struct question *question, const struct code_system *system, uint32_t code,
+                   yyjson_val *listed, struct slice display);
+
+/* Compares a display that came with a code, and tells what is wrong with it. */
+void display_check(struct question *question, const struct code_system *system, uint32_t code,
+                   yyjson_val *listed, struct slice display, struct slice path, bool lenient);
+
+/* ---- operations ----------------------------------------------------------------------------- */
+
+/* Each writes its answer; a failure is told in the scope's problems. */
+MUST_CHECK enum status expand_answer(struct question *question, struct buffer *out);
+MUST_CHECK enum status validate_answer(struct question *question, bool system_only,
+                                       struct buffer *out);
+MUST_CHECK enum status lookup_answer(struct question *question, struct buffer *out);
+MUST_CHECK enum status subsumes_answer(struct question *question, struct buffer *out);
+MUST_CHECK enum status translate_answer(struct question *question, struct buffer *out);
 
 #endif

@@ -495,6 +495,13 @@ static enum status compile(struct scope *scope, struct value_set *set)
         return use_expansion(scope, set);
     }
     set->active_only = yyjson_is_false(json_get(compose, "inactive"));
+    struct slice match = expansion_parameter(set->root, "versionsMatch");
+    if (scope->depth == 1) {
+        scope->versions_match_given = match.length > 0;
+        scope->versions_match = slice_is(match, "true");
+        scope->crossed = false;
+        set->merged = scope->versions_match;
+    }
     size_t guests = scope->guest_count;
     add_contained(scope, set->root);
     TRY(make_all(scope, json_get(compose, "include"), "include", &set->includes,
@@ -503,7 +510,9 @@ static enum status compile(struct scope *scope, struct value_set *set)
                  &set->exclude_count));
     scope->guest_count = guests;
     set->enumerated = is_enumerated(set);
-    return join(scope, set);
+    enum status status = join(scope, set);
+    set->crossed = scope->crossed;
+    return status;
 }
 
 enum status value_set_compile(struct scope *scope, yyjson_val *root, struct value_set **ret_set)

@@ -44,6 +44,7 @@ static void start(void)
                                .started = time_now()};
     assert_int_equal(store_open(&options, &outcome, &service.store), STATUS_OK);
     assert_int_equal(audit_open(&log, &outcome, &service.audit), STATUS_OK);
+    assert_int_equal(api_conformance_open(&service, &outcome), STATUS_OK);
     if (service_sequenced) {
         assert_int_equal(audit_sequence(service.audit, service.store), STATUS_OK);
     }
@@ -63,6 +64,7 @@ static void stop(void)
     running = false;
     caller_close(own);
     workers_stop(service.workers);
+    api_conformance_close(&service);
     audit_close(service.audit);
     store_close(service.store);
     metrics_destroy(service.metrics);

@@ -92,6 +92,15 @@ def read_heeds_if_none_match():
     _ask(200, 'GET', 'Patient/' + made, headers={'If-None-Match': 'W/"2"'})
 
 
+def refuses_a_condition_that_says_nothing():
+    made = _create().json['id']
+    _ask(400, 'PUT', 'Patient/' + made, _patient(id=made), headers={'If-Match': ''})
+    _ask(400, 'DELETE', 'Patient/' + made, headers={'If-Match': ' '})
+    _ask(400, 'POST', 'Patient', _patient(), headers={'If-None-Exist': ''})
+    _ask(400, 'GET', 'Patient/' + made, headers={'If-None-Match': ''})
+    _ask(200, 'GET', 'Patient/' + made)
+
+
 def read_heeds_if_modified_since():
     made = _create()
     path = 'Patient/' + made.json['id']

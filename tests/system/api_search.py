@@ -360,7 +360,7 @@ def history_pages_and_narrows():
     assert '7' in [entry['resource']['meta']['versionId'] for entry in at], at
     assert SERVER.entries('Patient/%s/_history?_since=2999-01-01T00:00:00Z' % name) == []
     for wrong in ('_since=soon', '_since=2020', '_at=x', '_count=-1', 'unheardof=1',
-                  '_cursor=tampered'):
+                  '_cursor=tampered', '_since=2020-01-01T00:00:00Z&_since=2021-01-01T00:00:00Z'):
         _ask(400, 'GET', 'Patient/%s/_history?%s' % (name, wrong))
 
 

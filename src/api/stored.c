@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* Conformance resources that were stored through the API: they count beside those of the packages,
+ * from the moment their write is durable. At a start they are read when first something asks for
+ * them, so that a server's first answer does not wait. */
+#include <pthread.h>
+
+#include "api/api_int.h"
+
+/* Which name a resource in the store has: what it says may change with its next version. */
+struct named {
+    uint64_t key; /* of type and id; 0: free */
+    struct slice type, url, version;
+    bool gone;
+};
+
+struct api_stored {
+    struct arena *arena;
+    pthread_mutex_t lock;
+    _Atomic bool loaded;
+    struct named *names;
+    size_t count, capacity;
+};
+
+static const char *const types[] = {"CodeSystem", "ValueSet", "ConceptMap", "StructureDefinition",
+                                    "Questionnaire"};
+#define TYPE_COUNT (sizeof types / sizeof types[0])
+
+static bool counts(const struct service *service, resource_type type)
+{
+    struct slice name = resource_type_name(service->definitions, type);
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
+        if (slice_is(name, types[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t key_of(resource_type type, struct slice id)
+{
+    uint64_t key = slice_hash(id) * 31 + (uint64_t)type;
+    return key != 0 ? key : 1;
+}
+
+static struct named *find_named(struct api_stored *stored, uint64_t key)
+{
+    for (size_t i = 0; i < stored->count; i++) {
+        if (stored->names[i].key == key) {
+            return &stored->names[i];
+        }
+    }
+    if (stored->count == stored->capacity) {
+        size_t to = stored->capacity == 0 ? 64 : stored->capacity * 2;
+        struct named *names = arena_resize(stored->arena, stored->names,
+                                           stored->capacity * sizeof *names, to * sizeof *names);
+        if (names == NULL) {
+            return NULL;
+        }
+        stored->names = names;
+        stored->capacity = to;
+    }
+    struct named *named = &stored->names[stored->count++];
+    *named = (struct named){.key = key, .gone = true};
+    return named;
+}
+
+/* Takes the name out, unless another stored resource has it as well. */
+static void take_out(const struct service *service, struct named *named)
+{
+    struct api_stored *stored = service->stored;
+    if (named->gone) {
+        return;
+    }
+    named->gone = true;
+    for (size_t i = 0; i < stored->count; i++) {
+        const struct named *other = &stored->names[i];
+        if (!other->gone && slice_equals(other->type, named->type) &&
+            slice_equals(other->url, named->url) && slice_equals(other->version, named->version)) {
+            return;
+        }
+    }
+    conformance_remove(service->conformance, named->type, named->url, named->version);
+}
+
+/* Under the lock. What is no use as a conformance resource (no url, no snapshot to be made) is
+ * stored all the same and counts for nothing. */
+static void take_in(const struct service *service, resource_type type, struct slice id,
+                    struct slice body)
+{
+    struct named *named = find_named(service->stored, key_of(type, id));
+    struct arena *scratch = arena_create(0);
+    struct json json;
+    if (named == NULL || scratch == NULL ||
+        json_read(body, &json_limits_default, scratch, NULL, &json) != STATUS_OK) {
+        arena_destroy(scratch);
+        return;
+    }
+    struct slice url = json_get_string(json.root, "url");
+    struct slice version = json_get_string(json.root, "version");
+    if (!slice_equals(url, named->url) || !slice_equals(version, named->version)) {
+        take_out(service, named);
+    }
+    if (url.length > 0 && conformance_add(service->conformance, body, NULL) == STATUS_OK) {
+        struct arena *arena = service->stored->arena;
+        named->type = resource_type_name(service->definitions, type);
+        named->url = arena_copy(arena, url);
+        named->version = arena_copy(arena, version);
+        named->gone = named->url.at == NULL;
+    }
+    arena_destroy(scratch);
+}
+
+static enum status visit(void *context, const struct store_version *version)
+{
+    take_in(context, version->type, version->id, version->body);
+    return STATUS_OK;
+}
+
+enum status api_stored_ready(struct request *request)
+{
+    struct service *service = request->service;
+    struct api_stored *stored = service->stored;
+    if (stored == NULL || atomic_load(&stored->loaded)) {
+        return STATUS_OK;
+    }
+    enum status status = STATUS_OK;
+    (void)pthread_mutex_lock(&stored->lock);
+    if (!atomic_load(&stored->loaded)) {
+        struct store_tx *tx;
+        status = request_snapshot(request, &tx);
+        for (size_t i = 0; status == STATUS_OK && i < TYPE_COUNT; i++) {
+            resource_type type = resource_type_find(service->definitions, slice_text(types[i]));
+            status = store_scan(tx, type, visit, service);
+        }
+        atomic_store(&stored->loaded, status == STATUS_OK);
+    }
+    (void)pthread_mutex_unlock(&stored->lock);
+    return status;
+}
+
+/* Before the first load nothing is done: the load will see what is durable by then. */
+void api_stored_changed(struct request *request, struct slice body)
+{
+    struct service *service = request->service;
+    struct api_stored *stored = service->stored;
+    if (stored == NULL || !counts(service, request->type)) {
+        return;
+    }
+    (void)pthread_mutex_lock(&stored->lock);
+    if (atomic_load(&stored->loaded) && body.length > 0) {
+        take_in(service, request->type, request->id, body);
+    } else if (atomic_load(&stored->loaded)) {
+        struct named *named = find_named(stored, key_of(request->type, request->id));
+        if (named != NULL) {
+            take_out(service, named);
+        }
+    }
+    (void)pthread_mutex_unlock(&stored->lock);
+}
+
+enum status api_conformance_open(struct service *service, struct outcome *outcome)
+{
+    struct arena *arena = arena_create(0);
+    struct api_stored *stored = arena != NULL ? ARENA_NEW(arena, struct api_stored) : NULL;
+    if (stored == NULL || pthread_mutex_init(&stored->lock, NULL) != 0) {
+        arena_destroy(arena);
+        return STATUS_MEMORY;
+    }
+    stored->arena = arena;
+    service->stored = stored;
+    TRY(conformance_open(service->definitions, &service->conformance));
+    return terms_open(service->conformance, outcome, &service->terms);
+}
+
+void api_conformance_close(struct service *service)
+{
+    terms_close(service->terms);
+    conformance_close(service->conformance);
+    if (service->stored != NULL) {
+        (void)pthread_mutex_destroy(&service->stored->lock);
+        arena_destroy(service->stored->arena);
+    }
+    service->terms = NULL;
+    service->conformance = NULL;
+    service->stored = NULL;
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/* $translate (R4 conceptmap-operation-translate): from one code system to another by ConceptMaps.
+ * The names that R5 gave the parameters are understood too. */
+#include "terms/terms_int.h"
+
+static const struct slice nothing = {0};
+
+struct wanted {
+    struct slice system, code, target_system, source_set, target_set;
+    bool reverse;
+    bool later; /* asked in R5's words */
+};
+
+struct translation {
+    struct question *question;
+    struct wanted wanted;
+    struct buffer matches;
+    bool any, result;
+    size_t depth; /* of other-map */
+};
+
+/* ---- what relates how -------------------------------------------------------------------------
+ */
+
+static const struct {
+    const char *later, *equivalence, *reversed;
+} relations[] = {
+    {"equivalent", "equivalent", "equivalent"},
+    {"related-to", "relatedto", "relatedto"},
+    {"source-is-narrower-than-target", "wider", "narrower"},
+    {"source-is-broader-than-target", "narrower", "wider"},
+    {"not-related-to", "disjoint", "disjoint"},
+    {"", "subsumes", "specializes"},
+    {"", "specializes", "subsumes"},
+};
+
+/* R4's equivalence, also of a map in R5's words (target.relationship). */
+static struct slice equivalence_of(yyjson_val *target, bool reverse)
+{
+    struct slice given = json_get_string(target, "equivalence");
+    struct slice later = json_get_string(target, "relationship");
+    for (size_t i = 0; i < sizeof relations / sizeof relations[0]; i++) {
+        if (slice_is(given, relations[i].equivalence) ||
+            (given.length == 0 && later.length > 0 && slice_is(later, relations[i].later))) {
+            return slice_text(reverse ? relations[i].reversed : relations[i].equivalence);
+        }
+    }
+    return given.length > 0 ? given : SLICE("relatedto");
+}
+
+/* ---- matches ----------------------------------------------------------------------------------
+ */
+
+static void add_match(struct translation *translation, yyjson_val *map, struct slice equivalence,
+                      struct slice system, struct slice code, struct slice display)
+{
+    struct buffer *out = &translation->matches;
+    bool matched = !slice_is(equivalence, "unmatched") && !slice_is(equivalence, "disjoint");
+    translation->result |= matched;
+    translation->any = true;
+    buffer_add_text(out, ",{\"name\":\"match\",\"part\":[");
+    part_write(out, "equivalence", "Code", equivalence);
+    if (code.length > 0) {
+        buffer_add_text(out, ",{\"name\":\"concept\",\"valueCoding\":{");
+        if (system.length > 0) {
+            buffer_add_text(out, "\"system\":");
+            buffer_add_json_string(out, system);
+            buffer_add_byte(out, ',');
+        }
+        buffer_add_text(out, "\"code\":");
+        buffer_add_json_string(out, code);
+        if (display.length > 0) {
+            buffer_add_text(out, ",\"display\":");
+            buffer_add_json_string(out, display);
+        }
+        buffer_add_text(out, "}}");
+    }
+    struct slice name = canonical_join(translation->question->arena, json_get_string(map, "url"),
+                                       json_get_string(map, "version"));
+    if (name.length > 0) {
+        buffer_add_byte(out, ',');
+        if (translation->wanted.later) {
+            part_write(out, "originMap", "Canonical", name);
+        } else {
+            part_write(out, "source", "Uri", name);
+        }
+    }
+    buffer_add_text(out, "]}");
+}
+
+static bool system_fits(struct slice wanted, struct slice given)
+{
+    return wanted.length == 0 || slice_equals(wanted, given);
+}
+
+/* The targets of an element, or the element of a target. True: the code was found. */
+static bool match_element(struct translation *translation, yyjson_val *map, yyjson_val *group,
+                          yyjson_val *element)
+{
+    const struct wanted *wanted = &translation->wanted;
+    bool found = !wanted->reverse && slice_equals(json_get_string(element, "code"), wanted->code);
+    size_t at, max;
+    yyjson_val *target;
+    yyjson_arr_foreach(json_get(element, "target"), at, max, target)
+    {
+        struct slice equivalence = equivalence_of(target, wanted->reverse);
+        if (!wanted->reverse && found) {
+            add_match(translation, map, equivalence, json_get_string(group, "target"),
+                      json_get_string(target, "code"), json_get_string(target, "display"));
+        } else if (wanted->reverse && slice_equals(json_get_string(target, "code"), wanted->code)) {
+            add_match(translation, map, equivalence, json_get_string(group, "source"),
+                      json_get_string(element, "code"), json_get_string(element, "display"));
+            found = true;
+        }
+    }
+    return found;
+}
+
+static void use_map(struct translation *translation, yyjson_val *map);
+
+static void use_unmapped(struct translation *translation, yyjson_val *map, yyjson_val *group)
+{
+    yyjson_val *unmapped = json_get(group, "unmapped");
+    struct slice mode = json_get_string(unmapped, "mode");
+    struct slice target = json_get_string(group, "target");
+    if (slice_is(mode, "fixed")) {
+        add_match(translation, map, SLICE("relatedto"), target, json_get_string(unmapped, "code"),
+                  json_get_string(unmapped, "display"));
+    } else if (slice_is(mode, "provided") || slice_is(mode, "use-source-code")) {
+        add_match(translation, map, SLICE("equal"), target, translation->wanted.code, nothing);
+    } else if (slice_is(mode, "other-map") && translation->depth < 4) {
+        struct slice url = json_get_string(unmapped, "url");
+        url = url.length > 0 ? url : json_get_string(unmapped, "otherMap");
+        const struct canonical *other =
+            conformance_find(shelf_conformance(translation->question->scope->terms),
+                             SLICE("ConceptMap"), url, translation->question->arena);
+        if (other != NULL && other->json != NULL) {
+            translation->depth++;
+            use_map(translation, other->json->root);
+            translation->depth--;
+        }
+    }
+}
+
+static void use_group(struct translation *translation, yyjson_val *map, yyjson_val *group)
+{
+    const struct wanted *wanted = &translation->wanted;
+    struct slice version;
+    struct slice source = canonical_url(json_get_string(group, "source"), &version);
+    struct slice target = canonical_url(json_get_string(group, "target"), &version);
+    struct slice from = wanted->reverse ? target : source, to = wanted->reverse ? source : target;
+    bool found = false;
+    if (!system_fits(wanted->system, from) || !system_fits(wanted->target_system, to)) {
+        return;
+    }
+    size_t at, max;
+    yyjson_val *element;
+    yyjson_arr_foreach(json_get(group, "element"), at, max, element)
+    {
+        found |= match_element(translation, map, group, element);
+    }
+    if (!found && !wanted->reverse) {
+        use_unmapped(translation, map, group);
+    }
+}
+
+static void use_map(struct translation *translation, yyjson_val *map)
+{
+    size_t at, max;
+    yyjson_val *group;
+    yyjson_arr_foreach(json_get(map, "group"), at, max, group)
+    {
+        use_group(translation, map, group);
+    }
+}
+
+/* ---- which maps -------------------------------------------------------------------------------
+ */
+
+static struct slice first_text(yyjson_val *map, const char *const *names)
+{
+    struct slice text = {0};
+    for (; *names != NULL && text.length == 0; names++) {
+        text = json_get_string(map, *names);
+    }
+    return text;
+}
+
+static bool scopes_fit(const struct wanted *wanted, yyjson_val *map)
+{
+    static const char *const sources[] = {"sourceUri", "sourceCanonical", "sourceScopeUri",
+                                          "sourceScopeCanonical", NULL};
+    static const char *const targets[] = {"targetUri", "targetCanonical", "targetScopeUri",
+                                          "targetScopeCanonical", NULL};
+    return (wanted->source_set.length == 0 ||
+            slice_equals(first_text(map, sources), wanted->source_set)) &&
+           (wanted->target_set.length == 0 ||
+            slice_equals(first_text(map, targets), wanted->target_set));
+}
+
+struct map_names {
+    struct arena *arena;
+    struct slice *list;
+    size_t count, capacity;
+};
+
+static bool visit_map(void *context, const struct canonical *canonical)
+{
+    struct map_names *names = context;
+    if (names->count == names->capacity) {
+        size_t to = names->capacity == 0 ? 64 : names->capacity * 2;
+        struct slice *list = arena_resize(names->arena, names->list, names->capacity * sizeof *list,
+                                          to * sizeof *list);
+        if (list == NULL) {
+            return false;
+        }
+        names->list = list;
+        names->capacity = to;
+    }
+    names->list[names->count++] =
+        arena_copy(names->arena, canonical_join(names->arena, canonical->url, canonical->version));
+    return true;
+}
+
+static void use_fitting_maps(struct translation *translation)
+{
+    struct scope *scope = translation->question->scope;
+    struct map_names names = {.arena = scope->arena};
+    for (size_t i = 0; i < scope->guest_count; i++) {
+        if (slice_is(scope->guests[i].type, "ConceptMap") &&
+            scopes_fit(&translation->wanted, scope->guests[i].root)) {
+            use_map(translation, scope->guests[i].root);
+        }
+    }
+    conformance_each(shelf_conformance(scope->terms), SLICE("ConceptMap"), visit_map, &names);
+    for (size_t i = 0; i < names.count; i++) {
+        const struct canonical *map = conformance_find(
+            shelf_conformance(scope->terms), SLICE("ConceptMap"), names.list[i], scope->arena);
+        if (map != NULL && map->json != NULL && scopes_fit(&translation->wanted, map->json->root)) {
+            use_map(translation, map->json->root);
+        }
+    }
+}
+
+static enum status use_maps(struct translation *translation)
+{
+    struct question *question = translation->question;
+    struct scope *scope = question->scope;
+    const struct terms_parameter *brought = question_find(question, "conceptMap");
+    struct slice url = question_text(question, "url");
+    if (question->asked->instance != NULL || (brought != NULL && brought->resource != NULL)) {
+        use_map(translation,
+                question->asked->instance != NULL ? question->asked->instance : brought->resource);
+        return STATUS_OK;
+    }
+    if (url.length == 0) {
+        use_fitting_maps(translation);
+        return STATUS_OK;
+    }
+    struct slice canonical =
+        canonical_join(question->arena, url, question_text(question, "conceptMapVersion"));
+    for (size_t i = 0; i < scope->guest_count; i++) {
+        if (slice_is(scope->guests[i].type, "ConceptMap") &&
+            slice_equals(scope->guests[i].url, url)) {
+            use_map(translation, scope->guests[i].root);
+            return STATUS_OK;
+        }
+    }
+    const struct canonical *map = conformance_find(shelf_conformance(scope->terms),
+                                                   SLICE("ConceptMap"), canonical, scope->arena);
+    if (map == NULL || map->json == NULL) {
+        problem_add(&scope->problems, MESSAGE_MAP_MISSING, nothing);
+        return STATUS_NOT_FOUND;
+    }
+    use_map(translation, map->json->root);
+    return STATUS_OK;
+}
+
+/* ---- the question -----------------------------------------------------------------------------
+ */
+
+/* The first of these that the question has. */
+static struct slice text_of(const struct question *question, const char *name, const char *later)
+{
+    struct slice text = question_text(question, name);
+    return text.length > 0 ? text : question_text(question, later);
+}
+
+static yyjson_val *coding_value(const struct question *question)
+{
+    static const char *const codings[] = {"coding", "sourceCoding", "targetCoding"};
+    static const char *const concepts[] = {"codeableConcept", "sourceCodeableConcept",
+                                           "targetCodeableConcept"};
+    for (size_t i = 0; i < sizeof codings / sizeof codings[0]; i++) {
+        yyjson_val *coding = question_value(question, codings[i]);
+        if (coding != NULL) {
+            return coding;
+        }
+        yyjson_val *concept = question_value(question, concepts[i]);
+        if (concept != NULL) {
+            return yyjson_arr_get_first(json_get(concept, "coding"));
+        }
+    }
+    return NULL;
+}
+
+static struct wanted wanted_of(const struct question *question)
+{
+    yyjson_val *coding = coding_value(question);
+    struct wanted wanted = {.system = text_of(question, "system", "sourceSystem"),
+                            .code = text_of(question, "code", "sourceCode"),
+                            .target_system = text_of(question, "targetsystem", "targetSystem"),
+                            .source_set = text_of(question, "source", "sourceScope"),
+                            .target_set = text_of(question, "target", "targetScope"),
+                            .reverse = question_flag(question, "reverse", false),
+                            .later = question_find(question, "sourceCode") != NULL ||
+                                     question_find(question, "sourceCoding") != NULL ||
+                                     question_find(question, "sourceCodeableConcept") != NULL ||
+                                     question_find(question, "targetCode") != NULL ||
+                                     question_find(question, "targetCoding") != NULL};
+    if (question_find(question, "targetCode") != NULL ||
+        question_find(question, "targetCoding") != NULL) {
+        wanted.reverse = true;
+        wanted.code = question_text(question, "targetCode");
+        struct slice source = wanted.system;
+        wanted.system = wanted.target_system;
+        wanted.target_system = source;
+    }
+    if (coding != NULL) {
+        wanted.system = json_get_string(coding, "system");
+        wanted.code = json_get_string(coding, "code");
+    }
+    return wanted;
+}
+
+enum status translate_answer(struct question *question, struct buffer *out)
+{
+    struct translation translation = {
+        .question = question, .wanted = wanted_of(question), .matches = {.arena = question->arena}};
+    if (translation.wanted.code.length == 0) {
+        problem_add(&question->scope->problems, MESSAGE_REQUIRED, nothing, SLICE("code"));
+        return STATUS_REQUIRED;
+    }
+    TRY(use_maps(&translation));
+    struct parameters_writer writer;
+    parameters_begin(&writer, out);
+    parameters_flag(&writer, "result", translation.result);
+    if (!translation.any) {
+        parameters_add(&writer, "message", "String",
+                       SLICE("No concept map that is loaded translates this code."));
+    }
+    buffer_add(out, buffer_slice(&translation.matches));
+    parameters_end(&writer);
+    return buffer_ok(&translation.matches) ? STATUS_OK : STATUS_TOO_COSTLY;
+}

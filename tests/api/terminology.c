@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* The terminology service over the API, and conformance resources that are stored through it. */
+#include "service.h"
+
+#define GENDER     "http://hl7.org/fhir/administrative-gender"
+#define GENDER_SET "http://hl7.org/fhir/ValueSet/administrative-gender"
+
+#define COLOURS                                                                                    \
+    "{'resourceType':'CodeSystem','id':'colours','url':'http://x/colours','version':'1',"          \
+    "'status':'active','content':'complete','concept':[{'code':'red','display':'Red'},"            \
+    "{'code':'green','display':'%s'}]}"
+#define COLOUR_SET                                                                                 \
+    "{'resourceType':'ValueSet','id':'colours','url':'http://x/set','status':'active',"            \
+    "'compose':{'include':[{'system':'http://x/colours'%s}]}}"
+
+/* The value of a parameter of the answer, or empty. */
+static struct slice result(const struct answer *answer, const char *name)
+{
+    struct json json;
+    assert_int_equal(json_read(answer->body, &json_limits_default, answer->arena, NULL, &json),
+                     STATUS_OK);
+    size_t at, max, inner, count;
+    yyjson_val *parameter, *key, *value;
+    yyjson_arr_foreach(json_get(json.root, "parameter"), at, max, parameter)
+    {
+        if (!slice_is(json_get_string(parameter, "name"), name)) {
+            continue;
+        }
+        yyjson_obj_foreach(parameter, inner, count, key, value)
+        {
+            if (yyjson_is_bool(value)) {
+                return yyjson_get_bool(value) ? SLICE("true") : SLICE("false");
+            }
+            if (slice_starts(json_string(key), SLICE("value"))) {
+                return json_string(value);
+            }
+        }
+    }
+    return (struct slice){0};
+}
+
+#define ASSERT_RESULT(answer, name, text)                                                          \
+    do {                                                                                           \
+        struct slice result_ = result(&(answer), (name));                                          \
+        if (!slice_is(result_, (text))) {                                                          \
+            fail_msg("%s is %.*s", (name), SLICE_ARGS(result_));                                   \
+        }                                                                                          \
+    } while (0)
+
+static size_t expanded(const char *path)
+{
+    struct answer answer = get(path);
+    struct json json;
+    assert_http(answer, 200);
+    assert_int_equal(json_read(answer.body, &json_limits_default, answer.arena, NULL, &json),
+                     STATUS_OK);
+    return yyjson_arr_size(json_get(json_get(json.root, "expansion"), "contains"));
+}
+
+static void answers_questions_in_urls(void **state)
+{
+    (void)state;
+    assert_int_equal(expanded("ValueSet/$expand?url=" GENDER_SET), 4);
+    assert_int_equal(expanded("ValueSet/$expand?count=3&offset=2&url=" GENDER_SET), 2);
+    assert_int_equal(expanded("ValueSet/$expand?filter=male&url=" GENDER_SET), 2);
+    struct answer answer =
+        get("ValueSet/$validate-code?url=" GENDER_SET "&code=male&system=" GENDER);
+    ASSERT_RESULT(answer, "result", "true");
+    ASSERT_RESULT(answer, "display", "Male");
+    answer = get("ValueSet/$validate-code?url=" GENDER_SET "&code=mail&system=" GENDER);
+    ASSERT_RESULT(answer, "result", "false");
+    answer = get("CodeSystem/$validate-code?url=" GENDER "&code=male&display=Masculine");
+    ASSERT_RESULT(answer, "result", "false");
+    answer = get("CodeSystem/$lookup?code=other&system=" GENDER);
+    ASSERT_RESULT(answer, "display", "Other");
+    answer = get("CodeSystem/$subsumes?codeA=ACT&codeB=OBS&system="
+                 "http://terminology.hl7.org/CodeSystem/v3-ActClass");
+    ASSERT_RESULT(answer, "outcome", "subsumes");
+    answer = get("ConceptMap/$translate?code=male&system=" GENDER
+                 "&targetsystem=http://terminology.hl7.org/CodeSystem/v2-0001");
+    ASSERT_RESULT(answer, "result", "true");
+}
+
+static void answers_questions_in_bodies(void **state)
+{
+    (void)state;
+    struct answer answer =
+        ask("POST", "ValueSet/$validate-code", "Content-Type: application/fhir+json",
+            "{'resourceType':'Parameters','parameter':[{'name':'url','valueUri':'" GENDER_SET
+            "'},{'name':'codeableConcept','valueCodeableConcept':{'coding':[{'system':'http://x/y',"
+            "'code':'z'},{'system':'" GENDER "','code':'female'}]}}]}");
+    assert_http(answer, 200);
+    ASSERT_RESULT(answer, "code", "female");
+    answer = ask("POST", "ValueSet/$expand", "Content-Type: application/fhir+json",
+                 "{'resourceType':'Patient'}");
+    assert_http(answer, 400);
+    answer =
+        ask("POST", "ValueSet/$expand", "Content-Type: application/fhir+json",
+            "{'resourceType':'ValueSet','status':'active','compose':{'include':[{'system':'" GENDER
+            "','concept':[{'code':'male'}]}]}}");
+    assert_http(answer, 200);
+}
+
+static void says_what_it_does_not_have(void **state)
+{
+    (void)state;
+    struct answer answer = get("ValueSet/$expand?url=http://x/none");
+    assert_http(answer, 404);
+    answer = get("ValueSet/$expand");
+    assert_http(answer, 422);
+    answer = get("CodeSystem/$lookup?code=x&system=http://x/none");
+    assert_http(answer, 422);
+    answer = get("CodeSystem/$lookup?code=x&system=" GENDER);
+    assert_http(answer, 404);
+    answer = get("ValueSet/nobody/$expand");
+    assert_http(answer, 404);
+    answer = get("ConceptMap/$translate?code=x&url=http://x/none");
+    assert_http(answer, 404);
+    answer = get("ValueSet/$expand?count=many&url=" GENDER_SET);
+    assert_http(answer, 422);
+}
+
+static void uses_what_is_stored_from_the_moment_it_is(void **state)
+{
+    (void)state;
+    assert_http(ask("PUT", "CodeSystem/colours", NULL, text_of(COLOURS, "Green")), 201);
+    assert_http(ask("PUT", "ValueSet/colours", NULL, text_of(COLOUR_SET, "")), 201);
+    assert_int_equal(expanded("ValueSet/$expand?url=http://x/set"), 2);
+    assert_int_equal(expanded("ValueSet/colours/$expand"), 2);
+    assert_http(
+        ask("PUT", "ValueSet/colours", NULL, text_of(COLOUR_SET, ",'concept':[{'code':'green'}]")),
+        200);
+    assert_int_equal(expanded("ValueSet/$expand?url=http://x/set"), 1);
+    struct answer answer =
+        get("ValueSet/$validate-code?url=http://x/set&code=green&system=http://x/colours");
+    ASSERT_RESULT(answer, "display", "Green");
+    assert_http(ask("PUT", "CodeSystem/colours", NULL, text_of(COLOURS, "Verdant")), 200);
+    answer = get("ValueSet/$validate-code?url=http://x/set&code=green&system=http://x/colours");
+    ASSERT_RESULT(answer, "display", "Verdant");
+    assert_http(ask("PUT", "ValueSet/colours", NULL,
+                    "{'resourceType':'ValueSet','id':'colours','url':'http://x/renamed',"
+                    "'status':'active','compose':{'include':[{'system':'http://x/colours'}]}}"),
+                200);
+    assert_http(get("ValueSet/$expand?url=http://x/set"), 404);
+    assert_int_equal(expanded("ValueSet/$expand?url=http://x/renamed"), 2);
+    assert_http(ask("DELETE", "ValueSet/colours", NULL, NULL), 204);
+    assert_http(get("ValueSet/$expand?url=http://x/renamed"), 404);
+}
+
+static void what_was_stored_is_there_after_a_start(void **state)
+{
+    (void)state;
+    assert_http(ask("PUT", "CodeSystem/colours", NULL, text_of(COLOURS, "Green")), 201);
+    assert_http(ask("PUT", "ValueSet/colours", NULL, text_of(COLOUR_SET, "")), 201);
+    service_restart();
+    assert_int_equal(expanded("ValueSet/$expand?url=http://x/set"), 2);
+    assert_http(ask("DELETE", "CodeSystem/colours", NULL, NULL), 204);
+    assert_http(get("ValueSet/$expand?url=http://x/set"), 422);
+}
+
+static void of_two_with_one_name_one_stays(void **state)
+{
+    (void)state;
+    assert_http(ask("PUT", "CodeSystem/colours", NULL, text_of(COLOURS, "Green")), 201);
+    assert_http(ask("PUT", "ValueSet/colours", NULL, text_of(COLOUR_SET, "")), 201);
+    assert_int_equal(expanded("ValueSet/$expand?url=http://x/set"), 2);
+    assert_http(ask("POST", "ValueSet", NULL, text_of(COLOUR_SET, "")), 201);
+    assert_http(ask("DELETE", "ValueSet/colours", NULL, NULL), 204);
+    assert_int_equal(expanded("ValueSet/$expand?url=http://x/set"), 2);
+}
+
+static void a_batch_may_ask_many_questions(void **state)
+{
+    (void)state;
+    struct answer answer =
+        ask("POST", "", NULL,
+            "{'resourceType':'Bundle','type':'batch','entry':["
+            "{'request':{'method':'GET','url':'CodeSystem/$lookup?code=male&system=" GENDER "'}},"
+            "{'request':{'method':'GET','url':'ValueSet/$expand?url=http://x/none'}}]}");
+    assert_http(answer, 200);
+    struct json json;
+    assert_int_equal(json_read(answer.body, &json_limits_default, answer.arena, NULL, &json),
+                     STATUS_OK);
+    yyjson_val *entries = json_get(json.root, "entry");
+    yyjson_val *first = json_get(yyjson_arr_get(entries, 0), "response");
+    yyjson_val *second = json_get(yyjson_arr_get(entries, 1), "response");
+    assert_true(slice_starts(json_get_string(first, "status"), SLICE("200")));
+    assert_true(slice_starts(json_get_string(second, "status"), SLICE("404")));
+}
+
+static void tells_what_its_terminology_can_do(void **state)
+{
+    (void)state;
+    struct answer answer = get("metadata?mode=terminology");
+    assert_http(answer, 200);
+    assert_text(answer, "resourceType", "TerminologyCapabilities");
+    answer = get("metadata");
+    assert_text(answer, "resourceType", "CapabilityStatement");
+}
+
+static void touches_nobody_s_record(void **state)
+{
+    (void)state;
+    assert_int_equal(expanded("ValueSet/$expand?url=" GENDER_SET), 4);
+    assert_int_equal(service_log(NULL, NULL), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SERVICE_TEST(answers_questions_in_urls),
+        SERVICE_TEST(answers_questions_in_bodies),
+        SERVICE_TEST(says_what_it_does_not_have),
+        SERVICE_TEST(uses_what_is_stored_from_the_moment_it_is),
+        SERVICE_TEST(what_was_stored_is_there_after_a_start),
+        SERVICE_TEST(of_two_with_one_name_one_stays),
+        SERVICE_TEST(a_batch_may_ask_many_questions),
+        SERVICE_TEST(tells_what_its_terminology_can_do),
+        SERVICE_TEST(touches_nobody_s_record),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
