@@ -51,7 +51,7 @@ enum status api_validate_perform(struct request *request)
     options.type = request->type;
     options.id = request->id;
     options.id_required = request->id.length > 0 && !slice_is(mode, "create");
-    options.strict_codes = true;
+    options.strict = true;
     options.must_support = true;
     options.profiles = &profile;
     options.profile_count = profile.length > 0;

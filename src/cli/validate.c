@@ -179,7 +179,7 @@ static void validate_text(struct validation *validation, const char *name, struc
     if (json.root != NULL && (status == STATUS_OK || status == STATUS_STRUCTURE)) {
         struct validate_options options = {.definitions = validation->definitions,
                                            .validator = validation->validator,
-                                           .strict_codes = true,
+                                           .strict = true,
                                            .profiles = &validation->profile,
                                            .profile_count = validation->profile.length > 0};
         status = validate_resource(&options, &json, json.root, (struct slice){NULL, 0},

@@ -166,7 +166,7 @@ void check_bound(struct review *review, const struct binding *binding,
 
 static enum severity code_severity(const struct review *review)
 {
-    return review->options->strict_codes ? SEVERITY_ERROR : SEVERITY_WARNING;
+    return review->options->strict ? SEVERITY_ERROR : SEVERITY_WARNING;
 }
 
 static bool is_absolute(struct slice url)

@@ -40,15 +40,22 @@ static yyjson_val *sibling_of(yyjson_val *object, struct slice name)
     return NULL;
 }
 
+/* Where the members of a node stand: those of a primitive in its `_` sibling. */
+static yyjson_val *members_of(const struct fhirpath_node *node)
+{
+    return node->type->kind == TYPE_PRIMITIVE ? node->sibling : node->value;
+}
+
 static bool each_value(const struct definitions *definitions, const struct fhirpath_node *node,
                        const struct element_row *element, node_visit *visit, void *context)
 {
     const struct element_tables *tables = definitions_tables(definitions);
     struct slice name = table_text(tables, element->name);
-    yyjson_val *value = yyjson_obj_getn(node->value, name.at, name.length);
+    yyjson_val *object = members_of(node);
+    yyjson_val *value = yyjson_obj_getn(object, name.at, name.length);
     yyjson_val *sibling = NULL;
     if (element_type_row(tables, element)->kind == TYPE_PRIMITIVE) {
-        sibling = sibling_of(node->value, name);
+        sibling = sibling_of(object, name);
     }
     if (!yyjson_is_arr(value) && !yyjson_is_arr(sibling)) {
         struct fhirpath_node child = node_child(definitions, node, element, value, sibling, 0);
@@ -69,7 +76,7 @@ bool node_each(const struct definitions *definitions, const struct fhirpath_node
                struct slice stem, node_visit *visit, void *context)
 {
     const struct element_tables *tables = definitions_tables(definitions);
-    if (!yyjson_is_obj(node->value)) {
+    if (!yyjson_is_obj(members_of(node))) {
         return true;
     }
     for (size_t i = 0; i < node->type->element_count; i++) {

@@ -183,6 +183,13 @@ struct known_bundle {
     struct known_bundle *next;
 };
 
+/* An element's id: unique within its resource (R4 element.html). */
+struct known_id {
+    const yyjson_val *resource;
+    struct slice id;
+    struct known_id *next;
+};
+
 /* Whether a value fits a profile: known, or being found out (then it is taken to fit). */
 struct trial {
     const struct profile *profile;
@@ -208,6 +215,7 @@ struct review {
     bool failed;                       /* an error was met while quiet */
     uint64_t seen_systems[SEEN_LIMIT]; /* hashes of what has been warned of once */
     size_t seen_count;
+    struct known_id *ids; /* of elements, of all resources so far */
     struct trial *trials; /* of targets against profiles: done, or under way */
 };
 

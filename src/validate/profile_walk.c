@@ -343,13 +343,13 @@ void walk_element(struct review *review, const struct profile *profile,
     if (rule->own_types) {
         check_types(review, rule, node);
     }
-    if (node->value == NULL) {
-        return; /* an extension says why there is no value */
-    }
-    if (rule->fixed != NULL || rule->pattern != NULL) {
+    bool valued = node->value != NULL; /* else an extension says why there is no value */
+    if (valued && (rule->fixed != NULL || rule->pattern != NULL)) {
         check_fixed(review, rule, node);
     }
-    check_limits(review, rule, node);
+    if (valued) {
+        check_limits(review, rule, node);
+    }
     if (rule->binding.strength != STRENGTH_NONE) {
         check_bound(review, &rule->binding, node);
     }

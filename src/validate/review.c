@@ -149,10 +149,24 @@ static void review_element(struct review *review, const struct fhirpath_node *no
     }
 }
 
+/* R4 references.html#canonical: a canonical is an absolute URL, or names what is contained. */
+static void check_canonical(struct review *review, const struct fhirpath_node *node)
+{
+    struct slice text = json_string(node->value);
+    if (text.length > 0 && text.at[0] != '#' && slice_index(text, ':') == text.length) {
+        fault(review, node, NULL, review->options->strict ? SEVERITY_ERROR : SEVERITY_WARNING,
+              "invalid", SLICE("canonical"),
+              "A canonical is an absolute URL, or # and the id of a contained resource.");
+    }
+}
+
 static void review_value(struct review *review, const struct fhirpath_node *node)
 {
     const struct type_row *type = node->type;
     if (type->kind == TYPE_PRIMITIVE) {
+        if (type->fhir_type == FHIR_TYPE_CANONICAL) {
+            check_canonical(review, node);
+        }
         review_element(review, node);
         return;
     }
@@ -229,10 +243,36 @@ static void review_siblings(struct review *review, const struct fhirpath_node *n
     }
 }
 
+/* The ids of elements are few, so a list does. */
+static void check_id(struct review *review, const struct fhirpath_node *node, yyjson_val *id)
+{
+    const yyjson_val *resource = node_own_resource(node)->value;
+    struct slice text = json_string(id);
+    size_t looked = 0;
+    if (slice_is(table_text(review->tables, node->type->name), "ElementDefinition")) {
+        return; /* the snapshot and the differential name their elements alike */
+    }
+    for (const struct known_id *each = review->ids; each != NULL && looked < 2000;
+         each = each->next, looked++) {
+        if (each->resource == resource && slice_equals(each->id, text)) {
+            fault(review, node, id, SEVERITY_ERROR, "business-rule", SLICE("element-id"),
+                  "Another element of this resource has the same id: ids are for references, so "
+                  "give each its own.");
+            return;
+        }
+    }
+    struct known_id *known = ARENA_NEW(review->arena, struct known_id);
+    if (known != NULL) {
+        *known = (struct known_id){resource, text, review->ids};
+        review->ids = known;
+    }
+}
+
 static void review_member(struct review *review, const struct fhirpath_node *node,
                           const struct element_row *element, yyjson_val *value)
 {
     if (element_type_row(review->tables, element)->kind == TYPE_PRIMITIVE &&
+        element->fhir_type != FHIR_TYPE_CANONICAL &&
         element_rules_of(review->validator, element) == NULL) {
         return;
     }
@@ -268,6 +308,10 @@ static void review_object(struct review *review, const struct fhirpath_node *nod
         const struct element_row *element =
             type_find_element(review->tables, node->type, name, length);
         if (element != NULL) {
+            if (length == 2 && name[0] == 'i' && name[1] == 'd' &&
+                node->type->kind != TYPE_RESOURCE) {
+                check_id(review, node, value);
+            }
             review_member(review, node, element, value);
         } else if (length > 1 && name[0] == '_') {
             review_siblings(review, node, slice_of(name + 1, length - 1), value);
@@ -308,7 +352,8 @@ static void check_domain(struct review *review, const struct fhirpath_node *node
     if (contained != NULL) {
         check_contained_used(review, node);
     }
-    if (json_get(json_get(node->value, "text"), "div") == NULL && node->parent == NULL) {
+    if (review->options->strict && node->parent == NULL &&
+        json_get(json_get(node->value, "text"), "div") == NULL) {
         fault(review, node, NULL, SEVERITY_WARNING, "invariant", SLICE("dom-6"),
               "A resource should have a narrative, so that it can be read without a program.");
     }

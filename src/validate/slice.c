@@ -355,8 +355,8 @@ static bool is_named_extension(const struct rule_element *slice, const struct fh
            slice_equals(json_get_string(node->value, "url"), bare(slice->types[0].profiles[0]));
 }
 
-/* exists: what the slice says of the number of values there. */
-static bool exists_fits(struct search *search, struct slice path, bool found)
+/* The slice's rule at the end of the path; NULL: it says nothing there. */
+static const struct rule_element *rule_at(struct search *search, struct slice path)
 {
     struct place place = search->place;
     while (path.length > 0) {
@@ -366,10 +366,25 @@ static bool exists_fits(struct search *search, struct slice path, bool found)
             place = step_down(search->review, &place, step);
         }
     }
-    if (place.rule == NULL) {
+    return place.expected == NULL ? place.rule : NULL;
+}
+
+/* exists: what the slice says of the number of values there. */
+static bool exists_fits(struct search *search, struct slice path, bool found)
+{
+    const struct rule_element *rule = rule_at(search, path);
+    if (rule == NULL) {
         return found;
     }
-    return found ? place.rule->max > 0 : place.rule->min == 0;
+    return found ? rule->max > 0 : rule->min == 0;
+}
+
+/* Nothing stands at the path: that is as the slice has it when it asks for nothing there. */
+static bool absence_fits(struct search *search, struct slice path)
+{
+    bool reference = memmem(path.at, path.length, "resolve()", 9) != NULL;
+    const struct rule_element *rule = reference ? NULL : rule_at(search, path);
+    return rule != NULL && rule->min == 0 && (!rule->asks || rule->max == 0);
 }
 
 static bool discriminator_fits(struct review *review, const struct discriminator *discriminator,
@@ -390,7 +405,7 @@ static bool discriminator_fits(struct review *review, const struct discriminator
     if (discriminator->kind == DISCRIMINATE_EXISTS) {
         return exists_fits(&search, discriminator->path, search.found);
     }
-    return search.fits;
+    return search.found ? search.fits : absence_fits(&search, discriminator->path);
 }
 
 const struct rule_element *slice_find(struct review *review, const struct rule_element *rule,

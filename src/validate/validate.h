@@ -57,10 +57,11 @@ struct validate_options {
     struct validator *validator;  /* full validation; NULL: none */
     const struct slice *profiles; /* canonicals to check against beside those it declares */
     size_t profile_count;
-    /* A code that its own, known code system does not have, and a code that is no unit of UCUM, are
-     * errors where a record is being judged; at entry, where nothing binds the element, warnings:
-     * the fact is worth keeping with its text. */
-    bool strict_codes;
+    /* A record is being judged, not taken in: a code that its own, known code system does not have,
+     * a code that is no unit of UCUM and a relative canonical are errors then, where at entry they
+     * are warnings, because the fact is worth keeping with its text; and best practice (dom-6) is
+     * spoken of. */
+    bool strict;
     bool must_support;         /* say of each must-support element that is not there */
     validate_resolve *resolve; /* may be NULL */
     void *resolve_context;

@@ -91,7 +91,7 @@ static void check(struct world *world, struct slice text, const struct slice *pr
     resource_type type;
     struct validate_options options = {.definitions = world->definitions,
                                        .validator = world->validator,
-                                       .strict_codes = true,
+                                       .strict = true,
                                        .profiles = profiles,
                                        .profile_count = profile_count};
     enum status status =

@@ -63,8 +63,10 @@ static size_t lines(void)
     return count;
 }
 
-#define GOOD "{\"resourceType\":\"Patient\",\"id\":\"a\"}"
-#define BAD  "{\"resourceType\":\"Patient\",\n\"gender\":\"odd-value\"}"
+#define GOOD                                                                                       \
+    "{\"resourceType\":\"Patient\",\"id\":\"a\",\"text\":{\"status\":\"generated\","               \
+    "\"div\":\"<div xmlns='http://www.w3.org/1999/xhtml'>A</div>\"}}"
+#define BAD "{\"resourceType\":\"Patient\",\n\"gender\":\"odd-value\"}"
 
 static void is_silent_and_succeeds_when_all_is_well(void **state)
 {
