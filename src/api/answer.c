@@ -23,7 +23,8 @@ static enum status write_with_content(struct request *request, const struct stor
         return STATUS_TOO_COSTLY;
     }
     TRY(request_snapshot(request, &tx));
-    return binary_form_write(tx, version, buffer_slice(&head), 0, API_PAGE_BYTES * 2, out);
+    return binary_form_write(tx, version, FORMAT_JSON, buffer_slice(&head), 0, API_PAGE_BYTES * 2,
+                             out);
 }
 
 enum status api_write_resource(struct request *request, const struct store_version *version,

@@ -50,12 +50,13 @@ MUST_CHECK enum status api_lookup_find(struct lookup *lookup, struct store_tx *t
 
 /* ---- binary_form.c: the FHIR form of content that is kept beside the body ---- */
 
-/* How long the resource is with its content as data. HEAD is the resource without it. */
-uint64_t binary_form_length(struct slice head, uint64_t blob_length);
+/* How long the resource is with its content as data. HEAD is the resource without it, in FORMAT and
+ * not indented. */
+uint64_t binary_form_length(enum format format, struct slice head, uint64_t blob_length);
 
 /* Writes at most MAX bytes of it from OFFSET. */
 MUST_CHECK enum status binary_form_write(struct store_tx *tx, const struct store_version *version,
-                                         struct slice head, uint64_t offset, size_t max,
-                                         struct buffer *out);
+                                         enum format format, struct slice head, uint64_t offset,
+                                         size_t max, struct buffer *out);
 
 #endif

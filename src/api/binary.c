@@ -7,11 +7,19 @@
 #include "api/binary_int.h"
 #include "validate/validate.h"
 
+static bool binary_is_fhir_xml(struct slice media)
+{
+    struct slice name = slice_trim(slice_head(media, slice_index(media, ';')));
+    return slice_equals_ignoring_case(name, SLICE("application/fhir+xml")) ||
+           slice_equals_ignoring_case(name, SLICE("application/xml+fhir"));
+}
+
 bool binary_is_fhir(struct slice media)
 {
     struct slice name = slice_trim(slice_head(media, slice_index(media, ';')));
     return slice_equals_ignoring_case(name, SLICE("application/fhir+json")) ||
-           slice_equals_ignoring_case(name, SLICE("application/json+fhir"));
+           slice_equals_ignoring_case(name, SLICE("application/json+fhir")) ||
+           binary_is_fhir_xml(media);
 }
 
 /* ---- content beside the body --------------------------------------------------------------------
@@ -141,7 +149,11 @@ static enum status take_resource(struct request *request, struct blob *ret_blob)
                                 "The body is longer than max-body: send the content itself, under "
                                 "its own media type.");
         }
-        TRY(json_read(request->body, &limits, request->arena, &request->outcome, &request->json));
+        TRY(binary_is_fhir_xml(request_header(request, "Content-Type"))
+                ? xml_read(request->service->definitions, request->body, &limits, request->arena,
+                           &request->outcome, &request->json)
+                : json_read(request->body, &limits, request->arena, &request->outcome,
+                            &request->json));
     }
     struct validate_options options = {.definitions = request->service->definitions,
                                        .type = request->type,

@@ -3,19 +3,24 @@
  * last brace, in whatever pieces it is asked for. */
 #include "api/binary_int.h"
 
-static const char opening[] = ",\"data\":\"";
-static const char closing[] = "\"}";
-#define OPENING (sizeof opening - 1)
-#define CLOSING (sizeof closing - 1)
+/* data is the last element of a Binary, in either form. */
+static const struct parts {
+    struct slice opening; /* before the content, in place of as much of the head's end */
+    struct slice closing;
+    size_t replaced;
+} forms[] = {[FORMAT_JSON] = {{",\"data\":\"", 9}, {"\"}", 2}, 1},
+             [FORMAT_XML] = {{"<data value=\"", 13}, {"\"/></Binary>", 12}, 9 /* </Binary> */}};
 
 static uint64_t encoded_length(uint64_t length)
 {
     return (length + 2) / 3 * 4;
 }
 
-uint64_t binary_form_length(struct slice head, uint64_t blob_length)
+uint64_t binary_form_length(enum format format, struct slice head, uint64_t blob_length)
 {
-    return head.length - 1 + OPENING + encoded_length(blob_length) + CLOSING;
+    const struct parts *parts = &forms[format];
+    return head.length - parts->replaced + parts->opening.length + encoded_length(blob_length) +
+           parts->closing.length;
 }
 
 /* A part of the whole that begins at *AT: what of it lies in [offset, end) is written. */
@@ -64,12 +69,13 @@ static enum status add_content(struct cut *cut, struct store_tx *tx,
 }
 
 enum status binary_form_write(struct store_tx *tx, const struct store_version *version,
-                              struct slice head, uint64_t offset, size_t max, struct buffer *out)
+                              enum format format, struct slice head, uint64_t offset, size_t max,
+                              struct buffer *out)
 {
     struct cut cut = {.offset = offset, .end = offset + max, .out = out};
-    add_text(&cut, slice_head(head, head.length - 1));
-    add_text(&cut, slice_of(opening, OPENING));
+    add_text(&cut, slice_head(head, head.length - forms[format].replaced));
+    add_text(&cut, forms[format].opening);
     TRY(add_content(&cut, tx, version));
-    add_text(&cut, slice_of(closing, CLOSING));
+    add_text(&cut, forms[format].closing);
     return buffer_ok(out) ? STATUS_OK : STATUS_TOO_COSTLY;
 }

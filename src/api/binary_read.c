@@ -36,7 +36,8 @@ static enum status pull_form(struct request *request, uint64_t offset, size_t ma
     const struct content *content = request->perform_state;
     struct store_tx *tx;
     TRY(begin(request, &tx));
-    enum status status = binary_form_write(tx, &content->version, content->head, offset, max, out);
+    enum status status =
+        binary_form_write(tx, &content->version, request->format, content->head, offset, max, out);
     store_snapshot_end(tx);
     return status;
 }
@@ -91,6 +92,16 @@ static enum status answer_raw(struct request *request, const struct content *con
     return STATUS_OK;
 }
 
+static enum status make_xml_head(struct request *request, struct content *content)
+{
+    struct buffer out = {.arena = request->arena};
+    struct json json;
+    TRY(json_read(content->head, &json_limits_default, request->arena, &request->outcome, &json));
+    TRY(xml_write(request->service->definitions, json.root, false, &request->outcome, &out));
+    content->head = buffer_slice(&out);
+    return slice_ends(content->head, SLICE("</Binary>")) ? STATUS_OK : STATUS_INTERNAL;
+}
+
 static enum status answer_form(struct request *request, struct content *content)
 {
     bool subset = request->summary != SUMMARY_FALSE || request->element_count > 0;
@@ -98,12 +109,24 @@ static enum status answer_form(struct request *request, struct content *content)
         return api_write_resource(request, &content->version, &request->response.body);
     }
     request->response.pull = pull_form;
-    request->response.pull_length = binary_form_length(content->head, content->version.blob_length);
     request->response.content_type = "application/fhir+json; charset=utf-8";
+    if (request->format == FORMAT_XML) {
+        TRY(make_xml_head(request, content));
+        request->response.content_type = "application/fhir+xml; charset=utf-8";
+    }
+    request->response.pull_length =
+        binary_form_length(request->format, content->head, content->version.blob_length);
     return STATUS_OK;
 }
 
-/* A plain application/json means content that is such, and FHIR's JSON otherwise. */
+/* Plain application/json and application/xml mean content that is such, and FHIR's form otherwise.
+ */
+static bool is_plain_form(struct slice name)
+{
+    return slice_equals_ignoring_case(name, SLICE("application/json")) ||
+           slice_equals_ignoring_case(name, SLICE("application/xml"));
+}
+
 static bool wants_form(const struct request *request, struct slice media)
 {
     if (request->parent != NULL || request_parameter(request, "_format") != NULL) {
@@ -117,7 +140,7 @@ static bool wants_form(const struct request *request, struct slice media)
             slice_is(name, "*/*")) {
             return false;
         }
-        if (binary_is_fhir(name) || slice_equals_ignoring_case(name, SLICE("application/json"))) {
+        if (binary_is_fhir(name) || is_plain_form(name)) {
             return true;
         }
     }

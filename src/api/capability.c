@@ -162,15 +162,18 @@ enum status api_capability_make(const struct service *service, struct arena *are
     struct buffer out = {.arena = arena};
     char now[INSTANT_LENGTH + 1];
     instant_write(service->started, now);
-    buffer_print(&out,
-                 "{\"resourceType\":\"CapabilityStatement\",\"status\":\"active\",\"date\":\"%s\","
-                 "\"kind\":\"instance\",\"software\":{\"name\":\"carelayer\",\"version\":\"%s\"},"
-                 "\"implementation\":{\"description\":\"carelayer: a data layer for health and "
-                 "social care\"},\"fhirVersion\":\"4.0.1\",\"format\":[\"json\","
-                 "\"application/fhir+json\"],\"patchFormat\":[\"application/json-patch+json\"],"
-                 "\"rest\":[{\"mode\":\"server\",\"documentation\":\"Rules are off: the server "
-                 "answers on a loopback address only, and logs every access.\",\"resource\":[",
-                 now, CARELAYER_VERSION);
+    buffer_print(
+        &out,
+        "{\"resourceType\":\"CapabilityStatement\",\"status\":\"active\",\"date\":\"%s\","
+        "\"kind\":\"instance\",\"software\":{\"name\":\"carelayer\",\"version\":\"%s\"},"
+        "\"implementation\":{\"description\":\"carelayer: a data layer for health and "
+        "social care\"},\"fhirVersion\":\"4.0.1\",\"format\":[\"json\",\"xml\","
+        "\"application/fhir+json\",\"application/"
+        "fhir+xml\"],\"patchFormat\":[\"application/json-patch+json\",\"application/fhir+json\","
+        "\"application/fhir+xml\"],"
+        "\"rest\":[{\"mode\":\"server\",\"documentation\":\"Rules are off: the server "
+        "answers on a loopback address only, and logs every access.\",\"resource\":[",
+        now, CARELAYER_VERSION);
     for (resource_type type = 1; type <= resource_type_count(service->definitions); type++) {
         if (type > 1) {
             buffer_add_byte(&out, ',');

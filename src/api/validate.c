@@ -61,8 +61,7 @@ enum status api_validate_perform(struct request *request)
                             "profile out.");
     }
     resource_type type;
-    struct outcome outcome;
-    outcome_init(&outcome, request->arena);
+    struct outcome outcome = request->outcome; /* reading XML may have found something already */
     enum status status = validate_resource(&options, &request->json, resource, (struct slice){0},
                                            request->arena, &outcome, &type);
     if (status_http(status) >= 500) {

@@ -8,8 +8,8 @@
 #include "feed/feed.h"
 
 static const char *const settings[] = {
-    "data",     "definitions", "package",      "workers",  "cache",           "reserve", "timezone",
-    "base-url", "memory",      "test-numbers", "validate", "require-profile", NULL};
+    "data",     "definitions", "package", "rules",        "workers",  "cache",           "reserve",
+    "timezone", "base-url",    "memory",  "test-numbers", "validate", "require-profile", NULL};
 
 static void show(void *context, uint64_t resources, uint64_t bytes)
 {
@@ -72,12 +72,13 @@ int cli_import(int argc, char **argv)
         {"again", NULL, &options.again, "import also files that were imported before"},
         {"rejects", &rejects, NULL, "file for what was rejected [DIR/rejects.ndjson]"},
         {0}};
-    int code = cli_read(argc, argv,
-                        "usage: carelayer import --data DIR FILE...\n\nImports Bundles, resources "
-                        "and NDJSON, plain or gzip; '-' is stdin. Ids are kept: what exists\n"
-                        "becomes an older version. A transaction Bundle is stored whole or not at "
-                        "all. Exit 1 when something was rejected.",
-                        settings, own, &arguments);
+    int code = cli_read(
+        argc, argv,
+        "usage: carelayer import --data DIR FILE...\n\nImports Bundles and resources "
+        "in JSON or XML, and NDJSON, plain or gzip; '-' is stdin. Ids are kept:\n"
+        "what exists becomes an older version. A transaction Bundle is stored whole or not at "
+        "all. Exit 1 when something was rejected.",
+        settings, own, &arguments);
     if (code >= 0) {
         return code;
     }

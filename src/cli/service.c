@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "cli/cli.h"
+#include "validate/validate.h"
 
 /* "Patient=http://...": of every resource of the type. */
 static enum status require_profiles(const struct config *config, struct validator *validator,
@@ -47,6 +48,8 @@ static enum status open_parts(const struct cli_arguments *arguments, enum cli_ac
     service->started = time_now();
     TRY(cli_open_store(arguments, access, &opened->definitions, &service->store));
     service->definitions = opened->definitions;
+    TRY(rules_read(service->definitions, config->rules.items, config->rules.count, arguments->arena,
+                   outcome, &service->rules));
     TRY(api_conformance_open(service, outcome));
     TRY(open_validator(config, service, outcome));
     struct audit_options log = {.folder = config->data, .reserve_bytes = config->reserve};

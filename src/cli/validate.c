@@ -15,16 +15,18 @@
 #define VALUE_LIMIT 50000000u
 
 static const char usage[] =
-    "usage: carelayer validate [--package FILE]... [--profile URL] [--json] FILE...\n"
+    "usage: carelayer validate [--package FILE]... [--profile URL] [--rules FILE]... [--json] "
+    "FILE...\n"
     "\n"
     "Checks FHIR R4 resources: .json or .xml (a resource or Bundle), .ndjson (one resource a "
     "line),\n"
-    "gzip of these, '-' for stdin; against the specification, the profiles that they declare in\n"
+    "gzip of these, '-' for stdin; against the specification, the national rules\n"
+    "(--rules adds a table of rules), the profiles that they declare in\n"
     "meta.profile, and the one that is named here. Prints FILE:LINE:COLUMN: error: PATH: what and "
     "how to mend it.\n"
     "Exit 1 when any resource has an error.";
 
-static const char *const settings[] = {"package", "definitions", "validate", NULL};
+static const char *const settings[] = {"package", "definitions", "rules", "validate", NULL};
 
 struct validation {
     struct definitions *definitions;
@@ -32,6 +34,7 @@ struct validation {
     struct terms *terms;
     struct validator *validator; /* NULL: structure only */
     struct slice profile;
+    const struct rules *rules;
     struct arena *arena; /* reset for each resource */
     bool json;
     uint64_t resources, wrong;
@@ -176,8 +179,9 @@ static void validate_text(struct validation *validation, const char *name, struc
     outcome_init(&outcome, validation->arena);
     enum status status = resource_read_any(validation->definitions, text, &limits,
                                            validation->arena, &outcome, &json);
-    if (json.root != NULL && (status == STATUS_OK || status == STATUS_STRUCTURE)) {
+    if (json.root != NULL) { /* XML with faults is read as far as it goes */
         struct validate_options options = {.definitions = validation->definitions,
+                                           .rules = validation->rules,
                                            .validator = validation->validator,
                                            .strict = true,
                                            .profiles = &validation->profile,
@@ -291,6 +295,8 @@ static enum status open_validation(const struct cli_arguments *arguments,
         return STATUS_MEMORY;
     }
     TRY(cli_open_definitions(arguments, &validation->definitions));
+    TRY(rules_read(validation->definitions, arguments->config.rules.items,
+                   arguments->config.rules.count, arguments->arena, outcome, &validation->rules));
     if (strcmp(level, "structure") == 0) {
         return STATUS_OK;
     }
@@ -320,11 +326,13 @@ static int validate_files(const struct cli_arguments *arguments, bool as_json, c
     outcome_init(&outcome, arguments->arena);
     enum status status = open_validation(arguments, &validation, &outcome);
     if (status != STATUS_OK) {
+        bool rules_failed = validation.definitions != NULL && validation.rules == NULL;
         close_validation(&validation);
         if (outcome.errors > 0) {
             cli_print_outcome(&outcome, "carelayer validate");
         }
-        return CLI_FAULT;
+        /* A table of rules that cannot be read is a wrong option. */
+        return rules_failed ? CLI_USAGE : CLI_FAULT;
     }
     for (size_t i = 0; i < arguments->file_count && status == STATUS_OK; i++) {
         status = validate_file(&validation, arguments->files[i]);

@@ -140,11 +140,11 @@ static enum status write_long(struct exporting *exporting, const struct store_ve
     struct buffer head = {.arena = exporting->known_arena};
     struct arena_mark mark = arena_mark(exporting->known_arena);
     store_version_write(version, &head);
-    uint64_t length = binary_form_length(buffer_slice(&head), version->blob_length);
+    uint64_t length = binary_form_length(FORMAT_JSON, buffer_slice(&head), version->blob_length);
     enum status status = buffer_ok(&head) ? STATUS_OK : STATUS_MEMORY;
     for (uint64_t at = 0; at < length && status == STATUS_OK; at += BLOCK) {
-        status = binary_form_write(exporting->tx, version, buffer_slice(&head), at, BLOCK,
-                                   &exporting->lines);
+        status = binary_form_write(exporting->tx, version, FORMAT_JSON, buffer_slice(&head), at,
+                                   BLOCK, &exporting->lines);
         if (status == STATUS_OK && at + BLOCK < length) {
             status = write_block(exporting);
         }

@@ -130,7 +130,8 @@ static enum status take_document(struct unit *unit, struct slice text, uint64_t 
     if (json == NULL) {
         return STATUS_TOO_COSTLY;
     }
-    enum status status = json_read(text, &limits, request->arena, &outcome, json);
+    enum status status = resource_read_any(request->service->definitions, text, &limits,
+                                           request->arena, &outcome, json);
     if (status == STATUS_TOO_COSTLY) {
         return status;
     }

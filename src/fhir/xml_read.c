@@ -17,6 +17,11 @@
  * our own limits hold either way. */
 #define HUGE_FROM ((size_t)9 << 20)
 
+/* The parser compares each attribute of a tag with each other, and looks namespaces up one by one:
+ * without these limits a document made for it would keep it busy for minutes. */
+#define TAG_ATTRIBUTES_MOST  64
+#define NAMESPACES_OPEN_MOST 100
+
 /* ---- problems ---------------------------------------------------------------------------------
  */
 
@@ -262,6 +267,19 @@ static bool place_tag(struct xml_reader *reader, const xmlChar *prefix, size_t e
            memcmp(text.at + tag->name_at, tag->name.at, tag->name.length) == 0;
 }
 
+/* What would take more of the parser's time or memory than its size says: it is stopped. */
+static bool is_crowded(struct xml_reader *reader)
+{
+    const xmlParserCtxt *parser = reader->parser;
+    if (parser->nsNr > 2 * NAMESPACES_OPEN_MOST) { /* prefix and address each */
+        refuse(reader, offset_now(reader),
+               "Too many namespaces are declared here: FHIR needs two.");
+    } else if (reader->skipped > JSON_DEPTH_MOST || reader->narrative.depth > JSON_DEPTH_MOST) {
+        refuse(reader, offset_now(reader), "Elements are nested too deeply here.");
+    }
+    return reader->stopped;
+}
+
 static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri,
                      int namespace_count, const xmlChar **namespaces, int attribute_count,
                      int defaulted, const xmlChar **attributes)
@@ -270,6 +288,10 @@ static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, 
     struct xml_attribute list[XML_ATTRIBUTES_MOST];
     (void)defaulted;
     if (is_over(reader)) {
+        return;
+    }
+    if (is_crowded(reader)) {
+        (void)is_over(reader);
         return;
     }
     if (reader->skipped > 0) {
@@ -424,15 +446,42 @@ static bool is_utf8(struct slice text)
             slice_equals_ignoring_case(encoding, SLICE("UTF8")));
 }
 
-static bool make_room(struct xml_reader *reader, struct slice text)
+/* TAG is the text from one '<' to the next. */
+static bool has_many_attributes(struct slice tag)
 {
-    size_t tags = 0;
-    const char *at = text.at;
-    const char *end = text.at + text.length;
-    while ((at = memchr(at, '<', (size_t)(end - at))) != NULL) {
-        tags++;
-        at++;
+    size_t count = 0;
+    for (size_t at = 1; at < tag.length && tag.at[at] != '>'; at++) {
+        if (tag.at[at] == '"' || tag.at[at] == '\'') {
+            size_t length = slice_index(slice_from(tag, at + 1), tag.at[at]);
+            at += length + 1;
+            count++;
+        }
     }
+    return count > TAG_ATTRIBUTES_MOST;
+}
+
+/* Counts the tags; false: one of them, at *RET_OFFSET, has too many attributes. */
+static bool look_over(struct slice text, size_t *ret_tags, size_t *ret_offset)
+{
+    const size_t shortest = TAG_ATTRIBUTES_MOST * strlen(" a=\"\"");
+    const char *end = text.at + text.length;
+    const char *at = text.length > 0 ? memchr(text.at, '<', text.length) : NULL;
+    *ret_tags = 0;
+    while (at != NULL) {
+        const char *next = memchr(at + 1, '<', (size_t)(end - at) - 1);
+        size_t length = (size_t)((next != NULL ? next : end) - at);
+        if (length > shortest && has_many_attributes(slice_of(at, length))) {
+            *ret_offset = (size_t)(at - text.at);
+            return false;
+        }
+        (*ret_tags)++;
+        at = next;
+    }
+    return true;
+}
+
+static bool make_room(struct xml_reader *reader, struct slice text, size_t tags)
+{
     size_t capacity = 2 * tags + 16;
     uint32_t depth =
         reader->limits->depth < JSON_DEPTH_MOST ? reader->limits->depth : (uint32_t)JSON_DEPTH_MOST;
@@ -521,7 +570,9 @@ enum status xml_read(const struct definitions *definitions, struct slice text,
                                 .outcome = outcome,
                                 .json = ret_json,
                                 .status = STATUS_OK};
-    if (!make_room(&reader, text)) {
+    size_t tags = 0, crowded = 0;
+    bool sparse = look_over(text, &tags, &crowded);
+    if (!make_room(&reader, text, tags)) {
         return fail_size(outcome, STATUS_TOO_COSTLY, "The XML needs too much memory.");
     }
     if (!is_utf8(text)) {
@@ -529,6 +580,10 @@ enum status xml_read(const struct definitions *definitions, struct slice text,
                    text.length == 0
                        ? explain(XML_ERR_DOCUMENT_EMPTY)
                        : "Send XML in UTF-8, beginning with a tag or an XML declaration.");
+        return STATUS_STRUCTURE;
+    }
+    if (!sparse) {
+        xml_report(&reader, NULL, NULL, crowded, "", "A tag here has too many attributes.");
         return STATUS_STRUCTURE;
     }
     parse(&reader, text);

@@ -8,6 +8,7 @@ enum wanted { WANTED_NONE, WANTED_JSON, WANTED_XML, WANTED_ANY };
 static enum wanted media_type(struct slice text)
 {
     struct slice name = slice_trim(slice_cut(&text, ';'));
+    /* In a query an unescaped plus is a space. */
     static const struct {
         const char *name;
         enum wanted wanted;
@@ -17,11 +18,13 @@ static enum wanted media_type(struct slice text)
         {"text/json", WANTED_JSON},
         {"json", WANTED_JSON},
         {"application/json+fhir", WANTED_JSON},
+        {"application/fhir json", WANTED_JSON},
         {"application/fhir+xml", WANTED_XML},
         {"application/xml", WANTED_XML},
         {"text/xml", WANTED_XML},
         {"xml", WANTED_XML},
         {"application/xml+fhir", WANTED_XML},
+        {"application/fhir xml", WANTED_XML},
         {"*/*", WANTED_ANY},
         {"application/*", WANTED_ANY},
         {"text/html", WANTED_ANY},
@@ -41,28 +44,93 @@ static bool may_be_raw(const struct request *request)
            slice_is(resource_type_name(request->service->definitions, request->type), "Binary");
 }
 
-static enum status take_format(struct request *request)
+/* The weight of a media range in thousandths (RFC 9110, 12.4.2): 1 when none is given, and 0, which
+ * is "never", when it cannot be read. */
+static int weight_of(struct slice parameters)
+{
+    while (parameters.at != NULL) {
+        struct slice one = slice_trim(slice_cut(&parameters, ';'));
+        if (one.length < 2 || (one.at[0] | 0x20) != 'q' || one.at[1] != '=') {
+            continue;
+        }
+        struct slice digits = slice_from(one, 2);
+        int weight = 0;
+        int place = 1000;
+        for (size_t i = 0; i < digits.length; i++) {
+            char byte = digits.at[i];
+            if (i == 1 && byte == '.') {
+                continue;
+            }
+            if (byte < '0' || byte > '9' || i > 4) {
+                return 0;
+            }
+            weight += (byte - '0') * place;
+            place /= 10;
+        }
+        return weight <= 1000 ? weight : 0;
+    }
+    return 1000;
+}
+
+/* What was asked for, by weight; -1: not named. */
+struct wishes {
+    int json, xml, any;
+    bool xml_first; /* named before JSON */
+};
+
+static void add_wish(struct wishes *wishes, enum wanted wanted, int weight)
+{
+    if (wanted == WANTED_XML) {
+        wishes->xml_first = wishes->xml_first || wishes->json < 0;
+        wishes->xml = weight > wishes->xml ? weight : wishes->xml;
+    } else if (wanted == WANTED_JSON) {
+        wishes->json = weight > wishes->json ? weight : wishes->json;
+    } else if (wanted == WANTED_ANY) {
+        wishes->any = weight > wishes->any ? weight : wishes->any;
+    }
+}
+
+/* False: neither form is acceptable. Of two that are equally welcome JSON is taken, unless XML
+ * alone was named, or first. */
+static bool choose(const struct wishes *wishes, enum format *ret_format)
+{
+    int json = wishes->json >= 0 ? wishes->json : wishes->any;
+    int xml = wishes->xml >= 0 ? wishes->xml : wishes->any;
+    bool named = wishes->xml > 0 && (wishes->json < 0 || wishes->xml_first);
+    *ret_format = xml > 0 && (xml > json || (xml == json && named)) ? FORMAT_XML : FORMAT_JSON;
+    return json > 0 || xml > 0;
+}
+
+static bool find_format(const struct request *request, enum format *ret_format)
 {
     const struct parameter *format = request_parameter(request, "_format");
-    struct slice text = format != NULL ? format->value : request_header(request, "Accept");
-    if (text.length == 0) {
-        return STATUS_OK;
+    struct slice rest = format != NULL ? format->value : request_header(request, "Accept");
+    struct wishes wishes = {.json = -1, .xml = -1, .any = -1};
+    *ret_format = FORMAT_JSON;
+    if (rest.length == 0) {
+        return true;
     }
-    bool xml = false;
-    for (struct slice rest = text; rest.at != NULL;) {
-        enum wanted wanted = media_type(slice_cut(&rest, ','));
-        if (wanted == WANTED_JSON || wanted == WANTED_ANY) {
-            return STATUS_OK;
-        }
-        xml = xml || wanted == WANTED_XML;
+    while (rest.at != NULL) {
+        struct slice parameters = slice_cut(&rest, ',');
+        struct slice name = slice_cut(&parameters, ';');
+        add_wish(&wishes, media_type(name), weight_of(parameters));
     }
-    if (!xml && may_be_raw(request)) {
+    return choose(&wishes, ret_format);
+}
+
+static enum status take_format(struct request *request)
+{
+    if (find_format(request, &request->format) || may_be_raw(request)) {
         return STATUS_OK;
     }
     return request_fail(request, STATUS_NOT_ACCEPTABLE, "",
-                        xml ? "XML is not supported: ask for application/fhir+json."
-                            : "None of the media types asked for is supported: ask for "
-                              "application/fhir+json.");
+                        "None of the media types asked for is supported: ask for "
+                        "application/fhir+json or application/fhir+xml.");
+}
+
+void negotiate_failure(struct request *request)
+{
+    (void)find_format(request, &request->format);
 }
 
 static enum status take_summary(struct request *request, struct slice value)
@@ -152,11 +220,12 @@ static enum status check_content_type(struct request *request)
     }
     struct slice type = request_header(request, "Content-Type");
     enum wanted sent = type.length > 0 ? media_type(type) : WANTED_JSON;
-    if (sent == WANTED_JSON || may_be_raw(request)) {
+    request->body_format = sent == WANTED_XML ? FORMAT_XML : FORMAT_JSON;
+    if (sent == WANTED_JSON || sent == WANTED_XML || may_be_raw(request)) {
         return STATUS_OK;
     }
     return request_fail(request, STATUS_MEDIA_TYPE, "",
-                        "Send the body as application/fhir+json (XML is not supported).");
+                        "Send the body as application/fhir+json or application/fhir+xml.");
 }
 
 /* A condition that says nothing is not a request without condition: somebody meant one. */

@@ -108,7 +108,8 @@ struct interaction {
 struct response {
     int http;                  /* 0: from the request's status */
     struct buffer body;        /* in the request's arena */
-    const char *content_type;  /* NULL: application/fhir+json; charset=utf-8 */
+    const char *content_type;  /* NULL: a resource in JSON, which the respond stage turns into XML
+                                  when that was asked for */
     struct header headers[16]; /* further ones; views into the arena */
     size_t header_count;
     struct slice etag;     /* W/"3" */
@@ -169,6 +170,7 @@ void workers_submit(struct workers *workers, struct work *work);
 struct service {
     const struct config *config;
     const struct definitions *definitions;
+    const struct rules *rules;       /* national and local rules of entry; NULL: none */
     struct conformance *conformance; /* NULL: none (api_conformance_open) */
     struct terms *terms;             /* the same */
     struct api_stored *stored;       /* api's */
@@ -216,7 +218,8 @@ struct request {
     resource_type compartment; /* GET Patient/1/Observation: type is Observation, this is Patient */
     const struct parameter *parameters; /* query, then form body */
     size_t parameter_count;
-    enum format format;
+    enum format format;      /* of the answer */
+    enum format body_format; /* of a body that is a resource */
     bool pretty;
     enum summary summary;
     const struct slice *elements;
@@ -228,7 +231,7 @@ struct request {
     struct slice who; /* "anonymous" while rules are off */
 
     /* decode */
-    struct json json;  /* of a JSON body */
+    struct json json;  /* of a body in JSON or XML */
     struct slice path; /* FHIRPath of the body in its bundle ("Bundle.entry[3].resource") */
 
     /* the walk */
@@ -247,6 +250,7 @@ struct request {
     bool written_tied;   /* whom it concerns may be known only when the transaction is whole */
     enum status audited; /* what the log said of the ticket */
     bool outboxed;       /* its access entries are rows of the write's own transaction */
+    bool rendered;       /* the answer has the form that was asked for */
 
     /* entries of a batch or transaction, in the order of the bundle */
     struct request **children;

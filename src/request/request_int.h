@@ -18,7 +18,21 @@ enum status request_outbox(struct request *request, struct store_tx *tx);
 /* The HTTP status that the request will answer, or has answered. */
 int request_http(const struct request *request);
 
+/* How much JSON a stage renders where it is: more goes to a worker. */
+#define RENDER_ON_LOOP ((size_t)16 << 10)
+
+#define RENDER_XML_TYPE "application/fhir+xml; charset=utf-8"
+
+/* Does the body still have to be turned into XML or indented? */
+bool render_is_needed(const struct request *request);
+
+/* Turns the body, a resource in JSON, into the form asked for. */
+MUST_CHECK enum status render(struct request *request);
+
 /* Reads Accept, _format, _pretty, _summary, _elements, Prefer and Content-Type. */
 enum status negotiate(struct request *request);
+
+/* Only the form of the answer, for one that failed before its interaction was found. */
+void negotiate_failure(struct request *request);
 
 #endif

@@ -63,21 +63,46 @@ static void write_error(struct request *request)
     }
 }
 
-static void make_pretty(struct request *request)
+/* Needs no memory. */
+static void write_short_xml(struct response *response)
+{
+    static char no_memory[] =
+        "<OperationOutcome xmlns=\"http://hl7.org/fhir\"><issue><severity value=\"error\"/><code "
+        "value=\"too-costly\"/><diagnostics value=\"The answer does not fit into the memory that "
+        "one request may have: ask for less at once.\"/></issue></OperationOutcome>";
+    response->body = (struct buffer){.at = no_memory, .length = sizeof no_memory - 1};
+    response->content_type = RENDER_XML_TYPE;
+}
+
+/* A durable write is told without its body, anything else becomes an error that says why. */
+static void render_or_fail(struct request *request)
 {
     struct response *response = &request->response;
-    struct json json;
-    if (response->content_type != NULL || response->pull != NULL || response->body.length == 0 ||
-        json_read(buffer_slice(&response->body), &json_limits_default, request->arena, NULL,
-                  &json) != STATUS_OK) {
+    enum status status = render(request);
+    if (status == STATUS_OK || request->format == FORMAT_JSON) {
+        return; /* JSON is JSON without its indentation */
+    }
+    if (request->written && request->status == STATUS_OK) {
+        response->body = (struct buffer){.arena = request->arena};
         return;
     }
-    struct buffer pretty = {.arena = request->arena};
-    json_write_pretty(json.root, &pretty);
-    buffer_add_byte(&pretty, '\n');
-    if (buffer_ok(&pretty)) {
-        response->body = pretty;
+    if (request->status == STATUS_OK) {
+        request->status = status;
+        write_error(request);
+        status = render(request);
     }
+    if (status != STATUS_OK) {
+        write_short_xml(response);
+    }
+}
+
+static void render_on_worker(void *context, struct store_reader *reader)
+{
+    struct request *request = context;
+    (void)reader;
+    render_or_fail(request);
+    request->stage = STAGE_respond;
+    request_resume(request);
 }
 
 static void tell(struct request *request, int http)
@@ -128,7 +153,7 @@ static void withhold(struct request *request)
                        "changed. Try again when the operator has made room or mended the disk.");
 }
 
-enum step stage_respond(struct request *request)
+static void settle_answer(struct request *request)
 {
     if (request->written && request->status == STATUS_OK) {
         settle_written(request);
@@ -141,8 +166,21 @@ enum step stage_respond(struct request *request)
     if (request->status != STATUS_OK) {
         write_error(request);
     }
-    if (request->pretty) {
-        make_pretty(request);
+}
+
+enum step stage_respond(struct request *request)
+{
+    if (!request->rendered) {
+        settle_answer(request);
+        request->rendered = true;
+        if (render_is_needed(request) && request->response.body.length > RENDER_ON_LOOP) {
+            request->work = (struct work){.run = render_on_worker, .context = request};
+            workers_submit(request->service->workers, &request->work);
+            return STEP_PARKED;
+        }
+        if (render_is_needed(request)) {
+            render_or_fail(request);
+        }
     }
     request->response.http = request_http(request);
     tell(request, request->response.http);

@@ -191,6 +191,8 @@ enum step stage_route(struct request *request)
     }
     if (status == STATUS_OK) {
         status = negotiate(request);
+    } else {
+        negotiate_failure(request);
     }
     request->status = status;
     return STEP_NEXT;

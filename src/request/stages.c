@@ -47,7 +47,7 @@ static enum status take_form(struct request *request)
     return negotiate(request);
 }
 
-static enum status decode_json(struct request *request)
+static enum status decode_resource(struct request *request)
 {
     if (request->json.root != NULL) {
         return STATUS_OK; /* an entry of a bundle that was read with it */
@@ -58,11 +58,20 @@ static enum status decode_json(struct request *request)
     }
     if (request->body.length == 0) {
         return request_fail(request, STATUS_REQUIRED, "",
-                            "The body is empty: send a resource as application/fhir+json.");
+                            "The body is empty: send a resource as application/fhir+json or "
+                            "application/fhir+xml.");
     }
     struct json_limits limits = json_limits_default;
     limits.bytes = (size_t)request->service->config->max_body;
-    return json_read(request->body, &limits, request->arena, &request->outcome, &request->json);
+    if (request->body_format == FORMAT_JSON) {
+        return json_read(request->body, &limits, request->arena, &request->outcome, &request->json);
+    }
+    enum status status = xml_read(request->service->definitions, request->body, &limits,
+                                  request->arena, &request->outcome, &request->json);
+    bool only_asks = (request->interaction->flags & INTERACTION_NO_PERSON) != 0;
+    /* What is asked about is told all that is wrong with it. */
+    return status == STATUS_STRUCTURE && request->json.root != NULL && only_asks ? STATUS_OK
+                                                                                 : status;
 }
 
 enum step stage_decode(struct request *request)
@@ -71,7 +80,7 @@ enum step stage_decode(struct request *request)
     if ((flags & INTERACTION_PARAMETERS) != 0 && request->method == METHOD_POST) {
         request->status = take_form(request);
     } else if ((flags & INTERACTION_BODY) != 0) {
-        request->status = decode_json(request);
+        request->status = decode_resource(request);
     }
     return STEP_NEXT;
 }
@@ -80,6 +89,7 @@ struct validate_options service_validate_options(const struct service *service)
 {
     return (struct validate_options){.definitions = service->definitions,
                                      .validator = service->validator,
+                                     .rules = service->rules,
                                      .refuse_test_numbers = !service->config->test_numbers};
 }
 

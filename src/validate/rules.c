@@ -1,364 +1,499 @@
 /* SPDX-License-Identifier: MIT */
-/* Rules compiled from StructureDefinitions and kept: the base's by type and element, and profiles.
- */
-#include "validate/profile_int.h"
+/* Reads tables of rules. The format is described at the head of definitions/national-rules.txt. */
+#include <stdio.h>
 
-#define STRUCTURE_PREFIX   "http://hl7.org/fhir/StructureDefinition/"
-#define MOST_EXTENSION     STRUCTURE_PREFIX "elementdefinition-maxValueSet"
-#define PRACTICE_EXTENSION STRUCTURE_PREFIX "elementdefinition-bestpractice"
+#include "validate/rules_int.h"
 
-/* ---- parts of an ElementDefinition ------------------------------------------------------------
- */
+#define COLUMNS      5
+#define NAMES_MOST   32
+#define FILE_MOST    ((size_t)4 << 20)
+#define MESSAGE_MOST 480
 
-static yyjson_val *extension_of(yyjson_val *element, const char *url)
+struct name_row {
+    struct slice name, text;
+};
+
+/* A row as it is written, until all files have been read: later ones replace earlier ones. */
+struct written {
+    struct slice columns[COLUMNS];
+    struct slice message;
+    const char *file;
+    uint32_t line;
+    struct written *next;
+};
+
+struct reader {
+    const struct definitions *definitions;
+    const struct element_tables *tables;
+    struct arena *arena;
+    struct outcome *outcome;
+    struct name_row systems[NAMES_MOST], elements[NAMES_MOST];
+    size_t system_count, element_count;
+    struct written *first, *last;
+    struct rules *rules;
+    size_t coding_count;
+    const char *file;
+    uint32_t line;
+};
+
+static enum status refuse(struct reader *reader, const char *what)
 {
-    size_t i, max;
-    yyjson_val *each;
-    yyjson_arr_foreach(json_get(element, "extension"), i, max, each)
-    {
-        if (slice_is(json_get_string(each, "url"), url)) {
-            return each;
-        }
-    }
-    return NULL;
+    return outcome_fail(reader->outcome, STATUS_VALUE, "rules", "%s, line %u: %s", reader->file,
+                        reader->line, what);
 }
 
-void read_binding(yyjson_val *element, struct arena *arena, struct binding *ret_binding)
+/* ---- lines ------------------------------------------------------------------------------------
+ */
+
+static bool is_blank(char c)
 {
-    static const char *const names[] = {[STRENGTH_EXAMPLE] = "example",
-                                        [STRENGTH_PREFERRED] = "preferred",
-                                        [STRENGTH_EXTENSIBLE] = "extensible",
-                                        [STRENGTH_REQUIRED] = "required"};
-    yyjson_val *binding = json_get(element, "binding");
-    struct slice strength = json_get_string(binding, "strength");
-    *ret_binding = (struct binding){.strength = STRENGTH_NONE};
-    for (int i = STRENGTH_EXAMPLE; i <= STRENGTH_REQUIRED; i++) {
-        if (slice_is(strength, names[i])) {
-            ret_binding->strength = (enum strength)i;
-        }
-    }
-    if (binding == NULL) {
-        return;
-    }
-    ret_binding->value_set = arena_copy(arena, json_get_string(binding, "valueSet"));
-    ret_binding->most =
-        arena_copy(arena, json_get_string(extension_of(binding, MOST_EXTENSION), "valueCanonical"));
+    return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* ele-1, ext-1, dom-2, txt-1 and txt-2 are structure's; the others of this list are asked of every
- * resource or reference and are quicker in C. */
-bool constraint_is_native(struct slice key)
+/* Cuts a column off *LINE: up to two blanks or a tab. */
+static struct slice cut_column(struct slice *line)
 {
-    static const char *const keys[] = {"ele-1", "ext-1", "txt-1", "txt-2", "dom-2", "dom-3",
-                                       "dom-4", "dom-5", "dom-6", "ref-1", "per-1"};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if (slice_is(key, keys[i])) {
+    size_t end = 0;
+    while (end < line->length && line->at[end] != '\t' &&
+           !(line->at[end] == ' ' && end + 1 < line->length && is_blank(line->at[end + 1]))) {
+        end++;
+    }
+    struct slice column = slice_trim(slice_head(*line, end));
+    *line = slice_trim(slice_from(*line, end));
+    return column;
+}
+
+static enum status add_name(struct reader *reader, struct name_row *rows, size_t *count,
+                            struct slice line)
+{
+    struct slice name = cut_column(&line);
+    if (*count == NAMES_MOST || name.length == 0 || line.length == 0) {
+        return refuse(reader, "Write a name and what it stands for, 32 of a kind at most.");
+    }
+    rows[(*count)++] = (struct name_row){name, line};
+    return STATUS_OK;
+}
+
+static enum status add_message(struct reader *reader, struct slice line)
+{
+    struct written *row = reader->last;
+    if (row == NULL) {
+        return refuse(reader, "A message stands below its rule.");
+    }
+    const char *joined = arena_print(reader->arena, "%.*s%s%.*s", SLICE_ARGS(row->message),
+                                     row->message.length > 0 ? " " : "", SLICE_ARGS(line));
+    row->message = slice_text(joined);
+    return row->message.length <= MESSAGE_MOST ? STATUS_OK
+                                               : refuse(reader, "A message has 480 bytes at most.");
+}
+
+static enum status read_line(struct reader *reader, struct slice line)
+{
+    bool indented = line.length > 0 && is_blank(line.at[0]);
+    line = slice_trim(line);
+    if (line.length == 0 || line.at[0] == '#') {
+        return STATUS_OK;
+    }
+    if (indented) {
+        return add_message(reader, line);
+    }
+    struct slice name = cut_column(&line);
+    if (slice_is(name, "system")) {
+        return add_name(reader, reader->systems, &reader->system_count, line);
+    }
+    if (slice_is(name, "elements")) {
+        return add_name(reader, reader->elements, &reader->element_count, line);
+    }
+    struct written *row = ARENA_NEW(reader->arena, struct written);
+    if (row == NULL) {
+        return STATUS_MEMORY;
+    }
+    *row = (struct written){.columns = {name}, .file = reader->file, .line = reader->line};
+    for (size_t i = 1; i < COLUMNS; i++) {
+        /* The last column may hold two blanks. */
+        row->columns[i] = i + 1 < COLUMNS ? cut_column(&line) : line;
+        if (row->columns[i].length == 0) {
+            return refuse(reader, "A rule has five columns: name, severity, element, when, test, "
+                                  "with two spaces or more between them.");
+        }
+    }
+    if (reader->last != NULL) {
+        reader->last->next = row;
+    } else {
+        reader->first = row;
+    }
+    reader->last = row;
+    return STATUS_OK;
+}
+
+static enum status read_text(struct reader *reader, const char *file, struct slice text)
+{
+    reader->file = file;
+    reader->line = 0;
+    reader->last = NULL; /* a message never joins a rule of another file */
+    for (struct written *row = reader->first; row != NULL; row = row->next) {
+        reader->last = row;
+    }
+    if (!slice_is_utf8(text)) {
+        return refuse(reader, "A table of rules is written in UTF-8.");
+    }
+    while (text.at != NULL) {
+        reader->line++;
+        TRY(read_line(reader, slice_cut(&text, '\n')));
+    }
+    return STATUS_OK;
+}
+
+static enum status read_file(struct reader *reader, const char *path)
+{
+    FILE *file = fopen(path, "rbe");
+    struct buffer text = {.arena = reader->arena};
+    char block[8192];
+    size_t length;
+    if (file == NULL) {
+        return outcome_fail(reader->outcome, STATUS_NOT_FOUND, "rules",
+                            "The table of rules %s cannot be opened.", path);
+    }
+    while (text.length < FILE_MOST && (length = fread(block, 1, sizeof block, file)) > 0) {
+        buffer_add(&text, slice_of(block, length));
+    }
+    bool whole = ferror(file) == 0 && buffer_ok(&text) && text.length < FILE_MOST;
+    (void)fclose(file);
+    if (!whole) {
+        return outcome_fail(reader->outcome, STATUS_IO, "rules",
+                            "The table of rules %s cannot be read, or is over 4 MiB.", path);
+    }
+    return read_text(reader, path, text.length > 0 ? buffer_slice(&text) : SLICE(""));
+}
+
+/* ---- columns ----------------------------------------------------------------------------------
+ */
+
+static enum status split(struct reader *reader, struct slice text, struct rule_list *ret_list)
+{
+    ret_list->items = arena_array(reader->arena, RULE_VALUES, sizeof(struct slice));
+    ret_list->count = 0;
+    while (ret_list->items != NULL && text.at != NULL) {
+        if (ret_list->count == RULE_VALUES) {
+            return refuse(reader, "Name 40 values in one place at most.");
+        }
+        ret_list->items[ret_list->count++] = slice_trim(slice_cut(&text, ','));
+    }
+    return ret_list->items != NULL ? STATUS_OK : STATUS_MEMORY;
+}
+
+static const char *terminated(struct reader *reader, struct slice text)
+{
+    struct slice copy = arena_copy(reader->arena, text);
+    return copy.at != NULL ? copy.at : "";
+}
+
+static enum status read_conditions(struct reader *reader, struct slice text, struct rule_row *row)
+{
+    if (slice_is(text, "-")) {
+        return STATUS_OK;
+    }
+    while (text.at != NULL) {
+        struct slice values = slice_trim(slice_cut(&text, ';'));
+        bool named = slice_index(values, '=') < values.length;
+        struct slice member = slice_trim(slice_cut(&values, '='));
+        if (row->condition_count == RULE_CONDITIONS || member.length == 0 || !named) {
+            return refuse(reader, "A condition is member=value,value; four at most, with "
+                                  "semicolons between them.");
+        }
+        struct rule_condition *condition = &row->conditions[row->condition_count++];
+        condition->member = terminated(reader, member);
+        TRY(split(reader, values.at != NULL ? values : SLICE(""), &condition->values));
+    }
+    return STATUS_OK;
+}
+
+/* LOW..HIGH UNIT */
+static enum status read_range(struct reader *reader, struct slice text, struct rule_range *range)
+{
+    text = slice_trim(text);
+    struct slice bounds = slice_cut(&text, ' ');
+    range->unit = slice_trim(text);
+    for (size_t i = 0; i + 2 < bounds.length; i++) {
+        if (memcmp(bounds.at + i, "..", 2) == 0 &&
+            decimal_parse(slice_head(bounds, i), &range->low) &&
+            decimal_parse(slice_from(bounds, i + 2), &range->high) &&
+            decimal_compare(range->low, range->high) <= 0) {
+            return ucum_parse(range->unit, NULL, &range->parsed) == STATUS_OK
+                       ? STATUS_OK
+                       : refuse(reader, "The unit of a range is a code of UCUM.");
+        }
+    }
+    return refuse(reader, "A range is LOW..HIGH UNIT, such as 20..300 /min.");
+}
+
+static enum status read_ranges(struct reader *reader, struct slice text, struct rule_row *row)
+{
+    row->test = RULE_TEST_RANGE;
+    while (text.at != NULL) {
+        if (row->range_count == RULE_RANGES) {
+            return refuse(reader, "A rule has four ranges at most.");
+        }
+        TRY(read_range(reader, slice_cut(&text, ';'), &row->ranges[row->range_count++]));
+    }
+    struct buffer said = {.arena = reader->arena}, units = {.arena = reader->arena};
+    for (size_t i = 0; i < row->range_count; i++) {
+        buffer_add_text(&said, i > 0 ? ", or " : "");
+        decimal_write(row->ranges[i].low, &said);
+        buffer_add_text(&said, " to ");
+        decimal_write(row->ranges[i].high, &said);
+        buffer_add_byte(&said, ' ');
+        buffer_add(&said, row->ranges[i].unit);
+        buffer_add_text(&units, i > 0 ? " or " : "");
+        buffer_add(&units, row->ranges[i].unit);
+    }
+    row->text = arena_print(reader->arena,
+                            "This measurement is outside what is plausible (%.*s): check the value "
+                            "and its unit.",
+                            SLICE_ARGS(buffer_slice(&said)));
+    row->unit_text = arena_print(reader->arena,
+                                 "Give this measurement in %.*s or a unit of the same kind, as a "
+                                 "code of UCUM (system " UCUM_SYSTEM ").",
+                                 SLICE_ARGS(buffer_slice(&units)));
+    return STATUS_OK;
+}
+
+/* "N years of now" or "N years of MEMBER", behind "within". */
+static enum status read_within(struct reader *reader, struct slice text, struct rule_row *row)
+{
+    uint64_t years = 0;
+    row->test = RULE_TEST_WITHIN;
+    struct slice number = slice_cut(&text, ' ');
+    if (!slice_to_unsigned(number, 1000, &years) || !slice_starts(text, SLICE("years of ")) ||
+        text.length == 9) {
+        return refuse(reader, "Write: within N years of now, or of another member.");
+    }
+    row->years = (int)years;
+    struct slice other = slice_trim(slice_from(text, 9));
+    row->other = slice_is(other, "now") ? NULL : terminated(reader, other);
+    return STATUS_OK;
+}
+
+static enum status read_test(struct reader *reader, struct slice text, struct rule_row *row)
+{
+    struct slice rest = text;
+    struct slice word = slice_cut(&rest, ' ');
+    rest = rest.at != NULL ? slice_trim(rest) : SLICE("");
+    if (slice_is(text, "nhs-number")) {
+        row->test = RULE_TEST_NHS_NUMBER;
+    } else if (slice_is(text, "not-future")) {
+        row->test = RULE_TEST_NOT_FUTURE;
+    } else if (slice_is(word, "shape") && rest.length > 0) {
+        row->test = RULE_TEST_SHAPE;
+        return split(reader, rest, &row->forms);
+    } else if (slice_is(word, "not-before") && rest.length > 0) {
+        row->test = RULE_TEST_NOT_BEFORE;
+        row->other = terminated(reader, rest);
+    } else if (slice_is(word, "within")) {
+        return read_within(reader, rest, row);
+    } else if (slice_is(word, "range")) {
+        return read_ranges(reader, rest, row);
+    } else {
+        return refuse(reader, "There is no such test: nhs-number, shape, not-future, not-before, "
+                              "within, range.");
+    }
+    return STATUS_OK;
+}
+
+static enum status read_severity(struct reader *reader, struct slice text, struct rule_row *row)
+{
+    row->severity = SEVERITY_ERROR;
+    if (slice_is(text, "warning")) {
+        row->severity = SEVERITY_WARNING;
+    } else if (!slice_is(text, "error") && !slice_is(text, "off")) {
+        return refuse(reader, "A severity is error, warning or off.");
+    }
+    return STATUS_OK;
+}
+
+/* ---- rows -------------------------------------------------------------------------------------
+ */
+
+/* "loinc:8867-4" by the names of systems; false when it is a plain value. */
+static bool read_coding(const struct reader *reader, struct slice text, struct rule_coding *coding)
+{
+    struct slice code = text;
+    struct slice name = slice_cut(&code, ':');
+    for (size_t i = 0; code.at != NULL && i < reader->system_count; i++) {
+        if (slice_equals(reader->systems[i].name, name)) {
+            coding->system = reader->systems[i].text;
+            coding->code = code;
             return true;
         }
     }
     return false;
 }
 
-/* Expressions that say something else than the rule they stand for. */
-static struct slice corrected(struct slice key, struct slice expression)
+static void place_coding(struct rules *rules, const struct rule_coding *coding)
 {
-    /* "If there are more than one enableWhen"; the expression says more than two. */
-    if (slice_is(key, "que-12") &&
-        slice_is(expression, "enableWhen.count() > 2 implies enableBehavior.exists()")) {
-        return SLICE("enableWhen.count() > 1 implies enableBehavior.exists()");
+    size_t slot = slice_hash(coding->code) & rules->mask;
+    while (rules->codings[slot].row != NULL) {
+        slot = (slot + 1) & rules->mask;
     }
-    return expression;
+    rules->codings[slot] = *coding;
 }
 
-struct constraint *read_constraint(const struct definitions *definitions, yyjson_val *constraint,
-                                   const struct type_row *context, struct arena *arena)
+/* Twice as many slots as codings, half at most in use. */
+static enum status grow_codings(struct reader *reader)
 {
-    struct slice expression =
-        corrected(json_get_string(constraint, "key"), json_get_string(constraint, "expression"));
-    struct constraint *made = ARENA_NEW(arena, struct constraint);
-    if (made == NULL || expression.length == 0) {
-        return NULL;
+    struct rules *rules = reader->rules;
+    if (rules->codings != NULL && (reader->coding_count + 1) * 2 <= rules->mask + 1) {
+        return STATUS_OK;
     }
-    made->key = arena_copy(arena, json_get_string(constraint, "key"));
-    made->human = arena_copy(arena, json_get_string(constraint, "human"));
-    bool error = slice_is(json_get_string(constraint, "severity"), "error");
-    bool practice =
-        yyjson_get_bool(json_get(extension_of(constraint, PRACTICE_EXTENSION), "valueBoolean"));
-    made->severity = error && !practice ? SEVERITY_ERROR : SEVERITY_WARNING;
-    /* One that does not compile is no rule that a record could break: whoever loads the package is
-     * told by the snapshot's own validation. */
-    return fhirpath_compile(definitions, expression, context, FHIRPATH_LENIENT, arena, NULL,
-                            &made->expression) == STATUS_OK
-               ? made
-               : NULL;
+    struct rule_coding *old = rules->codings;
+    size_t slots = old == NULL ? 0 : rules->mask + 1;
+    size_t size = slots == 0 ? 256 : 2 * slots;
+    rules->codings = arena_array(reader->arena, size, sizeof *old);
+    rules->mask = size - 1;
+    if (rules->codings == NULL) {
+        return STATUS_MEMORY;
+    }
+    for (size_t i = 0; i < slots; i++) {
+        if (old[i].row != NULL) {
+            place_coding(rules, &old[i]);
+        }
+    }
+    return STATUS_OK;
 }
 
-/* ---- the base ---------------------------------------------------------------------------------
- */
-
-static struct type_rules *type_rules_make(struct validator *validator, const struct type_row *type)
+/* A condition on codings leaves the row's conditions: the row is found by the coding. */
+static enum status take_codings(struct reader *reader, struct rule_row *row, bool *ret_taken)
 {
-    _Atomic(struct type_rules *) *place = &validator->type_rules[type - validator->tables->types];
-    struct type_rules *rules = atomic_load_explicit(place, memory_order_relaxed);
+    struct rule_condition *condition = NULL;
+    struct rule_coding coding = {.row = row};
+    *ret_taken = false;
+    for (size_t i = 0; i < row->condition_count; i++) {
+        if (read_coding(reader, row->conditions[i].values.items[0], &coding)) {
+            condition = &row->conditions[i];
+        }
+    }
+    if (condition == NULL) {
+        return STATUS_OK;
+    }
+    coding.member = condition->member;
+    const char **member = &reader->rules->coded[row->type];
+    if (*member != NULL && strcmp(*member, coding.member) != 0) {
+        return refuse(reader, "All rules of one element look at the codings of one member.");
+    }
+    *member = coding.member;
+    for (size_t i = 0; i < condition->values.count; i++) {
+        if (!read_coding(reader, condition->values.items[i], &coding)) {
+            return refuse(reader, "Codings and other values do not stand in one condition; a "
+                                  "system has a line of its own.");
+        }
+        TRY(grow_codings(reader));
+        place_coding(reader->rules, &coding);
+        reader->coding_count++;
+    }
+    *condition = row->conditions[--row->condition_count];
+    *ret_taken = true;
+    return STATUS_OK;
+}
+
+/* One row for one element: TYPE.member. */
+static enum status add_row(struct reader *reader, const struct rule_row *model, struct slice path)
+{
+    size_t dot = path.length;
+    while (dot > 0 && path.at[dot - 1] != '.') {
+        dot--;
+    }
+    struct slice member = slice_from(path, dot);
+    const struct type_row *type =
+        dot > 1 ? type_find(reader->definitions, slice_head(path, dot - 1)) : NULL;
+    struct rule_row *row = ARENA_NEW(reader->arena, struct rule_row);
+    if (row == NULL) {
+        return STATUS_MEMORY;
+    }
+    *row = *model;
+    row->element = type != NULL && member.length > 0
+                       ? type_find_element(reader->tables, type, member.at, member.length)
+                       : NULL;
+    if (row->element == NULL) {
+        return refuse(reader, "FHIR R4 has no such element: write TYPE.member, choices with their "
+                              "type, such as Observation.valueQuantity.");
+    }
+    row->member = terminated(reader, member);
+    row->type = (uint16_t)(type - reader->tables->types);
+    bool coded;
+    TRY(take_codings(reader, row, &coded));
+    if (!coded) {
+        row->next = reader->rules->plain[row->type];
+        reader->rules->plain[row->type] = row;
+    }
+    return STATUS_OK;
+}
+
+static bool is_replaced(const struct written *row)
+{
+    for (const struct written *later = row->next; later != NULL; later = later->next) {
+        if (slice_equals(later->columns[0], row->columns[0])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status make_row(struct reader *reader, const struct written *written)
+{
+    struct rule_row row = {.name = written->columns[0]};
+    reader->file = written->file;
+    reader->line = written->line;
+    TRY(read_severity(reader, written->columns[1], &row));
+    TRY(read_conditions(reader, written->columns[3], &row));
+    TRY(read_test(reader, written->columns[4], &row));
+    bool off = slice_is(written->columns[1], "off");
+    if (written->message.length > 0) {
+        row.text = terminated(reader, written->message);
+    } else if (row.text == NULL && !off) {
+        return refuse(reader, "Say below the rule, indented, what the sender should do.");
+    }
+    if (off || is_replaced(written)) {
+        return STATUS_OK;
+    }
+    struct slice elements = written->columns[2];
+    for (size_t i = 0; i < reader->element_count; i++) {
+        if (slice_equals(reader->elements[i].name, elements)) {
+            elements = reader->elements[i].text;
+            break;
+        }
+    }
+    while (elements.at != NULL) {
+        TRY(add_row(reader, &row, slice_trim(slice_cut(&elements, ','))));
+    }
+    return STATUS_OK;
+}
+
+enum status rules_read(const struct definitions *definitions, const char *const *files,
+                       size_t count, struct arena *arena, struct outcome *outcome,
+                       const struct rules **ret_rules)
+{
+    struct reader reader = {.definitions = definitions,
+                            .tables = definitions_tables(definitions),
+                            .arena = arena,
+                            .outcome = outcome,
+                            .rules = ARENA_NEW(arena, struct rules)};
+    struct rules *rules = reader.rules;
     if (rules == NULL) {
-        rules = ARENA_NEW(validator->arena, struct type_rules);
-    }
-    return rules;
-}
-
-static void add_constraints(struct validator *validator, yyjson_val *element,
-                            const struct type_row *context, struct constraint **list)
-{
-    size_t i, max;
-    yyjson_val *each;
-    while (*list != NULL) {
-        list = &(*list)->next;
-    }
-    yyjson_arr_foreach(json_get(element, "constraint"), i, max, each)
-    {
-        if (constraint_is_native(json_get_string(each, "key"))) {
-            continue;
-        }
-        struct constraint *made =
-            read_constraint(validator->definitions, each, context, validator->arena);
-        if (made != NULL) {
-            *list = made;
-            list = &made->next;
-        }
-    }
-}
-
-/* The rules of one member, or of each member of a choice. */
-static void add_element_rules(struct validator *validator, yyjson_val *element,
-                              const struct type_row *owner, struct slice name, bool backbone)
-{
-    bool choice = slice_ends(name, SLICE("[x]"));
-    struct slice stem = slice_head(name, name.length - (choice ? 3 : 0));
-    struct binding binding;
-    read_binding(element, validator->arena, &binding);
-    struct slice profile = json_string(
-        yyjson_arr_get_first(json_get(yyjson_arr_get_first(json_get(element, "type")), "profile")));
-    for (size_t i = 0; i < owner->element_count; i++) {
-        const struct element_row *row = type_element(validator->tables, owner, i);
-        struct slice member = table_text(validator->tables, row->name);
-        if (row->stem_length != stem.length ||
-            !slice_equals(slice_head(member, row->stem_length), stem)) {
-            continue;
-        }
-        struct element_rules *rules = ARENA_NEW(validator->arena, struct element_rules);
-        if (rules == NULL) {
-            return;
-        }
-        rules->binding = binding;
-        rules->binding.listed = row->code_set != 0;
-        rules->profile = arena_copy(validator->arena, profile);
-        if (!backbone) {
-            add_constraints(validator, element, element_type_row(validator->tables, row),
-                            &rules->constraints);
-        }
-        if (rules->constraints != NULL || rules->binding.strength >= STRENGTH_EXTENSIBLE ||
-            rules->binding.most.length > 0 || rules->profile.length > 0) {
-            atomic_store_explicit(&validator->element_rules[row - validator->tables->elements],
-                                  rules, memory_order_release);
-        }
-    }
-}
-
-static void compile_base(struct validator *validator, yyjson_val *definition)
-{
-    size_t i, max;
-    yyjson_val *element;
-    yyjson_arr_foreach(json_get(json_get(definition, "snapshot"), "element"), i, max, element)
-    {
-        struct slice path = json_get_string(element, "path");
-        const struct type_row *type = type_find(validator->definitions, path);
-        if (type != NULL) {
-            struct type_rules *rules = type_rules_make(validator, type);
-            if (rules == NULL) {
-                return;
-            }
-            add_constraints(validator, element, type, &rules->constraints);
-            atomic_store_explicit(&validator->type_rules[type - validator->tables->types], rules,
-                                  memory_order_relaxed);
-        }
-        size_t dot = path.length;
-        while (dot > 0 && path.at[dot - 1] != '.') {
-            dot--;
-        }
-        const struct type_row *owner =
-            dot > 0 ? type_find(validator->definitions, slice_head(path, dot - 1)) : NULL;
-        if (owner != NULL) {
-            add_element_rules(validator, element, owner, slice_from(path, dot), type != NULL);
-        }
-    }
-}
-
-/* Whether a type's rules are whole is said last of all, by its own flag. */
-static bool is_compiled(const struct validator *validator, const struct type_row *type)
-{
-    return atomic_load_explicit(&validator->compiled[type - validator->tables->types],
-                                memory_order_acquire);
-}
-
-static const struct type_row *home_of(const struct validator *validator,
-                                      const struct type_row *type)
-{
-    struct slice name = table_text(validator->tables, type->name);
-    size_t dot = slice_index(name, '.');
-    return dot == name.length ? type : type_find(validator->definitions, slice_head(name, dot));
-}
-
-static void mark_compiled(struct validator *validator, const struct type_row *home)
-{
-    for (uint32_t i = 0; i < validator->tables->type_count; i++) {
-        const struct type_row *each = &validator->tables->types[i];
-        if (home_of(validator, each) == home) {
-            atomic_store_explicit(&validator->compiled[i], true, memory_order_release);
-        }
-    }
-}
-
-const struct type_rules *rules_of(struct validator *validator, const struct type_row *type)
-{
-    if (!is_compiled(validator, type)) {
-        const struct type_row *home = home_of(validator, type);
-        struct slice name = table_text(validator->tables, home->name);
-        char url[160];
-        int length = snprintf(url, sizeof url, STRUCTURE_PREFIX "%.*s", SLICE_ARGS(name));
-        const struct canonical *definition =
-            conformance_hold(validator->conformance, SLICE("StructureDefinition"),
-                             slice_of(url, length > 0 ? (size_t)length : 0));
-        pthread_mutex_lock(&validator->lock);
-        if (!is_compiled(validator, type)) {
-            if (definition != NULL) {
-                compile_base(validator, definition->json->root);
-            }
-            mark_compiled(validator, home);
-        }
-        pthread_mutex_unlock(&validator->lock);
-        conformance_release(validator->conformance, definition);
-    }
-    return atomic_load_explicit(&validator->type_rules[type - validator->tables->types],
-                                memory_order_relaxed);
-}
-
-/* ---- profiles ---------------------------------------------------------------------------------
- */
-
-static struct profile *profile_known(struct validator *validator, uint64_t serial)
-{
-    struct profile *each = validator->profiles[serial % PROFILE_BUCKETS];
-    while (each != NULL && each->serial != serial) {
-        each = each->next;
-    }
-    return each;
-}
-
-static struct profile *profile_keep(struct validator *validator, struct profile *made)
-{
-    struct profile *other = profile_known(validator, made->serial);
-    if (other != NULL) {
-        arena_destroy(made->arena); /* somebody was quicker */
-        return other;
-    }
-    struct profile **bucket = &validator->profiles[made->serial % PROFILE_BUCKETS];
-    made->next = *bucket;
-    *bucket = made;
-    return made;
-}
-
-const struct profile *profile_find(struct validator *validator, struct slice canonical)
-{
-    const struct canonical *found =
-        conformance_hold(validator->conformance, SLICE("StructureDefinition"), canonical);
-    if (found == NULL) {
-        return NULL;
-    }
-    pthread_mutex_lock(&validator->lock);
-    struct profile *profile = profile_known(validator, found->serial);
-    pthread_mutex_unlock(&validator->lock);
-    if (profile == NULL) {
-        profile = profile_compile(validator, found);
-        if (profile != NULL) {
-            pthread_mutex_lock(&validator->lock);
-            profile = profile_keep(validator, profile);
-            pthread_mutex_unlock(&validator->lock);
-        }
-    }
-    conformance_release(validator->conformance, found);
-    return profile;
-}
-
-/* ---- opening ----------------------------------------------------------------------------------
- */
-
-enum status validator_open(const struct definitions *definitions, struct conformance *conformance,
-                           struct terms *terms, struct validator **ret_validator)
-{
-    struct arena *arena = arena_create(0);
-    struct validator *validator = arena != NULL ? ARENA_NEW(arena, struct validator) : NULL;
-    if (validator == NULL) {
-        arena_destroy(arena);
         return STATUS_MEMORY;
     }
-    const struct element_tables *tables = definitions_tables(definitions);
-    *validator = (struct validator){.arena = arena,
-                                    .definitions = definitions,
-                                    .tables = tables,
-                                    .conformance = conformance,
-                                    .terms = terms};
-    validator->type_rules = arena_array(arena, tables->type_count, sizeof *validator->type_rules);
-    validator->element_rules =
-        arena_array(arena, tables->element_count, sizeof *validator->element_rules);
-    validator->compiled = arena_array(arena, tables->type_count, sizeof *validator->compiled);
-    if (validator->compiled == NULL || arena_full(arena) ||
-        pthread_mutex_init(&validator->lock, NULL) != 0) {
-        arena_destroy(arena);
+    rules->type_count = reader.tables->type_count;
+    rules->plain = arena_array(arena, rules->type_count, sizeof *rules->plain);
+    rules->coded = arena_array(arena, rules->type_count, sizeof *rules->coded);
+    if (rules->plain == NULL || rules->coded == NULL) {
         return STATUS_MEMORY;
     }
-    *ret_validator = validator;
-    return STATUS_OK;
-}
-
-void validator_lend(const struct validator *validator, struct validate_options *options)
-{
-    if (options->conformance == NULL) {
-        options->conformance = validator->conformance;
-        options->terms = validator->terms;
+    TRY(read_text(&reader, "national-rules.txt", slice_text(rules_built_in)));
+    for (size_t i = 0; i < count; i++) {
+        TRY(read_file(&reader, files[i]));
     }
-}
-
-void validator_close(struct validator *validator)
-{
-    if (validator == NULL) {
-        return;
+    for (const struct written *row = reader.first; row != NULL; row = row->next) {
+        TRY(make_row(&reader, row));
     }
-    for (size_t i = 0; i < PROFILE_BUCKETS; i++) {
-        for (struct profile *each = validator->profiles[i], *next; each != NULL; each = next) {
-            next = each->next;
-            arena_destroy(each->arena);
-        }
-    }
-    pthread_mutex_destroy(&validator->lock);
-    arena_destroy(validator->arena);
-}
-
-enum status validator_require(struct validator *validator, struct slice type, struct slice profile,
-                              struct outcome *outcome)
-{
-    const struct profile *found = profile_find(validator, profile);
-    struct policy *policy = ARENA_NEW(validator->arena, struct policy);
-    if (found == NULL || !slice_equals(found->type_name, type)) {
-        return outcome_fail(outcome, STATUS_NOT_FOUND, "",
-                            "The profile %.*s for %.*s is not loaded, or not one of that type: "
-                            "give its package with --package.",
-                            SLICE_ARGS(profile), SLICE_ARGS(type));
-    }
-    if (policy == NULL) {
-        return STATUS_MEMORY;
-    }
-    *policy = (struct policy){arena_copy(validator->arena, type),
-                              arena_copy(validator->arena, profile), validator->policies};
-    validator->policies = policy;
-    return STATUS_OK;
+    *ret_rules = rules;
+    return arena_full(arena) ? STATUS_MEMORY : STATUS_OK;
 }

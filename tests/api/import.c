@@ -131,6 +131,27 @@ static void split_rejects_only_what_is_not_resolved(void **state)
     assert_http(get("Encounter/x"), 404);
 }
 
+static void takes_bundles_and_resources_in_xml(void **state)
+{
+    (void)state;
+    const char *files[] = {
+        file_of("a", "<Bundle xmlns='http://hl7.org/fhir'><type value='transaction'/><entry>"
+                     "<fullUrl value='urn:uuid:5cb4a9ab-9a4c-4e6a-9ad8-2a7b26b3b001'/><resource>"
+                     "<Patient><name><family value='Ash'/></name></Patient></resource><request>"
+                     "<method value='POST'/><url value='Patient'/></request></entry></Bundle>"),
+        file_of("b", "\n<?xml-stylesheet x?>\n<Practitioner xmlns='http://hl7.org/fhir'>\n<id "
+                     "value='dr'/></Practitioner>\n"),
+        file_of("c", "<Patient xmlns='http://hl7.org/fhir'>\n<nick value='x'/></Patient>"),
+        file_of("d", "<!DOCTYPE p [<!ENTITY x 'y'>]><Patient xmlns='http://hl7.org/fhir'/>")};
+    struct imported imported = import_files(false, 4, files);
+    assert_int_equal(imported.result.stored, 2);
+    assert_int_equal(imported.result.rejected, 2);
+    assert_text(get("Patient/5cb4a9ab-9a4c-4e6a-9ad8-2a7b26b3b001"), "name.0.family", "Ash");
+    assert_http(get("Practitioner/dr"), 200);
+    assert_true(tells(imported, "has no element of the name on this line"));
+    assert_true(tells(imported, "document type"));
+}
+
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +159,7 @@ int main(int count, char **arguments)
         SERVICE_TEST(keeps_the_order_of_bundles_in_lines),
         SERVICE_TEST(rejects_a_transaction_whose_reference_meets_nothing_or_several),
         SERVICE_TEST(split_rejects_only_what_is_not_resolved),
+        SERVICE_TEST(takes_bundles_and_resources_in_xml),
     };
     cmocka_set_test_filter(count > 1 ? arguments[1] : NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

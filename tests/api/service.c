@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "service.h"
+#include "validate/validate.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@ void (*service_after_walk)(void);
 
 static char folder[256];
 static struct definitions *definitions;
+static const struct rules *rules;
 static struct arena *arena; /* of the service's life */
 static struct caller *own;
 static bool running;
@@ -40,6 +42,7 @@ static void start(void)
     struct audit_options log = {.folder = folder, .reserve_bytes = 0};
     service = (struct service){.config = &service_config,
                                .definitions = definitions,
+                               .rules = rules,
                                .interactions = api_interactions,
                                .started = time_now()};
     assert_int_equal(store_open(&options, &outcome, &service.store), STATUS_OK);
@@ -81,6 +84,7 @@ void service_prepare(void)
     arena = arena_create(0);
     log_level_set(LOG_ERROR);
     assert_int_equal(definitions_open(blob, NULL, &definitions), STATUS_OK);
+    assert_int_equal(rules_read(definitions, NULL, 0, arena, NULL, &rules), STATUS_OK);
     config_init(&service_config);
     service_config.data = folder;
     service_config.workers = 3;
@@ -463,7 +467,8 @@ yyjson_val *answer_value(const struct answer *answer, const char *path)
 {
     struct json json;
     struct slice rest = slice_text(path);
-    if (json_read(answer->body, &json_limits_default, answer->arena, NULL, &json) != STATUS_OK) {
+    if (resource_read_any(service.definitions, answer->body, &json_limits_default, answer->arena,
+                          NULL, &json) != STATUS_OK) {
         return NULL;
     }
     yyjson_val *value = json.root;

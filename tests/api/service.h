@@ -89,7 +89,8 @@ struct answer send_bundle(const char *type, const char *entries);
 /* A header of the answer; empty when there is none. */
 struct slice answer_header(const struct answer *answer, const char *name);
 
-/* The body's value at PATH ("entry.0.response.status"), or NULL; the empty path is the root. */
+/* The body's value at PATH ("entry.0.response.status"), or NULL; the empty path is the root. Of XML
+ * it is what that is in JSON. */
 yyjson_val *answer_value(const struct answer *answer, const char *path);
 struct slice answer_text(const struct answer *answer, const char *path);
 

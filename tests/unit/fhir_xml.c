@@ -478,6 +478,59 @@ static void heeds_limits_of_bytes_values_and_depth(void **state)
     assert_int_equal(read_limited(fine, &limits), STATUS_TOO_LONG);
 }
 
+/* Both would make the parser compare each with each. */
+static void refuses_crowds_of_attributes_and_namespaces(void **state)
+{
+    (void)state;
+    struct buffer text = {.arena = arena};
+    buffer_add_text(&text, "<Patient " NS " ");
+    for (int i = 0; i < 100000; i++) {
+        buffer_print(&text, "a%d='' ", i);
+    }
+    buffer_add_text(&text, "/>");
+    int64_t start = time_monotonic();
+    assert_int_equal(read_text(as_text(&text)), STATUS_STRUCTURE);
+    assert_true(time_monotonic() - start < 2 * MICROS_PER_SECOND);
+    text = (struct buffer){.arena = arena};
+    buffer_add_text(&text, "<Patient " NS "><text><status value='empty'/><div " XHTML ">");
+    for (int i = 0; i < 20; i++) {
+        buffer_add_text(&text, "<b");
+        for (int j = 0; j < 10; j++) {
+            buffer_print(&text, " xmlns:p%d='urn:%d'", 10 * i + j, j);
+        }
+        buffer_add_byte(&text, '>');
+    }
+    assert_int_equal(read_text(as_text(&text)), STATUS_STRUCTURE);
+    assert_non_null(strstr(outcome.last->text.at, "namespaces"));
+    /* A long text with many quotes is none of that. */
+    text = (struct buffer){.arena = arena};
+    buffer_add_text(&text, "<Patient " NS "><name><text value=\"");
+    for (int i = 0; i < 1000; i++) {
+        buffer_add_text(&text, "a='b' ");
+    }
+    buffer_add_text(&text, "c\"/></name></Patient>");
+    assert_int_equal(read_text(as_text(&text)), STATUS_OK);
+}
+
+/* Also where nothing is kept of what is read, and in documents that the parser takes for huge. */
+static void heeds_depth_in_what_is_passed_over(void **state)
+{
+    (void)state;
+    static const char *const starts[] = {
+        "<Patient " NS "><nick>", "<Patient " NS "><text><status value='empty'/><div " XHTML ">"};
+    for (size_t i = 0; i < 2; i++) {
+        arena_reset(arena, (size_t)512 << 20);
+        struct buffer text = {.arena = arena};
+        buffer_add_text(&text, starts[i]);
+        while (text.length < (size_t)10 << 20) {
+            buffer_add_text(&text, "<a>");
+        }
+        assert_int_equal(read_text(as_text(&text)), STATUS_STRUCTURE);
+        assert_null(json.root);
+        assert_true(outcome.last->line == 1 && outcome.last->column < 5000);
+    }
+}
+
 static void ends_with_its_arena(void **state)
 {
     (void)state;
@@ -617,6 +670,8 @@ int main(void)
         FHIR_TEST(refuses_to_fetch_anything),
         FHIR_TEST(refuses_a_document_type_even_when_it_declares_nothing),
         FHIR_TEST(heeds_limits_of_bytes_values_and_depth),
+        FHIR_TEST(refuses_crowds_of_attributes_and_namespaces),
+        FHIR_TEST(heeds_depth_in_what_is_passed_over),
         FHIR_TEST(ends_with_its_arena),
         FHIR_TEST(writes_in_the_order_of_the_definition),
         FHIR_TEST(writes_what_stands_beside_primitives),
