@@ -105,14 +105,14 @@ static const char *kind_code(enum search_kind kind)
     return codes[kind];
 }
 
-/* Only what a search really answers: composites and expressions that are no simple path wait for
- * the full search. */
+/* Only what a search really answers: composites wait for the full search. */
 static bool is_searchable(const struct search_parameter *parameter)
 {
     bool by_id_or_date =
         slice_is(parameter->code, "_id") || slice_is(parameter->code, "_lastUpdated");
-    return by_id_or_date || (parameter->simple && parameter->kind != SEARCH_COMPOSITE &&
-                             parameter->kind != SEARCH_SPECIAL);
+    return by_id_or_date ||
+           (parameter->expression.length > 0 && parameter->kind != SEARCH_COMPOSITE &&
+            parameter->kind != SEARCH_SPECIAL);
 }
 
 static void write_search(const struct definitions *definitions, resource_type type,

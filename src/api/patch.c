@@ -80,6 +80,7 @@ static enum status prepare(struct request *request, struct patching *patching,
     resource_type type;
     enum status status = validate_resource(&options, &after, after.root, request->path,
                                            request->arena, &request->outcome, &type);
+    status = request_judge(request, version->type, after.root, status);
     if (status != STATUS_OK) {
         /* The patch is well formed, what it makes is not (R4 http, "patch"). */
         return status_http(status) == 400 ? STATUS_UNPROCESSABLE : status;

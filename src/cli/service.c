@@ -55,6 +55,7 @@ static enum status open_parts(const struct cli_arguments *arguments, enum cli_ac
     struct audit_options log = {.folder = config->data, .reserve_bytes = config->reserve};
     TRY(audit_open(&log, outcome, &service->audit));
     TRY(audit_sequence(service->audit, service->store));
+    TRY(quality_start(service->store, &service->quality));
     return workers_start(service->store, (size_t)config->workers, &service->workers);
 }
 
@@ -79,6 +80,7 @@ void cli_close_service(struct cli_service *opened)
 {
     struct service *service = &opened->service;
     workers_stop(service->workers);
+    quality_stop(service->quality);
     if (service->audit != NULL) {
         audit_close(service->audit);
     }

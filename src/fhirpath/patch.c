@@ -336,7 +336,7 @@ static enum status find_one(struct patch *patch, const struct operation_parts *p
 
 static enum status operation_add(struct patch *patch, const struct operation_parts *parts)
 {
-    const struct fhirpath_node *node;
+    const struct fhirpath_node *node = NULL;
     struct slice suffix;
     yyjson_val *sibling;
     yyjson_mut_val *object;
@@ -389,7 +389,7 @@ static enum status find_list(struct patch *patch, const struct operation_parts *
 
 static enum status operation_insert(struct patch *patch, const struct operation_parts *parts)
 {
-    const struct fhirpath_node *node;
+    const struct fhirpath_node *node = NULL;
     struct pairs pairs;
     struct pair pair;
     if (!parts->has_index || parts->value == NULL) {
@@ -406,7 +406,7 @@ static enum status operation_insert(struct patch *patch, const struct operation_
 
 static enum status operation_move(struct patch *patch, const struct operation_parts *parts)
 {
-    const struct fhirpath_node *node;
+    const struct fhirpath_node *node = NULL;
     struct pairs pairs;
     if (!parts->has_source || !parts->has_destination) {
         return malformed(patch, "move takes path, source and destination.");
@@ -449,7 +449,7 @@ static enum status operation_delete(struct patch *patch, const struct operation_
 
 static enum status operation_replace(struct patch *patch, const struct operation_parts *parts)
 {
-    const struct fhirpath_node *node;
+    const struct fhirpath_node *node = NULL;
     const struct element_row *element;
     yyjson_mut_val *object;
     struct slice suffix;

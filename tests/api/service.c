@@ -51,6 +51,7 @@ static void start(void)
     if (service_sequenced) {
         assert_int_equal(audit_sequence(service.audit, service.store), STATUS_OK);
     }
+    assert_int_equal(quality_start(service.store, &service.quality), STATUS_OK);
     assert_int_equal(workers_start(service.store, (size_t)service_config.workers, &service.workers),
                      STATUS_OK);
     service.metrics = metrics_create(api_interactions);
@@ -67,6 +68,7 @@ static void stop(void)
     running = false;
     caller_close(own);
     workers_stop(service.workers);
+    quality_stop(service.quality);
     api_conformance_close(&service);
     audit_close(service.audit);
     store_close(service.store);
