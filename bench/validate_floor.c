@@ -81,6 +81,7 @@ struct rules {
     struct definitions *definitions;
     struct conformance *conformance;
     struct terms *terms;
+    struct validator *validator;
 };
 
 static uint32_t validate(const struct input *input, const struct rules *rules, bool full,
@@ -96,8 +97,7 @@ static uint32_t validate(const struct input *input, const struct rules *rules, b
     }
     struct validate_options options = {.definitions = rules->definitions};
     if (full) {
-        options.conformance = rules->conformance;
-        options.terms = rules->terms;
+        options.validator = rules->validator;
     }
     enum status status =
         validate_resource(&options, &json, json.root, SLICE(""), arena, &outcome, &type);
@@ -226,10 +226,13 @@ int main(int count, char **arguments)
     outcome_init(&outcome, arena);
     if (definitions_open(arguments[1], &outcome, &rules.definitions) != STATUS_OK ||
         conformance_open(rules.definitions, &rules.conformance) != STATUS_OK ||
-        terms_open(rules.conformance, &outcome, &rules.terms) != STATUS_OK) {
+        terms_open(rules.conformance, &outcome, &rules.terms) != STATUS_OK ||
+        validator_open(rules.definitions, rules.conformance, rules.terms, &rules.validator) !=
+            STATUS_OK) {
         die("the definitions cannot be opened");
     }
     int code = run(&rules, arguments + 2, (size_t)count - 2);
+    validator_close(rules.validator);
     terms_close(rules.terms);
     conformance_close(rules.conformance);
     definitions_close(rules.definitions);
