@@ -328,7 +328,12 @@ static enum status open_inside(struct store *store, const struct store_options *
         database_close(&connection);
         return status;
     }
-    TRY(disk_make_directory(store->folder));
+    enum status made = disk_make_directory(store->folder);
+    if (made != STATUS_OK) {
+        return outcome_fail(outcome, made, "",
+                            "The data folder is not there and cannot be made. Check its path, its "
+                            "owner and rights, and that no file has its name.");
+    }
     TRY(lock_folder(store, outcome));
     bool recovers = was_cut_short(store);
     TRY(writer_create(store, outcome));
