@@ -66,4 +66,21 @@ def another_programs_file_is_left_alone():
             assert file.read() == 'no database' * 1000
 
 
+def a_folder_that_may_not_be_read_is_told_from_an_empty_one():
+    with tempfile.TemporaryDirectory() as folder:
+        backup = os.path.join(folder, 'backup')
+        data = os.path.join(folder, 'data')
+        with Server(PROGRAM, *RESERVE, folder=data):
+            assert run(PROGRAM, 'backup', '--data', data, backup)[0] == 0
+        with open(os.path.join(folder, 'file'), 'w', encoding='utf-8') as file:
+            file.write('mine')
+        _refused('could not be written', 'restore', '--data',
+                 os.path.join(folder, 'file', 'under'), backup)
+        # For whoever may read all, a folder in the place of the file is as good as no rights.
+        os.remove(os.path.join(data, 'records.db'))
+        os.mkdir(os.path.join(data, 'records.db'))
+        _refused('cannot be read', 'check', '--data', data)
+        _refused('cannot be read', 'backup', '--data', data, os.path.join(folder, 'second'))
+
+
 sys.exit(tap.run(sys.modules[__name__]))
