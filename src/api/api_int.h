@@ -13,13 +13,17 @@
     enum status api_##name##_commit(struct request *request, struct store_tx *tx);                 \
     void api_##name##_committed(struct request *request);
 
-API_READ(read)          /* read.c */
-API_READ(version_read)  /* read.c */
-API_READ(history)       /* history.c: instance, type and system */
-API_READ(search)        /* search.c: type, system, compartment, GET and POST */
-API_READ(everything)    /* everything.c */
-API_READ(capability)    /* capability.c */
-API_READ(validate)      /* validate.c: $validate */
+API_READ(read)             /* read.c */
+API_READ(version_read)     /* read.c */
+API_READ(history)          /* history.c: instance, type and system */
+API_READ(search)           /* search.c: type, system, compartment, GET and POST */
+API_READ(everything)       /* everything.c */
+API_READ(capability)       /* capability.c */
+API_READ(validate)         /* validate.c: $validate */
+API_READ(measure_read)     /* measure.c: the server's own Measure, and others */
+API_READ(measure_update)   /* measure.c */
+API_READ(measure_patch)    /* measure.c */
+API_READ(evaluate_measure) /* measure_report.c */
 API_READ(terms)         /* terminology.c: $expand, $validate-code, $lookup, $subsumes, $translate */
 API_READ(binary_read)   /* binary_read.c: read and vread of Binary, raw or FHIR, ranges */
 API_WRITE(create)       /* create.c, conditional too */

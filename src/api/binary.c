@@ -161,8 +161,9 @@ static enum status take_resource(struct request *request, struct blob *ret_blob)
                                                                            : (struct slice){0},
                                        .id_required = request->method == METHOD_PUT};
     resource_type type;
-    TRY(validate_resource(&options, &request->json, request->json.root, request->path,
-                          request->arena, &request->outcome, &type));
+    TRY(request_judge(request, request->type, request->json.root,
+                      validate_resource(&options, &request->json, request->json.root, request->path,
+                                        request->arena, &request->outcome, &type)));
     struct slice data = json_get_string(request->json.root, "data");
     struct buffer content = {.arena = request->arena};
     if (data.length <= BINARY_INLINE / 3 * 4) {
@@ -194,8 +195,10 @@ enum status api_binary_write_perform(struct request *request)
         struct validate_options options = {.definitions = request->service->definitions,
                                            .type = request->type};
         resource_type type;
-        TRY(validate_resource(&options, &request->json, request->json.root, (struct slice){0},
-                              request->arena, &request->outcome, &type));
+        TRY(request_judge(request, request->type, request->json.root,
+                          validate_resource(&options, &request->json, request->json.root,
+                                            (struct slice){0}, request->arena, &request->outcome,
+                                            &type)));
     }
     TRY(is_update(request) ? api_update_perform(request) : api_create_perform(request));
     if (blob.file >= 0) {

@@ -59,17 +59,24 @@ static enum status take_instant(struct request *child, struct bundle_entry *entr
     return STATUS_OK;
 }
 
-/* A JSON Patch comes as a Binary with the patch as its data (R4 http, "Patching in bundles"). */
+/* A FHIRPath Patch comes as its Parameters, a JSON Patch as a Binary with the patch as its data (R4
+ * http, "Patching in bundles"). */
 static enum status take_patch(struct request *child, yyjson_val *resource)
 {
+    if (slice_is(json_get_string(resource, "resourceType"), "Parameters")) {
+        child->json = child->parent->json;
+        child->json.root = resource;
+        return STATUS_OK;
+    }
     struct buffer bytes = {.arena = child->arena};
     struct slice media = json_get_string(resource, "contentType");
     if (!slice_is(json_get_string(resource, "resourceType"), "Binary") ||
         !slice_is(slice_trim(slice_head(media, slice_index(media, ';'))),
                   "application/json-patch+json")) {
         return request_fail(child, STATUS_NOT_SUPPORTED, "resource",
-                            "Send a JSON Patch as a Binary whose contentType is "
-                            "application/json-patch+json; other patches are not supported.");
+                            "Send a FHIRPath Patch as its Parameters, or a JSON Patch as a Binary "
+                            "whose contentType is application/json-patch+json; other patches are "
+                            "not supported.");
     }
     if (!base64_parse(json_get_string(resource, "data"), true, &bytes)) {
         return request_fail(child, STATUS_VALUE, "resource.data",

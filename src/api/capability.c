@@ -105,14 +105,14 @@ static const char *kind_code(enum search_kind kind)
     return codes[kind];
 }
 
-/* Only what a search really answers: composites and expressions that are no simple path wait for
- * the full search. */
+/* Only what a search really answers: composites wait for the full search. */
 static bool is_searchable(const struct search_parameter *parameter)
 {
     bool by_id_or_date =
         slice_is(parameter->code, "_id") || slice_is(parameter->code, "_lastUpdated");
-    return by_id_or_date || (parameter->simple && parameter->kind != SEARCH_COMPOSITE &&
-                             parameter->kind != SEARCH_SPECIAL);
+    return by_id_or_date ||
+           (parameter->expression.length > 0 && parameter->kind != SEARCH_COMPOSITE &&
+            parameter->kind != SEARCH_SPECIAL);
 }
 
 static void write_search(const struct definitions *definitions, resource_type type,
@@ -162,16 +162,18 @@ enum status api_capability_make(const struct service *service, struct arena *are
     struct buffer out = {.arena = arena};
     char now[INSTANT_LENGTH + 1];
     instant_write(service->started, now);
-    buffer_print(&out,
-                 "{\"resourceType\":\"CapabilityStatement\",\"status\":\"active\",\"date\":\"%s\","
-                 "\"kind\":\"instance\",\"software\":{\"name\":\"carelayer\",\"version\":\"%s\"},"
-                 "\"implementation\":{\"description\":\"carelayer: a data layer for health and "
-                 "social care\"},\"fhirVersion\":\"4.0.1\",\"format\":[\"json\",\"xml\","
-                 "\"application/fhir+json\",\"application/"
-                 "fhir+xml\"],\"patchFormat\":[\"application/json-patch+json\"],"
-                 "\"rest\":[{\"mode\":\"server\",\"documentation\":\"Rules are off: the server "
-                 "answers on a loopback address only, and logs every access.\",\"resource\":[",
-                 now, CARELAYER_VERSION);
+    buffer_print(
+        &out,
+        "{\"resourceType\":\"CapabilityStatement\",\"status\":\"active\",\"date\":\"%s\","
+        "\"kind\":\"instance\",\"software\":{\"name\":\"carelayer\",\"version\":\"%s\"},"
+        "\"implementation\":{\"description\":\"carelayer: a data layer for health and "
+        "social care\"},\"fhirVersion\":\"4.0.1\",\"format\":[\"json\",\"xml\","
+        "\"application/fhir+json\",\"application/"
+        "fhir+xml\"],\"patchFormat\":[\"application/json-patch+json\",\"application/fhir+json\","
+        "\"application/fhir+xml\"],"
+        "\"rest\":[{\"mode\":\"server\",\"documentation\":\"Rules are off: the server "
+        "answers on a loopback address only, and logs every access.\",\"resource\":[",
+        now, CARELAYER_VERSION);
     for (resource_type type = 1; type <= resource_type_count(service->definitions); type++) {
         if (type > 1) {
             buffer_add_byte(&out, ',');

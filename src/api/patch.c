@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* patch and conditional patch with JSON Patch (R4 http, "patch"). Prepared against the version
- * seen; when another write came between, it is prepared again inside the transaction. */
+/* patch and conditional patch with JSON Patch or FHIRPath Patch (R4 http, "patch"). Prepared
+ * against the version seen; when another write came between, it is prepared again inside the
+ * transaction. */
 #include "api/api_int.h"
+#include "fhirpath/fhirpath.h"
 #include "validate/validate.h"
 
 struct patching {
     struct json patch;
+    bool fhirpath; /* patch is a Parameters resource */
     bool conditional;
     struct search_plan plan;
     struct store_condition if_match;
@@ -15,18 +18,38 @@ struct patching {
     struct store_written written;
 };
 
+/* A FHIRPath Patch is a resource, and checked as one. */
+static enum status check_parameters(struct request *request, struct patching *patching)
+{
+    resource_type type;
+    struct validate_options options = {
+        .definitions = request->service->definitions,
+        .type = resource_type_find(request->service->definitions, SLICE("Parameters"))};
+    patching->fhirpath = true;
+    return validate_resource(&options, &patching->patch, patching->patch.root, request->path,
+                             request->arena, &request->outcome, &type);
+}
+
 static enum status read_patch(struct request *request, struct patching *patching)
 {
+    static const char *const fhir[] = {"application/fhir+json", "application/fhir+xml"};
     struct slice type = request_header(request, "Content-Type");
     struct slice media = slice_trim(slice_head(type, slice_index(type, ';')));
     if (request->json.root != NULL) {
-        patching->patch = request->json; /* of a bundle's Binary */
-        return STATUS_OK;
+        patching->patch = request->json; /* of a bundle: a Binary's data, or Parameters */
+        return yyjson_is_obj(patching->patch.root) ? check_parameters(request, patching)
+                                                   : STATUS_OK;
+    }
+    if (slice_equals_ignoring_case(media, slice_text(fhir[0])) ||
+        slice_equals_ignoring_case(media, slice_text(fhir[1]))) {
+        TRY(resource_read_any(request->service->definitions, request->body, &json_limits_default,
+                              request->arena, &request->outcome, &patching->patch));
+        return check_parameters(request, patching);
     }
     if (!slice_equals_ignoring_case(media, SLICE("application/json-patch+json"))) {
         return request_fail(request, STATUS_MEDIA_TYPE, "",
-                            "Send a JSON Patch as application/json-patch+json; FHIRPath Patch and "
-                            "XML Patch are not supported.");
+                            "Send a JSON Patch as application/json-patch+json, or a FHIRPath Patch "
+                            "(Parameters) as application/fhir+json; XML Patch is not supported.");
     }
     return json_read(request->body, &json_limits_default, request->arena, &request->outcome,
                      &patching->patch);
@@ -42,8 +65,11 @@ static enum status prepare(struct request *request, struct patching *patching,
     yyjson_mut_doc *result;
     store_version_write(version, &text);
     TRY(json_read(buffer_slice(&text), &json_limits_default, request->arena, NULL, &before));
-    TRY(patch_json_apply(before.root, patching->patch.root, request->arena, &request->outcome,
-                         &result));
+    TRY(patching->fhirpath
+            ? fhirpath_patch_apply(request->service->definitions, version->type, before.root,
+                                   patching->patch.root, request->arena, &request->outcome, &result)
+            : patch_json_apply(before.root, patching->patch.root, request->arena, &request->outcome,
+                               &result));
     json_write_mutable(yyjson_mut_doc_get_root(result), &patched);
     TRY(json_read(buffer_slice(&patched), &json_limits_default, request->arena, &request->outcome,
                   &after));
@@ -51,11 +77,13 @@ static enum status prepare(struct request *request, struct patching *patching,
                                        .type = version->type,
                                        .id = version->id,
                                        .id_required = true,
+                                       .rules = request->service->rules,
                                        .refuse_test_numbers =
                                            !request->service->config->test_numbers};
     resource_type type;
     enum status status = validate_resource(&options, &after, after.root, request->path,
                                            request->arena, &request->outcome, &type);
+    status = request_judge(request, version->type, after.root, status);
     if (status != STATUS_OK) {
         /* The patch is well formed, what it makes is not (R4 http, "patch"). */
         return status_http(status) == 400 ? STATUS_UNPROCESSABLE : status;

@@ -169,7 +169,9 @@ enum status api_conformance_open(struct service *service, struct outcome *outcom
     stored->arena = arena;
     service->stored = stored;
     TRY(conformance_open(service->definitions, &service->conformance));
-    return terms_open(service->conformance, outcome, &service->terms);
+    TRY(terms_open(service->conformance, outcome, &service->terms));
+    terms_use_releases(service->terms, arena_print(arena, "%s/terminology", service->config->data));
+    return STATUS_OK;
 }
 
 void api_conformance_close(struct service *service)

@@ -47,6 +47,7 @@ enum status api_validate_perform(struct request *request)
     }
     struct validate_options options = {
         .definitions = request->service->definitions,
+        .rules = request->service->rules,
         .refuse_test_numbers = !request->service->config->test_numbers,
         .type = request->type,
         .id = request->id,

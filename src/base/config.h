@@ -36,6 +36,9 @@ enum config_kind {
       "Host header.")                                                                              \
     X(package, "package", CONFIG_LIST, "", 0, 0,                                                   \
       "FHIR package (`.tgz`), folder or single conformance resource to load; may be repeated.")    \
+    X(rules, "rules", CONFIG_LIST, "", 0, 0,                                                       \
+      "Table of rules to add to the national ones or to put in their place "                       \
+      "([national-rules.md](national-rules.md)); may be repeated.")                                \
     X(definitions, "definitions", CONFIG_TEXT, "", 0, 0,                                           \
       "Compiled base definitions; empty: the installed ones.")                                     \
     X(apps, "apps", CONFIG_TEXT, "", 0, 0, "Folder of the web apps; empty: the installed ones.")   \

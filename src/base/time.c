@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "base_int.h"
@@ -59,6 +60,22 @@ void calendar_date(int64_t days, int64_t *ret_year, unsigned *ret_month, unsigne
     *ret_day = (unsigned)(day_of_year - (153 * month + 2) / 5 + 1);
     *ret_month = (unsigned)(month < 10 ? month + 3 : month - 9);
     *ret_year = year_of_era + era * 400 + (*ret_month <= 2 ? 1 : 0);
+}
+
+int32_t day_at(int64_t instant)
+{
+    int64_t seconds = instant / MICROS_PER_SECOND - (instant % MICROS_PER_SECOND < 0);
+    int64_t local = seconds + zone_offset(seconds);
+    return (int32_t)(local / 86400 - (local % 86400 < 0));
+}
+
+void day_write(int32_t day, char ret_text[static DAY_LENGTH + 1])
+{
+    int64_t year;
+    unsigned month, date;
+    calendar_date(day, &year, &month, &date);
+    (void)snprintf(ret_text, DAY_LENGTH + 1, "%04u-%02u-%02u", (unsigned)year % 10000, month % 100,
+                   date % 100);
 }
 
 struct fields {

@@ -71,6 +71,13 @@ bool date_zone_set(const char *name);
 #define INSTANT_LENGTH 24
 void instant_write(int64_t instant, char ret_text[static INSTANT_LENGTH + 1]);
 
+/* Which day it is at an instant, by the calendars of the server's zone: days since 1970-01-01. */
+int32_t day_at(int64_t instant);
+
+/* "2026-11-21", 10 bytes; DAY within the years 1 to 9999. */
+#define DAY_LENGTH 10
+void day_write(int32_t day, char ret_text[static DAY_LENGTH + 1]);
+
 /* "Sat, 21 Nov 2026 20:10:22 GMT" (RFC 9110 IMF-fixdate), 29 bytes; and back (IMF-fixdate only). */
 #define HTTP_DATE_LENGTH 29
 void http_date_write(int64_t instant, char ret_text[static HTTP_DATE_LENGTH + 1]);

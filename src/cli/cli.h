@@ -30,6 +30,7 @@ int cli_reindex(int argc, char **argv);
 int cli_restore(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_synth(int argc, char **argv);
+int cli_terminology(int argc, char **argv);
 int cli_validate(int argc, char **argv);
 
 /* Options that a subcommand has beside the settings of the configuration table. */

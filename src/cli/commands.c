@@ -12,6 +12,7 @@ const struct command cli_commands[] = {
     {"restore", cli_restore, "make a data folder out of a backup"},
     {"serve", cli_serve, "serve the FHIR API and the web apps"},
     {"synth", cli_synth, "make a synthetic population"},
+    {"terminology", cli_terminology, "load releases of SNOMED CT and dm+d"},
     {"validate", cli_validate, "check resources against the specification"},
     {NULL, NULL, NULL},
 };

@@ -7,9 +7,9 @@
 #include "cli/cli.h"
 #include "feed/feed.h"
 
-static const char *const settings[] = {"data",   "definitions",  "package",  "workers",
-                                       "cache",  "reserve",      "timezone", "base-url",
-                                       "memory", "test-numbers", NULL};
+static const char *const settings[] = {"data",     "definitions", "package",      "rules",
+                                       "workers",  "cache",       "reserve",      "timezone",
+                                       "base-url", "memory",      "test-numbers", NULL};
 
 static void show(void *context, uint64_t resources, uint64_t bytes)
 {
@@ -67,9 +67,13 @@ int cli_import(int argc, char **argv)
     struct cli_arguments arguments;
     struct feed_options options = {0};
     const char *rejects = NULL;
+    const char *source = NULL;
+    char sender[QUALITY_SOURCE_MOST];
     const struct cli_option own[] = {
         {"split", NULL, &options.split, "store transaction Bundles resource by resource"},
         {"again", NULL, &options.again, "import also files that were imported before"},
+        {"source", &source, NULL,
+         "who sent the files, where a resource does not say (meta.source): an ODS code or a URL"},
         {"rejects", &rejects, NULL, "file for what was rejected [DIR/rejects.ndjson]"},
         {0}};
     int code = cli_read(
@@ -87,6 +91,14 @@ int cli_import(int argc, char **argv)
         return CLI_USAGE;
     }
     if (!cli_has_data(&arguments)) {
+        return CLI_USAGE;
+    }
+    options.source.at = sender;
+    if (source != NULL &&
+        !quality_source_read(slice_text(source), true, sender, &options.source.length)) {
+        (void)fputs("carelayer import: --source takes an ODS code (RX1), an http(s) URL or a "
+                    "urn:oid, and no number of a person\n",
+                    stderr);
         return CLI_USAGE;
     }
     struct cli_service service;

@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "cli/cli.h"
+#include "validate/validate.h"
 
 static enum status open_parts(const struct cli_arguments *arguments, enum cli_access access,
                               struct cli_service *opened, struct outcome *outcome)
@@ -20,10 +21,13 @@ static enum status open_parts(const struct cli_arguments *arguments, enum cli_ac
     service->started = time_now();
     TRY(cli_open_store(arguments, access, &opened->definitions, &service->store));
     service->definitions = opened->definitions;
+    TRY(rules_read(service->definitions, config->rules.items, config->rules.count, arguments->arena,
+                   outcome, &service->rules));
     TRY(api_conformance_open(service, outcome));
     struct audit_options log = {.folder = config->data, .reserve_bytes = config->reserve};
     TRY(audit_open(&log, outcome, &service->audit));
     TRY(audit_sequence(service->audit, service->store));
+    TRY(quality_start(service->store, &service->quality));
     return workers_start(service->store, (size_t)config->workers, &service->workers);
 }
 
@@ -54,6 +58,7 @@ void cli_close_service(struct cli_service *opened)
 {
     struct service *service = &opened->service;
     workers_stop(service->workers);
+    quality_stop(service->quality);
     if (service->audit != NULL) {
         audit_close(service->audit);
     }

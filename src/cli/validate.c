@@ -15,17 +15,18 @@
 #define VALUE_LIMIT 50000000u
 
 static const char usage[] =
-    "usage: carelayer validate [--package FILE]... [--json] FILE...\n"
+    "usage: carelayer validate [--package FILE]... [--rules FILE]... [--json] FILE...\n"
     "\n"
-    "Checks FHIR R4 resources: .json or .xml (a resource or Bundle), .ndjson (one resource a "
-    "line),\n"
-    "gzip of any, '-' for stdin. Prints FILE:LINE:COLUMN: error: PATH: what and how to mend it.\n"
+    "Checks FHIR R4 resources, by the specification and the national rules: .json or .xml (a\n"
+    "resource or Bundle), .ndjson (one resource a line), gzip of any, '-' for stdin. --rules adds\n"
+    "a table of rules. Prints FILE:LINE:COLUMN: error: PATH: what and how to mend it.\n"
     "Exit 1 when any resource has an error.";
 
-static const char *const settings[] = {"package", "definitions", NULL};
+static const char *const settings[] = {"package", "definitions", "rules", NULL};
 
 struct validation {
     const struct definitions *definitions;
+    const struct rules *rules;
     struct arena *arena; /* reset for each resource */
     bool json;
     uint64_t resources, wrong;
@@ -171,7 +172,8 @@ static void validate_text(struct validation *validation, const char *name, struc
     enum status status = resource_read_any(validation->definitions, text, &limits,
                                            validation->arena, &outcome, &json);
     if (json.root != NULL) { /* XML with faults is read as far as it goes */
-        struct validate_options options = {.definitions = validation->definitions};
+        struct validate_options options = {.definitions = validation->definitions,
+                                           .rules = validation->rules};
         status = validate_resource(&options, &json, json.root, (struct slice){NULL, 0},
                                    validation->arena, &outcome, &type);
     }
@@ -272,6 +274,19 @@ static enum status validate_file(struct validation *validation, const char *path
     return status == STATUS_MEMORY ? status : STATUS_OK;
 }
 
+static enum status read_rules(const struct cli_arguments *arguments, struct validation *validation)
+{
+    struct outcome outcome;
+    const struct config_list *files = &arguments->config.rules;
+    outcome_init(&outcome, arguments->arena);
+    enum status status = rules_read(validation->definitions, files->items, files->count,
+                                    arguments->arena, &outcome, &validation->rules);
+    if (status != STATUS_OK) {
+        cli_print_outcome(&outcome, "carelayer validate");
+    }
+    return status;
+}
+
 static int validate_files(const struct cli_arguments *arguments, bool as_json)
 {
     struct definitions *definitions;
@@ -279,8 +294,12 @@ static int validate_files(const struct cli_arguments *arguments, bool as_json)
     if (status != STATUS_OK) {
         return CLI_FAULT;
     }
-    struct validation validation = {
-        .definitions = definitions, .arena = arena_create(0), .json = as_json};
+    struct validation validation = {.definitions = definitions, .json = as_json};
+    if (read_rules(arguments, &validation) != STATUS_OK) {
+        definitions_close(definitions);
+        return CLI_USAGE;
+    }
+    validation.arena = arena_create(0);
     status = validation.arena != NULL ? STATUS_OK : STATUS_MEMORY;
     for (size_t i = 0; i < arguments->file_count && status == STATUS_OK; i++) {
         status = validate_file(&validation, arguments->files[i]);

@@ -71,6 +71,7 @@ struct feed_bundle {
     struct store_draft **drafts;
     size_t draft_count;
     uint64_t rejected;
+    struct verdicts verdicts;
     struct feed_bundle *next;
 };
 
@@ -124,7 +125,8 @@ static enum status take_one(struct unit *unit, struct feed_bundle *bundle, struc
     if (item->resource == NULL) {
         unit_refuse(unit, item, STATUS_REQUIRED, "Bundle.entry.resource",
                     "The entry has no resource: import stores resources and does nothing else.");
-        return STATUS_OK;
+        static const struct issue missing = {.severity = SEVERITY_ERROR, .code = "required"};
+        return unit_judge(unit, item->type, NULL, true, &missing);
     }
     if (item->type != RESOURCE_TYPE_NONE) {
         TRY(resource_exchange_links(definitions, item->type, item->resource, resolve,
@@ -145,6 +147,7 @@ static enum status take_one(struct unit *unit, struct feed_bundle *bundle, struc
 static enum status take_items(struct unit *unit, struct feed_bundle *bundle)
 {
     size_t drafts_before = unit->draft_count;
+    size_t verdicts_before = unit->verdicts.count;
     uint64_t rejected_before = unit->rejected;
     for (size_t i = 0; i < bundle->count; i++) {
         TRY(take_one(unit, bundle, &bundle->items[i]));
@@ -152,6 +155,7 @@ static enum status take_items(struct unit *unit, struct feed_bundle *bundle)
     if (bundle->atomic && unit->rejected > rejected_before) {
         struct item whole = {.entry = -1, .line = bundle->line};
         drop_all(unit, &whole, drafts_before);
+        verdicts_forget_accepted(&unit->verdicts, verdicts_before);
     }
     return STATUS_OK;
 }
@@ -236,12 +240,14 @@ static enum status prepare(struct unit *unit, struct feed_bundle *bundle)
     aside.drafts = NULL;
     aside.draft_count = aside.draft_capacity = 0;
     aside.rejected = 0;
+    aside.verdicts = (struct verdicts){0};
     TRY(take_items(&aside, bundle));
     unit->rejects = aside.rejects;
     unit->rejected += aside.rejected - bundle->rejected;
     bundle->rejected = aside.rejected;
     bundle->drafts = aside.drafts;
     bundle->draft_count = aside.draft_count;
+    bundle->verdicts = aside.verdicts;
     bundle->prepared = true;
     return STATUS_OK;
 }
@@ -325,4 +331,11 @@ enum status unit_put_all(struct unit *unit, struct store_tx *tx)
         TRY(unit_put(unit, tx, bundle->drafts, bundle->draft_count));
     }
     return unit_put(unit, tx, unit->drafts + at, unit->draft_count - at);
+}
+
+void unit_count_bundles(const struct unit *unit)
+{
+    for (const struct feed_bundle *bundle = unit->bundles; bundle != NULL; bundle = bundle->next) {
+        verdicts_count(&bundle->verdicts, unit->import->service.quality);
+    }
 }

@@ -20,6 +20,8 @@ struct feed_options {
                                 set here */
     bool split;              /* transaction Bundles resource by resource too */
     bool again;              /* also files that the ledger knows as done */
+    struct slice source;     /* who sent it, where a resource does not say: a name of
+                                quality_source_read; empty: unknown */
     int rejects;             /* open file for what was rejected: a JSON object a line, no values */
     /* Called now and then from the caller's thread. */
     void (*progress)(void *context, uint64_t resources, uint64_t bytes);

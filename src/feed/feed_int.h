@@ -63,6 +63,12 @@ struct import {
     struct feed_result result;
 };
 
+/* What the checks said of each entry: counted once the unit is durable. */
+struct verdicts {
+    struct quality_entry *items;
+    size_t count, capacity;
+};
+
 struct unit {
     struct import *import;
     struct request *request;
@@ -81,6 +87,7 @@ struct unit {
     struct store_reader *reader; /* of the worker that runs it */
     struct buffer rejects;       /* JSON lines */
     uint64_t stored, rejected;
+    struct verdicts verdicts; /* but those of BUNDLES */
     struct work work;
 };
 
@@ -109,6 +116,16 @@ MUST_CHECK enum status unit_put(struct unit *unit, struct store_tx *tx,
 /* bundle.c: takes the entries of a Bundle; and puts everything that the unit has, in its order. */
 MUST_CHECK enum status unit_take_bundle(struct unit *unit, const struct json *json, uint64_t line);
 MUST_CHECK enum status unit_put_all(struct unit *unit, struct store_tx *tx);
+
+/* Notes what the checks said of an entry; RESOURCE NULL: it could not be read. */
+MUST_CHECK enum status unit_judge(struct unit *unit, resource_type type, yyjson_val *resource,
+                                  bool refused, const struct issue *issues);
+/* What fell with its transaction was not accepted, and nothing is wrong with it: of the verdicts
+ * after the first FROM only refusals stay. */
+void verdicts_forget_accepted(struct verdicts *verdicts, size_t from);
+void verdicts_count(const struct verdicts *verdicts, struct quality *quality);
+/* bundle.c: those of the Bundles with conditional references. */
+void unit_count_bundles(const struct unit *unit);
 
 extern const struct interaction feed_interactions[];
 extern const struct door feed_door;

@@ -7,6 +7,51 @@
 #include "feed/feed_int.h"
 #include "validate/validate.h"
 
+/* ---- what the checks said ---- */
+
+enum status unit_judge(struct unit *unit, resource_type type, yyjson_val *resource, bool refused,
+                       const struct issue *issues)
+{
+    struct arena *arena = unit->request->arena;
+    struct verdicts *verdicts = &unit->verdicts;
+    if (verdicts->count == verdicts->capacity) {
+        size_t capacity = verdicts->capacity == 0 ? 64 : verdicts->capacity * 2;
+        struct quality_entry *more = arena_resize(
+            arena, verdicts->items, verdicts->capacity * sizeof *more, capacity * sizeof *more);
+        if (more == NULL) {
+            return STATUS_TOO_COSTLY;
+        }
+        verdicts->items = more;
+        verdicts->capacity = capacity;
+    }
+    struct slice source = unit->import->options->source;
+    verdicts->items[verdicts->count++] = (struct quality_entry){
+        .type = type,
+        .source = resource != NULL ? quality_source_of(resource, source, arena) : source,
+        .refused = refused,
+        .issues = issues,
+    };
+    return STATUS_OK;
+}
+
+void verdicts_forget_accepted(struct verdicts *verdicts, size_t from)
+{
+    size_t kept = from;
+    for (size_t i = from; i < verdicts->count; i++) {
+        if (verdicts->items[i].refused) {
+            verdicts->items[kept++] = verdicts->items[i];
+        }
+    }
+    verdicts->count = kept;
+}
+
+void verdicts_count(const struct verdicts *verdicts, struct quality *quality)
+{
+    for (size_t i = 0; i < verdicts->count; i++) {
+        quality_count(quality, &verdicts->items[i]);
+    }
+}
+
 /* ---- rejects ---- */
 
 void unit_reject(struct unit *unit, uint64_t line, int64_t entry, resource_type type,
@@ -82,6 +127,7 @@ enum status unit_take(struct unit *unit, struct item *item)
     struct outcome outcome;
     outcome_init(&outcome, request->arena);
     struct validate_options options = {.definitions = request->service->definitions,
+                                       .rules = request->service->rules,
                                        .refuse_test_numbers =
                                            !request->service->config->test_numbers};
     struct slice path = item->entry >= 0
@@ -96,13 +142,14 @@ enum status unit_take(struct unit *unit, struct item *item)
                                   request->base_url, request->arena, &outcome, &draft);
     }
     if (status == STATUS_OK) {
+        TRY(unit_judge(unit, item->type, item->resource, false, outcome.first));
         return add_draft(unit, draft);
     }
     if (status_http(status) >= 500 || status == STATUS_TOO_COSTLY) {
         return status;
     }
     unit_reject(unit, item->line, item->entry, item->type, &outcome);
-    return STATUS_OK;
+    return unit_judge(unit, item->type, item->resource, true, outcome.first);
 }
 
 /* ---- documents and lines ---- */
@@ -139,7 +186,7 @@ static enum status take_document(struct unit *unit, struct slice text, uint64_t 
     }
     if (status != STATUS_OK) {
         unit_reject(unit, line, -1, RESOURCE_TYPE_NONE, &outcome);
-        return STATUS_OK;
+        return unit_judge(unit, RESOURCE_TYPE_NONE, NULL, true, outcome.first);
     }
     if (slice_is(json_get_string(json->root, "resourceType"), "Bundle") &&
         is_list(json_get_string(json->root, "type"))) {
@@ -279,6 +326,10 @@ static void door_respond(struct request *request)
 {
     struct unit *unit = request->door_context;
     struct import *import = unit->import;
+    if (request->status == STATUS_OK) {
+        verdicts_count(&unit->verdicts, import->service.quality);
+        unit_count_bundles(unit);
+    }
     (void)pthread_mutex_lock(&import->lock);
     if (request->status == STATUS_OK) {
         import->result.stored += unit->stored;

@@ -168,4 +168,17 @@ MUST_CHECK enum status fhirpath_test(const struct fhirpath *expression,
                                      const struct fhirpath_node *focus, struct arena *arena,
                                      struct outcome *outcome, bool *ret_true);
 
+/* ---- FHIRPath Patch ---------------------------------------------------------------------------
+ */
+
+/* Applies the operations of PARAMETERS (R4 fhirpatch.html: add, insert, delete, replace, move) to
+ * RESOURCE; the result is a new document in ARENA, all or nothing. It is as valid as the values
+ * were: validate it. STATUS_STRUCTURE: no such patch, or a path that is no expression;
+ * STATUS_INVALID: a path with a name that the type does not have; STATUS_UNPROCESSABLE: an
+ * operation does not apply. The issue names the operation, values are not. */
+MUST_CHECK enum status fhirpath_patch_apply(const struct definitions *definitions,
+                                            resource_type type, yyjson_val *resource,
+                                            yyjson_val *parameters, struct arena *arena,
+                                            struct outcome *outcome, yyjson_mut_doc **ret_result);
+
 #endif

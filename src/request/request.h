@@ -9,6 +9,7 @@
 #include "audit/audit.h"
 #include "base/base.h"
 #include "fhir/fhir.h"
+#include "quality/quality.h"
 #include "store/store.h"
 #include "terms/terms.h"
 
@@ -169,6 +170,7 @@ void workers_submit(struct workers *workers, struct work *work);
 struct service {
     const struct config *config;
     const struct definitions *definitions;
+    const struct rules *rules;       /* national and local rules of entry; NULL: none */
     struct conformance *conformance; /* NULL: none (api_conformance_open) */
     struct terms *terms;             /* the same */
     struct api_stored *stored;       /* api's */
@@ -179,9 +181,18 @@ struct service {
     struct slice capability;                /* the capability statement, ready to send */
     int64_t started;                        /* instant */
     struct metrics *metrics;
+    struct quality *quality; /* counts what is accepted and refused; NULL: nobody does */
 };
 
 /* ---- the request ---- */
+
+/* What the checks at entry said of the resource that a request would store. */
+struct verdict {
+    bool checked; /* they were asked */
+    bool refused;
+    resource_type type;
+    struct slice source; /* quality_source_of */
+};
 
 struct request {
     struct service *service;
@@ -227,6 +238,9 @@ struct request {
     /* decode */
     struct json json;  /* of a body in JSON or XML */
     struct slice path; /* FHIRPath of the body in its bundle ("Bundle.entry[3].resource") */
+
+    /* validate: the last word of the checks; counted once, at the end of the walk */
+    struct verdict verdict;
 
     /* the walk */
     enum stage stage;
@@ -329,6 +343,14 @@ void request_discloses_count(struct request *request, uint64_t count);
 /* Fails the request's walk: sets status and adds the issue; gives the status back. */
 enum status request_fail(struct request *request, enum status status, const char *path,
                          const char *text, ...) __attribute__((format(printf, 4, 5)));
+
+/* Notes what the checks said (STATUS) of the resource ROOT (NULL: it could not be read) that the
+ * request would store, and gives STATUS back. Said again, the last holds. */
+enum status request_judge(struct request *request, resource_type type, yyjson_val *root,
+                          enum status status);
+
+/* Does this status of the checks say that the entry is at fault, not the machine or a limit? */
+bool request_refuses(enum status status);
 
 /* A sentence for failures that no stage explained: the disk, the memory, the deadline. Static. */
 const char *request_explanation(enum status status);

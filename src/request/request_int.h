@@ -15,6 +15,10 @@ void request_snapshot_end(struct request *request);
 /* Adds the outbox rows of a write and of its children in the write's own transaction. */
 enum status request_outbox(struct request *request, struct store_tx *tx);
 
+/* Counts what the checks said of the request and its children: once, when nothing can fail any
+ * more. */
+void request_count_verdicts(struct request *request);
+
 /* The HTTP status that the request will answer, or has answered. */
 int request_http(const struct request *request);
 

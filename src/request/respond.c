@@ -163,6 +163,7 @@ static void settle_answer(struct request *request)
                (!buffer_ok(&request->response.body) || arena_full(request->arena))) {
         request->status = STATUS_TOO_COSTLY;
     }
+    request_count_verdicts(request);
     if (request->status != STATUS_OK) {
         write_error(request);
     }

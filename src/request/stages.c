@@ -74,6 +74,14 @@ static enum status decode_resource(struct request *request)
                                                                                  : status;
 }
 
+/* What would have been read: to the system as a whole only Bundles are sent. */
+static resource_type sent_type(const struct request *request)
+{
+    return request->type != RESOURCE_TYPE_NONE
+               ? request->type
+               : resource_type_find(request->service->definitions, SLICE("Bundle"));
+}
+
 enum step stage_decode(struct request *request)
 {
     unsigned flags = request->interaction->flags;
@@ -81,6 +89,9 @@ enum step stage_decode(struct request *request)
         request->status = take_form(request);
     } else if ((flags & INTERACTION_BODY) != 0) {
         request->status = decode_resource(request);
+        if (status_http(request->status) == 400 && (flags & INTERACTION_WRITES) != 0) {
+            request->status = request_judge(request, sent_type(request), NULL, request->status);
+        }
     }
     return STEP_NEXT;
 }
@@ -93,6 +104,7 @@ enum step stage_validate(struct request *request)
     }
     struct validate_options options = {
         .definitions = request->service->definitions,
+        .rules = request->service->rules,
         .type = request->type,
         .id = request->id,
         .id_required = request->id.length > 0,
@@ -101,6 +113,7 @@ enum step stage_validate(struct request *request)
     resource_type type;
     request->status = validate_resource(&options, &request->json, request->json.root, request->path,
                                         request->arena, &request->outcome, &type);
+    request->status = request_judge(request, request->type, request->json.root, request->status);
     return STEP_NEXT;
 }
 

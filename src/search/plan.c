@@ -156,8 +156,8 @@ static enum status take_criterion(struct planning *planning, const struct search
         options->type != RESOURCE_TYPE_NONE
             ? search_parameter_find(options->definitions, options->type, argument->name)
             : NULL;
-    if (parameter == NULL || !parameter->simple || parameter->kind == SEARCH_COMPOSITE ||
-        parameter->kind == SEARCH_SPECIAL) {
+    if (parameter == NULL || parameter->expression.length == 0 ||
+        parameter->kind == SEARCH_COMPOSITE || parameter->kind == SEARCH_SPECIAL) {
         planning->plan->criteria--;
         return unknown(planning, argument);
     }

@@ -109,6 +109,15 @@ static const struct {
      "SELECT count(*) FROM member m LEFT JOIN resource r ON r.rid=m.rid"
      " WHERE r.rid IS NULL",
      "A membership names a resource that is not there."},
+    {"quality-count",
+     "SELECT count(*) FROM quality WHERE count<1 OR verdict NOT BETWEEN 0 AND 2"
+     " OR (rule<>'' AND verdict=0)",
+     "A count of data quality is none that could have been counted. Restore a backup."},
+    {"quality-rule",
+     "SELECT count(*) FROM quality q WHERE q.rule NOT IN ('', 'other') AND q.count>"
+     "(SELECT coalesce(sum(e.count), 0) FROM quality e WHERE e.day=q.day AND e.source=q.source"
+     " AND e.type=q.type AND e.rule='' AND e.verdict=q.verdict)",
+     "A rule was broken by more entries than there were. Restore a backup."},
     {"tie", "SELECT count(*) FROM tie t LEFT JOIN tied d ON d.place=t.place WHERE d.place IS NULL",
      "A tie belongs to no resource."},
     {"tied",

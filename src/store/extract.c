@@ -158,11 +158,24 @@ static void extract_string(const struct extraction *to, enum fhir_type type, yyj
     }
 }
 
+/* A resource that lies in this one (Bundle.entry[0].resource): a reference to it. */
+static void add_resource(const struct extraction *to, yyjson_val *resource)
+{
+    struct fact fact = {
+        .parameter = to->number * 2,
+        .tree = TREE_REFERENCE,
+        .text = json_get_string(resource, "id"),
+        .target = resource_type_find(to->definitions, json_get_string(resource, "resourceType"))};
+    if (fact.text.length > 0 && fact.target != RESOURCE_TYPE_NONE) {
+        facts_add(to->facts, &fact);
+    }
+}
+
 static void extract_reference(const struct extraction *to, const struct search_path *path,
                               yyjson_val *value)
 {
     if (path->type != FHIR_TYPE_REFERENCE) {
-        add_text(to, json_string(value));
+        yyjson_is_obj(value) ? add_resource(to, value) : add_text(to, json_string(value));
         return;
     }
     struct slice text = json_get_string(value, "reference");
@@ -340,19 +353,19 @@ static void extract_existence(void *context, const struct search_path *path, yyj
     *met = *met || !yyjson_is_false(value);
 }
 
-void extract_parameter(const struct definitions *definitions, resource_type type,
-                       const struct search_parameter *parameter, uint32_t number,
-                       yyjson_val *resource, struct slice base_url, struct facts *facts)
+static void extract_parameter(const struct store *store, resource_type type,
+                              const struct search_parameter *parameter,
+                              const struct parameter *known, yyjson_val *resource,
+                              struct slice base_url, struct facts *facts)
 {
-    struct extraction to = {definitions, parameter, type, number, base_url, facts};
-    bool met = false;
-    for (size_t i = 0; i < parameter->path_count; i++) {
-        if (parameter->exists) {
-            search_path_walk(&parameter->paths[i], resource, extract_existence, &met);
-        } else {
-            search_path_walk(&parameter->paths[i], resource, extract_value, &to);
-        }
-    }
+    struct extraction to = {store->definitions, parameter, type, known->number, base_url, facts};
+    bool met = false, used_base = false;
+    enum status status =
+        parameter_visit(store->definitions, type, parameter, known, resource, base_url,
+                        facts->arena, parameter->exists ? extract_existence : extract_value,
+                        parameter->exists ? (void *)&met : (void *)&to, &used_base);
+    facts->broken = facts->broken || status != STATUS_OK;
+    facts->used_base = facts->used_base || used_base;
     if (parameter->exists) {
         add_token(&to, SLICE(""), met ? SLICE("true") : SLICE("false"));
     }
@@ -366,8 +379,7 @@ void extract_all(const struct store *store, resource_type type, yyjson_val *reso
     for (size_t i = 0; i < count; i++) {
         const struct parameter *known = store_parameter(store, type, &parameters[i]);
         if (known != NULL) {
-            extract_parameter(store->definitions, type, &parameters[i], known->number, resource,
-                              base_url, facts);
+            extract_parameter(store, type, &parameters[i], known, resource, base_url, facts);
         }
     }
 }

@@ -169,13 +169,12 @@ static void test_value(void *context, const struct search_path *path, yyjson_val
 enum status test_body(const struct store *store, const struct test *test, resource_type type,
                       yyjson_val *resource, struct arena *arena, bool *ret_match)
 {
-    (void)store;
-    (void)type;
     struct body_test at = {.test = test, .arena = arena};
     const struct search_parameter *parameter = test->clause->parameter;
-    for (size_t i = 0; i < parameter->path_count && !at.met; i++) {
-        search_path_walk(&parameter->paths[i], resource, test_value, &at);
-    }
+    bool used_base;
+    TRY(parameter_visit(store->definitions, type, parameter,
+                        store_parameter(store, type, parameter), resource, slice_text(""), arena,
+                        test_value, &at, &used_base));
     *ret_match = at.met;
     return arena_full(arena) ? STATUS_TOO_COSTLY : STATUS_OK;
 }

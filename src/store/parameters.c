@@ -17,9 +17,9 @@ const struct parameter *store_parameter(const struct store *store, resource_type
 /* `_id` and `_lastUpdated` are columns of the row, no index values. */
 static bool is_indexed(const struct search_parameter *parameter)
 {
-    return parameter->simple && parameter->path_count > 0 && parameter->kind != SEARCH_COMPOSITE &&
-           parameter->kind != SEARCH_SPECIAL && !slice_is(parameter->code, "_id") &&
-           !slice_is(parameter->code, "_lastUpdated");
+    bool said = parameter->simple ? parameter->path_count > 0 : parameter->expression.length > 0;
+    return said && parameter->kind != SEARCH_COMPOSITE && parameter->kind != SEARCH_SPECIAL &&
+           !slice_is(parameter->code, "_id") && !slice_is(parameter->code, "_lastUpdated");
 }
 
 /* What the values depend on. */
@@ -87,6 +87,24 @@ static enum status parameter_save(const struct loading *loading, const struct pa
     return statement_run(loading->connection, statement);
 }
 
+/* Compiles the expression where that is needed. One that does not compile is not indexed: a search
+ * by it is refused. */
+static enum status parameter_understand(struct store *store, resource_type type,
+                                        const struct search_parameter *parameter,
+                                        struct parameter *known)
+{
+    if (parameter->simple || known->expression != NULL) {
+        return STATUS_OK;
+    }
+    enum status status =
+        parameter_compile(store->definitions, type, parameter, store->arena, &known->expression);
+    if (status != STATUS_OK) {
+        known->number = 0;
+        known->expression = NULL;
+    }
+    return arena_full(store->arena) ? STATUS_MEMORY : STATUS_OK;
+}
+
 /* Those in the table that the definitions still know. */
 static enum status parameters_recall(struct loading *loading)
 {
@@ -109,8 +127,10 @@ static enum status parameters_recall(struct loading *loading)
             shape_of(parameter, shape);
             bool same = slice_equals(statement_blob(statement, 3),
                                      slice_of((const char *)shape, sizeof(shape)));
-            store->parameters[type][parameter->number] = (struct parameter){
-                .number = number, .ready = same && sqlite3_column_int(statement, 4) != 0};
+            struct parameter *known = &store->parameters[type][parameter->number];
+            known->number = number;
+            known->ready = same && sqlite3_column_int(statement, 4) != 0;
+            TRY(parameter_understand(store, (resource_type)type, parameter, known));
         }
         TRY(statement_row(loading->connection, statement, &row));
     }
@@ -135,7 +155,12 @@ static enum status parameters_of_type(struct loading *loading, resource_type typ
         }
         bool add = known->number == 0;
         if (add) {
-            known->number = ++loading->last;
+            known->number = loading->last + 1;
+            TRY(parameter_understand(store, type, &parameters[i], known));
+            if (known->number == 0) {
+                continue;
+            }
+            loading->last++;
         }
         if (add || !known->ready) {
             known->ready = !used;

@@ -60,6 +60,15 @@ static const char *const steps[] = {
     "CREATE TABLE tied(place INTEGER PRIMARY KEY, ties BLOB NOT NULL);"
     "INSERT INTO note(name, value) SELECT CAST('store.concern' AS BLOB), x'00'"
     " WHERE EXISTS(SELECT 1 FROM resource);",
+    /* 3: how many entries were accepted and refused, by day, source, type and rule. Not derived:
+     * what was refused is nowhere else. A row without rule counts entries; one with a rule counts
+     * those of them in which the rule gave a warning or an error. */
+    "CREATE TABLE quality(day INTEGER NOT NULL, source TEXT NOT NULL, type INTEGER NOT NULL,"
+    " rule TEXT NOT NULL, verdict INTEGER NOT NULL, count INTEGER NOT NULL,"
+    " PRIMARY KEY(day, source, type, rule, verdict)) WITHOUT ROWID;"
+    /* How to mend what breaks a rule, in the words of the first who broke it. */
+    "CREATE TABLE quality_rule(rule TEXT NOT NULL, type INTEGER NOT NULL, words TEXT NOT NULL,"
+    " PRIMARY KEY(rule, type)) WITHOUT ROWID;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
 

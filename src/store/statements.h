@@ -162,6 +162,31 @@
     X(SQL_CHECK_ROW, "SELECT d.rid, d.version, d.entity FROM directory d"                          \
                      " WHERE d.type=?1 AND d.id=?2 AND d.state=1")                                 \
     X(SQL_CHECK_CHANGE, "SELECT rid FROM change WHERE type=?1 AND change=?2")                      \
+    X(SQL_QUALITY_ADD, "INSERT INTO quality(day, source, type, rule, verdict, count) VALUES(?1, "  \
+                       "?2, ?3, ?4, ?5, ?6)"                                                       \
+                       " ON CONFLICT DO UPDATE SET count=count+excluded.count")                    \
+    X(SQL_QUALITY_WORDS, "INSERT OR IGNORE INTO quality_rule(rule, type, words)"                   \
+                         " VALUES(?1, ?2, ?3)")                                                    \
+    X(SQL_QUALITY_FORGET, "DELETE FROM quality WHERE day<?1")                                      \
+    X(SQL_QUALITY_FORGET_WORDS, "DELETE FROM quality_rule WHERE NOT EXISTS(SELECT 1 FROM quality"  \
+                                " q WHERE q.rule=quality_rule.rule)")                              \
+    X(SQL_QUALITY_DAY, "SELECT day, source, type, rule, verdict, count FROM quality WHERE day=?1") \
+    X(SQL_QUALITY_ALL, "SELECT sum(count), verdict FROM quality WHERE day BETWEEN ?1 AND ?2"       \
+                       " AND (?3 IS NULL OR source=?3) AND rule='' GROUP BY verdict")              \
+    X(SQL_QUALITY_SOURCES, "SELECT sum(count), verdict, source FROM quality"                       \
+                           " WHERE day BETWEEN ?1 AND ?2 AND (?3 IS NULL OR source=?3)"            \
+                           " AND rule='' GROUP BY source, verdict ORDER BY source, verdict")       \
+    X(SQL_QUALITY_TYPES, "SELECT sum(count), verdict, type FROM quality"                           \
+                         " WHERE day BETWEEN ?1 AND ?2 AND (?3 IS NULL OR source=?3)"              \
+                         " AND rule='' GROUP BY type, verdict ORDER BY type, verdict")             \
+    X(SQL_QUALITY_DAYS, "SELECT sum(count), verdict, day FROM quality"                             \
+                        " WHERE day BETWEEN ?1 AND ?2 AND (?3 IS NULL OR source=?3)"               \
+                        " AND rule='' GROUP BY day, verdict ORDER BY day, verdict")                \
+    X(SQL_QUALITY_RULES,                                                                           \
+      "SELECT sum(count), verdict, rule, type FROM quality"                                        \
+      " WHERE day BETWEEN ?1 AND ?2 AND (?3 IS NULL OR source=?3)"                                 \
+      " AND rule<>'' GROUP BY rule, type, verdict ORDER BY rule, type, verdict")                   \
+    X(SQL_QUALITY_MEND, "SELECT words FROM quality_rule WHERE rule=?1 AND type=?2")                \
     X(SQL_TYPE_USED, "SELECT 1 FROM place WHERE type=?1 LIMIT 1")
 
 #endif

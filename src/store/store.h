@@ -301,6 +301,55 @@ MUST_CHECK enum status store_note_set(struct store_tx *tx, struct slice name, st
 MUST_CHECK enum status store_note_get(struct store_tx *tx, struct slice name, struct arena *arena,
                                       struct slice *ret_value);
 
+/* ---- data quality -----------------------------------------------------------------------------
+ */
+
+/* What the checks at entry said of an entry; of a rule: whether it warned or refused. */
+enum store_verdict { STORE_ACCEPTED, STORE_WARNED, STORE_REFUSED };
+
+/* How many entries of a day. RULE empty: the entries themselves, each once; else those of them that
+ * were accepted with a warning of this rule, or refused with an error of it. */
+struct store_quality {
+    int32_t day;         /* day_at */
+    resource_type type;  /* NONE: it could not be told */
+    struct slice source; /* who sent it (quality.h); empty: unknown */
+    struct slice rule;   /* identifier of a rule; empty: the entries themselves */
+    struct slice words;  /* what is wrong and how to mend it, for the first of its rule and type */
+    enum store_verdict verdict;
+    uint64_t count;
+};
+
+/* Adds to what is there. */
+MUST_CHECK enum status store_quality_add(struct store_tx *tx, const struct store_quality *row);
+
+/* Removes the days before DAY. */
+MUST_CHECK enum status store_quality_forget(struct store_tx *tx, int32_t day);
+
+/* Visits every row of one day; the slices live until VISIT returns. */
+typedef void store_quality_visit(void *context, const struct store_quality *row);
+MUST_CHECK enum status store_quality_day(struct store_tx *tx, int32_t day,
+                                         store_quality_visit *visit, void *context);
+
+/* Sums by one property, in its order: only this one (and verdict, count) is set in the rows. By
+ * rule the type is set too, and the words when they are known. */
+enum store_quality_by {
+    STORE_QUALITY_ALL,
+    STORE_QUALITY_BY_SOURCE,
+    STORE_QUALITY_BY_TYPE,
+    STORE_QUALITY_BY_RULE,
+    STORE_QUALITY_BY_DAY
+};
+struct store_quality_query {
+    int32_t first, last; /* days, both included */
+    bool has_source;     /* only what came from SOURCE */
+    struct slice source;
+    enum store_quality_by by;
+};
+MUST_CHECK enum status store_quality_sum(struct store_tx *tx,
+                                         const struct store_quality_query *query,
+                                         struct arena *arena, struct store_quality **ret_rows,
+                                         size_t *ret_count);
+
 /* A job is what one request writes, all or nothing. RUN is called with the write transaction, in a
  * savepoint of its own; a status other than OK undoes what it did. DONE is called once, after the
  * commit is durable (or with the failure): on the writer's thread, so it must be brief and only

@@ -10,6 +10,7 @@
  *   facts.c       index values packed into one blob a resource, and as rows of the trees
  *   concern_find.c, concern.c, concern_spread.c, set.c: whom a resource concerns
  *   directory.c   ids, places and patient numbers; intern.c: codes and systems as numbers
+ *   quality.c     how many entries were accepted and refused: no index, reindex leaves it alone
  *   put.c         versions written; read.c, history.c, find*.c: read
  */
 #ifndef CARELAYER_STORE_STORE_INT_H
@@ -183,18 +184,32 @@ void text_key_value(struct slice value, struct buffer *out);
 /* Lower case, no diacritics, one space for white space, trimmed (R4 search, "string"). */
 void text_fold(struct slice text, struct buffer *out);
 
+struct fhirpath;
+
 /* A parameter as this store knows it. */
 struct parameter {
-    uint32_t number; /* 0: not indexed */
-    bool ready;      /* every resource has been indexed by it */
+    uint32_t number;                   /* 0: not indexed */
+    bool ready;                        /* every resource has been indexed by it */
+    const struct fhirpath *expression; /* where the paths do not say all of it; else NULL */
 };
 const struct parameter *store_parameter(const struct store *store, resource_type type,
                                         const struct search_parameter *parameter);
 
-/* Every value of one parameter in a resource. */
-void extract_parameter(const struct definitions *definitions, resource_type type,
-                       const struct search_parameter *parameter, uint32_t number,
-                       yyjson_val *resource, struct slice base_url, struct facts *facts);
+/* Calls VISIT with every value that the parameter's expression meets in RESOURCE. Values that lie
+ * in no resource (X.exists()) are made in ARENA, their texts last as long as it. *RET_USED_BASE: an
+ * absolute reference was local by BASE_URL. STATUS_TOO_COSTLY, STATUS_MEMORY: not all of them. */
+MUST_CHECK enum status parameter_visit(const struct definitions *definitions, resource_type type,
+                                       const struct search_parameter *parameter,
+                                       const struct parameter *known, yyjson_val *resource,
+                                       struct slice base_url, struct arena *arena,
+                                       search_visit *visit, void *context, bool *ret_used_base);
+
+/* The expression of a parameter that is not simple. */
+MUST_CHECK enum status parameter_compile(const struct definitions *definitions, resource_type type,
+                                         const struct search_parameter *parameter,
+                                         struct arena *arena,
+                                         const struct fhirpath **ret_expression);
+
 /* Of all indexed parameters of the type. */
 void extract_all(const struct store *store, resource_type type, yyjson_val *resource,
                  struct slice base_url, struct facts *facts);

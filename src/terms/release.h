@@ -99,4 +99,69 @@ const struct property *release_properties(const struct release *release, uint32_
                                           struct arena *arena, size_t *ret_count);
 struct slice release_text(const struct release *release, struct text_ref ref);
 
+/* Opens every compiled release of a folder; those that are damaged are left out. They live as long
+ * as ARENA. (load.c) */
+size_t releases_open(const char *folder, struct arena *arena,
+                     const struct code_system ***ret_systems);
+
+/* ---- making one (release_write.c) -------------------------------------------------------------
+ *
+ * Concepts are begun in the order of their numbers; what belongs to one is added before the next is
+ * begun. Edges and sets may be added at any time. */
+
+struct release_writer {
+    struct arena *arena; /* unbounded */
+    struct buffer texts, concepts, designations, properties, edges, sets, members;
+    uint32_t count;
+};
+
+void release_begin(struct release_writer *writer, struct arena *arena);
+struct text_ref release_add_text(struct release_writer *writer, struct slice text);
+/* The number of the concept. */
+uint32_t release_add_concept(struct release_writer *writer, struct text_ref code,
+                             struct text_ref display, struct text_ref definition, uint32_t flags);
+void release_add_designation(struct release_writer *writer, const struct release_designation *row);
+void release_add_property(struct release_writer *writer, const struct release_property *row);
+void release_add_edge(struct release_writer *writer, uint32_t child, uint32_t parent);
+void release_add_set(struct release_writer *writer, uint32_t concept,
+                     const roaring_bitmap_t *members);
+
+struct release_about {
+    struct slice url, version, name, use_system;
+    bool snomed;
+};
+
+/* Writes the file, so that it is there whole or not at all. */
+MUST_CHECK enum status release_finish(struct release_writer *writer,
+                                      const struct release_about *about, const char *path);
+
+/* ---- reading what operators have (archive.c, rf2.c, dmd.c) ------------------------------------
+ */
+
+/* A file of a release: in a folder, or in a zip. */
+struct member {
+    struct slice name;           /* without folders */
+    const char *path;            /* of the file or zip */
+    uint64_t at, stored, length; /* in a zip */
+    bool zipped, deflated;
+};
+
+/* Every file below a folder, or in a zip. STATUS_STRUCTURE: no such thing; STATUS_TOO_COSTLY. */
+MUST_CHECK enum status archive_list(const char *path, struct arena *arena, struct outcome *outcome,
+                                    struct member **ret_members, size_t *ret_count);
+
+/* Its content, in ARENA. */
+MUST_CHECK enum status archive_read(const struct member *member, struct arena *arena,
+                                    struct outcome *outcome, struct slice *ret_text);
+
+/* SNOMED CT RF2: is there a snapshot among these files? And makes the release file of it. */
+bool rf2_is(const struct member *members, size_t count);
+MUST_CHECK enum status rf2_compile(const struct member *members, size_t count, const char *path,
+                                   struct outcome *outcome);
+
+/* The NHSBSA dictionary of medicines and devices. */
+bool dmd_is(const struct member *members, size_t count);
+MUST_CHECK enum status dmd_compile(const struct member *members, size_t count, const char *path,
+                                   struct outcome *outcome);
+
 #endif

@@ -4,6 +4,7 @@
  * anything, so all of them go when a conformance resource changes. */
 #include <stdio.h>
 
+#include "terms/release.h"
 #include "terms/terms_int.h"
 
 /* More value sets than this are not kept: a caller may name any number of implicit ones. */
@@ -26,8 +27,12 @@ struct terms {
     struct arena *arena;
     pthread_rwlock_t lock;
     uint64_t generation;
-    struct map systems; /* serial -> struct code_system */
-    struct map sets;    /* hash of the canonical -> struct kept_set */
+    struct map systems;         /* serial -> struct code_system */
+    struct map sets;            /* hash of the canonical -> struct kept_set */
+    const char *release_folder; /* NULL: none */
+    struct arena *release_arena;
+    pthread_mutex_t release_lock;
+    _Atomic bool releases_opened;
     const struct code_system **releases;
     size_t release_count;
 };
@@ -241,8 +246,22 @@ enum status shelf_system(struct terms *terms, const struct canonical *canonical,
     return hold(terms, system, NULL, arena) ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
+void terms_use_releases(struct terms *terms, const char *folder)
+{
+    terms->release_folder = arena_copy(terms->arena, slice_text(folder)).at;
+}
+
 size_t shelf_releases(struct terms *terms, const struct code_system *const **ret_systems)
 {
+    if (terms->release_folder != NULL && !atomic_load(&terms->releases_opened)) {
+        (void)pthread_mutex_lock(&terms->release_lock);
+        if (!atomic_load(&terms->releases_opened)) {
+            terms->release_count =
+                releases_open(terms->release_folder, terms->release_arena, &terms->releases);
+            atomic_store(&terms->releases_opened, true);
+        }
+        (void)pthread_mutex_unlock(&terms->release_lock);
+    }
     *ret_systems = terms->releases;
     return terms->release_count;
 }
@@ -313,7 +332,11 @@ enum status terms_open(struct conformance *conformance, struct outcome *outcome,
                             .generation = conformance_generation(conformance),
                             .systems = {.arena = arena},
                             .sets = {.arena = arena_create(0)}};
-    if (terms->sets.arena == NULL || pthread_rwlock_init(&terms->lock, NULL) != 0) {
+    terms->release_arena = arena_create(0);
+    if (terms->sets.arena == NULL || terms->release_arena == NULL ||
+        pthread_rwlock_init(&terms->lock, NULL) != 0 ||
+        pthread_mutex_init(&terms->release_lock, NULL) != 0) {
+        arena_destroy(terms->release_arena);
         arena_destroy(terms->sets.arena);
         arena_destroy(arena);
         return STATUS_MEMORY;
@@ -340,6 +363,8 @@ void terms_close(struct terms *terms)
             system_let_go(terms, system);
         }
     }
-    pthread_rwlock_destroy(&terms->lock);
+    (void)pthread_rwlock_destroy(&terms->lock);
+    (void)pthread_mutex_destroy(&terms->release_lock);
+    arena_destroy(terms->release_arena);
     arena_destroy(terms->arena);
 }

@@ -7,12 +7,25 @@
 
 #include "base/base.h"
 #include "fhir/fhir.h"
+#include "fhirpath/fhirpath.h"
 
 struct terms;
 
 MUST_CHECK enum status terms_open(struct conformance *conformance, struct outcome *outcome,
                                   struct terms **ret_terms);
 void terms_close(struct terms *terms);
+
+/* ---- releases that an operator loads -------------------------------------------------------- */
+
+/* Compiles the release SOURCE, a folder or zip (SNOMED CT RF2 snapshot; NHSBSA dm+d), into FOLDER,
+ * which must exist, so that terms_use_releases finds it there. *RET_NAME in ARENA says what it is.
+ * STATUS_NOT_SUPPORTED: no release that we know; STATUS_STRUCTURE: it is damaged. */
+MUST_CHECK enum status terms_load(const char *source, const char *folder, struct outcome *outcome,
+                                  struct arena *arena, const char **ret_name);
+
+/* The compiled releases of FOLDER are opened when a code system is first asked for that is not
+ * among the conformance resources. Once, before questions; FOLDER is copied and need not exist. */
+void terms_use_releases(struct terms *terms, const char *folder);
 
 struct terms_coding {
     struct slice system, version, code, display; /* any may be empty; system empty: a bare code */
@@ -43,6 +56,20 @@ enum terms_subsumption {
 };
 enum terms_subsumption terms_subsumes(struct terms *terms, struct slice system,
                                       struct slice version, struct slice a, struct slice b);
+
+/* ---- for FHIRPath ---------------------------------------------------------------------------
+ *
+ * The calls of struct fhirpath_host that terminology answers; their context is a terms_host, or
+ * begins with one. */
+struct terms_host {
+    struct terms *terms;
+    struct arena *arena;
+};
+MUST_CHECK enum status terms_member_of(void *context, const struct fhirpath_value *value,
+                                       struct slice value_set, bool *ret_known, bool *ret_member);
+MUST_CHECK enum status terms_host_subsumes(void *context, const struct fhirpath_value *a,
+                                           const struct fhirpath_value *b, bool *ret_known,
+                                           bool *ret_subsumes);
 
 /* ---- operations -------------------------------------------------------------------------------
  *

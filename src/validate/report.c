@@ -67,6 +67,21 @@ static bool keeps_more(const struct checker *checker)
     return checker->outcome->count < OUTCOME_LIMIT;
 }
 
+static void add_issue(struct checker *checker, const struct frame *frame, const yyjson_val *at,
+                      struct issue *issue, enum status status)
+{
+    if (keeps_more(checker)) {
+        struct buffer path = {.arena = checker->outcome->arena};
+        write_path(checker, frame, &path);
+        issue->path = buffer_slice(&path);
+        json_position(checker->json, at, &issue->line, &issue->column);
+    }
+    outcome_add(checker->outcome, issue);
+    if (checker->status == STATUS_OK && issue->severity <= SEVERITY_ERROR) {
+        checker->status = status;
+    }
+}
+
 void report(struct checker *checker, const struct frame *frame, const yyjson_val *at,
             enum rule rule, const char *text)
 {
@@ -81,16 +96,17 @@ void report_as(struct checker *checker, enum severity severity, const struct fra
                                                            : status_issue(rules[rule].status),
                           .rule = slice_text(rules[rule].name),
                           .text = slice_text(text)};
-    if (keeps_more(checker)) {
-        struct buffer path = {.arena = checker->outcome->arena};
-        write_path(checker, frame, &path);
-        issue.path = buffer_slice(&path);
-        json_position(checker->json, at, &issue.line, &issue.column);
-    }
-    outcome_add(checker->outcome, &issue);
-    if (checker->status == STATUS_OK && severity <= SEVERITY_ERROR) {
-        checker->status = rules[rule].status;
-    }
+    add_issue(checker, frame, at, &issue, rules[rule].status);
+}
+
+void report_rule(struct checker *checker, const struct frame *frame, const yyjson_val *at,
+                 enum severity severity, struct slice name, const char *text)
+{
+    struct issue issue = {.severity = severity,
+                          .code = status_issue(STATUS_BUSINESS_RULE),
+                          .rule = name,
+                          .text = slice_text(text)};
+    add_issue(checker, frame, at, &issue, STATUS_BUSINESS_RULE);
 }
 
 const char *say(struct checker *checker, const char *format, ...)

@@ -349,6 +349,9 @@ static void check_object(struct checker *checker, const struct frame *frame,
     if (missing != 0) {
         report_missing(checker, frame, type, object, missing);
     }
+    if (checker->options->rules != NULL) {
+        check_rules(checker, frame, type, object);
+    }
     checker->depth--;
 }
 

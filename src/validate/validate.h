@@ -14,6 +14,17 @@
 #include "fhir/fhir.h"
 #include "terms/terms.h"
 
+/* National and local rules: a table (definitions/national-rules.txt and what an operator adds to
+ * it) of elements, conditions, tests, severities and messages. Read-only once read. */
+struct rules;
+
+/* Reads the built-in table and FILES over it: a rule replaces an earlier one of its name. ARENA
+ * holds the rules. STATUS_NOT_FOUND, STATUS_IO: a file; STATUS_VALUE: OUTCOME names file and line.
+ */
+MUST_CHECK enum status rules_read(const struct definitions *definitions, const char *const *files,
+                                  size_t count, struct arena *arena, struct outcome *outcome,
+                                  const struct rules **ret_rules);
+
 struct validate_options {
     const struct definitions *definitions;
     resource_type type; /* what it must be; RESOURCE_TYPE_NONE: any */
@@ -23,6 +34,8 @@ struct validate_options {
     /* NHS numbers that begin with 999 are never given to a person: they belong to demonstrations
      * and tests, and are refused anywhere else (config test-numbers). */
     bool refuse_test_numbers;
+    const struct rules *rules; /* NULL: none */
+    int64_t now;               /* the instant that dates are compared with; 0: the clock's */
     /* With these everything is checked that they know of: profiles, bindings, invariants,
      * questionnaires, Bundles; NULL: structure only. TERMS alone may be NULL. */
     struct conformance *conformance;

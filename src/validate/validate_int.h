@@ -80,6 +80,10 @@ void report(struct checker *checker, const struct frame *frame, const yyjson_val
 void report_as(struct checker *checker, enum severity severity, const struct frame *frame,
                const yyjson_val *at, enum rule rule, const char *text);
 
+/* Adds what a row of the rules says, at its severity. */
+void report_rule(struct checker *checker, const struct frame *frame, const yyjson_val *at,
+                 enum severity severity, struct slice name, const char *text);
+
 /* printf into the outcome's arena; "" when the outcome keeps no more issues. */
 const char *say(struct checker *checker, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -94,6 +98,10 @@ void check_identifier(struct checker *checker, const struct frame *frame, yyjson
 void check_extension(struct checker *checker, const struct frame *frame, yyjson_val *extension,
                      uint64_t seen);
 void check_binding(struct checker *checker, const struct frame *frame, yyjson_val *value);
+
+/* An object of TYPE against the rules; there are some. */
+void check_rules(struct checker *checker, const struct frame *frame, const struct type_row *type,
+                 yyjson_val *object);
 
 /* Rules across the elements of one resource: of what stands at FRAME, whose type is TYPE. */
 void check_bundle(struct checker *checker, const struct frame *frame, const struct type_row *type,

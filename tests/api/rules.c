@@ -161,6 +161,34 @@ static void a_blank_text_finds_nobody_and_not_everybody(void **state)
     assert_int_equal(count_of("Patient?family=smith"), 1);
 }
 
+/* ---- national rules ---- */
+
+static void national_rules_refuse_errors_and_let_warnings_pass(void **state)
+{
+    (void)state;
+    const char *numbered = "{'resourceType':'Patient','identifier':[{'system':"
+                           "'https://fhir.nhs.uk/Id/nhs-number','value':'9434765918'}]}";
+    struct answer answer = ask("POST", "Patient", NULL, numbered);
+    assert_http(answer, 422);
+    assert_text(answer, "issue.0.code", "business-rule");
+    assert_text(answer, "issue.0.expression.0", "Patient.identifier[0].value");
+    assert_null(memmem(answer.body.at, answer.body.length, "9434765918", 10));
+    assert_int_equal(count_of("Patient"), 0);
+    assert_http(ask("POST", "", NULL,
+                    text_of("{'resourceType':'Bundle','type':'transaction','entry':[{'resource':%s,"
+                            "'request':{'method':'POST','url':'Patient'}}]}",
+                            numbered)),
+                422);
+    const char *warm =
+        "{'resourceType':'Observation','status':'final','code':{'coding':[{'system':"
+        "'http://loinc.org','code':'8310-5'}]},'valueQuantity':{'value':98.6,'system':"
+        "'http://unitsofmeasure.org','code':'Cel'}}";
+    assert_http(ask("POST", "Observation", NULL, warm), 201);
+    answer = ask("POST", "Observation/$validate", NULL, warm);
+    assert_http(answer, 200);
+    assert_text(answer, "issue.0.severity", "warning");
+}
+
 static void a_logical_reference_is_found_with_and_without_its_system(void **state)
 {
     (void)state;
@@ -177,6 +205,7 @@ static void a_logical_reference_is_found_with_and_without_its_system(void **stat
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
+        SERVICE_TEST(national_rules_refuse_errors_and_let_warnings_pass),
         SERVICE_TEST(a_conditional_update_replaces_nothing_that_its_criteria_miss),
         SERVICE_TEST(if_match_takes_a_star_and_lists),
         SERVICE_TEST(history_says_201_of_what_was_put_back),

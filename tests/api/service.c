@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "service.h"
+#include "validate/validate.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@ void (*service_after_walk)(void);
 
 static char folder[256];
 static struct definitions *definitions;
+static const struct rules *rules;
 static struct arena *arena; /* of the service's life */
 static struct caller *own;
 static bool running;
@@ -40,6 +42,7 @@ static void start(void)
     struct audit_options log = {.folder = folder, .reserve_bytes = 0};
     service = (struct service){.config = &service_config,
                                .definitions = definitions,
+                               .rules = rules,
                                .interactions = api_interactions,
                                .started = time_now()};
     assert_int_equal(store_open(&options, &outcome, &service.store), STATUS_OK);
@@ -48,6 +51,7 @@ static void start(void)
     if (service_sequenced) {
         assert_int_equal(audit_sequence(service.audit, service.store), STATUS_OK);
     }
+    assert_int_equal(quality_start(service.store, &service.quality), STATUS_OK);
     assert_int_equal(workers_start(service.store, (size_t)service_config.workers, &service.workers),
                      STATUS_OK);
     service.metrics = metrics_create(api_interactions);
@@ -64,6 +68,7 @@ static void stop(void)
     running = false;
     caller_close(own);
     workers_stop(service.workers);
+    quality_stop(service.quality);
     api_conformance_close(&service);
     audit_close(service.audit);
     store_close(service.store);
@@ -81,6 +86,7 @@ void service_prepare(void)
     arena = arena_create(0);
     log_level_set(LOG_ERROR);
     assert_int_equal(definitions_open(blob, NULL, &definitions), STATUS_OK);
+    assert_int_equal(rules_read(definitions, NULL, 0, arena, NULL, &rules), STATUS_OK);
     config_init(&service_config);
     service_config.data = folder;
     service_config.workers = 3;

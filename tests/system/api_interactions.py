@@ -332,6 +332,50 @@ def patch_refuses_and_changes_nothing():
     assert _ask(200, 'GET', 'Patient/' + made).headers['etag'] == 'W/"1"'
 
 
+def _operation(kind, path, **parts):
+    """An operation of a FHIRPath Patch; a part is (member, value)."""
+    rows = [{'name': 'type', 'valueCode': kind}, {'name': 'path', 'valueString': path}]
+    rows += [{'name': name, member: value} for name, (member, value) in parts.items()]
+    return {'name': 'operation', 'part': rows}
+
+
+def _fhirpath_patch(*operations):
+    return {'resourceType': 'Parameters', 'parameter': list(operations)}
+
+
+def patch_by_fhirpath_changes_what_its_paths_find():
+    made = _create().json['id']
+    patch = _fhirpath_patch(
+        _operation('add', 'Patient', name=('valueString', 'birthDate'),
+                   value=('valueDate', '1930-01-01')),
+        _operation('delete', "Patient.name.where(use = 'nickname')"))
+    answer = _ask(200, 'PATCH', 'Patient/' + made, json.dumps(patch),
+                  {'Content-Type': 'application/fhir+json'})
+    assert answer.json['birthDate'] == '1930-01-01', answer.json
+    bundle = {'resourceType': 'Bundle', 'type': 'transaction', 'entry': [{
+        'resource': _fhirpath_patch(_operation('replace', 'Patient.birthDate',
+                                               value=('valueDate', '1931-02-03'))),
+        'request': {'method': 'PATCH', 'url': 'Patient/' + made}}]}
+    _ask(200, 'POST', '', bundle)
+    assert _ask(200, 'GET', 'Patient/' + made).json['birthDate'] == '1931-02-03'
+
+
+def patch_by_fhirpath_refuses_what_does_not_apply():
+    made = _create().json['id']
+    for status, patch in (
+            (422, _fhirpath_patch(_operation('replace', 'Patient.deceased',
+                                             value=('valueBoolean', True)))),
+            (422, _fhirpath_patch(_operation('add', 'Patient', name=('valueString', 'gender'),
+                                             value=('valueCode', 'nonsense')))),
+            (400, _fhirpath_patch(_operation('delete', 'Patient.nothing'))),
+            (400, _fhirpath_patch(_operation('delete', 'Patient.('))),
+            (400, _fhirpath_patch(_operation('turn', 'Patient.name'))),
+            (400, {'resourceType': 'Patient'})):
+        _ask(status, 'PATCH', 'Patient/' + made, json.dumps(patch),
+             {'Content-Type': 'application/fhir+json'})
+        assert _ask(200, 'GET', 'Patient/' + made).json['meta']['versionId'] == '1'
+
+
 def patch_heeds_conditions_and_states():
     made = _create(_patient(gender='male')).json['id']
     patch = json.dumps([{'op': 'replace', 'path': '/gender', 'value': 'female'}])

@@ -100,6 +100,31 @@ static void prints_one_outcome_a_resource_in_order(void **state)
     }
 }
 
+#define WEIGHED                                                                                    \
+    "{\"resourceType\":\"Observation\",\"status\":\"final\",\"code\":{\"coding\":[{\"system\":"    \
+    "\"http://loinc.org\",\"code\":\"29463-7\"}]},\"valueQuantity\":{\"value\":7200,\"system\":"   \
+    "\"http://unitsofmeasure.org\",\"code\":\"kg\"}}"
+
+static void warns_by_the_national_rules_and_refuses_by_the_operators(void **state)
+{
+    (void)state;
+    write_file("weighed.json", WEIGHED);
+    assert_int_equal(run("", "weighed.json"), 0);
+    assert_non_null(strstr(printed, "warning: Observation.value.ofType(Quantity): "));
+    assert_null(strstr(printed, "7200"));
+    write_file("strict.txt", "body-weight  error  Observation.valueQuantity  "
+                             "code=loinc:29463-7  range 1..300 kg\n");
+    assert_int_equal(run("", "--rules strict.txt weighed.json"), 1);
+    assert_non_null(strstr(printed, "(1 to 300 kg)"));
+    write_file("off.txt", "body-weight  off  Observation.valueQuantity  -  range 1..300 kg\n");
+    assert_int_equal(run("", "--rules off.txt weighed.json"), 0);
+    assert_string_equal(printed, "");
+    write_file("wrong.txt", "\nbody-weight  strict  Observation.valueQuantity  -  range 1..3 kg\n");
+    assert_int_equal(run("2>&1", "--rules wrong.txt weighed.json"), 2);
+    assert_non_null(strstr(printed, "wrong.txt, line 2: A severity is"));
+    assert_int_equal(run("2>&1", "--rules missing.txt weighed.json"), 2);
+}
+
 static void reads_ndjson_gzip_and_standard_input(void **state)
 {
     (void)state;
@@ -171,6 +196,7 @@ int main(void)
         cmocka_unit_test(is_silent_and_succeeds_when_all_is_well),
         cmocka_unit_test(names_file_line_path_and_mend_but_no_value),
         cmocka_unit_test(prints_one_outcome_a_resource_in_order),
+        cmocka_unit_test(warns_by_the_national_rules_and_refuses_by_the_operators),
         cmocka_unit_test(reads_ndjson_gzip_and_standard_input),
         cmocka_unit_test(reads_xml_and_says_all_that_is_wrong),
         cmocka_unit_test(reads_lines_longer_than_its_buffer),

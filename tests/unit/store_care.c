@@ -151,11 +151,28 @@ static void files_that_are_not_ours_or_newer_are_refused(void **state)
     meddle("PRAGMA user_version=99");
     outcome_init(&outcome, arena);
     assert_int_equal(store_open(&options, &outcome, &other), STATUS_CORRUPT);
-    meddle("PRAGMA user_version=2; PRAGMA application_id=7");
+    meddle("PRAGMA user_version=3; PRAGMA application_id=7");
     assert_int_equal(store_open(&options, &outcome, &other), STATUS_CORRUPT);
     assert_int_equal(outcome.errors, 2);
     meddle("PRAGMA application_id=1129075283");
     store_reopen_with(NULL);
+}
+
+static void an_older_layout_is_migrated_and_keeps_its_records(void **state)
+{
+    (void)state;
+    put_some();
+    store_shut();
+    meddle("DROP TABLE quality; DROP TABLE quality_rule; PRAGMA user_version=2");
+    struct store_options options = {.folder = folder, .definitions = definitions};
+    struct store *other = NULL;
+    options.read_only = true;
+    outcome_init(&outcome, arena);
+    assert_int_equal(store_open(&options, &outcome, &other), STATUS_CORRUPT);
+    store_reopen_with(NULL);
+    struct store_version version;
+    assert_int_equal(try_read("Observation", "o", &version), STATUS_OK);
+    assert_int_equal(check(), STATUS_OK);
 }
 
 /* As a process leaves it that is killed before it has made the tables. */
@@ -243,6 +260,7 @@ int main(void)
         STORE_TEST(a_backup_is_the_store_and_restores_only_where_nothing_is),
         STORE_TEST(a_damaged_backup_is_refused),
         STORE_TEST(files_that_are_not_ours_or_newer_are_refused),
+        STORE_TEST(an_older_layout_is_migrated_and_keeps_its_records),
         STORE_TEST(a_file_without_tables_has_no_records_yet),
         STORE_TEST(outbox_and_notes_commit_with_their_job_or_not_at_all),
     };

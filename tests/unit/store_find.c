@@ -143,6 +143,31 @@ static void finds_what_is_missing_and_what_is_not(void **state)
         found("Patient", "birthdate", STORE_MISSING, (struct store_value){.boolean = false}), "a");
 }
 
+static const char *reference_found(const char *type, const char *code, const char *target,
+                                   const char *id)
+{
+    return found(type, code, STORE_PLAIN,
+                 (struct store_value){.target = type_named(target), .id = slice_text(id)});
+}
+
+static void finds_by_expressions_that_are_no_simple_path(void **state)
+{
+    (void)state;
+    must_put("{'resourceType':'Bundle','id':'doc','type':'document','entry':[{'resource':{"
+             "'resourceType':'Composition','id':'c1'}},{'resource':{'resourceType':'Composition',"
+             "'id':'c2'}}]}");
+    must_put("{'resourceType':'QuestionnaireResponse','id':'q','item':[{'linkId':'1','extension':[{"
+             "'url':'http://hl7.org/fhir/StructureDefinition/questionnaireresponse-isSubject',"
+             "'valueBoolean':true}],'answer':[{'valueReference':{'reference':'Patient/a'}}]},{"
+             "'linkId':'2','answer':[{'valueReference':{'reference':'Patient/b'}}]}]}");
+    assert_string_equal(reference_found("Bundle", "composition", "Composition", "c1"), "doc");
+    assert_string_equal(reference_found("Bundle", "composition", "Composition", "c2"), "");
+    assert_string_equal(reference_found("QuestionnaireResponse", "item-subject", "Patient", "a"),
+                        "q");
+    assert_string_equal(reference_found("QuestionnaireResponse", "item-subject", "Patient", "b"),
+                        "");
+}
+
 static void finds_references_to_what_is_there_and_to_what_is_not_yet(void **state)
 {
     (void)state;
@@ -394,6 +419,7 @@ int main(void)
         STORE_TEST(finds_identifiers_by_value_and_by_system),
         STORE_TEST(finds_strings_folded_exact_and_in_the_middle),
         STORE_TEST(finds_what_is_missing_and_what_is_not),
+        STORE_TEST(finds_by_expressions_that_are_no_simple_path),
         STORE_TEST(finds_references_to_what_is_there_and_to_what_is_not_yet),
         STORE_TEST(dates_compare_as_ranges),
         STORE_TEST(numbers_are_compared_exactly_at_the_edge),
