@@ -45,8 +45,8 @@ uint32_t concern_identifier(const struct store *store);
 MUST_CHECK enum status concern_past_keys(const struct concern *concern, bool tombstone,
                                          struct arena *arena, struct concern *ret_past);
 
-/* What is kept beside a place with OTHERS patients beside its home: a row, or none when it would say
- * nothing. */
+/* What is kept beside a place with OTHERS patients beside its home: a row, or none when it would
+ * say nothing. */
 MUST_CHECK enum status concern_tied_write(struct connection *connection, int64_t place,
                                           const struct concern *concern, size_t others,
                                           struct arena *arena);

@@ -348,6 +348,29 @@ static void a_list_of_many_follows_in_one_go(void **state)
     check_is_clean();
 }
 
+/* A request has 4 MiB and eight times its body. */
+static void names_many_within_the_memory_of_a_request(void **state)
+{
+    (void)state;
+    struct json json;
+    struct store_draft *draft;
+    struct buffer list = {.arena = arena};
+    buffer_add_text(&list, "{\"resourceType\":\"List\",\"id\":\"l\",\"entry\":[");
+    for (int i = 0; i < 20000; i++) {
+        buffer_print(&list, "%s{\"item\":{\"reference\":\"Observation/o%d\"}}", i > 0 ? "," : "",
+                     i);
+    }
+    buffer_add_text(&list, "]}");
+    struct arena *small = arena_create(((size_t)4 << 20) + 8 * list.length);
+    assert_non_null(small);
+    assert_int_equal(json_read(buffer_slice(&list), &json_limits_default, small, NULL, &json),
+                     STATUS_OK);
+    assert_int_equal(store_draft_make(store, type_named("List"), SLICE("l"), json.root,
+                                      (struct slice){NULL, 0}, small, NULL, &draft),
+                     STATUS_OK);
+    arena_destroy(small);
+}
+
 static void reindexing_finds_the_same(void **state)
 {
     (void)state;
@@ -441,6 +464,7 @@ int main(int count, char **arguments)
         STORE_TEST(what_was_deleted_passes_on_whom_it_comes_to_concern),
         STORE_TEST(a_binary_that_is_let_go_leaves_nothing_behind),
         STORE_TEST(a_list_of_many_follows_in_one_go),
+        STORE_TEST(names_many_within_the_memory_of_a_request),
         STORE_TEST(reindexing_finds_the_same),
         STORE_TEST(opening_an_older_layout_finds_whom_all_concern),
         STORE_TEST(check_tells_when_somebody_is_missing),
