@@ -56,8 +56,9 @@ enum status api_delete_commit(struct request *request, struct store_tx *tx)
 void api_delete_committed(struct request *request)
 {
     struct outcome fine;
-    if (request->id.length > 0) {
-        api_stored_changed(request, (struct slice){0});
+    const struct deletion *deletion = request->perform_state;
+    if (deletion->written.version > 0) {
+        api_stored_changed(request, deletion->written.version, (struct slice){0});
     }
     if (request->prefer_return == PREFER_OUTCOME) {
         outcome_init(&fine, request->arena);

@@ -73,13 +73,10 @@ static enum status prepare(struct request *request, struct patching *patching,
     json_write_mutable(yyjson_mut_doc_get_root(result), &patched);
     TRY(json_read(buffer_slice(&patched), &json_limits_default, request->arena, &request->outcome,
                   &after));
-    struct validate_options options = {.definitions = request->service->definitions,
-                                       .type = version->type,
-                                       .id = version->id,
-                                       .id_required = true,
-                                       .rules = request->service->rules,
-                                       .refuse_test_numbers =
-                                           !request->service->config->test_numbers};
+    struct validate_options options = service_validate_options(request->service);
+    options.type = version->type;
+    options.id = version->id;
+    options.id_required = true;
     resource_type type;
     enum status status = validate_resource(&options, &after, after.root, request->path,
                                            request->arena, &request->outcome, &type);

@@ -10,6 +10,7 @@
 struct named {
     uint64_t key; /* of type and id; 0: free */
     struct slice type, url, version;
+    uint32_t number; /* of the version known: news may come out of order */
     bool gone;
 };
 
@@ -85,16 +86,17 @@ static void take_out(const struct service *service, struct named *named)
 /* Under the lock. What is no use as a conformance resource (no url, no snapshot to be made) is
  * stored all the same and counts for nothing. */
 static void take_in(const struct service *service, resource_type type, struct slice id,
-                    struct slice body)
+                    uint32_t number, struct slice body)
 {
     struct named *named = find_named(service->stored, key_of(type, id));
     struct arena *scratch = arena_create(0);
     struct json json;
-    if (named == NULL || scratch == NULL ||
+    if (named == NULL || scratch == NULL || number < named->number ||
         json_read(body, &json_limits_default, scratch, NULL, &json) != STATUS_OK) {
         arena_destroy(scratch);
         return;
     }
+    named->number = number;
     struct slice url = json_get_string(json.root, "url");
     struct slice version = json_get_string(json.root, "version");
     if (!slice_equals(url, named->url) || !slice_equals(version, named->version)) {
@@ -112,7 +114,7 @@ static void take_in(const struct service *service, resource_type type, struct sl
 
 static enum status visit(void *context, const struct store_version *version)
 {
-    take_in(context, version->type, version->id, version->body);
+    take_in(context, version->type, version->id, version->version, version->body);
     return STATUS_OK;
 }
 
@@ -139,7 +141,7 @@ enum status api_stored_ready(struct request *request)
 }
 
 /* Before the first load nothing is done: the load will see what is durable by then. */
-void api_stored_changed(struct request *request, struct slice body)
+void api_stored_changed(struct request *request, uint32_t version, struct slice body)
 {
     struct service *service = request->service;
     struct api_stored *stored = service->stored;
@@ -148,10 +150,11 @@ void api_stored_changed(struct request *request, struct slice body)
     }
     (void)pthread_mutex_lock(&stored->lock);
     if (atomic_load(&stored->loaded) && body.length > 0) {
-        take_in(service, request->type, request->id, body);
+        take_in(service, request->type, request->id, version, body);
     } else if (atomic_load(&stored->loaded)) {
         struct named *named = find_named(stored, key_of(request->type, request->id));
-        if (named != NULL) {
+        if (named != NULL && version >= named->number) {
+            named->number = version;
             take_out(service, named);
         }
     }

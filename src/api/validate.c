@@ -5,10 +5,12 @@
 #include "api/api_int.h"
 
 /* The body is the resource itself or Parameters with it as parameter "resource". */
-static yyjson_val *find_resource(struct request *request, struct slice *ret_mode)
+static yyjson_val *find_resource(struct request *request, struct slice *ret_mode,
+                                 struct slice *ret_profile)
 {
     yyjson_val *root = request->json.root;
     *ret_mode = (struct slice){0};
+    *ret_profile = (struct slice){0};
     if (!slice_is(json_get_string(root, "resourceType"), "Parameters")) {
         return root;
     }
@@ -23,6 +25,8 @@ static yyjson_val *find_resource(struct request *request, struct slice *ret_mode
             resource = json_get(parameter, "resource");
         } else if (slice_is(name, "mode")) {
             *ret_mode = json_get_string(parameter, "valueCode");
+        } else if (slice_is(name, "profile")) {
+            *ret_profile = json_get_string(parameter, "valueUri");
         }
     }
     bool plain =
@@ -33,25 +37,29 @@ static yyjson_val *find_resource(struct request *request, struct slice *ret_mode
 
 enum status api_validate_perform(struct request *request)
 {
-    struct slice mode;
-    yyjson_val *resource = find_resource(request, &mode);
-    const struct parameter *profile = request_parameter(request, "profile");
-    if (profile != NULL) {
-        return request_fail(request, STATUS_NOT_SUPPORTED, "profile",
-                            "Validation against a profile is not supported: leave it out to have "
-                            "the base specification checked.");
+    struct slice mode, profile;
+    yyjson_val *resource = find_resource(request, &mode, &profile);
+    const struct parameter *asked = request_parameter(request, "profile");
+    if (asked != NULL) {
+        profile = asked->value;
     }
     if (resource == NULL) {
         return request_fail(request, STATUS_REQUIRED, "Parameters.parameter",
                             "Send the resource as the body, or as parameter 'resource'.");
     }
-    struct validate_options options = {
-        .definitions = request->service->definitions,
-        .rules = request->service->rules,
-        .refuse_test_numbers = !request->service->config->test_numbers,
-        .type = request->type,
-        .id = request->id,
-        .id_required = request->id.length > 0 && !slice_is(mode, "create")};
+    struct validate_options options = service_validate_options(request->service);
+    options.type = request->type;
+    options.id = request->id;
+    options.id_required = request->id.length > 0 && !slice_is(mode, "create");
+    options.strict = true;
+    options.must_support = true;
+    options.profiles = &profile;
+    options.profile_count = profile.length > 0;
+    if (profile.length > 0 && request->service->validator == NULL) {
+        return request_fail(request, STATUS_NOT_SUPPORTED, "profile",
+                            "This server checks structure only (validate = structure): leave the "
+                            "profile out.");
+    }
     resource_type type;
     struct outcome outcome = request->outcome; /* reading XML may have found something already */
     enum status status = validate_resource(&options, &request->json, resource, (struct slice){0},

@@ -85,6 +85,12 @@ enum config_kind {
       "Disk space kept allocated for the access log, so that reads go on when the disk is full.")  \
     X(test_numbers, "test-numbers", CONFIG_SWITCH, "off", 0, 0,                                    \
       "Accept NHS numbers of the 999 test range: demonstrations and tests only.")                  \
+    X(validate, "validate", CONFIG_TEXT, "full", 0, 0,                                             \
+      "What is asked of every entry: `full` (structure, invariants, codes, profiles) or "          \
+      "`structure`.")                                                                              \
+    X(require_profile, "require-profile", CONFIG_LIST, "", 0, 0,                                   \
+      "A profile that every resource of a type must conform to, as `Patient=URL`; may be "         \
+      "repeated.")                                                                                 \
     X(log_level, "log-level", CONFIG_TEXT, "info", 0, 0, "`debug`, `info`, `warning` or `error`.")
 
 struct config_list {

@@ -41,6 +41,8 @@ static const char *const settings[] = {"data",
                                        "timezone",
                                        "reserve",
                                        "test-numbers",
+                                       "validate",
+                                       "require-profile",
                                        "log-level",
                                        NULL};
 

@@ -6,6 +6,33 @@
 #include "cli/cli.h"
 #include "validate/validate.h"
 
+/* "Patient=http://...": of every resource of the type. */
+static enum status require_profiles(const struct config *config, struct validator *validator,
+                                    struct outcome *outcome)
+{
+    for (size_t i = 0; i < config->require_profile.count; i++) {
+        struct slice profile = slice_text(config->require_profile.items[i]);
+        struct slice type = slice_cut(&profile, '=');
+        TRY(validator_require(validator, slice_trim(type), slice_trim(profile), outcome));
+    }
+    return STATUS_OK;
+}
+
+static enum status open_validator(const struct config *config, struct service *service,
+                                  struct outcome *outcome)
+{
+    bool full = strcmp(config->validate, "full") == 0;
+    if (!full && strcmp(config->validate, "structure") != 0) {
+        return outcome_fail(outcome, STATUS_VALUE, "validate", "validate is full or structure.");
+    }
+    if (!full) {
+        return STATUS_OK;
+    }
+    TRY(validator_open(service->definitions, service->conformance, service->terms,
+                       &service->validator));
+    return require_profiles(config, service->validator, outcome);
+}
+
 static enum status open_parts(const struct cli_arguments *arguments, enum cli_access access,
                               struct cli_service *opened, struct outcome *outcome)
 {
@@ -24,6 +51,7 @@ static enum status open_parts(const struct cli_arguments *arguments, enum cli_ac
     TRY(rules_read(service->definitions, config->rules.items, config->rules.count, arguments->arena,
                    outcome, &service->rules));
     TRY(api_conformance_open(service, outcome));
+    TRY(open_validator(config, service, outcome));
     struct audit_options log = {.folder = config->data, .reserve_bytes = config->reserve};
     TRY(audit_open(&log, outcome, &service->audit));
     TRY(audit_sequence(service->audit, service->store));
@@ -65,6 +93,7 @@ void cli_close_service(struct cli_service *opened)
     if (service->store != NULL) {
         store_close(service->store);
     }
+    validator_close(service->validator);
     api_conformance_close(service);
     if (opened->definitions != NULL) {
         definitions_close(opened->definitions);

@@ -15,17 +15,25 @@
 #define VALUE_LIMIT 50000000u
 
 static const char usage[] =
-    "usage: carelayer validate [--package FILE]... [--rules FILE]... [--json] FILE...\n"
+    "usage: carelayer validate [--package FILE]... [--profile URL] [--rules FILE]... [--json] "
+    "FILE...\n"
     "\n"
-    "Checks FHIR R4 resources, by the specification and the national rules: .json or .xml (a\n"
-    "resource or Bundle), .ndjson (one resource a line), gzip of any, '-' for stdin. --rules adds\n"
-    "a table of rules. Prints FILE:LINE:COLUMN: error: PATH: what and how to mend it.\n"
+    "Checks FHIR R4 resources: .json or .xml (a resource or Bundle), .ndjson (one resource a "
+    "line),\n"
+    "gzip of these, '-' for stdin; against the specification, the national rules\n"
+    "(--rules adds a table of rules), the profiles that they declare in\n"
+    "meta.profile, and the one that is named here. Prints FILE:LINE:COLUMN: error: PATH: what and "
+    "how to mend it.\n"
     "Exit 1 when any resource has an error.";
 
-static const char *const settings[] = {"package", "definitions", "rules", NULL};
+static const char *const settings[] = {"package", "definitions", "rules", "validate", NULL};
 
 struct validation {
-    const struct definitions *definitions;
+    struct definitions *definitions;
+    struct conformance *conformance;
+    struct terms *terms;
+    struct validator *validator; /* NULL: structure only */
+    struct slice profile;
     const struct rules *rules;
     struct arena *arena; /* reset for each resource */
     bool json;
@@ -173,7 +181,11 @@ static void validate_text(struct validation *validation, const char *name, struc
                                            validation->arena, &outcome, &json);
     if (json.root != NULL) { /* XML with faults is read as far as it goes */
         struct validate_options options = {.definitions = validation->definitions,
-                                           .rules = validation->rules};
+                                           .rules = validation->rules,
+                                           .validator = validation->validator,
+                                           .strict = true,
+                                           .profiles = &validation->profile,
+                                           .profile_count = validation->profile.length > 0};
         status = validate_resource(&options, &json, json.root, (struct slice){NULL, 0},
                                    validation->arena, &outcome, &type);
     }
@@ -274,38 +286,58 @@ static enum status validate_file(struct validation *validation, const char *path
     return status == STATUS_MEMORY ? status : STATUS_OK;
 }
 
-static enum status read_rules(const struct cli_arguments *arguments, struct validation *validation)
+static enum status open_validation(const struct cli_arguments *arguments,
+                                   struct validation *validation, struct outcome *outcome)
 {
-    struct outcome outcome;
-    const struct config_list *files = &arguments->config.rules;
-    outcome_init(&outcome, arguments->arena);
-    enum status status = rules_read(validation->definitions, files->items, files->count,
-                                    arguments->arena, &outcome, &validation->rules);
-    if (status != STATUS_OK) {
-        cli_print_outcome(&outcome, "carelayer validate");
+    const char *level = arguments->config.validate;
+    validation->arena = arena_create(0);
+    if (validation->arena == NULL) {
+        return STATUS_MEMORY;
     }
-    return status;
+    TRY(cli_open_definitions(arguments, &validation->definitions));
+    TRY(rules_read(validation->definitions, arguments->config.rules.items,
+                   arguments->config.rules.count, arguments->arena, outcome, &validation->rules));
+    if (strcmp(level, "structure") == 0) {
+        return STATUS_OK;
+    }
+    TRY(conformance_open(validation->definitions, &validation->conformance));
+    TRY(terms_open(validation->conformance, outcome, &validation->terms));
+    return validator_open(validation->definitions, validation->conformance, validation->terms,
+                          &validation->validator);
 }
 
-static int validate_files(const struct cli_arguments *arguments, bool as_json)
+static void close_validation(struct validation *validation)
 {
-    struct definitions *definitions;
-    enum status status = cli_open_definitions(arguments, &definitions);
+    arena_destroy(validation->arena);
+    validator_close(validation->validator);
+    if (validation->terms != NULL) {
+        terms_close(validation->terms);
+    }
+    conformance_close(validation->conformance);
+    if (validation->definitions != NULL) {
+        definitions_close(validation->definitions);
+    }
+}
+
+static int validate_files(const struct cli_arguments *arguments, bool as_json, const char *profile)
+{
+    struct validation validation = {.json = as_json, .profile = slice_text(profile)};
+    struct outcome outcome;
+    outcome_init(&outcome, arguments->arena);
+    enum status status = open_validation(arguments, &validation, &outcome);
     if (status != STATUS_OK) {
-        return CLI_FAULT;
+        bool rules_failed = validation.definitions != NULL && validation.rules == NULL;
+        close_validation(&validation);
+        if (outcome.errors > 0) {
+            cli_print_outcome(&outcome, "carelayer validate");
+        }
+        /* A table of rules that cannot be read is a wrong option. */
+        return rules_failed ? CLI_USAGE : CLI_FAULT;
     }
-    struct validation validation = {.definitions = definitions, .json = as_json};
-    if (read_rules(arguments, &validation) != STATUS_OK) {
-        definitions_close(definitions);
-        return CLI_USAGE;
-    }
-    validation.arena = arena_create(0);
-    status = validation.arena != NULL ? STATUS_OK : STATUS_MEMORY;
     for (size_t i = 0; i < arguments->file_count && status == STATUS_OK; i++) {
         status = validate_file(&validation, arguments->files[i]);
     }
-    arena_destroy(validation.arena);
-    definitions_close(definitions);
+    close_validation(&validation);
     if (isatty(STDERR_FILENO) != 0) {
         (void)fprintf(stderr, "%llu resources or Bundles, %llu with errors\n",
                       (unsigned long long)validation.resources,
@@ -324,23 +356,18 @@ int cli_validate(int argc, char **argv)
     const char *profile = NULL;
     const struct cli_option options[] = {
         {"json", NULL, &as_json, "one OperationOutcome a line, in the order of the resources"},
-        {"profile", &profile, NULL, "a profile to check against as well (not supported yet)"},
+        {"profile", &profile, NULL, "a profile to check against as well"},
         {NULL, NULL, NULL, NULL}};
     struct cli_arguments arguments;
     int code = cli_read(argc, argv, usage, settings, options, &arguments);
     if (code >= 0) {
         return code;
     }
-    if (profile != NULL) {
-        (void)fputs("carelayer validate: --profile is not supported: this version checks against "
-                    "the base specification only\n",
-                    stderr);
-        code = CLI_FAULT;
-    } else if (arguments.file_count == 0) {
+    if (arguments.file_count == 0) {
         (void)fprintf(stderr, "carelayer validate: name at least one file\n%s\n", usage);
         code = CLI_USAGE;
     } else {
-        code = validate_files(&arguments, as_json);
+        code = validate_files(&arguments, as_json, profile);
     }
     return code;
 }

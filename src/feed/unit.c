@@ -126,10 +126,7 @@ enum status unit_take(struct unit *unit, struct item *item)
     struct request *request = unit->request;
     struct outcome outcome;
     outcome_init(&outcome, request->arena);
-    struct validate_options options = {.definitions = request->service->definitions,
-                                       .rules = request->service->rules,
-                                       .refuse_test_numbers =
-                                           !request->service->config->test_numbers};
+    struct validate_options options = service_validate_options(request->service);
     struct slice path = item->entry >= 0
                             ? slice_text(arena_print(request->arena, "Bundle.entry[%lld].resource",
                                                      (long long)item->entry))

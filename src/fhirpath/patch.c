@@ -89,6 +89,11 @@ static enum status pairs_read(struct patch *patch, yyjson_mut_val *object,
     if (ret_pairs->items == NULL) {
         return STATUS_TOO_COSTLY;
     }
+    /* What repeats and stands there without its array goes into one: a copy of it does. */
+    bool bare = ret_pairs->array && value != NULL && !yyjson_mut_is_arr(value);
+    bool bare_sibling = ret_pairs->array && sibling != NULL && !yyjson_mut_is_arr(sibling);
+    value = bare ? yyjson_mut_val_mut_copy(patch->doc, value) : value;
+    sibling = bare_sibling ? yyjson_mut_val_mut_copy(patch->doc, sibling) : sibling;
     for (size_t i = 0; i < ret_pairs->count; i++) {
         ret_pairs->items[i] = (struct pair){item_of(value, i), item_of(sibling, i)};
     }
@@ -104,18 +109,23 @@ static yyjson_mut_val *or_null(struct patch *patch, yyjson_mut_val *value)
 static bool member_write(struct patch *patch, const struct pairs *pairs, struct slice name,
                          bool siblings)
 {
+    yyjson_mut_val *member = yyjson_mut_obj_getn(pairs->object, name.at, name.length);
     yyjson_mut_val *key = yyjson_mut_strncpy(patch->doc, name.at, name.length);
     yyjson_mut_val *array = yyjson_mut_arr(patch->doc), *last = NULL;
     for (size_t i = 0; i < pairs->count; i++) {
         yyjson_mut_val *item = siblings ? pairs->items[i].sibling : pairs->items[i].value;
         last = item != NULL ? item : last;
-        (void)yyjson_mut_arr_append(array, or_null(patch, item));
+        if (pairs->array) {
+            (void)yyjson_mut_arr_append(array, or_null(patch, item));
+        }
     }
     if (last == NULL) {
         (void)yyjson_mut_obj_remove_keyn(pairs->object, name.at, name.length);
         return true;
     }
-    return key != NULL && yyjson_mut_obj_put(pairs->object, key, pairs->array ? array : last);
+    /* A value is a link of the list that its object is: it must not be put where it stands. */
+    return key != NULL && ((!pairs->array && member == last) ||
+                           yyjson_mut_obj_put(pairs->object, key, pairs->array ? array : last));
 }
 
 static enum status pairs_write(struct patch *patch, const struct pairs *pairs)

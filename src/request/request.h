@@ -12,6 +12,7 @@
 #include "quality/quality.h"
 #include "store/store.h"
 #include "terms/terms.h"
+#include "validate/validate.h"
 
 /*    stage         always  question                                                     */
 #define STAGES(X)                                                                                  \
@@ -174,6 +175,7 @@ struct service {
     struct conformance *conformance; /* NULL: none (api_conformance_open) */
     struct terms *terms;             /* the same */
     struct api_stored *stored;       /* api's */
+    struct validator *validator;     /* NULL: entries are checked for their structure only */
     struct store *store;
     struct audit *audit;
     struct workers *workers;
@@ -183,6 +185,9 @@ struct service {
     struct metrics *metrics;
     struct quality *quality; /* counts what is accepted and refused; NULL: nobody does */
 };
+
+/* What is asked of every entry, by whichever door; the caller adds what this one must be. */
+struct validate_options service_validate_options(const struct service *service);
 
 /* ---- the request ---- */
 

@@ -96,20 +96,24 @@ enum step stage_decode(struct request *request)
     return STEP_NEXT;
 }
 
+struct validate_options service_validate_options(const struct service *service)
+{
+    return (struct validate_options){.definitions = service->definitions,
+                                     .validator = service->validator,
+                                     .rules = service->rules,
+                                     .refuse_test_numbers = !service->config->test_numbers};
+}
+
 enum step stage_validate(struct request *request)
 {
     unsigned flags = request->interaction->flags;
     if ((flags & INTERACTION_BODY) == 0 || (flags & INTERACTION_NO_VALIDATE) != 0) {
         return STEP_NEXT;
     }
-    struct validate_options options = {
-        .definitions = request->service->definitions,
-        .rules = request->service->rules,
-        .type = request->type,
-        .id = request->id,
-        .id_required = request->id.length > 0,
-        .refuse_test_numbers = !request->service->config->test_numbers,
-    };
+    struct validate_options options = service_validate_options(request->service);
+    options.type = request->type;
+    options.id = request->id;
+    options.id_required = request->id.length > 0;
     resource_type type;
     request->status = validate_resource(&options, &request->json, request->json.root, request->path,
                                         request->arena, &request->outcome, &type);

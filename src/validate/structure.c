@@ -498,7 +498,11 @@ enum status validate_resource(const struct validate_options *options, const stru
                               yyjson_val *root, struct slice path, struct arena *arena,
                               struct outcome *outcome, resource_type *ret_type)
 {
-    struct checker checker = {.options = options,
+    struct validate_options whole = *options;
+    if (options->validator != NULL) {
+        validator_lend(options->validator, &whole);
+    }
+    struct checker checker = {.options = &whole,
                               .definitions = options->definitions,
                               .tables = definitions_tables(options->definitions),
                               .json = json,
@@ -512,6 +516,9 @@ enum status validate_resource(const struct validate_options *options, const stru
     *ret_type = check_resource(&checker, &frame, root, false);
     if (*ret_type != RESOURCE_TYPE_NONE) {
         check_wishes(&checker, &frame, root, *ret_type);
+        if (options->validator != NULL) {
+            review_resource(&checker, root, *ret_type);
+        }
     }
     if (checker.status == STATUS_OK && (arena_full(arena) || arena_full(outcome->arena))) {
         return STATUS_TOO_COSTLY;

@@ -6,13 +6,39 @@
  * ranges (R4 data types), unknown elements, duplicate keys, null and empty rules of R4 "JSON
  * representation", resource and reference shape, contained resources, the shape of extensions,
  * required bindings to finite code systems, id and meta rules, narrative safety (R4 "Narrative":
- * the XHTML subset, no script, no event attributes, no external references that run). */
+ * the XHTML subset, no script, no event attributes, no external references that run).
+ *
+ * Full validation (with a struct validator): invariants of the base types, bindings, codes and
+ * displays, extensions by their definitions, references and what they reach, and profiles: those
+ * that a resource declares in meta.profile, those the caller names, and those that a policy asks of
+ * every resource of a type (R4 profiling.html, validation.html). */
 #ifndef CARELAYER_VALIDATE_VALIDATE_H
 #define CARELAYER_VALIDATE_VALIDATE_H
 
 #include "base/base.h"
 #include "fhir/fhir.h"
 #include "terms/terms.h"
+
+/* What full validation keeps for the life of the process: rules compiled from definitions on first
+ * use. Safe for threads. */
+struct validator;
+
+/* CONFORMANCE and TERMS must outlive it. TERMS NULL: whether a code is in a value set is judged
+ * only where the definitions list its codes. */
+MUST_CHECK enum status validator_open(const struct definitions *definitions,
+                                      struct conformance *conformance, struct terms *terms,
+                                      struct validator **ret_validator);
+void validator_close(struct validator *validator);
+
+/* From now on every resource of TYPE is checked against PROFILE too, whatever it declares. Before
+ * the first validation only. STATUS_NOT_FOUND: no such profile is loaded. */
+MUST_CHECK enum status validator_require(struct validator *validator, struct slice type,
+                                         struct slice profile, struct outcome *outcome);
+
+/* What a reference that leads out of the document reaches: its resource, parsed, in ARENA; false
+ * when there is none or it is not to be had. */
+typedef bool validate_resolve(void *context, struct slice reference, struct arena *arena,
+                              resource_type *ret_type, yyjson_val **ret_resource);
 
 /* National and local rules: a table (definitions/national-rules.txt and what an operator adds to
  * it) of elements, conditions, tests, severities and messages. Read-only once read. */
@@ -36,10 +62,22 @@ struct validate_options {
     bool refuse_test_numbers;
     const struct rules *rules; /* NULL: none */
     int64_t now;               /* the instant that dates are compared with; 0: the clock's */
-    /* With these everything is checked that they know of: profiles, bindings, invariants,
-     * questionnaires, Bundles; NULL: structure only. TERMS alone may be NULL. */
+    /* With these two the rules of Bundles and questionnaires are checked; NULL: not. TERMS alone
+     * may be NULL. A validator brings its own where they are NULL. */
     struct conformance *conformance;
     struct terms *terms;
+
+    struct validator *validator;  /* full validation; NULL: none */
+    const struct slice *profiles; /* canonicals to check against beside those it declares */
+    size_t profile_count;
+    /* A record is being judged, not taken in: a code that its own, known code system does not have,
+     * a code that is no unit of UCUM and a relative canonical are errors then, where at entry they
+     * are warnings, because the fact is worth keeping with its text; and best practice (dom-6) is
+     * spoken of. */
+    bool strict;
+    bool must_support;         /* say of each must-support element that is not there */
+    validate_resolve *resolve; /* may be NULL */
+    void *resolve_context;
 };
 
 /* Checks the resource ROOT, a value of the document JSON (for positions), adding issues to

@@ -135,4 +135,8 @@ const struct bundle_index_entry *bundle_index_find(const struct bundle_index *in
 void check_contained(struct checker *checker, const struct frame *frame,
                      struct container *container);
 
+/* Full validation, once the structure has been checked (review.c). */
+void validator_lend(const struct validator *validator, struct validate_options *options);
+void review_resource(struct checker *checker, yyjson_val *root, resource_type type);
+
 #endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/* What references reach (R4 references.html, bundle.html "Resolving references in Bundles"): a
+ * contained resource, another entry of the Bundle, or what the caller can fetch; and whether that
+ * may stand there. */
+#include "validate/profile_int.h"
+
+#define STRUCTURE_PREFIX "http://hl7.org/fhir/StructureDefinition/"
+
+/* ---- Bundles ----------------------------------------------------------------------------------
+ */
+
+static const struct bundle_index *index_of(struct review *review, yyjson_val *bundle)
+{
+    for (struct known_bundle *each = review->bundles; each != NULL; each = each->next) {
+        if (each->bundle == bundle) {
+            return each->index;
+        }
+    }
+    struct known_bundle *known = ARENA_NEW(review->arena, struct known_bundle);
+    const struct bundle_index *index = bundle_index_make(bundle, review->arena);
+    if (known == NULL || index == NULL) {
+        return NULL;
+    }
+    *known = (struct known_bundle){bundle, index, review->bundles};
+    review->bundles = known;
+    return index;
+}
+
+/* "http://x/Patient/1" is "http://x" and "Patient/1": the base of a RESTful url, or empty. */
+static struct slice base_of(const struct definitions *definitions, struct slice url)
+{
+    size_t cut = url.length;
+    for (int parts = 0; parts < 2 && cut > 0; parts++) {
+        do {
+            cut--;
+        } while (cut > 0 && url.at[cut] != '/');
+    }
+    struct slice rest = slice_from(url, cut + 1);
+    bool resource = resource_type_find(definitions, slice_head(rest, slice_index(rest, '/'))) !=
+                    RESOURCE_TYPE_NONE;
+    return resource ? slice_head(url, cut) : (struct slice){NULL, 0};
+}
+
+static struct slice without_history(struct slice reference)
+{
+    char *at = memmem(reference.at, reference.length, "/_history/", 10);
+    return at != NULL ? slice_head(reference, (size_t)(at - reference.at)) : reference;
+}
+
+/* The resource that TEXT names in one of the Bundles around FROM; *RET_ENTRY: of which entry of
+ * theirs FROM is a part. */
+static yyjson_val *bundled(struct review *review, const struct fhirpath_node *from,
+                           struct slice text, const struct fhirpath_node **ret_entry)
+{
+    const struct fhirpath_node *entry = node_entry(review->definitions, from);
+    struct slice reference = without_history(text);
+    for (; entry != NULL; entry = node_entry(review->definitions, entry->parent)) {
+        const struct bundle_index *index = index_of(review, entry->parent->value);
+        const struct bundle_index_entry *found =
+            index != NULL ? bundle_index_find(index, json_get_string(entry->value, "fullUrl"),
+                                              reference, review->arena)
+                          : NULL;
+        if (found != NULL && found->resource != NULL) {
+            *ret_entry = entry;
+            return found->resource;
+        }
+    }
+    return NULL;
+}
+
+/* ---- what is reached --------------------------------------------------------------------------
+ */
+
+static bool node_of_resource(struct review *review, yyjson_val *resource,
+                             struct fhirpath_node *ret_node)
+{
+    resource_type type =
+        resource_type_find(review->definitions, json_get_string(resource, "resourceType"));
+    if (type == RESOURCE_TYPE_NONE) {
+        return false;
+    }
+    *ret_node = fhirpath_root(review->definitions, type, resource);
+    return true;
+}
+
+/* The resource of another entry of the Bundle that OWN is an entry of, below nodes of its own, so
+ * that its references resolve too. */
+static bool node_of_bundled(struct review *review, const struct fhirpath_node *own,
+                            yyjson_val *resource, struct fhirpath_node *ret_node)
+{
+    struct fhirpath_node *place = ARENA_NEW(review->arena, struct fhirpath_node);
+    const struct element_row *element = type_find_element(review->tables, own->type, "resource", 8);
+    if (place == NULL || element == NULL) {
+        return false;
+    }
+    *place = *own;
+    size_t i, max;
+    yyjson_val *each;
+    yyjson_arr_foreach(json_get(own->parent->value, "entry"), i, max, each)
+    {
+        if (json_get(each, "resource") == resource) {
+            place->index = (uint32_t)i;
+            place->value = each;
+        }
+    }
+    *ret_node = node_child(review->definitions, place, element, resource, NULL, 0);
+    return ret_node->type->kind == TYPE_RESOURCE;
+}
+
+static enum reach reach_contained(struct review *review, const struct fhirpath_node *from,
+                                  struct slice id, struct fhirpath_node *ret_node)
+{
+    const struct fhirpath_node *container = node_container(review->definitions, from);
+    if (id.length == 0) {
+        *ret_node = *container;
+        return REACH_CONTAINED;
+    }
+    const struct element_row *element =
+        type_find_element(review->tables, container->type, "contained", 9);
+    size_t i, max;
+    yyjson_val *each;
+    yyjson_arr_foreach(json_get(container->value, "contained"), i, max, each)
+    {
+        if (element != NULL && slice_equals(json_get_string(each, "id"), id)) {
+            *ret_node = node_child(review->definitions, container, element, each, NULL, i);
+            return ret_node->type->kind == TYPE_RESOURCE ? REACH_CONTAINED : REACH_NONE;
+        }
+    }
+    return REACH_NONE;
+}
+
+enum reach reference_reach(struct review *review, const struct fhirpath_node *from,
+                           struct slice text, struct fhirpath_node *ret_node)
+{
+    if (text.length > 0 && text.at[0] == '#') {
+        return reach_contained(review, from, slice_from(text, 1), ret_node);
+    }
+    const struct fhirpath_node *entry;
+    yyjson_val *inside = bundled(review, from, text, &entry);
+    if (inside != NULL && node_of_bundled(review, entry, inside, ret_node)) {
+        return REACH_BUNDLED;
+    }
+    resource_type type;
+    yyjson_val *resource;
+    if (review->options->resolve != NULL &&
+        review->options->resolve(review->options->resolve_context, text, review->arena, &type,
+                                 &resource) &&
+        node_of_resource(review, resource, ret_node)) {
+        return REACH_OUTSIDE;
+    }
+    struct slice rest = without_history(text);
+    struct slice base = base_of(review->definitions, rest);
+    struct slice local = base.length > 0 ? slice_from(rest, base.length + 1) : rest;
+    type = resource_type_find(review->definitions, slice_head(local, slice_index(local, '/')));
+    if (type == RESOURCE_TYPE_NONE || slice_index(local, '/') == local.length) {
+        return REACH_NONE;
+    }
+    *ret_node = (struct fhirpath_node){.type = resource_row(review->tables, type)};
+    return REACH_TYPE;
+}
+
+/* ---- targets ----------------------------------------------------------------------------------
+ */
+
+struct slice profile_type(struct review *review, struct slice canonical)
+{
+    struct slice url = slice_head(canonical, slice_index(canonical, '|'));
+    if (slice_starts(url, SLICE(STRUCTURE_PREFIX))) {
+        struct slice name = slice_from(url, sizeof(STRUCTURE_PREFIX) - 1);
+        if (type_find(review->definitions, name) != NULL) {
+            return name;
+        }
+    }
+    const struct profile *profile = profile_find(review->validator, canonical);
+    return profile != NULL ? profile->type_name : (struct slice){NULL, 0};
+}
+
+/* Does what is reached have the type of a target, and fit its profile? */
+static bool target_fits(struct review *review, struct slice target,
+                        const struct fhirpath_node *node, bool *ret_type)
+{
+    struct slice type = profile_type(review, target);
+    if (type.length == 0) {
+        *ret_type = true;
+        return true; /* the profile is not loaded: nothing can be said */
+    }
+    if (!slice_equals(type, table_text(review->tables, node->type->name)) &&
+        !slice_is(type, "Resource") && !slice_is(type, "DomainResource")) {
+        return false;
+    }
+    *ret_type = true;
+    const struct profile *profile =
+        node->value != NULL ? profile_find(review->validator, target) : NULL;
+    return profile == NULL || profile_fits(review, profile, node);
+}
+
+static void check_aggregation(struct review *review, const struct rule_element *rule,
+                              const struct fhirpath_node *node, enum reach reach)
+{
+    unsigned met = reach == REACH_CONTAINED ? AGGREGATION_CONTAINED
+                   : reach == REACH_BUNDLED ? AGGREGATION_BUNDLED | AGGREGATION_REFERENCED
+                                            : AGGREGATION_REFERENCED;
+    if (rule->aggregation != 0 && (rule->aggregation & met) == 0) {
+        fault(review, node, NULL, SEVERITY_ERROR, "structure", SLICE("aggregation"),
+              tell(review, "The resource that %.*s names must be %s%s%s.", SLICE_ARGS(rule->id),
+                   (rule->aggregation & AGGREGATION_CONTAINED) != 0 ? "contained" : "",
+                   (rule->aggregation & AGGREGATION_CONTAINED) != 0 &&
+                           (rule->aggregation & AGGREGATION_BUNDLED) != 0
+                       ? " or "
+                       : "",
+                   (rule->aggregation & AGGREGATION_BUNDLED) != 0 ? "in the same Bundle" : ""));
+    }
+}
+
+void check_targets(struct review *review, const struct rule_element *rule,
+                   const struct fhirpath_node *node)
+{
+    struct fhirpath_node target;
+    bool is_object = yyjson_is_obj(node->value);
+    struct slice text =
+        is_object ? json_get_string(node->value, "reference") : json_string(node->value);
+    if (text.length == 0 || node->type->fhir_type != FHIR_TYPE_REFERENCE) {
+        return; /* canonicals name definitions, of which nothing is asked here */
+    }
+    enum reach reach = reference_reach(review, node, text, &target);
+    check_aggregation(review, rule, node, reach);
+    if (reach == REACH_NONE) {
+        return;
+    }
+    bool type_fits = false, asked = false;
+    for (size_t i = 0; i < rule->type_count; i++) {
+        const struct allowed_type *type = &rule->types[i];
+        if (type->row != node->type) {
+            continue;
+        }
+        for (size_t j = 0; j < type->target_count; j++) {
+            asked = true;
+            if (target_fits(review, type->targets[j], &target, &type_fits)) {
+                return;
+            }
+        }
+    }
+    if (asked) {
+        fault(review, node, NULL, SEVERITY_ERROR, "structure", SLICE("reference-target"),
+              type_fits ? tell(review,
+                               "What %.*s names does not conform to a profile that is allowed "
+                               "there.",
+                               SLICE_ARGS(rule->id))
+                        : tell(review, "%.*s may not name a resource of this type.",
+                               SLICE_ARGS(rule->id)));
+    }
+}
+
+void check_bundled(struct review *review, const struct fhirpath_node *node)
+{
+    const struct fhirpath_node *entry;
+    struct slice text = json_get_string(node->value, "reference");
+    if (text.length == 0 || text.at[0] == '#' || node->element == NULL) {
+        return;
+    }
+    yyjson_val *resource = bundled(review, node, text, &entry);
+    resource_type type =
+        resource_type_find(review->definitions, json_get_string(resource, "resourceType"));
+    if (type == RESOURCE_TYPE_NONE) {
+        return;
+    }
+    struct reference parsed = reference_parse(review->definitions, text, (struct slice){NULL, 0});
+    bool allowed = node->element->target_count == 0;
+    for (uint16_t i = 0; i < node->element->target_count; i++) {
+        allowed |= review->tables->targets[node->element->first_target + i] == type;
+    }
+    if (!allowed || (parsed.kind == REFERENCE_LOCAL && parsed.type != type)) {
+        fault(review, node, NULL, SEVERITY_ERROR, "structure", SLICE("reference-target"),
+              tell(review,
+                   "The entry of the Bundle that is named here is of type %.*s, which may "
+                   "not stand here or is not the type that the reference says.",
+                   SLICE_ARGS(resource_type_name(review->definitions, type))));
+    }
+}
+
+/* ---- contained --------------------------------------------------------------------------------
+ */
+
+struct usage {
+    const struct fhirpath_node *container;
+    struct slice id; /* "#x" wanted */
+    bool used;
+};
+
+static void see_value(void *context, const struct walk_value *value)
+{
+    struct usage *usage = context;
+    struct slice text = json_string(value->value);
+    bool link = value->type == FHIR_TYPE_URI || value->type == FHIR_TYPE_URL ||
+                value->type == FHIR_TYPE_CANONICAL ||
+                (value->parent_type == FHIR_TYPE_REFERENCE && slice_is(value->name, "reference"));
+    if (link && text.length > 0 && text.at[0] == '#') {
+        usage->used = usage->used || slice_equals(slice_from(text, 1), usage->id);
+    }
+}
+
+static void see_container(void *context, const struct walk_value *value)
+{
+    struct usage *usage = context;
+    usage->used = usage->used || slice_is(json_string(value->value), "#");
+}
+
+void check_contained_used(struct review *review, const struct fhirpath_node *node)
+{
+    size_t i, max;
+    yyjson_val *contained;
+    yyjson_arr_foreach(json_get(node->value, "contained"), i, max, contained)
+    {
+        struct usage usage = {.id = json_get_string(contained, "id")};
+        resource_type type =
+            resource_type_find(review->definitions, json_get_string(contained, "resourceType"));
+        if (usage.id.length == 0 || type == RESOURCE_TYPE_NONE) {
+            continue; /* structure has said so */
+        }
+        resource_walk(review->definitions, node->type->resource, node->value, see_value, &usage);
+        if (!usage.used) {
+            resource_walk(review->definitions, type, contained, see_container, &usage);
+        }
+        if (!usage.used) {
+            fault(review, node, contained, SEVERITY_ERROR, "invariant", SLICE("dom-3"),
+                  "A contained resource is named by a reference from the resource around it, or "
+                  "names that with '#': use it, or take it out.");
+        }
+    }
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+/* Profiles: each rule of an ElementDefinition, kept and broken. The profiles are differentials, so
+ * their snapshots are ours too. */
+#include "validate_test.h"
+
+static struct conformance *conformance;
+static struct terms *terms;
+static struct validator *validator;
+
+static int full_setup(void **state)
+{
+    struct outcome outcome;
+    int failed = arena_setup(state);
+    outcome_init(&outcome, arena);
+    return failed != 0 || conformance_open(definitions, &conformance) != STATUS_OK ||
+           terms_open(conformance, &outcome, &terms) != STATUS_OK ||
+           validator_open(definitions, conformance, terms, &validator) != STATUS_OK;
+}
+
+static int full_teardown(void **state)
+{
+    (void)arena_teardown(state);
+    validator_close(validator);
+    terms_close(terms);
+    conformance_close(conformance);
+    return 0;
+}
+
+static void add(const char *text)
+{
+    struct buffer out = {.arena = arena};
+    struct outcome outcome;
+    outcome_init(&outcome, arena);
+    json_write(parse(text), NULL, NULL, &out);
+    enum status status = conformance_add(conformance, buffer_slice(&out), &outcome);
+    if (status != STATUS_OK && outcome.first != NULL) {
+        print_error("%.*s\n", SLICE_ARGS(outcome.first->text));
+    }
+    assert_int_equal(status, STATUS_OK);
+}
+
+/* A profile http://x/p of TYPE. */
+static void add_profile(const char *type, const char *elements)
+{
+    add(arena_print(arena,
+                    "{'resourceType':'StructureDefinition','url':'http://x/p','name':'P',"
+                    "'status':'draft','kind':'resource','abstract':false,'type':'%s',"
+                    "'baseDefinition':'http://hl7.org/fhir/StructureDefinition/%s',"
+                    "'derivation':'constraint','differential':{'element':[%s]}}",
+                    type, type, elements));
+}
+
+static void add_extension(const char *url, const char *contexts, const char *elements)
+{
+    add(arena_print(arena,
+                    "{'resourceType':'StructureDefinition','url':'%s','name':'E',"
+                    "'status':'draft','kind':'complex-type','abstract':false,'type':'Extension',"
+                    "'context':[%s],"
+                    "'baseDefinition':'http://hl7.org/fhir/StructureDefinition/Extension',"
+                    "'derivation':'constraint','differential':{'element':[%s]}}",
+                    url, contexts, elements));
+}
+
+/* The errors of TEXT against http://x/p (and what it declares); warnings are passed over. */
+static const char *errors_of(const char *text, bool with_profile)
+{
+    struct outcome outcome;
+    struct json json;
+    resource_type type;
+    struct buffer body = {.arena = arena}, out = {.arena = arena};
+    const struct slice profile = SLICE("http://x/p");
+    struct validate_options options = {.definitions = definitions,
+                                       .validator = validator,
+                                       .strict = true,
+                                       .profiles = &profile,
+                                       .profile_count = with_profile};
+    outcome_init(&outcome, arena);
+    json_write(parse(text), NULL, NULL, &body);
+    assert_int_equal(json_read(buffer_slice(&body), &json_limits_default, arena, &outcome, &json),
+                     STATUS_OK);
+    enum status status =
+        validate_resource(&options, &json, json.root, SLICE(""), arena, &outcome, &type);
+    assert_int_equal(status == STATUS_OK, outcome.errors == 0);
+    for (const struct issue *issue = outcome.first; issue != NULL; issue = issue->next) {
+        if (issue->severity <= SEVERITY_ERROR) {
+            buffer_add_text(&out, out.length > 0 ? " " : "");
+            buffer_add(&out, issue->rule);
+            buffer_add_byte(&out, '@');
+            buffer_add(&out, issue->path);
+            assert_true(issue->text.length > 10);
+        }
+    }
+    buffer_add_byte(&out, '\0');
+    return out.at;
+}
+
+#define assert_fits(text)           assert_string_equal(errors_of(text, true), "")
+#define assert_breaks(text, expect) assert_string_equal(errors_of(text, true), expect)
+#define assert_base(text, expect)   assert_string_equal(errors_of(text, false), expect)
+
+#define PATIENT(members) "{'resourceType':'Patient'," members "}"
+#define OBSERVATION(members)                                                                       \
+    "{'resourceType':'Observation','status':'final','code':{'text':'x'}," members "}"
+
+/* ---- the base ---------------------------------------------------------------------------------
+ */
+
+static void asks_the_invariants_of_the_base(void **state)
+{
+    (void)state;
+    assert_base(PATIENT("'contact':[{'gender':'male'}]"), "pat-1@Patient.contact[0]");
+    assert_base(PATIENT("'contact':[{'name':{'text':'A'}}]"), "");
+    assert_base(PATIENT("'telecom':[{'value':'1'}]"), "cpt-2@Patient.telecom[0]");
+    assert_base(PATIENT("'name':[{'text':'A','period':{'start':'2020-02','end':'2020-01'}}]"),
+                "per-1@Patient.name[0].period");
+    assert_base(PATIENT("'name':[{'text':'A','period':{'start':'2020-02','end':'2020'}}]"), "");
+    assert_base(OBSERVATION("'valueString':'a','dataAbsentReason':{'text':'b'}"),
+                "obs-6@Observation");
+}
+
+static void checks_contained_resources_and_ids(void **state)
+{
+    (void)state;
+    assert_base(PATIENT("'contained':[{'resourceType':'Organization','id':'o','name':'N'}]"),
+                "dom-3@Patient");
+    assert_base(PATIENT("'contained':[{'resourceType':'Organization','id':'o','name':'N'}],"
+                        "'managingOrganization':{'reference':'#o'}"),
+                "");
+    assert_base(PATIENT("'contained':[{'resourceType':'Organization','id':'o','name':'N',"
+                        "'meta':{'versionId':'1'}}],'managingOrganization':{'reference':'#o'}"),
+                "dom-4@Patient");
+    assert_base(PATIENT("'name':[{'id':'a','text':'A'},{'id':'a','text':'B'}]"),
+                "element-id@Patient.name[1]");
+}
+
+static void checks_codes_units_and_sizes(void **state)
+{
+    (void)state;
+    assert_base(OBSERVATION("'valueQuantity':{'value':1,'system':'http://unitsofmeasure.org',"
+                            "'code':'mm[Hg]'}"),
+                "");
+    assert_base(OBSERVATION("'valueQuantity':{'value':1,'system':'http://unitsofmeasure.org',"
+                            "'code':'units'}"),
+                "ucum@Observation.value.ofType(Quantity)");
+    assert_base(
+        PATIENT("'maritalStatus':{'coding':[{'system':"
+                "'http://terminology.hl7.org/CodeSystem/v3-MaritalStatus','code':'no-such'}]}"),
+        "code@Patient.maritalStatus.coding[0]");
+    assert_base(PATIENT("'photo':[{'contentType':'image/png','data':'QUJD','size':3}]"), "");
+    assert_base(PATIENT("'photo':[{'contentType':'image/png','data':'QUJD','size':4}]"),
+                "attachment-size@Patient.photo[0]");
+    assert_base("{'resourceType':'Observation','status':'final','code':{'text':'x'},"
+                "'referenceRange':[{'low':{'value':1,'comparator':'<'}}]}",
+                "max@Observation.referenceRange[0].low sqty-1@Observation.referenceRange[0].low");
+}
+
+/* ---- elements ---------------------------------------------------------------------------------
+ */
+
+static void counts_what_must_and_may_be_there(void **state)
+{
+    (void)state;
+    add_profile("Patient", "{'path':'Patient.name','min':1,'max':'1'},"
+                           "{'path':'Patient.name.family','min':1},"
+                           "{'path':'Patient.photo','max':'0'}");
+    assert_fits(PATIENT("'name':[{'family':'A'}]"));
+    assert_breaks(PATIENT("'active':true"), "min@Patient");
+    assert_breaks(PATIENT("'name':[{'family':'A'},{'family':'B'}]"), "max@Patient");
+    assert_breaks(PATIENT("'name':[{'text':'A'}]"), "min@Patient.name[0]");
+    assert_breaks(PATIENT("'name':[{'family':'A'}],'photo':[{'title':'t'}]"), "max@Patient");
+}
+
+static void compares_fixed_values_and_patterns(void **state)
+{
+    (void)state;
+    add_profile("Patient", "{'path':'Patient.gender','fixedCode':'other'},"
+                           "{'path':'Patient.maritalStatus','patternCodeableConcept':"
+                           "{'coding':[{'system':'http://y','code':'M'}]}}");
+    assert_fits(PATIENT("'gender':'other','maritalStatus':{'coding':[{'system':'http://z',"
+                        "'code':'M'},{'system':'http://y','code':'M','display':'m'}]}"));
+    assert_breaks(PATIENT("'gender':'male'"), "fixed@Patient.gender");
+    assert_breaks(PATIENT("'maritalStatus':{'coding':[{'system':'http://z','code':'M'}]}"),
+                  "pattern@Patient.maritalStatus");
+}
+
+static void limits_values_and_lengths(void **state)
+{
+    (void)state;
+    add_profile("Observation",
+                "{'path':'Observation.value[x]','type':[{'code':'integer'},{'code':'string'}]},"
+                "{'path':'Observation.valueInteger','minValueInteger':1,'maxValueInteger':10},"
+                "{'path':'Observation.valueString','maxLength':3}");
+    assert_fits(OBSERVATION("'valueInteger':10"));
+    assert_fits(OBSERVATION("'valueString':'\xC3\xA4\xC3\xB6\xC3\xBC'"));
+    assert_breaks(OBSERVATION("'valueInteger':0"), "least@Observation.value.ofType(integer)");
+    assert_breaks(OBSERVATION("'valueInteger':11"), "greatest@Observation.value.ofType(integer)");
+    assert_breaks(OBSERVATION("'valueString':'abcd'"), "length@Observation.value.ofType(string)");
+    assert_breaks(OBSERVATION("'valueBoolean':true"), "type@Observation.value.ofType(boolean)");
+}
+
+static void asks_the_invariants_of_a_profile(void **state)
+{
+    (void)state;
+    add_profile("Patient",
+                "{'path':'Patient','constraint':[{'key':'x-1','severity':'error','human':'A name',"
+                "'expression':'name.exists()'}]},"
+                "{'path':'Patient.name','constraint':[{'key':'x-2','severity':'warning',"
+                "'human':'A family name','expression':'family.exists()'}]}");
+    assert_fits(PATIENT("'name':[{'text':'A'}]")); /* a warning */
+    assert_breaks(PATIENT("'active':true"), "x-1@Patient");
+}
+
+static void binds_codes_to_value_sets(void **state)
+{
+    (void)state;
+    add("{'resourceType':'CodeSystem','url':'http://x/c','status':'active','content':'complete',"
+        "'concept':[{'code':'a'},{'code':'b'}]}");
+    add("{'resourceType':'ValueSet','url':'http://x/v','status':'active','compose':{'include':"
+        "[{'system':'http://x/c','concept':[{'code':'a'}]}]}}");
+    add_profile("Observation", "{'path':'Observation.method','binding':{'strength':'required',"
+                               "'valueSet':'http://x/v'}}");
+    assert_fits(OBSERVATION("'method':{'coding':[{'system':'http://x/c','code':'a'}]}"));
+    assert_breaks(OBSERVATION("'method':{'coding':[{'system':'http://x/c','code':'b'}]}"),
+                  "binding@Observation.method");
+    assert_breaks(OBSERVATION("'method':{'text':'a'}"), "binding@Observation.method");
+    assert_fits(OBSERVATION("'method':{'extension':[{'url':"
+                            "'http://hl7.org/fhir/StructureDefinition/data-absent-reason',"
+                            "'valueCode':'unknown'}]}"));
+}
+
+/* ---- slices -----------------------------------------------------------------------------------
+ */
+
+#define SLICING(path, kind, by, rules)                                                             \
+    "{'path':'" path "','slicing':{'discriminator':[{'type':'" kind "','path':'" by                \
+    "'}],'rules':'" rules "'}},"
+
+static void sorts_slices_by_value(void **state)
+{
+    (void)state;
+    add_profile("Patient", SLICING("Patient.identifier", "value", "system", "open") //
+                "{'path':'Patient.identifier','sliceName':'nhs','min':1,'max':'1'},"
+                "{'path':'Patient.identifier.system','min':1,'fixedUri':'http://n'},"
+                "{'path':'Patient.identifier.value','min':1}");
+    assert_fits(PATIENT("'identifier':[{'system':'http://n','value':'1'},{'system':'http://o'}]"));
+    assert_breaks(PATIENT("'identifier':[{'system':'http://o'}]"), "slice-min@Patient");
+    assert_breaks(PATIENT("'identifier':[{'system':'http://n'}]"), "min@Patient.identifier[0]");
+    assert_breaks(PATIENT("'identifier':[{'system':'http://n','value':'1'},{'system':'http://n',"
+                          "'value':'2'}]"),
+                  "slice-max@Patient");
+}
+
+static void closes_slices(void **state)
+{
+    (void)state;
+    add_profile("Patient", SLICING("Patient.telecom", "value", "system", "closed") //
+                "{'path':'Patient.telecom','sliceName':'phone'},"
+                "{'path':'Patient.telecom.system','min':1,'fixedCode':'phone'}");
+    assert_fits(PATIENT("'telecom':[{'system':'phone','value':'1'}]"));
+    assert_breaks(
+        PATIENT("'telecom':[{'system':'phone','value':'1'},{'system':'fax','value':'2'}]"),
+        "slice-closed@Patient.telecom[1]");
+}
+
+static void keeps_the_order_of_slices(void **state)
+{
+    (void)state;
+    add_profile("Patient",
+                "{'path':'Patient.telecom','slicing':{'discriminator':[{'type':'value','path':"
+                "'system'}],'ordered':true,'rules':'openAtEnd'}},"
+                "{'path':'Patient.telecom','sliceName':'phone'},"
+                "{'path':'Patient.telecom.system','min':1,'fixedCode':'phone'},"
+                "{'path':'Patient.telecom','sliceName':'fax'},"
+                "{'path':'Patient.telecom.system','min':1,'fixedCode':'fax'}");
+    assert_fits(PATIENT("'telecom':[{'system':'phone','value':'1'},{'system':'fax','value':'1'},"
+                        "{'system':'sms','value':'1'}]"));
+    assert_breaks(
+        PATIENT("'telecom':[{'system':'fax','value':'1'},{'system':'phone','value':'1'}]"),
+        "slice-order@Patient.telecom[1]");
+    assert_breaks(
+        PATIENT("'telecom':[{'system':'sms','value':'1'},{'system':'phone','value':'1'}]"),
+        "slice-order@Patient.telecom[1]");
+}
+
+static void sorts_slices_by_pattern_within(void **state)
+{
+    (void)state;
+    add_profile(
+        "Observation", SLICING("Observation.component", "pattern", "code", "open") //
+        "{'path':'Observation.component','sliceName':'a','min':1},"
+        "{'path':'Observation.component.code','patternCodeableConcept':{'coding':[{'system':"
+        "'http://y','code':'1'}]}},"
+        "{'path':'Observation.component.value[x]','min':1}");
+    assert_fits(OBSERVATION("'component':[{'code':{'coding':[{'system':'http://y','code':'1'}]},"
+                            "'valueString':'s'}]"));
+    assert_breaks(OBSERVATION("'component':[{'code':{'coding':[{'system':'http://y','code':'1'}]}"
+                              "}]"),
+                  "min@Observation.component[0]");
+    assert_breaks(OBSERVATION("'component':[{'code':{'coding':[{'system':'http://y','code':'2'}]}"
+                              "}]"),
+                  "slice-min@Observation");
+}
+
+static void sorts_slices_by_type_and_existence(void **state)
+{
+    (void)state;
+    add_profile("Observation", "{'path':'Observation.valueQuantity','min':1},"
+                               "{'path':'Observation.valueQuantity.unit','min':1}," SLICING(
+                                   "Observation.note", "exists", "time", "open") //
+                "{'path':'Observation.note','sliceName':'timed','max':'1'},"
+                "{'path':'Observation.note.time','min':1},"
+                "{'path':'Observation.note','sliceName':'timeless','max':'0'},"
+                "{'path':'Observation.note.time','max':'0'}");
+    assert_fits(OBSERVATION("'valueQuantity':{'value':1,'unit':'u'}"));
+    assert_breaks(OBSERVATION("'valueQuantity':{'value':1}"),
+                  "min@Observation.value.ofType(Quantity)");
+    assert_breaks(OBSERVATION("'valueString':'s'"), "slice-min@Observation");
+    assert_breaks(OBSERVATION("'valueQuantity':{'value':1,'unit':'u'},'note':[{'text':'t'}]"),
+                  "slice-max@Observation");
+    assert_fits(OBSERVATION("'valueQuantity':{'value':1,'unit':'u'},'note':[{'text':'t','time':"
+                            "'2020'}]"));
+}
+
+/* ---- extensions -------------------------------------------------------------------------------
+ */
+
+static void checks_extensions_by_their_definitions(void **state)
+{
+    (void)state;
+    add_extension("http://x/e", "{'type':'element','expression':'Patient.name'}",
+                  "{'path':'Extension.value[x]','min':1,'type':[{'code':'string'}]}");
+    assert_base(PATIENT("'name':[{'text':'A','extension':[{'url':'http://x/e','valueString':'s'}]"
+                        "}]"),
+                "");
+    assert_base(PATIENT("'name':[{'text':'A','extension':[{'url':'http://x/e','valueCode':'s'}]"
+                        "}]"),
+                "type@Patient.name[0].extension[0].value.ofType(code)");
+    assert_base(PATIENT("'extension':[{'url':'http://x/e','valueString':'s'}]"),
+                "extension-context@Patient.extension[0]");
+    assert_base(PATIENT("'modifierExtension':[{'url':'http://x/unknown','valueString':'s'}]"),
+                "extension-unknown@Patient.modifierExtension[0]");
+    assert_base(PATIENT("'extension':[{'url':'http://x/unknown','valueString':'s'}]"), "");
+}
+
+static void checks_extensions_of_primitives(void **state)
+{
+    (void)state;
+    add_extension("http://x/e", "{'type':'element','expression':'Patient.birthDate'}",
+                  "{'path':'Extension.value[x]','min':1,'type':[{'code':'string'}]}");
+    add_profile("Patient",
+                "{'path':'Patient.birthDate.extension','sliceName':'e','min':1,'type':[{'code':"
+                "'Extension','profile':['http://x/e']}]}");
+    assert_fits(PATIENT("'birthDate':'2020','_birthDate':{'extension':[{'url':'http://x/e',"
+                        "'valueString':'s'}]}"));
+    assert_breaks(PATIENT("'birthDate':'2020'"), "slice-min@Patient.birthDate");
+    assert_breaks(PATIENT("'birthDate':'2020','_birthDate':{'extension':[{'url':'http://x/e',"
+                          "'valueCode':'s'}]}"),
+                  "type@Patient.birthDate.extension[0].value.ofType(code)");
+}
+
+/* ---- references -------------------------------------------------------------------------------
+ */
+
+static void follows_references_to_profiles(void **state)
+{
+    (void)state;
+    add("{'resourceType':'StructureDefinition','url':'http://x/o','name':'O','status':'draft',"
+        "'kind':'resource','abstract':false,'type':'Organization','baseDefinition':"
+        "'http://hl7.org/fhir/StructureDefinition/Organization','derivation':'constraint',"
+        "'differential':{'element':[{'path':'Organization.active','min':1}]}}");
+    add_profile("Patient", "{'path':'Patient.managingOrganization','type':[{'code':'Reference',"
+                           "'targetProfile':['http://x/o']}]},"
+                           "{'path':'Patient.generalPractitioner','type':[{'code':'Reference',"
+                           "'targetProfile':['http://hl7.org/fhir/StructureDefinition/"
+                           "Practitioner']}]}");
+    assert_fits(PATIENT("'contained':[{'resourceType':'Organization','id':'o','active':true,'name':"
+                        "'N'}],'managingOrganization':{'reference':'#o'}"));
+    assert_breaks(PATIENT("'contained':[{'resourceType':'Organization','id':'o','name':'N'}],"
+                          "'managingOrganization':{'reference':'#o'}"),
+                  "reference-target@Patient.managingOrganization");
+    assert_breaks(PATIENT("'generalPractitioner':[{'reference':'Organization/1'}]"),
+                  "reference-target@Patient.generalPractitioner[0]");
+    assert_fits(PATIENT("'generalPractitioner':[{'reference':'Practitioner/1'}]"));
+}
+
+static void follows_references_within_a_bundle(void **state)
+{
+    (void)state;
+    assert_base("{'resourceType':'Bundle','type':'collection','entry':[{'fullUrl':'urn:uuid:"
+                "00000000-0000-4000-8000-000000000001','resource':{'resourceType':'Patient',"
+                "'managingOrganization':{'reference':'urn:uuid:00000000-0000-4000-8000-"
+                "000000000002'}}},{'fullUrl':'urn:uuid:00000000-0000-4000-8000-000000000002',"
+                "'resource':{'resourceType':'Practitioner'}}]}",
+                "reference-target@Bundle.entry[0].resource.managingOrganization");
+}
+
+/* ---- which profiles ---------------------------------------------------------------------------
+ */
+
+static void checks_what_is_declared_and_what_a_policy_asks(void **state)
+{
+    (void)state;
+    struct outcome outcome;
+    outcome_init(&outcome, arena);
+    add_profile("Patient", "{'path':'Patient.name','min':1}");
+    assert_base(PATIENT("'meta':{'profile':['http://x/p']},'active':true"), "min@Patient");
+    assert_base(PATIENT("'meta':{'profile':['http://x/none']},'active':true"), ""); /* a warning */
+    assert_base(PATIENT("'active':true"), "");
+    assert_int_equal(
+        validator_require(validator, SLICE("Patient"), SLICE("http://x/none"), &outcome),
+        STATUS_NOT_FOUND);
+    assert_int_equal(
+        validator_require(validator, SLICE("Observation"), SLICE("http://x/p"), &outcome),
+        STATUS_NOT_FOUND);
+    assert_int_equal(validator_require(validator, SLICE("Patient"), SLICE("http://x/p"), &outcome),
+                     STATUS_OK);
+    assert_base(PATIENT("'active':true"), "min@Patient");
+    assert_base(PATIENT("'meta':{'profile':['http://x/p']},'active':true"), "min@Patient");
+}
+
+static void refuses_a_profile_of_another_type(void **state)
+{
+    (void)state;
+    add_profile("Observation", "{'path':'Observation.value[x]','min':1}");
+    assert_breaks(PATIENT("'active':true"), "profile-type@Patient");
+}
+
+#define FULL_TEST(name) cmocka_unit_test_setup_teardown(name, full_setup, full_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FULL_TEST(asks_the_invariants_of_the_base),
+        FULL_TEST(checks_contained_resources_and_ids),
+        FULL_TEST(checks_codes_units_and_sizes),
+        FULL_TEST(counts_what_must_and_may_be_there),
+        FULL_TEST(compares_fixed_values_and_patterns),
+        FULL_TEST(limits_values_and_lengths),
+        FULL_TEST(asks_the_invariants_of_a_profile),
+        FULL_TEST(binds_codes_to_value_sets),
+        FULL_TEST(sorts_slices_by_value),
+        FULL_TEST(closes_slices),
+        FULL_TEST(keeps_the_order_of_slices),
+        FULL_TEST(sorts_slices_by_pattern_within),
+        FULL_TEST(sorts_slices_by_type_and_existence),
+        FULL_TEST(checks_extensions_by_their_definitions),
+        FULL_TEST(checks_extensions_of_primitives),
+        FULL_TEST(follows_references_to_profiles),
+        FULL_TEST(follows_references_within_a_bundle),
+        FULL_TEST(checks_what_is_declared_and_what_a_policy_asks),
+        FULL_TEST(refuses_a_profile_of_another_type),
+    };
+    return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
+}
