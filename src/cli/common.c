@@ -97,6 +97,7 @@ enum status cli_open_store(const struct cli_arguments *arguments, enum cli_acces
     if (status != STATUS_OK) {
         cli_print_outcome(&outcome, arguments->config.data);
         definitions_close(*ret_definitions);
+        *ret_definitions = NULL;
     }
     return status;
 }

@@ -70,6 +70,12 @@ enum status cli_open_service(struct cli_arguments *arguments, enum cli_access ac
         arguments->config.workers = cores > 0 ? 2 * cores : 2;
     }
     enum status status = open_parts(arguments, access, ret_service, &outcome);
+    if (status != STATUS_OK && outcome.errors == 0 && ret_service->service.store != NULL) {
+        status = outcome_fail(&outcome, status, "",
+                              "The records were opened, but not all that works on them (%s). Check "
+                              "memory, disk and rights in the data folder.",
+                              status_name(status));
+    }
     if (outcome.errors > 0) {
         cli_print_outcome(&outcome, "carelayer");
     }

@@ -146,6 +146,11 @@ enum status store_restore(const char *file, const char *folder, store_progress *
     if (status == STATUS_OK) {
         status = copy_to_file(from, path, NULL, forget_generation, arena, progress, context);
     }
+    if (status != STATUS_OK && outcome != NULL && outcome->errors == 0) {
+        status = outcome_fail(outcome, status, "",
+                              "The records could not be written to the data folder. Check its "
+                              "path, its space and rights.");
+    }
     sqlite3_close(from);
     arena_destroy(arena);
     return status;

@@ -103,10 +103,26 @@ static enum status run_tie(struct connection *connection, enum statement_number 
     return statement_run(connection, statement);
 }
 
+static bool says_nothing(const struct concern *concern, size_t others)
+{
+    return concern->key_count == 0 && concern->direct == others;
+}
+
+static enum status remove_tied(struct connection *connection, int64_t place)
+{
+    sqlite3_stmt *statement;
+    TRY(statement_get(connection, SQL_TIED_REMOVE, &statement));
+    sqlite3_bind_int64(statement, 1, place);
+    return statement_run(connection, statement);
+}
+
 enum status concern_tied_write(struct connection *connection, int64_t place,
-                               const struct concern *concern, struct arena *arena)
+                               const struct concern *concern, size_t others, struct arena *arena)
 {
     struct buffer blob = {.arena = arena};
+    if (says_nothing(concern, others)) {
+        return remove_tied(connection, place);
+    }
     varint_write(&blob, concern->direct);
     for (size_t i = 0; i < concern->key_count; i++) {
         varint_write(&blob, concern->keys[i].length);
@@ -125,44 +141,48 @@ enum status concern_tied_write(struct connection *connection, int64_t place,
 enum status concern_write(struct connection *connection, int64_t place,
                           const struct concern *concern, size_t others, struct arena *arena)
 {
-    if (concern->key_count == 0 && concern->direct == others) {
+    if (says_nothing(concern, others)) {
         return STATUS_OK;
     }
     for (size_t i = 0; i < concern->key_count; i++) {
         TRY(run_tie(connection, SQL_TIE_ADD, concern->keys[i], place));
     }
-    return concern_tied_write(connection, place, concern, arena);
+    return concern_tied_write(connection, place, concern, others, arena);
 }
 
 enum status concern_remove(struct connection *connection, int64_t place,
                            const struct concern *concern, size_t others)
 {
-    if (concern->key_count == 0 && concern->direct == others) {
+    if (says_nothing(concern, others)) {
         return STATUS_OK;
     }
     for (size_t i = 0; i < concern->key_count; i++) {
         TRY(run_tie(connection, SQL_TIE_REMOVE, concern->keys[i], place));
     }
-    sqlite3_stmt *statement;
-    TRY(statement_get(connection, SQL_TIED_REMOVE, &statement));
-    sqlite3_bind_int64(statement, 1, place);
-    return statement_run(connection, statement);
+    return remove_tied(connection, place);
 }
 
-/* A version that was replaced holds its Binary no more; a tombstone does. */
-enum status concern_to_past(struct connection *connection, uint64_t change, bool tombstone,
-                            const struct concern *concern, size_t others, struct arena *arena)
+enum status concern_past_keys(const struct concern *concern, bool tombstone, struct arena *arena,
+                              struct concern *ret_past)
 {
-    struct concern past = {.direct = concern->direct};
-    past.keys = arena_array(arena, concern->key_count + 1, sizeof(*past.keys));
-    if (past.keys == NULL) {
+    *ret_past = (struct concern){.direct = concern->direct};
+    ret_past->keys = arena_array(arena, concern->key_count + 1, sizeof(*ret_past->keys));
+    if (ret_past->keys == NULL) {
         return STATUS_TOO_COSTLY;
     }
     for (size_t i = 0; i < concern->key_count; i++) {
         if (tombstone || concern->keys[i].at[0] != TIE_HOLDS) {
-            past.keys[past.key_count++] = concern->keys[i];
+            ret_past->keys[ret_past->key_count++] = concern->keys[i];
         }
     }
+    return STATUS_OK;
+}
+
+enum status concern_to_past(struct connection *connection, uint64_t change, bool tombstone,
+                            const struct concern *concern, size_t others, struct arena *arena)
+{
+    struct concern past;
+    TRY(concern_past_keys(concern, tombstone, arena, &past));
     return concern_write(connection, -(int64_t)change, &past, others, arena);
 }
 

@@ -13,7 +13,8 @@ struct finder {
     const struct store *store;
     struct slice base_url;
     struct text_set *patients, *ties;
-    bool follow; /* what others are about counts too */
+    struct buffer text; /* for one at a time: the sets keep copies */
+    bool follow;        /* what others are about counts too */
     bool shared;
     bool used_base;
 };
@@ -26,14 +27,24 @@ void tie_write(char kind, resource_type type, const struct packed_id *id, struct
     buffer_add(out, slice_of(id->bytes, id->length));
 }
 
+static struct buffer *empty_text(struct finder *finder)
+{
+    finder->text.length = 0;
+    return &finder->text;
+}
+
+static void add_text(struct finder *finder)
+{
+    text_set_add(finder->ties, buffer_slice(&finder->text));
+    finder->ties->broken = finder->ties->broken || !buffer_ok(&finder->text);
+}
+
 static void add_tie(struct finder *finder, char kind, resource_type type, struct slice id)
 {
     struct packed_id key;
-    struct buffer text = {.arena = finder->ties->arena};
     if (id_pack(id, &key)) {
-        tie_write(kind, type, &key, &text);
-        text_set_add(finder->ties, buffer_slice(&text));
-        finder->ties->broken = finder->ties->broken || !buffer_ok(&text);
+        tie_write(kind, type, &key, empty_text(finder));
+        add_text(finder);
     }
 }
 
@@ -41,18 +52,17 @@ static void add_identifier(struct finder *finder, yyjson_val *identifier)
 {
     struct slice system = json_get_string(identifier, "system");
     struct slice value = json_get_string(identifier, "value");
-    struct buffer text = {.arena = finder->ties->arena};
     /* A number without a system, or cut off, could be anybody's. */
     if (finder->shared || system.length == 0 || value.length == 0 ||
         value.length >= TEXT_KEY_LIMIT) {
         return;
     }
-    buffer_add_byte(&text, TIE_IDENTIFIER);
-    buffer_add(&text, system);
-    buffer_add_byte(&text, 0);
-    buffer_add(&text, value);
-    text_set_add(finder->ties, buffer_slice(&text));
-    finder->ties->broken = finder->ties->broken || !buffer_ok(&text);
+    struct buffer *text = empty_text(finder);
+    buffer_add_byte(text, TIE_IDENTIFIER);
+    buffer_add(text, system);
+    buffer_add_byte(text, 0);
+    buffer_add(text, value);
+    add_text(finder);
 }
 
 static bool is_absolute(struct slice text)
@@ -251,6 +261,7 @@ enum status concern_find(const struct store *store, resource_type type, yyjson_v
                             .base_url = base_url,
                             .patients = &said->patients,
                             .ties = &said->ties,
+                            .text = {.arena = arena},
                             .shared = resource_type_is_shared(store->definitions, type)};
     finder.follow = !names_its_subject(&finder, type, root, &said->homes) && !finder.shared;
     see(&finder, root, false, true);

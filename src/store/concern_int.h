@@ -41,13 +41,25 @@ int concern_key_order(const void *a, const void *b);
 /* The number under which identifiers of Patients are in the tree of texts. */
 uint32_t concern_identifier(const struct store *store);
 
+/* The ties of a version in history: a replaced one holds its Binary no more, a tombstone does. */
+MUST_CHECK enum status concern_past_keys(const struct concern *concern, bool tombstone,
+                                         struct arena *arena, struct concern *ret_past);
+
+/* What is kept beside a place with OTHERS patients beside its home: a row, or none when it would
+ * say nothing. */
 MUST_CHECK enum status concern_tied_write(struct connection *connection, int64_t place,
-                                          const struct concern *concern, struct arena *arena);
+                                          const struct concern *concern, size_t others,
+                                          struct arena *arena);
 
 /* PATIENTS, in their order but without the home, become those of the row; HEAD is what it had. */
 MUST_CHECK enum status concern_set_patients(struct connection *connection, int64_t place,
                                             const struct head *head,
                                             const struct number_set *patients, struct arena *arena);
+
+/* The membership of the current row at PLACE becomes PATIENTS. */
+MUST_CHECK enum status concern_set_members(struct connection *connection, int64_t place,
+                                           const struct head *head,
+                                           const struct number_set *patients);
 
 /* Adds to PATIENTS everybody reached by the ties of (type, id), which is at OWN (negative: not
  * current). */

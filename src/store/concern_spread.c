@@ -16,10 +16,37 @@ struct spread {
     size_t looked;
     struct touched *queue;
     size_t count, capacity, at;
+    /* The queue goes in waves, and a place stands once in each: what many lead to is looked at
+     * when all of them are done. The sets hold the wave that is being gathered. */
+    size_t wave_end;
+    struct number_set anew, gaining;
+    const struct number_set *wave_gains;
 };
+
+static void next_wave(struct spread *spread)
+{
+    spread->wave_end = spread->count;
+    spread->anew = (struct number_set){.arena = spread->arena};
+    spread->gaining = (struct number_set){.arena = spread->arena};
+    spread->wave_gains = NULL;
+}
+
+/* Does it stand in this wave already, with no less to do? */
+static bool stands(struct spread *spread, int64_t place, const struct number_set *gains)
+{
+    if (gains == NULL) {
+        return !number_set_add(&spread->anew, place);
+    }
+    spread->wave_gains = spread->wave_gains == NULL ? gains : spread->wave_gains;
+    return number_set_has(&spread->anew, place) ||
+           (gains == spread->wave_gains && !number_set_add(&spread->gaining, place));
+}
 
 static enum status touch(struct spread *spread, int64_t place, const struct number_set *gains)
 {
+    if (stands(spread, place, gains)) {
+        return spread->anew.broken || spread->gaining.broken ? STATUS_TOO_COSTLY : STATUS_OK;
+    }
     if (spread->count == spread->capacity) {
         size_t capacity = spread->capacity == 0 ? 16 : spread->capacity * 2;
         struct touched *queue =
@@ -121,6 +148,22 @@ static enum status run_member(struct connection *connection, enum statement_numb
     return statement_run(connection, statement);
 }
 
+enum status concern_set_members(struct connection *connection, int64_t place,
+                                const struct head *head, const struct number_set *patients)
+{
+    for (size_t i = 0; i < head->other_count; i++) {
+        if (!number_set_has(patients, head->others[i])) {
+            TRY(run_member(connection, SQL_MEMBER_REMOVE, head->others[i], place));
+        }
+    }
+    for (size_t i = 0; i < patients->count; i++) {
+        if (patients->items[i] != head->home) {
+            TRY(run_member(connection, SQL_MEMBER_ADD, (uint32_t)patients->items[i], place));
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status concern_set_patients(struct connection *connection, int64_t place,
                                  const struct head *head, const struct number_set *patients,
                                  struct arena *arena)
@@ -136,15 +179,7 @@ enum status concern_set_patients(struct connection *connection, int64_t place,
         }
     }
     TRY(set_others(connection, place, others, count, arena));
-    for (size_t i = 0; place >= 0 && i < head->other_count; i++) {
-        if (!number_set_has(patients, head->others[i])) {
-            TRY(run_member(connection, SQL_MEMBER_REMOVE, head->others[i], place));
-        }
-    }
-    for (size_t i = 0; place >= 0 && i < count; i++) {
-        TRY(run_member(connection, SQL_MEMBER_ADD, others[i], place));
-    }
-    return STATUS_OK;
+    return place >= 0 ? concern_set_members(connection, place, head, patients) : STATUS_OK;
 }
 
 static bool has_changed(const struct head *head, const struct number_set *patients)
@@ -157,6 +192,33 @@ static bool has_changed(const struct head *head, const struct number_set *patien
     return changed;
 }
 
+static bool is_about(const struct head *head, int64_t patient)
+{
+    bool found = patient == head->home;
+    for (size_t i = 0; i < head->other_count && !found; i++) {
+        found = patient == head->others[i];
+    }
+    return found;
+}
+
+/* What is tied to something deleted concerns whom the tombstone does; to a past version nothing is
+ * tied. */
+static enum status touch_further(struct spread *spread, int64_t place, const struct head *head,
+                                 const struct concern *concern, const struct number_set *gains)
+{
+    struct entry entry;
+    if (place < 0 && !head->tombstone) {
+        return STATUS_OK;
+    }
+    if (place < 0) {
+        TRY(directory_find(spread->tx, head->type, &head->id, &entry));
+        if (entry.state != ENTRY_DELETED || entry.version != head->version) {
+            return STATUS_OK;
+        }
+    }
+    return touch_dependents(spread, head->type, &head->id, concern, gains);
+}
+
 static enum status settle(struct spread *spread, const struct touched *touched)
 {
     struct head head;
@@ -164,6 +226,10 @@ static enum status settle(struct spread *spread, const struct touched *touched)
     int64_t place = touched->place;
     TRY(concern_look(&spread->looked, spread->outcome));
     TRY(concern_head(spread->connection, place, spread->arena, &head));
+    if (touched->gains != NULL && touched->gains->count == 1 &&
+        is_about(&head, touched->gains->items[0])) {
+        return STATUS_OK;
+    }
     TRY(concern_read(spread->connection, place, head.other_count, spread->arena, &concern));
     struct number_set *patients = ARENA_NEW(spread->arena, struct number_set);
     if (patients == NULL) {
@@ -183,9 +249,9 @@ static enum status settle(struct spread *spread, const struct touched *touched)
         return patients->broken ? STATUS_TOO_COSTLY : STATUS_OK;
     }
     TRY(concern_set_patients(spread->connection, place, &head, patients, spread->arena));
-    TRY(concern_tied_write(spread->connection, place, &concern, spread->arena));
-    return place >= 0 ? touch_dependents(spread, head.type, &head.id, &concern, touched->gains)
-                      : STATUS_OK;
+    size_t others = patients->count - (head.home >= PATIENT_FIRST);
+    TRY(concern_tied_write(spread->connection, place, &concern, others, spread->arena));
+    return touch_further(spread, place, &head, &concern, touched->gains);
 }
 
 static enum status touch_identifier(struct spread *spread, const struct fact *fact,
@@ -274,8 +340,12 @@ enum status concern_spread(struct store_tx *tx, const struct concern_change *cha
 {
     struct spread spread = {
         .tx = tx, .connection = tx->connection, .arena = arena, .outcome = outcome};
+    next_wave(&spread);
     TRY(touch_first(&spread, change));
     while (spread.at < spread.count) {
+        if (spread.at == spread.wave_end) {
+            next_wave(&spread);
+        }
         struct touched touched = spread.queue[spread.at++];
         TRY(settle(&spread, &touched));
     }

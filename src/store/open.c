@@ -316,6 +316,10 @@ static enum status open_inside(struct store *store, const struct store_options *
                                struct outcome *outcome)
 {
     if (options->must_exist && access(store->file, F_OK) != 0) {
+        if (errno == EACCES) {
+            return outcome_fail(outcome, STATUS_IO, "",
+                                "The data folder may not be read. Check its owner and rights.");
+        }
         return outcome_fail(outcome, STATUS_NOT_FOUND, "",
                             "There are no records in this data folder. Check its path.");
     }
@@ -326,9 +330,20 @@ static enum status open_inside(struct store *store, const struct store_options *
             status = load_all(store, &connection, false, outcome);
         }
         database_close(&connection);
-        return status;
+        bool told = status == STATUS_OK || (outcome != NULL && outcome->errors > 0);
+        return told ? status
+                    : outcome_fail(outcome, status, "",
+                                   "The records file cannot be read (%s). Check its owner and "
+                                   "rights, and the disk; where nobody has it open, reading takes "
+                                   "the right to write in its folder too.",
+                                   status_name(status));
     }
-    TRY(disk_make_directory(store->folder));
+    enum status made = disk_make_directory(store->folder);
+    if (made != STATUS_OK) {
+        return outcome_fail(outcome, made, "",
+                            "The data folder is not there and cannot be made. Check its path, its "
+                            "owner and rights, and that no file has its name.");
+    }
     TRY(lock_folder(store, outcome));
     bool recovers = was_cut_short(store);
     TRY(writer_create(store, outcome));

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* store: every index row recomputed from the bodies, some hundred resources a transaction. How far
- * it came commits with each, so that a stopped run goes on where it was. */
+/* store: every index row recomputed from the bodies, some thousand resources a transaction, and
+ * then the ties of what is in history. How far it came commits with each, so that a stopped run
+ * goes on where it was. */
 #include "store_int.h"
 
-#define RESOURCES_A_JOB 500
+#define RESOURCES_A_JOB 2000
 
 struct reindexing {
     struct store *store;
     struct arena *arena;
-    int64_t after; /* the last place done */
+    struct {
+        int64_t place;  /* the last one done */
+        int64_t change; /* of history, the last one done; negative: places are not done yet */
+    } after;
     uint64_t done;
     bool finished;
 };
@@ -66,27 +70,50 @@ static enum status reindex_end(struct store_tx *tx, struct reindexing *work)
 {
     sqlite3_stmt *statement;
     work->finished = true;
-    work->after = INT64_MIN;
+    work->after.place = INT64_MIN;
+    work->after.change = -1;
     TRY(statement_get(tx->connection, SQL_PARAMETERS_READY, &statement));
     return statement_run(tx->connection, statement);
+}
+
+static enum status reindex_past(struct store_tx *tx, struct reindexing *work, sqlite3_stmt *row)
+{
+    struct slice body;
+    int64_t change = sqlite3_column_int64(row, 0);
+    int64_t base = sqlite3_column_int64(row, 1) >> METHOD_BITS;
+    TRY(body_decompress(tx->connection, statement_blob(row, 3), sqlite3_column_int64(row, 2),
+                        work->arena, &body));
+    sqlite3_reset(row);
+    TRY(concern_repair_past(tx, (uint64_t)change, body, base, work->arena));
+    work->after.change = change;
+    return STATUS_OK;
+}
+
+static enum status reindex_one(struct store_tx *tx, struct reindexing *work)
+{
+    sqlite3_stmt *statement;
+    bool row = false, past = work->after.change >= 0;
+    TRY(statement_get(tx->connection, past ? SQL_REINDEX_PAST : SQL_REINDEX_NEXT, &statement));
+    sqlite3_bind_int64(statement, 1, past ? work->after.change : work->after.place);
+    TRY(statement_row(tx->connection, statement, &row));
+    if (!row && past) {
+        return reindex_end(tx, work);
+    }
+    if (!row) {
+        work->after.change = 0;
+        return STATUS_OK;
+    }
+    arena_reset(work->arena, 0);
+    work->done++;
+    return past ? reindex_past(tx, work, statement)
+                : reindex_row(tx, work->arena, statement, &work->after.place);
 }
 
 static enum status reindex_some(struct store_tx *tx, void *context)
 {
     struct reindexing *work = context;
     for (int i = 0; i < RESOURCES_A_JOB && !work->finished; i++) {
-        sqlite3_stmt *statement;
-        bool row = false;
-        TRY(statement_get(tx->connection, SQL_REINDEX_NEXT, &statement));
-        sqlite3_bind_int64(statement, 1, work->after);
-        TRY(statement_row(tx->connection, statement, &row));
-        if (!row) {
-            TRY(reindex_end(tx, work));
-            break;
-        }
-        arena_reset(work->arena, 0);
-        TRY(reindex_row(tx, work->arena, statement, &work->after));
-        work->done++;
+        TRY(reindex_one(tx, work));
     }
     return store_note_set(tx, REINDEX_NOTE,
                           slice_of((const char *)&work->after, sizeof(work->after)));
@@ -104,7 +131,7 @@ static void parameters_ready(struct store *store)
 enum status store_reindex(struct store *store, store_progress *progress, void *context,
                           struct outcome *outcome)
 {
-    struct reindexing work = {.store = store, .arena = arena_create(0), .after = INT64_MIN};
+    struct reindexing work = {.store = store, .arena = arena_create(0), .after = {INT64_MIN, -1}};
     struct store_statistics numbers;
     if (work.arena == NULL) {
         return STATUS_MEMORY;
@@ -116,7 +143,7 @@ enum status store_reindex(struct store *store, store_progress *progress, void *c
     while (status == STATUS_OK && !work.finished) {
         status = store_write(store, reindex_some, &work);
         if (progress != NULL) {
-            progress(context, work.done, numbers.resources);
+            progress(context, work.done, numbers.resources + numbers.versions);
         }
     }
     arena_destroy(work.arena);

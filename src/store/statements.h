@@ -154,6 +154,11 @@
     X(SQL_PARAMETERS_READY, "UPDATE parameter SET ready=1")                                        \
     X(SQL_REINDEX_NEXT, "SELECT rid, type, facts, method, dictionary, body FROM resource"          \
                         " WHERE rid>?1 ORDER BY rid LIMIT 1")                                      \
+    /* A tombstone is about whom the version before it was about. */                               \
+    X(SQL_REINDEX_PAST, "SELECT h.change, b.method, b.dictionary, b.body FROM history h"           \
+                        " JOIN history b ON b.type=h.type AND b.id=h.id"                           \
+                        " AND b.version=h.version-((h.method & 7)=4)"                              \
+                        " WHERE h.change>?1 ORDER BY h.change LIMIT 1")                            \
     X(SQL_CHECK_ROW, "SELECT d.rid, d.version, d.entity FROM directory d"                          \
                      " WHERE d.type=?1 AND d.id=?2 AND d.state=1")                                 \
     X(SQL_CHECK_CHANGE, "SELECT rid FROM change WHERE type=?1 AND change=?2")                      \

@@ -301,6 +301,10 @@ MUST_CHECK enum status concern_of_body(struct store_tx *tx, int64_t place, resou
 /* Makes the row at PLACE agree with that. */
 MUST_CHECK enum status concern_repair(struct store_tx *tx, int64_t place, struct slice body,
                                       int64_t base, struct arena *arena);
+/* The same for a version in history, which only gains: BODY is its own, or for a tombstone what was
+ * deleted. */
+MUST_CHECK enum status concern_repair_past(struct store_tx *tx, uint64_t change, struct slice body,
+                                           int64_t base, struct arena *arena);
 MUST_CHECK enum status concern_spread(struct store_tx *tx, const struct concern_change *change,
                                       struct arena *arena, struct outcome *outcome);
 

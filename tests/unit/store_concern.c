@@ -281,6 +281,96 @@ static void a_group_of_many_takes_its_time_once(void **state)
     assert_string_equal(in_record("n19999", "Observation"), "o");
 }
 
+static void what_was_deleted_passes_on_whom_it_comes_to_concern(void **state)
+{
+    (void)state;
+    must_put(visit);
+    must_put("{'resourceType':'Observation','id':'o','encounter':{'reference':'Encounter/e'}}");
+    must_put("{'resourceType':'DocumentReference','id':'d','content':[{'attachment':{'url':"
+             "'Binary/b'}}],'context':{'encounter':[{'reference':'Encounter/e'}]}}");
+    must_put("{'resourceType':'Binary','id':'b'}");
+    must_put("{'resourceType':'Provenance','id':'v','target':[{'reference':'Observation/o'}]}");
+    assert_int_equal(try_delete("Observation", "o", (struct store_condition){0}), STATUS_OK);
+    assert_int_equal(try_delete("DocumentReference", "d", (struct store_condition){0}), STATUS_OK);
+    must_put("{'resourceType':'Encounter','id':'e','subject':{'reference':'Patient/p2'}}");
+    assert_concerns("Observation", "o", "p1 p2");
+    assert_concerns("Provenance", "v", "p1 p2");
+    assert_concerns("Binary", "b", "p1 p2");
+    check_is_clean();
+}
+
+static void a_binary_that_is_let_go_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    must_put("{'resourceType':'Binary','id':'b'}");
+    must_put("{'resourceType':'DocumentReference','id':'d','subject':{'reference':'Patient/p1'},"
+             "'content':[{'attachment':{'url':'Binary/b'}}]}");
+    assert_concerns("Binary", "b", "p1");
+    must_put("{'resourceType':'DocumentReference','id':'d','subject':{'reference':'Patient/p1'}}");
+    assert_concerns("Binary", "b", "");
+    assert_int_equal(try_delete("Binary", "b", (struct store_condition){0}), STATUS_OK);
+    check_is_clean();
+}
+
+static const char *numbered(const char *format, int number)
+{
+    struct buffer text = {.arena = arena};
+    buffer_print(&text, format, number);
+    return as_text(&text);
+}
+
+/* Everything that hangs on the visit reaches the list: it is looked through once, not once for each
+ * of its items. */
+static void a_list_of_many_follows_in_one_go(void **state)
+{
+    (void)state;
+    const int many = 500; /* whose square is past CONCERN_LIMIT */
+    struct store_written written;
+    struct buffer list = {.arena = arena};
+    must_put(visit);
+    buffer_add_text(&list, "{'resourceType':'List','id':'l','entry':[");
+    for (int i = 0; i < many; i++) {
+        buffer_print(&list, "%s{'item':{'reference':'Observation/o%d'}}", i > 0 ? "," : "", i);
+        must_put(numbered("{'resourceType':'Observation','id':'o%d','encounter':{'reference':"
+                          "'Encounter/e'}}",
+                          i));
+    }
+    buffer_add_text(&list, "]}");
+    must_put(as_text(&list));
+    assert_concerns("List", "l", "p1");
+    assert_int_equal(try_put("{'resourceType':'Encounter','id':'e','subject':{'reference':"
+                             "'Patient/p2'}}",
+                             (struct store_condition){0}, &written),
+                     STATUS_OK);
+    assert_concerns("List", "l", "p2");
+    assert_concerns("Observation", "o499", "p2");
+    assert_string_equal(in_record("p1", "List"), "");
+    check_is_clean();
+}
+
+/* A request has 4 MiB and eight times its body. */
+static void names_many_within_the_memory_of_a_request(void **state)
+{
+    (void)state;
+    struct json json;
+    struct store_draft *draft;
+    struct buffer list = {.arena = arena};
+    buffer_add_text(&list, "{\"resourceType\":\"List\",\"id\":\"l\",\"entry\":[");
+    for (int i = 0; i < 20000; i++) {
+        buffer_print(&list, "%s{\"item\":{\"reference\":\"Observation/o%d\"}}", i > 0 ? "," : "",
+                     i);
+    }
+    buffer_add_text(&list, "]}");
+    struct arena *small = arena_create(((size_t)4 << 20) + 8 * list.length);
+    assert_non_null(small);
+    assert_int_equal(json_read(buffer_slice(&list), &json_limits_default, small, NULL, &json),
+                     STATUS_OK);
+    assert_int_equal(store_draft_make(store, type_named("List"), SLICE("l"), json.root,
+                                      (struct slice){NULL, 0}, small, NULL, &draft),
+                     STATUS_OK);
+    arena_destroy(small);
+}
+
 static void reindexing_finds_the_same(void **state)
 {
     (void)state;
@@ -300,6 +390,12 @@ static void opening_an_older_layout_finds_whom_all_concern(void **state)
 {
     (void)state;
     must_put(answers);
+    must_put(answers);
+    must_put("{'resourceType':'Provenance','id':'v','target':[{'reference':"
+             "'QuestionnaireResponse/q'}]}");
+    must_put("{'resourceType':'Media','id':'m','encounter':{'reference':'Encounter/e'}}");
+    assert_int_equal(try_delete("Media", "m", (struct store_condition){0}), STATUS_OK);
+    must_put("{'resourceType':'Basic','id':'x','subject':{'reference':'Media/m'}}");
     must_put(visit);
     must_put(p2);
     store_shut();
@@ -310,13 +406,23 @@ static void opening_an_older_layout_finds_whom_all_concern(void **state)
     assert_int_equal(sqlite3_exec(db,
                                   "DROP TABLE tie; DROP TABLE tied; DROP TABLE quality;"
                                   "DROP TABLE quality_rule; DELETE FROM member;"
-                                  "UPDATE resource SET others=NULL; PRAGMA user_version=1",
+                                  "UPDATE resource SET others=NULL; UPDATE history SET others=NULL;"
+                                  "PRAGMA user_version=1",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
     sqlite3_close(db);
     store_reopen_with(NULL);
     assert_concerns("QuestionnaireResponse", "q", "p1");
     assert_string_equal(in_record("p1", "QuestionnaireResponse"), "q");
+    assert_version_concerns("QuestionnaireResponse", "q", 1, "p1");
+    assert_version_concerns("Media", "m", 1, "p1");
+    assert_concerns("Media", "m", "p1");
+    assert_concerns("Basic", "x", "p1");
+    check_is_clean();
+    must_put("{'resourceType':'Encounter','id':'e','subject':{'reference':'Patient/p2'}}");
+    assert_version_concerns("QuestionnaireResponse", "q", 1, "p1 p2");
+    assert_concerns("Media", "m", "p1 p2");
+    assert_concerns("Basic", "x", "p1 p2");
     check_is_clean();
 }
 
@@ -355,6 +461,10 @@ int main(int count, char **arguments)
         STORE_TEST(a_subject_that_is_a_patient_says_it_all),
         STORE_TEST(goes_round_in_circles_and_comes_to_an_end),
         STORE_TEST(a_group_of_many_takes_its_time_once),
+        STORE_TEST(what_was_deleted_passes_on_whom_it_comes_to_concern),
+        STORE_TEST(a_binary_that_is_let_go_leaves_nothing_behind),
+        STORE_TEST(a_list_of_many_follows_in_one_go),
+        STORE_TEST(names_many_within_the_memory_of_a_request),
         STORE_TEST(reindexing_finds_the_same),
         STORE_TEST(opening_an_older_layout_finds_whom_all_concern),
         STORE_TEST(check_tells_when_somebody_is_missing),
