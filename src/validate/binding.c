@@ -78,6 +78,12 @@ static enum terms_verdict judge(struct review *review, struct slice value_set,
     return verdict;
 }
 
+/* Of what the fact is worth keeping with: its text says what is meant. */
+static enum severity code_severity(const struct review *review)
+{
+    return review->options->strict ? SEVERITY_ERROR : SEVERITY_WARNING;
+}
+
 static void report_unlisted(struct review *review, const struct fhirpath_node *node,
                             enum severity severity, struct slice value_set)
 {
@@ -158,16 +164,11 @@ void check_bound(struct review *review, const struct binding *binding,
         check_set(review, node, binding->value_set, required ? SEVERITY_ERROR : SEVERITY_WARNING,
                   codings, count);
     }
-    check_set(review, node, binding->most, SEVERITY_ERROR, codings, count);
+    check_set(review, node, binding->most, code_severity(review), codings, count);
 }
 
 /* ---- codes of code systems --------------------------------------------------------------------
  */
-
-static enum severity code_severity(const struct review *review)
-{
-    return review->options->strict ? SEVERITY_ERROR : SEVERITY_WARNING;
-}
 
 static bool is_absolute(struct slice url)
 {
