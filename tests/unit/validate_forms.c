@@ -295,6 +295,25 @@ static void refuses_full_urls_that_name_nothing(void **state)
         "");
 }
 
+static void an_entry_of_one_version_stands_once(void **state)
+{
+    (void)state;
+#define VERSION(number)                                                                            \
+    ENTRY("http://x.org/Patient/1",                                                                \
+          "{'resourceType':'Patient','id':'1','meta':{'versionId':'" number "'}}")
+    assert_string_equal(problems_with(BUNDLE("collection", VERSION("1") "," VERSION("2")), &full),
+                        "");
+    assert_string_equal(
+        problems_with(BUNDLE("collection", VERSION("1") "," VERSION("2") "," VERSION("1")), &full),
+        "bdl-7@Bundle");
+    assert_string_equal(
+        problems_with(BUNDLE("collection", ENTRY("http://x.org/Patient/1", PATIENT) "," ENTRY(
+                                               "http://x.org/Patient/1", PATIENT)),
+                      &full),
+        "bdl-7@Bundle");
+    assert_string_equal(problems_with(BUNDLE("history", VERSION("1") "," VERSION("1")), &full), "");
+}
+
 static void keeps_documents_whole(void **state)
 {
     (void)state;
@@ -347,6 +366,7 @@ int main(void)
         FHIR_TEST(asks_conditions_within_the_same_group_first),
         FHIR_TEST(refuses_conditions_that_cannot_be_asked),
         FHIR_TEST(refuses_full_urls_that_name_nothing),
+        FHIR_TEST(an_entry_of_one_version_stands_once),
         FHIR_TEST(keeps_documents_whole),
         FHIR_TEST(refuses_entries_of_a_document_that_nothing_links),
     };

@@ -61,6 +61,8 @@ static void add_extension(const char *url, const char *contexts, const char *ele
                     url, contexts, elements));
 }
 
+static int64_t deadline; /* of the tests' questions; 0: none */
+
 /* The errors of TEXT against http://x/p (and what it declares); warnings are passed over. */
 static const char *errors_of(const char *text, bool with_profile)
 {
@@ -72,6 +74,7 @@ static const char *errors_of(const char *text, bool with_profile)
     struct validate_options options = {.definitions = definitions,
                                        .validator = validator,
                                        .strict = true,
+                                       .deadline = deadline,
                                        .profiles = &profile,
                                        .profile_count = with_profile};
     outcome_init(&outcome, arena);
@@ -116,6 +119,16 @@ static void asks_the_invariants_of_the_base(void **state)
     assert_base(PATIENT("'name':[{'text':'A','period':{'start':'2020-02','end':'2020'}}]"), "");
     assert_base(OBSERVATION("'valueString':'a','dataAbsentReason':{'text':'b'}"),
                 "obs-6@Observation");
+}
+
+static void refuses_what_takes_longer_than_it_may(void **state)
+{
+    (void)state;
+    deadline = 1; /* long ago */
+    assert_base(PATIENT("'contact':[{'gender':'male'}]"), "deadline@Patient.contact[0]");
+    deadline = time_monotonic() + 60 * MICROS_PER_SECOND;
+    assert_base(PATIENT("'contact':[{'gender':'male'}]"), "pat-1@Patient.contact[0]");
+    deadline = 0;
 }
 
 static void checks_contained_resources_and_ids(void **state)
@@ -431,6 +444,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FULL_TEST(asks_the_invariants_of_the_base),
+        FULL_TEST(refuses_what_takes_longer_than_it_may),
         FULL_TEST(checks_contained_resources_and_ids),
         FULL_TEST(checks_codes_units_and_sizes),
         FULL_TEST(counts_what_must_and_may_be_there),
