@@ -68,6 +68,7 @@ enum rule {
     RULE_ANSWER_MISSING, /* required */
     RULE_OPTION,         /* none of the answers offered */
     RULE_FULL_URL,       /* of a Bundle's entry */
+    RULE_LINK,           /* of a Bundle: paging */
     RULE_DOCUMENT        /* what a document must hold */
 };
 

@@ -2,7 +2,7 @@
 /* Full validation against what others wrote: the cases of suites/validator, with the profiles and
  * value sets that each brings, where two other validators' verdicts are known; the examples of the
  * packages against their declared profiles; Synthea's records. profile_exclusions.json says where
- * we differ, and why. CARELAYER_CASE=NAME shows one case in full. */
+ * we differ, and why. CARELAYER_CASE=NAME shows one case in full, CARELAYER_CASE=all every one. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -317,8 +317,8 @@ static void run_case(struct world *world, yyjson_val *test, struct verdicts *ver
         }
         compare_paths(json_get(test, "issues"), &outcome, &verdicts->paths);
     }
-    if (only != NULL && slice_is(name, only)) {
-        print_message("%s:\n", only);
+    if (only != NULL && (slice_is(name, only) || strcmp(only, "all") == 0)) {
+        print_message("%.*s:\n", SLICE_ARGS(name));
         show(&outcome, SEVERITY_INFORMATION);
     }
     for (; added != NULL; added = added->next) {
