@@ -173,10 +173,17 @@ static struct added *add_file(struct world *world, struct slice file, struct add
     return add_resource(world, json.root, before);
 }
 
-/* Their paths name entries' resources in comments, and extensions by url. */
+/* Their paths name entries' resources in comments, and extensions by url; and those of the XML
+ * reader are /f:Patient/f:name. */
 static const char *plain_path(struct slice path)
 {
     struct buffer out = {.arena = arena};
+    while (slice_starts(path, SLICE("/f:"))) {
+        path = slice_from(path, 3);
+        struct slice name = slice_head(path, slice_index(path, '/'));
+        buffer_print(&out, "%s%.*s", out.length > 0 ? "." : "", SLICE_ARGS(name));
+        path = slice_from(path, name.length);
+    }
     while (path.length > 0) {
         if (slice_starts(path, SLICE("/*"))) {
             char *end = memmem(path.at, path.length, "*/", 2);
