@@ -280,6 +280,25 @@ static void check_composition(struct document *document, const struct place *pla
     check_sections(document, place, composition);
 }
 
+/* A document brings its stylesheets with it (R4 documents.html#presentation). */
+static void check_stylesheets(struct document *document, const struct place *up, yyjson_val *bundle)
+{
+    struct checker *checker = document->checker;
+    size_t i, max;
+    yyjson_val *link;
+    yyjson_arr_foreach(json_get(bundle, "link"), i, max, link)
+    {
+        struct slice url = json_get_string(link, "url");
+        if (checker->options->strict && slice_is(json_get_string(link, "relation"), "stylesheet") &&
+            !is_absolute(url) &&
+            bundle_index_find(document->index, document->full_url, url, checker->arena) == NULL) {
+            struct place at = place_member(checker, up, "link", (uint32_t)i);
+            report(checker, &at.frame, link, RULE_DOCUMENT,
+                   "A document holds its stylesheet as a Binary: add it, and link to its fullUrl.");
+        }
+    }
+}
+
 /* Which entries hang together by references: union-find over their numbers. */
 struct web {
     struct document *document;
@@ -361,6 +380,7 @@ static void check_document(struct checker *checker, const struct place *place, y
     struct place at = place_member(checker, &entry, "resource", NO_INDEX);
     at.type = type_find(checker->definitions, SLICE("Composition"));
     check_composition(&document, &at, composition);
+    check_stylesheets(&document, place, bundle);
     check_reached(&document, place);
 }
 

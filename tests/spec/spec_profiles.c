@@ -277,9 +277,13 @@ static void run_case(struct world *world, yyjson_val *test, struct verdicts *ver
     struct added *added = NULL;
     size_t i, max;
     yyjson_val *each;
-    yyjson_arr_foreach(json_get(test, "supporting"), i, max, each)
-    {
-        added = add_file(world, json_string(each), added, &url);
+    /* Twice: a profile's snapshot is made when it is added, and the one that it builds on may stand
+     * behind it. */
+    for (int pass = 0; pass < 2; pass++) {
+        yyjson_arr_foreach(json_get(test, "supporting"), i, max, each)
+        {
+            added = add_file(world, json_string(each), added, &url);
+        }
     }
     if (profile.length > 0) {
         added = add_file(world, profile, added, &profile_url);
