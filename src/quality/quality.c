@@ -184,11 +184,13 @@ static struct slice rule_of(const struct issue *issue)
 }
 
 /* Does this issue count in an entry that was refused, or accepted? A warning without a rule is
- * no finding of the checks. */
+ * no finding of the checks, and what could not be checked because something is not loaded here
+ * ("system-unknown", "profile-unknown" ...) is not for the sender to mend. */
 static bool matters(const struct issue *issue, bool refused)
 {
     return refused ? is_error(issue)
-                   : issue->severity == SEVERITY_WARNING && issue->rule.length > 0;
+                   : issue->severity == SEVERITY_WARNING && issue->rule.length > 0 &&
+                         !slice_ends(issue->rule, SLICE("-unknown"));
 }
 
 static size_t take_rules(const struct quality_entry *entry, const struct issue **ret_first)

@@ -2,24 +2,27 @@
 /* Patient, RelatedPerson, Person, and the deprivation of where somebody lives. */
 #include "synth/synth_int.h"
 
-static void put_nhs_number(struct buffer *out, const struct person *person)
+/* VERIFIED: say that the number is traced, which only a Patient's identifier may. */
+static void put_nhs_number(struct buffer *out, const struct person *person, bool verified)
 {
-    PUT(out,
-        "{\"extension\":[{\"url\":\"https://fhir.hl7.org.uk/StructureDefinition/"
-        "Extension-UKCore-NHSNumberVerificationStatus\",\"valueCodeableConcept\":{\"coding\":[{"
-        "\"system\":\"https://fhir.hl7.org.uk/CodeSystem/"
-        "UKCore-NHSNumberVerificationStatusEngland\",\"code\":\"01\",\"display\":\"Number "
-        "present and verified\"}]}}],\"system\":\"https://fhir.nhs.uk/Id/nhs-number\","
-        "\"value\":\"");
+    PUT(out, "{");
+    if (verified) {
+        PUT(out, "\"extension\":[{\"url\":\"https://fhir.hl7.org.uk/StructureDefinition/"
+                 "Extension-UKCore-NHSNumberVerificationStatus\",\"valueCodeableConcept\":{"
+                 "\"coding\":[{\"system\":\"https://fhir.hl7.org.uk/CodeSystem/"
+                 "UKCore-NHSNumberVerificationStatusEngland\",\"code\":\"01\",\"display\":"
+                 "\"Number present and verified\"}]}}],");
+    }
+    PUT(out, "\"system\":\"https://fhir.nhs.uk/Id/nhs-number\",\"value\":\"");
     put_text(out, person->nhs);
     PUT(out, "\"}");
 }
 
-static void put_identifiers(struct buffer *out, const struct person *person)
+static void put_identifiers(struct buffer *out, const struct person *person, bool verified)
 {
     PUT(out, ",\"identifier\":[");
     if (person->has_nhs) {
-        put_nhs_number(out, person);
+        put_nhs_number(out, person, verified);
         PUT(out, ",");
     }
     PUT(out, "{\"system\":\"https://example.org/Id/local-patient-number\",\"value\":\"P");
@@ -205,7 +208,7 @@ void write_patient(struct scene *scene)
     int age = years_between(person->birth, person->end);
     struct buffer *out = writer_begin(scene->writer, TYPE_PATIENT, &person->id, "Patient");
     put_extensions(out, person);
-    put_identifiers(out, person);
+    put_identifiers(out, person, true);
     PUT(out, ",\"active\":true,\"name\":[");
     put_name(out, person);
     PUT(out, "]");
@@ -236,7 +239,7 @@ void write_mother(struct scene *scene, const struct person *mother)
 {
     struct uuid related = new_id(scene);
     struct buffer *out = writer_begin(scene->writer, TYPE_RELATED, &related, "RelatedPerson");
-    put_identifiers(out, mother);
+    put_identifiers(out, mother, false);
     PUT(out, ",\"active\":true,\"patient\":");
     put_reference(out, "Patient", &scene->person->id);
     PUT(out, ",\"relationship\":[{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/"

@@ -173,9 +173,12 @@ static void counts_an_entry_once_and_each_of_its_rules_once(void **state)
     count_entry("Basic", "s", true, &first);
     count_entry("Basic", "s", false, &third);
     count_entry("Basic", "s", false, &note);
-    count_entry("Basic", "s", false, &plain); /* no finding of the checks */
+    struct issue unloaded = {
+        .severity = SEVERITY_WARNING, .code = "not-found", .rule = SLICE("system-unknown")};
+    count_entry("Basic", "s", false, &plain);    /* no finding of the checks */
+    count_entry("Basic", "s", false, &unloaded); /* nothing that the sender could mend */
     count_entry("Basic", "", false, NULL);
-    assert_string_equal(counts(), " Basic  0 1; s Basic  0 2; s Basic  1 1; s Basic  2 1; "
+    assert_string_equal(counts(), " Basic  0 1; s Basic  0 3; s Basic  1 1; s Basic  2 1; "
                                   "s Basic dom-2 2 1; s Basic value 2 1; s Basic w 1 1");
 }
 
