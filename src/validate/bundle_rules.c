@@ -194,11 +194,11 @@ static void check_links(struct checker *checker, const struct place *place, yyjs
             }
             if (met[each]) {
                 report_as(checker, severity, &at.frame, relation, RULE_LINK,
-                       "A Bundle has one link of this relation: leave the others out.");
+                          "A Bundle has one link of this relation: leave the others out.");
             } else if (!pages && each > 0 && kind.length > 0) {
                 report_as(checker, severity, &at.frame, relation, RULE_LINK,
-                       "This relation leads to a page of a search or a history, and this Bundle "
-                       "is neither: leave it out.");
+                          "This relation leads to a page of a search or a history, and this Bundle "
+                          "is neither: leave it out.");
             }
             met[each] = true;
         }

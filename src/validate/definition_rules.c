@@ -70,9 +70,9 @@ static bool can_follow(const struct checker *checker, const struct type_row *typ
 
 static bool is_coded(struct slice type)
 {
-    static const char *const coded[] = {"code",   "Coding", "CodeableConcept", "Quantity",
-                                        "string", "uri",    "url",             "canonical",
-                                        "oid",    "uuid",   "id",              "markdown"};
+    static const char *const coded[] = {
+        "code", "Coding",    "CodeableConcept", "Quantity", "Age",  "Count", "Distance", "Duration",
+        "uri",  "canonical", "markdown",        "string",   "uuid", "url",   "oid",      "id"};
     for (size_t i = 0; i < sizeof coded / sizeof *coded; i++) {
         if (slice_is(type, coded[i])) {
             return true;
@@ -92,8 +92,7 @@ static void check_bindable(struct checker *checker, const struct place *place, y
     {
         struct slice code = json_get_string(type, "code");
         const struct type_row *row = type_find(checker->definitions, code);
-        coded = coded || is_coded(code) || row == NULL || row->fhir_type == FHIR_TYPE_QUANTITY ||
-                row->fhir_type == FHIR_TYPE_EXTENSION;
+        coded = coded || is_coded(code) || row == NULL || row->fhir_type == FHIR_TYPE_EXTENSION;
     }
     if (json_get(element, "binding") != NULL && !coded) {
         report(checker, &place->frame, json_get(element, "binding"), RULE_DEFINITION,
@@ -153,8 +152,7 @@ static void check_still_fixed(struct checker *checker, const struct place *place
             continue;
         }
         yyjson_val *before = choice_value(each, "fixed", &base_name);
-        if (before != NULL &&
-            (!slice_equals(name, base_name) || !value_is_fixed(before, fixed))) {
+        if (before != NULL && (!slice_equals(name, base_name) || !value_is_fixed(before, fixed))) {
             report(checker, &place->frame, fixed, RULE_DEFINITION,
                    "The definition that this one builds on fixes another value here: a derived "
                    "definition keeps it.");

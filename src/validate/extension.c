@@ -108,9 +108,9 @@ void check_extension_use(struct review *review, const struct fhirpath_node *node
               "not-found", SLICE("extension-unknown"),
               modifier ? "The definition of this modifier extension is not loaded, so what it "
                          "changes is not known: load its package."
-              : ours   ? "An extension of a guide of HL7's that is not loaded, so that it cannot be "
-                         "judged: load the guide's package, or correct the url."
-                       : "The definition of this extension is not loaded.");
+              : ours ? "An extension of a guide of HL7's that is not loaded, so that it cannot be "
+                       "judged: load the guide's package, or correct the url."
+                     : "The definition of this extension is not loaded.");
         return;
     }
     if (profile->modifier != modifier) {

@@ -176,9 +176,9 @@ static void see_link(void *context, struct slice name, struct slice value)
         return;
     }
     const struct anchors *anchors = anchors_of(links->review, links->node);
-    links->dead += anchors != NULL && (anchors->slots == NULL ||
-                                       anchors->slots[anchor_slot(anchors, slice_from(value, 1))]
-                                               .length == 0);
+    links->dead +=
+        anchors != NULL && (anchors->slots == NULL ||
+                            anchors->slots[anchor_slot(anchors, slice_from(value, 1))].length == 0);
 }
 
 void check_narrative_links(struct review *review, const struct fhirpath_node *node)

@@ -215,9 +215,9 @@ struct review {
     bool failed;                       /* an error was met while quiet */
     uint64_t seen_systems[SEEN_LIMIT]; /* hashes of what has been warned of once */
     size_t seen_count;
-    struct known_id *ids; /* of elements, of all resources so far */
+    struct known_id *ids;          /* of elements, of all resources so far */
     const struct anchors *anchors; /* where links of narratives may lead; made when needed */
-    struct trial *trials; /* of targets against profiles: done, or under way */
+    struct trial *trials;          /* of targets against profiles: done, or under way */
 };
 
 /* A fault at NODE, whose line is that of AT (NULL: NODE's). CODE: issue-type. TEXT names no value

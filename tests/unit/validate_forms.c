@@ -295,6 +295,17 @@ static void refuses_full_urls_that_name_nothing(void **state)
         "");
 }
 
+static void says_once_that_full_urls_are_relative(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        problems_with(
+            BUNDLE("collection", ENTRY("http://x.org/Patient/1", PATIENT) "," ENTRY(
+                                     "Patient/1", PATIENT) "," ENTRY("Patient/3", PATIENT)),
+            &full),
+        "full-url@Bundle.entry[1]");
+}
+
 static void keeps_documents_whole(void **state)
 {
     (void)state;
@@ -347,6 +358,7 @@ int main(void)
         FHIR_TEST(asks_conditions_within_the_same_group_first),
         FHIR_TEST(refuses_conditions_that_cannot_be_asked),
         FHIR_TEST(refuses_full_urls_that_name_nothing),
+        FHIR_TEST(says_once_that_full_urls_are_relative),
         FHIR_TEST(keeps_documents_whole),
         FHIR_TEST(refuses_entries_of_a_document_that_nothing_links),
     };
