@@ -402,8 +402,7 @@ static void compares_a_reference_with_the_entry_that_it_means(void **state)
 #define TWO(reference)                                                                             \
     "{'resourceType':'Bundle','type':'collection','entry':[{'fullUrl':'" UUID(                     \
         "1") "','resource':{'resourceType':'Patient','generalPractitioner':[{'reference':"         \
-             "'" reference                                                                         \
-             "'}]}},{'fullUrl':'" UUID(                                                            \
+             "'" reference "'}]}},{'fullUrl':'" UUID(                                              \
                  "2") "','resource':{'resourceType':'Organization','name':'N'}}]}"
     assert_base(TWO("Organization/00000000-0000-4000-8000-000000000002"), "");
     assert_base(TWO("Practitioner/00000000-0000-4000-8000-000000000002"),
@@ -466,7 +465,7 @@ static void refuses_a_display_that_is_none_of_the_codes(void **state)
         "'concept':[{'code':'a','display':'Apple','designation':[{'value':'Malus fruit'}]}]}");
 #define SHOWN(text)                                                                                \
     PATIENT("'maritalStatus':{'coding':[{'system':'http://x/c','code':'a','display':'" text "'}]"  \
-                                                                                            "}")
+            "}")
     assert_base(SHOWN("Apple"), "");
     assert_base(SHOWN("apple"), "");
     assert_base(SHOWN("Malus fruit"), "");
