@@ -71,7 +71,8 @@ struct audit_ticket {
 };
 void audit_append(struct audit *audit, struct audit_ticket *ticket);
 
-/* Called after each batch of DONEs, on the log's thread: lets a door wake each loop once. */
+/* Called after each batch of DONEs, on the log's thread: lets a door wake each loop once. Once this
+ * returns the WAKE before it is not called any more. Not from a DONE or a WAKE. */
 void audit_on_batch(struct audit *audit, void (*wake)(void *context), void *context);
 
 /* The form in which a write leaves its entries in the store's outbox: one row, up to

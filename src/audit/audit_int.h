@@ -84,6 +84,9 @@ struct audit {
 
     void (*wake)(void *context);
     void *wake_context;
+    bool busy;             /* the writer has a batch, and may be about to call wake */
+    uint64_t batches;      /* taken so far */
+    pthread_cond_t rested; /* a batch is over */
     struct store *store;
 };
 

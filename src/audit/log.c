@@ -148,6 +148,7 @@ static struct audit *make(const struct audit_options *options)
     (void)pthread_mutex_init(&audit->lock, NULL);
     (void)pthread_cond_init(&audit->work, NULL);
     (void)pthread_cond_init(&audit->supply, NULL);
+    (void)pthread_cond_init(&audit->rested, NULL);
     return audit;
 }
 
@@ -209,6 +210,7 @@ void audit_close(struct audit *audit)
     }
     (void)pthread_cond_destroy(&audit->work);
     (void)pthread_cond_destroy(&audit->supply);
+    (void)pthread_cond_destroy(&audit->rested);
     (void)pthread_mutex_destroy(&audit->lock);
     arena_destroy(audit->arena);
 }
@@ -235,6 +237,11 @@ void audit_on_batch(struct audit *audit, void (*wake)(void *context), void *cont
     (void)pthread_mutex_lock(&audit->lock);
     audit->wake = wake;
     audit->wake_context = context;
+    /* A batch under way has the old ones: whoever takes them back may free them afterwards. */
+    uint64_t batch = audit->batches;
+    while (audit->busy && audit->batches == batch) {
+        (void)pthread_cond_wait(&audit->rested, &audit->lock);
+    }
     (void)pthread_mutex_unlock(&audit->lock);
 }
 

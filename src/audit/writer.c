@@ -243,11 +243,15 @@ void *audit_writer_main(void *context)
     struct audit *audit = context;
     for (;;) {
         (void)pthread_mutex_lock(&audit->lock);
+        audit->busy = false;
+        (void)pthread_cond_broadcast(&audit->rested);
         while (audit->first == NULL && !(audit->stopping && !audit->sequencer_runs)) {
             (void)pthread_cond_wait(&audit->work, &audit->lock);
         }
         struct audit_ticket *tickets = audit->first;
         audit->first = audit->last = NULL;
+        audit->busy = tickets != NULL;
+        audit->batches++;
         void (*wake)(void *) = audit->wake;
         void *wake_context = audit->wake_context;
         (void)pthread_mutex_unlock(&audit->lock);

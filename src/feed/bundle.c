@@ -321,16 +321,22 @@ enum status unit_take_bundle(struct unit *unit, const struct json *json, uint64_
     return foresee(unit, bundle);
 }
 
+/* The unit's drafts from FROM up to TO; there may be none at all. */
+static enum status put_range(struct unit *unit, struct store_tx *tx, size_t from, size_t to)
+{
+    return from < to ? unit_put(unit, tx, unit->drafts + from, to - from) : STATUS_OK;
+}
+
 enum status unit_put_all(struct unit *unit, struct store_tx *tx)
 {
     size_t at = 0;
     for (struct feed_bundle *bundle = unit->bundles; bundle != NULL; bundle = bundle->next) {
-        TRY(unit_put(unit, tx, unit->drafts + at, bundle->place - at));
+        TRY(put_range(unit, tx, at, bundle->place));
         at = bundle->place;
         TRY(settle(unit, bundle, tx));
         TRY(unit_put(unit, tx, bundle->drafts, bundle->draft_count));
     }
-    return unit_put(unit, tx, unit->drafts + at, unit->draft_count - at);
+    return put_range(unit, tx, at, unit->draft_count);
 }
 
 void unit_count_bundles(const struct unit *unit)

@@ -96,12 +96,16 @@ enum step stage_decode(struct request *request)
     return STEP_NEXT;
 }
 
+/* No honest resource needs a tenth of it; a worker is not to be had for longer. */
+#define VALIDATION_MOST (10 * MICROS_PER_SECOND)
+
 struct validate_options service_validate_options(const struct service *service)
 {
     return (struct validate_options){.definitions = service->definitions,
                                      .validator = service->validator,
                                      .rules = service->rules,
-                                     .refuse_test_numbers = !service->config->test_numbers};
+                                     .refuse_test_numbers = !service->config->test_numbers,
+                                     .deadline = time_monotonic() + VALIDATION_MOST};
 }
 
 enum step stage_validate(struct request *request)

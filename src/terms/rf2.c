@@ -494,7 +494,8 @@ static void write_plain(struct release_writer *writer, struct text_ref code, str
 static void write_concepts(struct rf2 *rf2, struct release_writer *writer,
                            const struct fixed_texts *texts)
 {
-    const struct description *rows = rf2->descriptions.rows;
+    static const struct description none;
+    const struct description *rows = rf2->descriptions.count > 0 ? rf2->descriptions.rows : &none;
     size_t at = 0, related = 0;
     for (uint32_t i = 0; i < rf2->concepts.count; i++) {
         const struct concept *concept = &rf2->concepts.rows[i];

@@ -41,6 +41,8 @@ const struct bundle_index *bundle_index_make(yyjson_val *bundle, struct arena *a
     yyjson_arr_foreach(entries, i, max, entry)
     {
         struct bundle_index_entry *row = &index->entries[i];
+        row->entry = entry;
+        row->number = (uint32_t)i;
         row->resource = json_get(entry, "resource");
         row->full_url = json_get_string(entry, "fullUrl");
         if (row->full_url.length > 0) {
@@ -202,6 +204,41 @@ static void check_links(struct checker *checker, const struct place *place, yyjs
             }
             met[each] = true;
         }
+    }
+}
+
+static struct slice version_of(const struct bundle_index_entry *entry)
+{
+    return json_get_string(json_get(entry->resource, "meta"), "versionId");
+}
+
+/* bdl-7: one version of one resource stands once. Its expression is quadratic. */
+static void check_unique(struct checker *checker, const struct place *place, yyjson_val *bundle)
+{
+    const struct bundle_index *index = bundle_index_make(bundle, checker->arena);
+    uint32_t *seen =
+        index != NULL ? arena_array(checker->arena, index->mask + 1, sizeof *seen) : NULL;
+    for (size_t i = 0; seen != NULL && i < index->count; i++) {
+        const struct bundle_index_entry *entry = &index->entries[i], *other = NULL;
+        size_t slot =
+            (slice_hash(entry->full_url) * 31 + slice_hash(version_of(entry))) & index->mask;
+        for (; seen[slot] != 0; slot = (slot + 1) & index->mask) {
+            other = &index->entries[seen[slot] - 1];
+            if (slice_equals(other->full_url, entry->full_url) &&
+                slice_equals(version_of(other), version_of(entry))) {
+                break;
+            }
+        }
+        if (entry->full_url.length == 0) {
+            continue;
+        }
+        if (seen[slot] != 0) {
+            report(checker, &place->frame, entry->entry, RULE_UNIQUE,
+                   "A fullUrl stands once in a Bundle, or its entries have different "
+                   "meta.versionId.");
+            return;
+        }
+        seen[slot] = (uint32_t)i + 1;
     }
 }
 
@@ -399,6 +436,9 @@ void check_bundle(struct checker *checker, const struct frame *frame, const stru
     }
     check_absolute(checker, &place, bundle);
     check_links(checker, &place, bundle);
+    if (!slice_is(kind, "history")) {
+        check_unique(checker, &place, bundle);
+    }
     if (slice_is(kind, "document")) {
         check_document(checker, &place, bundle);
     }

@@ -21,15 +21,34 @@ static void check_one(struct review *review, const struct constraint *constraint
                    SLICE_ARGS(constraint->key)));
         return;
     }
+    if (status == STATUS_TOO_COSTLY) {
+        fault(review, node, NULL, SEVERITY_ERROR, "too-costly", constraint->key,
+              tell(review, "The rule %.*s takes too many steps here: split the content.",
+                   SLICE_ARGS(constraint->key)));
+        return;
+    }
     /* The expression and this value do not go together: that is not the record's fault. */
     fault(review, node, NULL, SEVERITY_WARNING, status_issue(status), constraint->key,
           tell(review, "The rule %.*s could not be decided here.", SLICE_ARGS(constraint->key)));
 }
 
+/* Looks at the clock now and then: each look costs as much as a quick rule. */
+static bool is_late(struct review *review, const struct fhirpath_node *node)
+{
+    int64_t deadline = review->options->deadline;
+    if (!review->late && deadline != 0 && review->asked++ % 64 == 0 &&
+        time_monotonic() > deadline) {
+        review->late = true;
+        fault(review, node, NULL, SEVERITY_ERROR, "too-costly", SLICE("deadline"),
+              "Checking this takes too long: send less at once.");
+    }
+    return review->late;
+}
+
 void check_constraints(struct review *review, const struct constraint *constraints,
                        const struct fhirpath_node *node, const struct fhirpath_node *owner)
 {
-    if (constraints == NULL) {
+    if (constraints == NULL || is_late(review, node)) {
         return;
     }
     const struct fhirpath_environment environment = {.definitions = review->definitions,

@@ -190,6 +190,19 @@ struct known_id {
     struct known_id *next;
 };
 
+/* The contained resources of one container by id: open addressing. */
+struct contained_slot {
+    struct slice id;
+    yyjson_val *resource; /* NULL: a free slot */
+    uint32_t number;
+    bool used;
+};
+struct contained_index {
+    const yyjson_val *container;
+    struct contained_slot *slots;
+    size_t mask;
+};
+
 /* Whether a value fits a profile: known, or being found out (then it is taken to fit). */
 struct trial {
     const struct profile *profile;
@@ -209,10 +222,13 @@ struct review {
     struct arena *arena;   /* of the review's own: what lasts until its end; made when needed */
     struct arena *scratch; /* the caller's, for expressions */
     struct known_bundle *bundles;
+    struct contained_index contained; /* of the container asked of last */
     struct fhirpath_host host;
     uint32_t depth;
     uint32_t quiet;                    /* only find out: report nothing */
     bool failed;                       /* an error was met while quiet */
+    bool late;                         /* past the deadline: told, and no rule is asked any more */
+    uint32_t asked;                    /* sets of rules so far */
     uint64_t seen_systems[SEEN_LIMIT]; /* hashes of what has been warned of once */
     size_t seen_count;
     struct known_id *ids;          /* of elements, of all resources so far */

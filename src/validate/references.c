@@ -49,8 +49,9 @@ static struct slice without_history(struct slice reference)
 
 /* The resource that TEXT names in one of the Bundles around FROM; *RET_ENTRY: of which entry of
  * theirs FROM is a part. */
-static yyjson_val *bundled(struct review *review, const struct fhirpath_node *from,
-                           struct slice text, const struct fhirpath_node **ret_entry)
+static const struct bundle_index_entry *bundled(struct review *review,
+                                                const struct fhirpath_node *from, struct slice text,
+                                                const struct fhirpath_node **ret_entry)
 {
     const struct fhirpath_node *entry = node_entry(review->definitions, from);
     struct slice reference = without_history(text);
@@ -62,7 +63,7 @@ static yyjson_val *bundled(struct review *review, const struct fhirpath_node *fr
                           : NULL;
         if (found != NULL && found->resource != NULL) {
             *ret_entry = entry;
-            return found->resource;
+            return found;
         }
     }
     return NULL;
@@ -86,7 +87,7 @@ static bool node_of_resource(struct review *review, yyjson_val *resource,
 /* The resource of another entry of the Bundle that OWN is an entry of, below nodes of its own, so
  * that its references resolve too. */
 static bool node_of_bundled(struct review *review, const struct fhirpath_node *own,
-                            yyjson_val *resource, struct fhirpath_node *ret_node)
+                            const struct bundle_index_entry *entry, struct fhirpath_node *ret_node)
 {
     struct fhirpath_node *place = ARENA_NEW(review->arena, struct fhirpath_node);
     const struct element_row *element = type_find_element(review->tables, own->type, "resource", 8);
@@ -94,17 +95,50 @@ static bool node_of_bundled(struct review *review, const struct fhirpath_node *o
         return false;
     }
     *place = *own;
-    size_t i, max;
-    yyjson_val *each;
-    yyjson_arr_foreach(json_get(own->parent->value, "entry"), i, max, each)
+    place->index = entry->number;
+    place->value = entry->entry;
+    *ret_node = node_child(review->definitions, place, element, entry->resource, NULL, 0);
+    return ret_node->type->kind == TYPE_RESOURCE;
+}
+
+/* The slot of an id: the contained resource's, or the free one where it would go. */
+static struct contained_slot *contained_slot(const struct contained_index *index, struct slice id)
+{
+    size_t slot = slice_hash(id) & index->mask;
+    while (index->slots[slot].resource != NULL && !slice_equals(index->slots[slot].id, id)) {
+        slot = (slot + 1) & index->mask;
+    }
+    return &index->slots[slot];
+}
+
+/* What CONTAINER contains, by id. Only the last is kept: a walk asks of one after another. NULL
+ * when the arena is full. */
+static const struct contained_index *contained_of(struct review *review,
+                                                  const yyjson_val *container)
+{
+    struct contained_index *index = &review->contained;
+    if (index->container == container) {
+        return index;
+    }
+    size_t i, max, size = 8;
+    yyjson_val *each, *list = json_get(container, "contained");
+    while (size < yyjson_arr_size(list) * 2) {
+        size *= 2;
+    }
+    struct contained_slot *slots = arena_array(review->arena, size, sizeof *slots);
+    if (slots == NULL) {
+        return NULL;
+    }
+    *index = (struct contained_index){.container = container, .slots = slots, .mask = size - 1};
+    yyjson_arr_foreach(list, i, max, each)
     {
-        if (json_get(each, "resource") == resource) {
-            place->index = (uint32_t)i;
-            place->value = each;
+        struct slice id = json_get_string(each, "id");
+        struct contained_slot *slot = contained_slot(index, id);
+        if (id.length > 0 && slot->resource == NULL) {
+            *slot = (struct contained_slot){.id = id, .resource = each, .number = (uint32_t)i};
         }
     }
-    *ret_node = node_child(review->definitions, place, element, resource, NULL, 0);
-    return ret_node->type->kind == TYPE_RESOURCE;
+    return index;
 }
 
 static enum reach reach_contained(struct review *review, const struct fhirpath_node *from,
@@ -117,16 +151,14 @@ static enum reach reach_contained(struct review *review, const struct fhirpath_n
     }
     const struct element_row *element =
         type_find_element(review->tables, container->type, "contained", 9);
-    size_t i, max;
-    yyjson_val *each;
-    yyjson_arr_foreach(json_get(container->value, "contained"), i, max, each)
-    {
-        if (element != NULL && slice_equals(json_get_string(each, "id"), id)) {
-            *ret_node = node_child(review->definitions, container, element, each, NULL, i);
-            return ret_node->type->kind == TYPE_RESOURCE ? REACH_CONTAINED : REACH_NONE;
-        }
+    const struct contained_index *index = contained_of(review, container->value);
+    const struct contained_slot *slot = index != NULL ? contained_slot(index, id) : NULL;
+    if (element == NULL || slot == NULL || slot->resource == NULL) {
+        return REACH_NONE;
     }
-    return REACH_NONE;
+    *ret_node =
+        node_child(review->definitions, container, element, slot->resource, NULL, slot->number);
+    return ret_node->type->kind == TYPE_RESOURCE ? REACH_CONTAINED : REACH_NONE;
 }
 
 enum reach reference_reach(struct review *review, const struct fhirpath_node *from,
@@ -136,7 +168,7 @@ enum reach reference_reach(struct review *review, const struct fhirpath_node *fr
         return reach_contained(review, from, slice_from(text, 1), ret_node);
     }
     const struct fhirpath_node *entry;
-    yyjson_val *inside = bundled(review, from, text, &entry);
+    const struct bundle_index_entry *inside = bundled(review, from, text, &entry);
     if (inside != NULL && node_of_bundled(review, entry, inside, ret_node)) {
         return REACH_BUNDLED;
     }
@@ -301,11 +333,14 @@ void check_bundled(struct review *review, const struct fhirpath_node *node)
         return;
     }
     struct reference parsed = reference_parse(review->definitions, text, (struct slice){NULL, 0});
-    yyjson_val *resource = bundled(review, node, text, &entry);
-    resource_type type =
-        resource_type_find(review->definitions, json_get_string(resource, "resourceType"));
-    if (type == RESOURCE_TYPE_NONE) {
+    const struct bundle_index_entry *found = bundled(review, node, text, &entry);
+    if (found == NULL) {
         check_meant(review, node, &parsed);
+        return;
+    }
+    resource_type type =
+        resource_type_find(review->definitions, json_get_string(found->resource, "resourceType"));
+    if (type == RESOURCE_TYPE_NONE) {
         return;
     }
     bool allowed = node->element->target_count == 0;
@@ -324,47 +359,49 @@ void check_bundled(struct review *review, const struct fhirpath_node *node)
 /* ---- contained --------------------------------------------------------------------------------
  */
 
-struct usage {
-    const struct fhirpath_node *container;
-    struct slice id; /* "#x" wanted */
-    bool used;
-};
-
 static void see_value(void *context, const struct walk_value *value)
 {
-    struct usage *usage = context;
+    const struct contained_index *index = context;
     struct slice text = json_string(value->value);
     bool link = value->type == FHIR_TYPE_URI || value->type == FHIR_TYPE_URL ||
                 value->type == FHIR_TYPE_CANONICAL ||
                 (value->parent_type == FHIR_TYPE_REFERENCE && slice_is(value->name, "reference"));
-    if (link && text.length > 0 && text.at[0] == '#') {
-        usage->used = usage->used || slice_equals(slice_from(text, 1), usage->id);
+    if (link && text.length > 1 && text.at[0] == '#') {
+        struct contained_slot *slot = contained_slot(index, slice_from(text, 1));
+        slot->used = slot->resource != NULL;
     }
 }
 
 static void see_container(void *context, const struct walk_value *value)
 {
-    struct usage *usage = context;
-    usage->used = usage->used || slice_is(json_string(value->value), "#");
+    bool *used = context;
+    *used = *used || slice_is(json_string(value->value), "#");
 }
 
 void check_contained_used(struct review *review, const struct fhirpath_node *node)
 {
     size_t i, max;
-    yyjson_val *contained;
-    yyjson_arr_foreach(json_get(node->value, "contained"), i, max, contained)
+    yyjson_val *contained, *list = json_get(node->value, "contained");
+    if (list == NULL) {
+        return;
+    }
+    const struct contained_index *index = contained_of(review, node->value);
+    if (index == NULL) {
+        return;
+    }
+    resource_walk(review->definitions, node->type->resource, node->value, see_value,
+                  (void *)(uintptr_t)index);
+    yyjson_arr_foreach(list, i, max, contained)
     {
-        struct usage usage = {.id = json_get_string(contained, "id")};
+        const struct contained_slot *slot = contained_slot(index, json_get_string(contained, "id"));
         resource_type type =
             resource_type_find(review->definitions, json_get_string(contained, "resourceType"));
-        if (usage.id.length == 0 || type == RESOURCE_TYPE_NONE) {
-            continue; /* structure has said so */
+        if (slot->resource != contained || slot->used || type == RESOURCE_TYPE_NONE) {
+            continue; /* what has no id or another's, structure has told */
         }
-        resource_walk(review->definitions, node->type->resource, node->value, see_value, &usage);
-        if (!usage.used) {
-            resource_walk(review->definitions, type, contained, see_container, &usage);
-        }
-        if (!usage.used) {
+        bool used = false;
+        resource_walk(review->definitions, type, contained, see_container, &used);
+        if (!used) {
             fault(review, node, contained, SEVERITY_ERROR, "invariant", SLICE("dom-3"),
                   "A contained resource is named by a reference from the resource around it, or "
                   "names that with '#': use it, or take it out.");

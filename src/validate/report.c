@@ -38,6 +38,7 @@ static const struct {
     [RULE_FULL_URL] = {"full-url", STATUS_INVALID, NULL},
     [RULE_DEFINITION] = {"definition", STATUS_INVALID, NULL},
     [RULE_LINK] = {"bundle-link", STATUS_INVALID, NULL},
+    [RULE_UNIQUE] = {"bdl-7", STATUS_INVALID, "invariant"},
     [RULE_DOCUMENT] = {"document", STATUS_INVALID, NULL},
 };
 

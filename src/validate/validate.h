@@ -75,6 +75,8 @@ struct validate_options {
      * are warnings, because the fact is worth keeping with its text; and best practice (dom-6) is
      * spoken of. */
     bool strict;
+    int64_t deadline;          /* time_monotonic; past it rules are not asked and the resource is
+                                  refused as too costly; 0: none */
     bool must_support;         /* say of each must-support element that is not there */
     validate_resolve *resolve; /* may be NULL */
     void *resolve_context;

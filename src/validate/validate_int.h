@@ -70,6 +70,7 @@ enum rule {
     RULE_FULL_URL,       /* of a Bundle's entry */
     RULE_DEFINITION,     /* a StructureDefinition or SearchParameter that cannot hold */
     RULE_LINK,           /* of a Bundle: paging */
+    RULE_UNIQUE,         /* two entries of one fullUrl and version */
     RULE_DOCUMENT        /* what a document must hold */
 };
 
@@ -120,7 +121,9 @@ void check_questionnaire_response(struct checker *checker, const struct frame *f
 /* The entries of a Bundle by fullUrl. */
 struct bundle_index_entry {
     struct slice full_url;
+    yyjson_val *entry;
     yyjson_val *resource; /* may be NULL */
+    uint32_t number;
 };
 struct bundle_index {
     struct bundle_index_entry *entries;

@@ -445,6 +445,31 @@ static void refuses_when_the_reserve_is_used_up(void **state)
     assert_int_equal(read_all(*state)->count, 1);
 }
 
+static _Atomic int woken, awake;
+
+static void wake_slowly(void *context)
+{
+    (void)context;
+    awake++;
+    (void)usleep(50000);
+    awake--;
+    woken++;
+}
+
+static void nobody_is_woken_once_the_wake_was_taken_back(void **state)
+{
+    struct audit *audit = open_log(*state);
+    woken = awake = 0;
+    audit_on_batch(audit, wake_slowly, NULL);
+    assert_int_equal(append_patient(audit, *state, 1), STATUS_OK); /* answered before the wake */
+    audit_on_batch(audit, NULL, NULL);
+    assert_int_equal(awake, 0);
+    assert_int_equal(woken, 1);
+    assert_int_equal(append_patient(audit, *state, 1), STATUS_OK);
+    audit_close(audit);
+    assert_int_equal(woken, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,6 +486,7 @@ int main(void)
         TEST_IN_FOLDER(a_refused_entry_does_not_come_to_life),
         TEST_IN_FOLDER(goes_on_in_reserved_space_when_the_disk_is_full),
         TEST_IN_FOLDER(refuses_when_the_reserve_is_used_up),
+        TEST_IN_FOLDER(nobody_is_woken_once_the_wake_was_taken_back),
     };
     return cmocka_run_group_tests_name("audit", tests, NULL, NULL);
 }
