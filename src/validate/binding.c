@@ -223,6 +223,37 @@ static void check_system(struct review *review, const struct fhirpath_node *node
     }
 }
 
+/* Is it none of the code's designations either (CodeSystem/$validate-code)? */
+static bool display_is_wrong(struct review *review, const struct terms_coding *coding)
+{
+    struct arena_mark mark = arena_mark(review->scratch);
+    struct terms_parameter parameters[] = {{.name = SLICE("url"), .text = coding->system},
+                                           {.name = SLICE("code"), .text = coding->code},
+                                           {.name = SLICE("display"), .text = coding->display}};
+    struct terms_question question = {.operation = TERMS_VALIDATE_SYSTEM,
+                                      .parameters = parameters,
+                                      .count = sizeof parameters / sizeof *parameters};
+    struct buffer out = {.arena = review->scratch};
+    struct json json;
+    int http = 0;
+    bool wrong = false;
+    if (terms_answer(review->validator->terms, &question, review->scratch, &out, &http) ==
+            STATUS_OK &&
+        http == 200 &&
+        json_read(buffer_slice(&out), &json_limits_default, review->scratch, NULL, &json) ==
+            STATUS_OK) {
+        size_t i, max;
+        yyjson_val *each;
+        yyjson_arr_foreach(json_get(json.root, "parameter"), i, max, each)
+        {
+            wrong = wrong || (slice_is(json_get_string(each, "name"), "result") &&
+                              yyjson_is_false(json_get(each, "valueBoolean")));
+        }
+    }
+    arena_rewind(review->scratch, mark);
+    return wrong;
+}
+
 void check_coding(struct review *review, const struct fhirpath_node *node)
 {
     struct terms_coding coding = coding_of(node->value);
@@ -252,8 +283,10 @@ void check_coding(struct review *review, const struct fhirpath_node *node)
     } else if (verdict != TERMS_MEMBER) {
         check_system(review, node, coding.system);
     } else if (other) {
-        fault(review, node, json_get(node->value, "display"), SEVERITY_WARNING, "invalid",
-              SLICE("display"), "The display is not the one that the code system gives its code.");
+        bool wrong = review->options->strict && display_is_wrong(review, &coding);
+        fault(review, node, json_get(node->value, "display"),
+              wrong ? SEVERITY_ERROR : SEVERITY_WARNING, "invalid", SLICE("display"),
+              "The display is not the one that the code system gives its code.");
     }
 }
 

@@ -92,7 +92,7 @@ const struct bundle_index_entry *bundle_index_find(const struct bundle_index *in
     if (url.length == 0 || url.at[0] == '#') {
         return NULL;
     }
-    if (!is_absolute(url)) {
+    if (!is_absolute(url) && is_absolute(from)) {
         struct slice base = base_of(from);
         if (base.length == 0) {
             return NULL;
@@ -120,6 +120,34 @@ static bool names_type(const struct checker *checker, struct slice full_url, str
     return resource_type_find(checker->definitions, *ret_type) != RESOURCE_TYPE_NONE;
 }
 
+static bool is_relative(yyjson_val *entry)
+{
+    yyjson_val *url = json_get(entry, "fullUrl");
+    return url != NULL && json_get(entry, "resource") != NULL && !is_absolute(json_string(url));
+}
+
+/* Who makes relative URLs makes them throughout: said once, at the first, with their number. */
+static void check_absolute(struct checker *checker, const struct place *place, yyjson_val *bundle)
+{
+    yyjson_val *entries = json_get(bundle, "entry"), *entry, *first = NULL;
+    size_t i, max, at = 0, count = 0;
+    yyjson_arr_foreach(entries, i, max, entry)
+    {
+        if (is_relative(entry)) {
+            at = count == 0 ? i : at;
+            first = count++ == 0 ? entry : first;
+        }
+    }
+    if (count > 0) {
+        struct place where = place_member(checker, place, "entry", (uint32_t)at);
+        report(checker, &where.frame, json_get(first, "fullUrl"), RULE_FULL_URL,
+               say(checker,
+                   "A fullUrl is absolute: write the whole URL, or urn:uuid: and a UUID. %zu of "
+                   "%zu entries have a relative one; this is the first.",
+                   count, max));
+    }
+}
+
 static void check_full_url(struct checker *checker, const struct place *place, yyjson_val *entry,
                            bool needed)
 {
@@ -135,15 +163,47 @@ static void check_full_url(struct checker *checker, const struct place *place, y
         }
         return;
     }
-    if (!is_absolute(text)) {
-        report(checker, &place->frame, url, RULE_FULL_URL,
-               "A fullUrl is absolute: write the whole URL, or urn:uuid: and a UUID.");
-    } else if (names_type(checker, text, &type, &id) &&
-               (!slice_equals(type, json_get_string(resource, "resourceType")) ||
-                !slice_equals(id, json_get_string(resource, "id")))) {
+    if (is_absolute(text) && names_type(checker, text, &type, &id) &&
+        (!slice_equals(type, json_get_string(resource, "resourceType")) ||
+         !slice_equals(id, json_get_string(resource, "id")))) {
         report(checker, &place->frame, url, RULE_FULL_URL,
                "A fullUrl of this form ends with the type and the id of its resource: make both "
                "agree.");
+    }
+}
+
+/* ---- links ------------------------------------------------------------------------------------
+ */
+
+/* Paging (R4 http.html#paging, RFC 5005): each of these stands once, or a reader does not know
+ * which page comes next; and all but self only where there are pages. */
+static void check_links(struct checker *checker, const struct place *place, yyjson_val *bundle)
+{
+    static const char *const relations[] = {"self", "first", "previous", "prev", "next", "last"};
+    struct slice kind = json_get_string(bundle, "type");
+    bool pages = slice_is(kind, "searchset") || slice_is(kind, "history");
+    enum severity severity = checker->options->strict ? SEVERITY_ERROR : SEVERITY_WARNING;
+    bool met[sizeof relations / sizeof *relations] = {false};
+    size_t i, max;
+    yyjson_val *link;
+    yyjson_arr_foreach(json_get(bundle, "link"), i, max, link)
+    {
+        yyjson_val *relation = json_get(link, "relation");
+        struct place at = place_member(checker, place, "link", (uint32_t)i);
+        for (size_t each = 0; each < sizeof relations / sizeof *relations; each++) {
+            if (!slice_is(json_string(relation), relations[each])) {
+                continue;
+            }
+            if (met[each]) {
+                report_as(checker, severity, &at.frame, relation, RULE_LINK,
+                          "A Bundle has one link of this relation: leave the others out.");
+            } else if (!pages && each > 0 && kind.length > 0) {
+                report_as(checker, severity, &at.frame, relation, RULE_LINK,
+                          "This relation leads to a page of a search or a history, and this Bundle "
+                          "is neither: leave it out.");
+            }
+            met[each] = true;
+        }
     }
 }
 
@@ -257,6 +317,25 @@ static void check_composition(struct document *document, const struct place *pla
     check_sections(document, place, composition);
 }
 
+/* A document brings its stylesheets with it (R4 documents.html#presentation). */
+static void check_stylesheets(struct document *document, const struct place *up, yyjson_val *bundle)
+{
+    struct checker *checker = document->checker;
+    size_t i, max;
+    yyjson_val *link;
+    yyjson_arr_foreach(json_get(bundle, "link"), i, max, link)
+    {
+        struct slice url = json_get_string(link, "url");
+        if (checker->options->strict && slice_is(json_get_string(link, "relation"), "stylesheet") &&
+            !is_absolute(url) &&
+            bundle_index_find(document->index, document->full_url, url, checker->arena) == NULL) {
+            struct place at = place_member(checker, up, "link", (uint32_t)i);
+            report(checker, &at.frame, link, RULE_DOCUMENT,
+                   "A document holds its stylesheet as a Binary: add it, and link to its fullUrl.");
+        }
+    }
+}
+
 /* Which entries hang together by references: union-find over their numbers. */
 struct web {
     struct document *document;
@@ -338,6 +417,7 @@ static void check_document(struct checker *checker, const struct place *place, y
     struct place at = place_member(checker, &entry, "resource", NO_INDEX);
     at.type = type_find(checker->definitions, SLICE("Composition"));
     check_composition(&document, &at, composition);
+    check_stylesheets(&document, place, bundle);
     check_reached(&document, place);
 }
 
@@ -354,6 +434,8 @@ void check_bundle(struct checker *checker, const struct frame *frame, const stru
         struct place at = place_member(checker, &place, "entry", (uint32_t)i);
         check_full_url(checker, &at, entry, !sent);
     }
+    check_absolute(checker, &place, bundle);
+    check_links(checker, &place, bundle);
     if (!slice_is(kind, "history")) {
         check_unique(checker, &place, bundle);
     }

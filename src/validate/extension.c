@@ -78,6 +78,13 @@ static bool may_stand(const struct review *review, const struct profile *profile
     return false;
 }
 
+/* Of one of HL7's guides, which publish every extension of theirs. */
+static bool is_published(struct slice url)
+{
+    return slice_starts(url, SLICE("http://hl7.org/fhir/us/")) ||
+           slice_starts(url, SLICE("http://hl7.org/fhir/uv/"));
+}
+
 void check_extension_use(struct review *review, const struct fhirpath_node *node, bool modifier)
 {
     struct slice url = json_get_string(node->value, "url");
@@ -93,14 +100,17 @@ void check_extension_use(struct review *review, const struct fhirpath_node *node
          * "Extensions for converting between versions"). */
         bool other = slice_starts(url, SLICE("http://hl7.org/fhir/")) && url.length > 20 &&
                      url.at[20] >= '0' && url.at[20] <= '9';
+        bool ours = review->options->strict && is_published(url);
         fault(review, node, at,
-              !modifier ? SEVERITY_INFORMATION
-              : other   ? SEVERITY_WARNING
-                        : SEVERITY_ERROR,
+              !modifier && !ours ? SEVERITY_INFORMATION
+              : other            ? SEVERITY_WARNING
+                                 : SEVERITY_ERROR,
               "not-found", SLICE("extension-unknown"),
               modifier ? "The definition of this modifier extension is not loaded, so what it "
                          "changes is not known: load its package."
-                       : "The definition of this extension is not loaded.");
+              : ours ? "An extension of a guide of HL7's that is not loaded, so that it cannot be "
+                       "judged: load the guide's package, or correct the url."
+                     : "The definition of this extension is not loaded.");
         return;
     }
     if (profile->modifier != modifier) {

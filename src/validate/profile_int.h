@@ -231,8 +231,9 @@ struct review {
     uint32_t asked;                    /* sets of rules so far */
     uint64_t seen_systems[SEEN_LIMIT]; /* hashes of what has been warned of once */
     size_t seen_count;
-    struct known_id *ids; /* of elements, of all resources so far */
-    struct trial *trials; /* of targets against profiles: done, or under way */
+    struct known_id *ids;          /* of elements, of all resources so far */
+    const struct anchors *anchors; /* where links of narratives may lead; made when needed */
+    struct trial *trials;          /* of targets against profiles: done, or under way */
 };
 
 /* A fault at NODE, whose line is that of AT (NULL: NODE's). CODE: issue-type. TEXT names no value
@@ -310,6 +311,9 @@ struct slice profile_type(struct review *review, struct slice canonical);
 
 /* dom-3: each contained resource is named by a reference, or names its container. */
 void check_contained_used(struct review *review, const struct fhirpath_node *node);
+
+/* Links of a resource's narrative lead somewhere. */
+void check_narrative_links(struct review *review, const struct fhirpath_node *node);
 
 /* Sets up what FHIRPath may ask of us. */
 void host_init(struct review *review);

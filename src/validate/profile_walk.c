@@ -55,23 +55,41 @@ static bool declares_own(const struct fhirpath_node *node, struct slice canonica
     return false;
 }
 
+/* Whether the value conforms cannot be told: who judges a record must not say that it does. */
+static void report_unknown(struct review *review, const struct rule_element *rule,
+                           const struct fhirpath_node *node)
+{
+    if (review->quiet > 0 || node->type->kind != TYPE_RESOURCE) {
+        return;
+    }
+    fault(review, node, NULL, review->options->strict ? SEVERITY_ERROR : SEVERITY_WARNING,
+          "not-found", SLICE("profile-unknown"),
+          tell(review,
+               "%.*s must conform to a profile that is not loaded, so nothing was checked against "
+               "it: load its package.",
+               SLICE_ARGS(name_of(rule))));
+}
+
 static void check_type_profiles(struct review *review, const struct rule_element *rule,
                                 const struct allowed_type *type, const struct fhirpath_node *node)
 {
     const struct profile *known = NULL;
     size_t known_count = 0;
     for (size_t i = 0; i < type->profile_count; i++) {
-        if (is_own_definition(node, type->profiles[i]) ||
-            (review->quiet == 0 && declares_own(node, type->profiles[i]))) {
+        if (is_own_definition(node, type->profiles[i])) {
             return;
         }
         const struct profile *profile = profile_find(review->validator, type->profiles[i]);
+        if (profile != NULL && review->quiet == 0 && declares_own(node, type->profiles[i])) {
+            return;
+        }
         if (profile != NULL) {
             known = profile;
             known_count++;
         }
     }
     if (known_count == 0) {
+        report_unknown(review, rule, node);
         return;
     }
     if (known_count == 1 && type->profile_count == 1) {

@@ -283,15 +283,59 @@ void check_targets(struct review *review, const struct rule_element *rule,
     }
 }
 
+/* Reference.type is the name of a resource type, or its URL (R4 references.html). */
+static void check_stated_type(struct review *review, const struct fhirpath_node *node)
+{
+    struct slice stated = json_get_string(node->value, "type");
+    if (slice_starts(stated, SLICE(STRUCTURE_PREFIX))) {
+        stated = slice_from(stated, sizeof(STRUCTURE_PREFIX) - 1);
+    }
+    if (stated.length > 0 && slice_index(stated, ':') == stated.length &&
+        resource_type_find(review->definitions, stated) == RESOURCE_TYPE_NONE) {
+        fault(review, node, json_get(node->value, "type"),
+              review->options->strict ? SEVERITY_ERROR : SEVERITY_WARNING, "structure",
+              SLICE("reference-type"),
+              "Reference.type names a type of resource, as the specification writes it.");
+    }
+}
+
+/* Type/id where an entry of the fullUrl urn:uuid:id stands: it does not reach that, but it is what
+ * is meant, and then the types agree. */
+static void check_meant(struct review *review, const struct fhirpath_node *node,
+                        const struct reference *reference)
+{
+    const struct fhirpath_node *entry = node_entry(review->definitions, node);
+    const struct bundle_index *index =
+        entry != NULL && reference->kind == REFERENCE_LOCAL && review->options->strict
+            ? index_of(review, entry->parent->value)
+            : NULL;
+    if (index == NULL) {
+        return;
+    }
+    const char *url = arena_print(review->arena, "urn:uuid:%.*s", SLICE_ARGS(reference->id));
+    const struct bundle_index_entry *found =
+        bundle_index_find(index, (struct slice){NULL, 0}, slice_text(url), review->arena);
+    if (found != NULL && found->resource != NULL &&
+        !slice_equals(json_get_string(found->resource, "resourceType"),
+                      resource_type_name(review->definitions, reference->type))) {
+        fault(review, node, NULL, SEVERITY_ERROR, "structure", SLICE("reference-target"),
+              "The entry of this id is of another type: correct the reference, and write it as "
+              "the fullUrl of the entry.");
+    }
+}
+
 void check_bundled(struct review *review, const struct fhirpath_node *node)
 {
     const struct fhirpath_node *entry;
     struct slice text = json_get_string(node->value, "reference");
+    check_stated_type(review, node);
     if (text.length == 0 || text.at[0] == '#' || node->element == NULL) {
         return;
     }
+    struct reference parsed = reference_parse(review->definitions, text, (struct slice){NULL, 0});
     const struct bundle_index_entry *found = bundled(review, node, text, &entry);
     if (found == NULL) {
+        check_meant(review, node, &parsed);
         return;
     }
     resource_type type =
@@ -299,7 +343,6 @@ void check_bundled(struct review *review, const struct fhirpath_node *node)
     if (type == RESOURCE_TYPE_NONE) {
         return;
     }
-    struct reference parsed = reference_parse(review->definitions, text, (struct slice){NULL, 0});
     bool allowed = node->element->target_count == 0;
     for (uint16_t i = 0; i < node->element->target_count; i++) {
         allowed |= review->tables->targets[node->element->first_target + i] == type;

@@ -36,6 +36,8 @@ static const struct {
     [RULE_ANSWER_MISSING] = {"answer-required", STATUS_REQUIRED, NULL},
     [RULE_OPTION] = {"answer-option", STATUS_VALUE, "code-invalid"},
     [RULE_FULL_URL] = {"full-url", STATUS_INVALID, NULL},
+    [RULE_DEFINITION] = {"definition", STATUS_INVALID, NULL},
+    [RULE_LINK] = {"bundle-link", STATUS_INVALID, NULL},
     [RULE_UNIQUE] = {"bdl-7", STATUS_INVALID, "invariant"},
     [RULE_DOCUMENT] = {"document", STATUS_INVALID, NULL},
 };

@@ -352,6 +352,9 @@ static void check_domain(struct review *review, const struct fhirpath_node *node
     if (contained != NULL) {
         check_contained_used(review, node);
     }
+    if (review->options->strict) {
+        check_narrative_links(review, node);
+    }
     if (review->options->strict && node->parent == NULL &&
         json_get(json_get(node->value, "text"), "div") == NULL) {
         fault(review, node, NULL, SEVERITY_WARNING, "invariant", SLICE("dom-6"),

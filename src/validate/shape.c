@@ -94,6 +94,8 @@ static void check_fragment(struct checker *checker, const struct frame *frame, y
         resource_type_find(checker->definitions, json_get_string(resource, "resourceType")));
 }
 
+#define STRUCTURE_PREFIX "http://hl7.org/fhir/StructureDefinition/"
+
 void check_reference(struct checker *checker, const struct frame *frame, yyjson_val *reference)
 {
     yyjson_val *text = NULL, *type = NULL;
@@ -123,7 +125,10 @@ void check_reference(struct checker *checker, const struct frame *frame, yyjson_
         check_fragment(checker, frame, text, parsed.id);
     } else if (parsed.kind == REFERENCE_LOCAL || parsed.kind == REFERENCE_QUERY) {
         check_target(checker, frame, text, parsed.type);
-        struct slice stated = json_string(type);
+        struct slice stated = json_string(type), prefix = SLICE(STRUCTURE_PREFIX);
+        if (slice_starts(stated, prefix)) {
+            stated = slice_from(stated, prefix.length);
+        }
         if (stated.length > 0 &&
             !slice_equals(stated, resource_type_name(checker->definitions, parsed.type))) {
             report(checker, frame, type, RULE_TARGET,

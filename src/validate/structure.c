@@ -409,6 +409,8 @@ static const struct {
     {"Bundle", check_bundle},
     {"Questionnaire", check_questionnaire},
     {"QuestionnaireResponse", check_questionnaire_response},
+    {"SearchParameter", check_search_parameter},
+    {"StructureDefinition", check_structure_definition},
 };
 
 static void check_resource_rules(struct checker *checker, const struct frame *frame,

@@ -68,6 +68,8 @@ enum rule {
     RULE_ANSWER_MISSING, /* required */
     RULE_OPTION,         /* none of the answers offered */
     RULE_FULL_URL,       /* of a Bundle's entry */
+    RULE_DEFINITION,     /* a StructureDefinition or SearchParameter that cannot hold */
+    RULE_LINK,           /* of a Bundle: paging */
     RULE_UNIQUE,         /* two entries of one fullUrl and version */
     RULE_DOCUMENT        /* what a document must hold */
 };
@@ -107,6 +109,10 @@ void check_rules(struct checker *checker, const struct frame *frame, const struc
 /* Rules across the elements of one resource: of what stands at FRAME, whose type is TYPE. */
 void check_bundle(struct checker *checker, const struct frame *frame, const struct type_row *type,
                   yyjson_val *bundle);
+void check_structure_definition(struct checker *checker, const struct frame *frame,
+                                const struct type_row *type, yyjson_val *root);
+void check_search_parameter(struct checker *checker, const struct frame *frame,
+                            const struct type_row *type, yyjson_val *root);
 void check_questionnaire(struct checker *checker, const struct frame *frame,
                          const struct type_row *type, yyjson_val *questionnaire);
 void check_questionnaire_response(struct checker *checker, const struct frame *frame,

@@ -2,7 +2,7 @@
 /* Full validation against what others wrote: the cases of suites/validator, with the profiles and
  * value sets that each brings, where two other validators' verdicts are known; the examples of the
  * packages against their declared profiles; Synthea's records. profile_exclusions.json says where
- * we differ, and why. CARELAYER_CASE=NAME shows one case in full. */
+ * we differ, and why. CARELAYER_CASE=NAME shows one case in full, CARELAYER_CASE=all every one. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -173,10 +173,17 @@ static struct added *add_file(struct world *world, struct slice file, struct add
     return add_resource(world, json.root, before);
 }
 
-/* Their paths name entries' resources in comments, and extensions by url. */
+/* Their paths name entries' resources in comments, and extensions by url; and those of the XML
+ * reader are /f:Patient/f:name. */
 static const char *plain_path(struct slice path)
 {
     struct buffer out = {.arena = arena};
+    while (slice_starts(path, SLICE("/f:"))) {
+        path = slice_from(path, 3);
+        struct slice name = slice_head(path, slice_index(path, '/'));
+        buffer_print(&out, "%s%.*s", out.length > 0 ? "." : "", SLICE_ARGS(name));
+        path = slice_from(path, name.length);
+    }
     while (path.length > 0) {
         if (slice_starts(path, SLICE("/*"))) {
             char *end = memmem(path.at, path.length, "*/", 2);
@@ -270,9 +277,13 @@ static void run_case(struct world *world, yyjson_val *test, struct verdicts *ver
     struct added *added = NULL;
     size_t i, max;
     yyjson_val *each;
-    yyjson_arr_foreach(json_get(test, "supporting"), i, max, each)
-    {
-        added = add_file(world, json_string(each), added, &url);
+    /* Twice: a profile's snapshot is made when it is added, and the one that it builds on may stand
+     * behind it. */
+    for (int pass = 0; pass < 2; pass++) {
+        yyjson_arr_foreach(json_get(test, "supporting"), i, max, each)
+        {
+            added = add_file(world, json_string(each), added, &url);
+        }
     }
     if (profile.length > 0) {
         added = add_file(world, profile, added, &profile_url);
@@ -317,8 +328,8 @@ static void run_case(struct world *world, yyjson_val *test, struct verdicts *ver
         }
         compare_paths(json_get(test, "issues"), &outcome, &verdicts->paths);
     }
-    if (only != NULL && slice_is(name, only)) {
-        print_message("%s:\n", only);
+    if (only != NULL && (slice_is(name, only) || strcmp(only, "all") == 0)) {
+        print_message("%.*s:\n", SLICE_ARGS(name));
         show(&outcome, SEVERITY_INFORMATION);
     }
     for (; added != NULL; added = added->next) {

@@ -314,6 +314,17 @@ static void an_entry_of_one_version_stands_once(void **state)
     assert_string_equal(problems_with(BUNDLE("history", VERSION("1") "," VERSION("1")), &full), "");
 }
 
+static void says_once_that_full_urls_are_relative(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        problems_with(
+            BUNDLE("collection", ENTRY("http://x.org/Patient/1", PATIENT) "," ENTRY(
+                                     "Patient/1", PATIENT) "," ENTRY("Patient/3", PATIENT)),
+            &full),
+        "full-url@Bundle.entry[1]");
+}
+
 static void keeps_documents_whole(void **state)
 {
     (void)state;
@@ -367,6 +378,7 @@ int main(void)
         FHIR_TEST(refuses_conditions_that_cannot_be_asked),
         FHIR_TEST(refuses_full_urls_that_name_nothing),
         FHIR_TEST(an_entry_of_one_version_stands_once),
+        FHIR_TEST(says_once_that_full_urls_are_relative),
         FHIR_TEST(keeps_documents_whole),
         FHIR_TEST(refuses_entries_of_a_document_that_nothing_links),
     };

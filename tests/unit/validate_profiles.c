@@ -407,6 +407,159 @@ static void follows_references_within_a_bundle(void **state)
                 "reference-target@Bundle.entry[0].resource.managingOrganization");
 }
 
+#define UUID(digit) "urn:uuid:00000000-0000-4000-8000-00000000000" digit
+
+static void compares_a_reference_with_the_entry_that_it_means(void **state)
+{
+    (void)state;
+#define TWO(reference)                                                                             \
+    "{'resourceType':'Bundle','type':'collection','entry':[{'fullUrl':'" UUID(                     \
+        "1") "','resource':{'resourceType':'Patient','generalPractitioner':[{'reference':"         \
+             "'" reference "'}]}},{'fullUrl':'" UUID(                                              \
+                 "2") "','resource':{'resourceType':'Organization','name':'N'}}]}"
+    assert_base(TWO("Organization/00000000-0000-4000-8000-000000000002"), "");
+    assert_base(TWO("Practitioner/00000000-0000-4000-8000-000000000002"),
+                "reference-target@Bundle.entry[0].resource.generalPractitioner[0]");
+    assert_base(TWO("Practitioner/00000000-0000-4000-8000-000000000003"), "");
+}
+
+static void reads_the_type_of_a_reference(void **state)
+{
+    (void)state;
+#define TYPED(type)                                                                                \
+    PATIENT("'managingOrganization':{'reference':'Organization/1','type':'" type "'}")
+#define ELSEWHERE(type)                                                                            \
+    PATIENT("'managingOrganization':{'reference':'" UUID("1") "','type':'" type "'}")
+    assert_base(TYPED("Organization"), "");
+    assert_base(TYPED("http://hl7.org/fhir/StructureDefinition/Organization"), "");
+    assert_base(TYPED("Patient"), "reference-target@Patient.managingOrganization");
+    assert_base(ELSEWHERE("Organization"), "");
+    assert_base(ELSEWHERE("organization"), "reference-type@Patient.managingOrganization");
+    assert_base(ELSEWHERE("http://x.org/StructureDefinition/model"), "");
+}
+
+/* ---- what is judged ---------------------------------------------------------------------------
+ */
+
+static void follows_the_links_of_a_narrative(void **state)
+{
+    (void)state;
+#define TOLD(text, more)                                                                           \
+    PATIENT("'text':{'status':'generated','div':'<div "                                            \
+            "xmlns=\\\"http://www.w3.org/1999/xhtml\\\">" text "</div>'},'active':true" more)
+#define LINK(to) "<a href=\\\"" to "\\\">a</a>"
+    assert_base(TOLD(LINK("http://x.org/1#no") LINK("Patient/1") LINK("#"), ""), "");
+    assert_base(TOLD(LINK("#here") "<p id=\\\"here\\\">p</p>", ""), "");
+    assert_base(TOLD(LINK("#here") "<p><a name=\\\"here\\\">p</a></p>", ""), "");
+    assert_base(TOLD(LINK("#n"), ",'name':[{'id':'n','text':'A'}]"), "");
+    assert_base(TOLD(LINK("#here") "<p title=\\\"here\\\">p</p>", ""),
+                "narrative-link@Patient.text.div");
+    assert_base(TOLD("<!-- " LINK("#no") " -->p", ""), "");
+    assert_base(TOLD(LINK("#a") LINK("#b") LINK("urn:oid:1.2"), ""),
+                "narrative-link@Patient.text.div narrative-link@Patient.text.div");
+}
+
+static void keeps_the_links_of_a_bundle_clear(void **state)
+{
+    (void)state;
+#define LINKED(type, links) "{'resourceType':'Bundle','type':'" type "','link':[" links "]}"
+#define TO(relation)        "{'relation':'" relation "','url':'http://x/1'}"
+    assert_base(
+        LINKED("searchset", TO("self") "," TO("next") "," TO("alternate") "," TO("alternate")), "");
+    assert_base(LINKED("searchset", TO("self") "," TO("next") "," TO("next")),
+                "bundle-link@Bundle.link[2]");
+    assert_base(LINKED("collection", TO("self") "," TO("next")), "bundle-link@Bundle.link[1]");
+}
+
+static void refuses_a_display_that_is_none_of_the_codes(void **state)
+{
+    (void)state;
+    add("{'resourceType':'CodeSystem','url':'http://x/c','status':'active','content':'complete',"
+        "'concept':[{'code':'a','display':'Apple','designation':[{'value':'Malus fruit'}]}]}");
+#define SHOWN(text)                                                                                \
+    PATIENT("'maritalStatus':{'coding':[{'system':'http://x/c','code':'a','display':'" text "'}]"  \
+            "}")
+    assert_base(SHOWN("Apple"), "");
+    assert_base(SHOWN("apple"), "");
+    assert_base(SHOWN("Malus fruit"), "");
+    assert_base(SHOWN("Pear"), "display@Patient.maritalStatus.coding[0]");
+}
+
+static void says_which_extensions_of_guides_cannot_be_judged(void **state)
+{
+    (void)state;
+#define EXTENDED(url) PATIENT("'extension':[{'url':'" url "','valueBoolean':true}]")
+    assert_base(EXTENDED("http://x.org/e"), "");
+    assert_base(EXTENDED("http://hl7.org/fhir/uv/x/StructureDefinition/e"),
+                "extension-unknown@Patient.extension[0]");
+    add_extension("http://hl7.org/fhir/uv/x/StructureDefinition/e",
+                  "{'type':'element','expression':'Patient'}",
+                  "{'path':'Extension.value[x]','min':1}");
+    assert_base(EXTENDED("http://hl7.org/fhir/uv/x/StructureDefinition/e"), "");
+}
+
+static void needs_the_profile_that_an_entry_must_conform_to(void **state)
+{
+    (void)state;
+    add_profile("Bundle", "{'path':'Bundle.entry.resource','type':[{'code':'Patient','profile':"
+                          "['http://x/none']}]}");
+    assert_breaks("{'resourceType':'Bundle','type':'collection','entry':[{'fullUrl':'" UUID(
+                      "1") "','resource':{'resourceType':'Patient','active':true}}]}",
+                  "profile-unknown@Bundle.entry[0].resource");
+}
+
+#define DEFINITION(base, elements)                                                                 \
+    "{'resourceType':'StructureDefinition','url':'http://x/d','name':'D','status':'draft',"        \
+    "'kind':'complex-type','abstract':false,'type':'Extension','context':[{'type':'element',"      \
+    "'expression':'Element'}],'baseDefinition':'" base "','derivation':'constraint',"              \
+    "'differential':{'element':[{'id':'Extension','path':'Extension'}," elements "]}}"
+#define EXTENSION "http://hl7.org/fhir/StructureDefinition/Extension"
+#define SECOND    "definition@StructureDefinition.differential.element[1]"
+
+static void judges_a_definition(void **state)
+{
+    (void)state;
+#define BOUND(type)                                                                                \
+    DEFINITION(EXTENSION,                                                                          \
+               "{'id':'Extension.value[x]','path':'Extension.value[x]','type':[{'code':'" type     \
+               "'}],'binding':{'strength':'required','valueSet':'http://x/v'}}")
+    assert_base(BOUND("CodeableConcept"), "");
+    assert_base(BOUND("Age"), "");
+    assert_base(BOUND("date"), SECOND);
+#define SLICED(path)                                                                               \
+    DEFINITION(EXTENSION, "{'id':'Extension.extension','path':'Extension.extension','slicing':{"   \
+                          "'discriminator':[{'type':'value','path':'" path "'}],'rules':'open'}}")
+    assert_base(SLICED("url"), "");
+    assert_base(SLICED("value"), "");
+    assert_base(SLICED("value.ofType(Coding).code"), "");
+    assert_base(SLICED("$this"), "");
+    assert_base(SLICED("type"), SECOND ".slicing.discriminator[0]");
+    assert_base(DEFINITION(EXTENSION, "{'id':'Extension..url','path':'Extension..url'}"), SECOND);
+}
+
+static void keeps_what_the_base_of_a_definition_fixes(void **state)
+{
+    (void)state;
+    add_extension("http://x/base", "{'type':'element','expression':'Element'}",
+                  "{'id':'Extension','path':'Extension'},{'id':'Extension.url','path':"
+                  "'Extension.url','fixedUri':'http://x/base'}");
+#define URL(value) "{'id':'Extension.url','path':'Extension.url','fixedUri':'" value "'}"
+    assert_base(DEFINITION("http://x/base", URL("http://x/base")), "");
+    assert_base(DEFINITION("http://x/base", URL("http://x/d")), SECOND);
+}
+
+static void counts_the_components_of_a_composite_parameter(void **state)
+{
+    (void)state;
+#define COMPOSITE(components)                                                                      \
+    "{'resourceType':'SearchParameter','url':'http://x/s','name':'s','status':'draft',"            \
+    "'description':'d','code':'s','base':['Patient'],'type':'composite','expression':'Patient',"   \
+    "'component':[" components "]}"
+#define COMPONENT "{'definition':'http://x/1','expression':'name'}"
+    assert_base(COMPOSITE(COMPONENT "," COMPONENT), "");
+    assert_base(COMPOSITE(COMPONENT), "definition@SearchParameter");
+}
+
 /* ---- which profiles ---------------------------------------------------------------------------
  */
 
@@ -461,6 +614,16 @@ int main(void)
         FULL_TEST(checks_extensions_of_primitives),
         FULL_TEST(follows_references_to_profiles),
         FULL_TEST(follows_references_within_a_bundle),
+        FULL_TEST(compares_a_reference_with_the_entry_that_it_means),
+        FULL_TEST(reads_the_type_of_a_reference),
+        FULL_TEST(follows_the_links_of_a_narrative),
+        FULL_TEST(keeps_the_links_of_a_bundle_clear),
+        FULL_TEST(refuses_a_display_that_is_none_of_the_codes),
+        FULL_TEST(says_which_extensions_of_guides_cannot_be_judged),
+        FULL_TEST(needs_the_profile_that_an_entry_must_conform_to),
+        FULL_TEST(judges_a_definition),
+        FULL_TEST(keeps_what_the_base_of_a_definition_fixes),
+        FULL_TEST(counts_the_components_of_a_composite_parameter),
         FULL_TEST(checks_what_is_declared_and_what_a_policy_asks),
         FULL_TEST(refuses_a_profile_of_another_type),
     };

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* Definitions that are judged themselves: what R4 states of StructureDefinitions and
+ * SearchParameters in words, or in an invariant whose expression does not ask what its words say
+ * (eld-11, eld-19). */
+#include "validate/form_int.h"
+#include "validate/profile_int.h"
+
+/* ---- types by path ----------------------------------------------------------------------------
+ */
+
+/* The type of the member NAME of TYPE, or of its choice's only type; NULL: not to be told. *RET_IS:
+ * there is such a member. */
+static const struct type_row *member_type(const struct checker *checker,
+                                          const struct type_row *type, struct slice name,
+                                          bool *ret_is)
+{
+    const struct type_row *found = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < type->element_count; i++) {
+        const struct element_row *element = type_element(checker->tables, type, i);
+        struct slice whole = table_text(checker->tables, element->name);
+        if (slice_equals(slice_head(whole, element->stem_length), name) ||
+            slice_equals(whole, name)) {
+            found = element_type_row(checker->tables, element);
+            count++;
+        }
+    }
+    *ret_is = count > 0;
+    return count == 1 ? found : NULL;
+}
+
+static bool has_members(const struct type_row *type)
+{
+    return type != NULL && type->kind != TYPE_ABSTRACT && type->element_count > 0;
+}
+
+/* The type at the end of a path that begins with a type's name; NULL: not to be told. */
+static const struct type_row *type_of_path(const struct checker *checker, struct slice path)
+{
+    const struct type_row *type = type_find(checker->definitions, slice_cut(&path, '.'));
+    bool is = true;
+    while (path.length > 0 && has_members(type)) {
+        struct slice name = slice_cut(&path, '.');
+        name.length -= slice_ends(name, SLICE("[x]")) ? 3 : 0;
+        type = member_type(checker, type, name, &is);
+    }
+    return path.length == 0 ? type : NULL;
+}
+
+/* False when a step of a discriminator's PATH is no member of what stands before it (R4
+ * profiling.html#discriminator); functions end what can be told. */
+static bool can_follow(const struct checker *checker, const struct type_row *type,
+                       struct slice path)
+{
+    bool is = true;
+    while (path.length > 0 && has_members(type) && is) {
+        struct slice name = slice_cut(&path, '.');
+        if (slice_index(name, '(') < name.length) {
+            return true;
+        }
+        if (!slice_is(name, "$this")) {
+            type = member_type(checker, type, name, &is);
+        }
+    }
+    return is;
+}
+
+/* ---- elements ---------------------------------------------------------------------------------
+ */
+
+static bool is_coded(struct slice type)
+{
+    static const char *const coded[] = {
+        "code", "Coding",    "CodeableConcept", "Quantity", "Age",  "Count", "Distance", "Duration",
+        "uri",  "canonical", "markdown",        "string",   "uuid", "url",   "oid",      "id"};
+    for (size_t i = 0; i < sizeof coded / sizeof *coded; i++) {
+        if (slice_is(type, coded[i])) {
+            return true;
+        }
+    }
+    /* A type of a logical model, or one that is constrained: not to be told. */
+    return slice_index(type, ':') < type.length;
+}
+
+/* eld-11 */
+static void check_bindable(struct checker *checker, const struct place *place, yyjson_val *element)
+{
+    yyjson_val *types = json_get(element, "type"), *type;
+    size_t i, max;
+    bool coded = yyjson_arr_size(types) == 0;
+    yyjson_arr_foreach(types, i, max, type)
+    {
+        struct slice code = json_get_string(type, "code");
+        const struct type_row *row = type_find(checker->definitions, code);
+        coded = coded || is_coded(code) || row == NULL || row->fhir_type == FHIR_TYPE_EXTENSION;
+    }
+    if (json_get(element, "binding") != NULL && !coded) {
+        report(checker, &place->frame, json_get(element, "binding"), RULE_DEFINITION,
+               "Only codes, Coding, CodeableConcept, Quantity, string and uri are bound to value "
+               "sets: leave the binding out (eld-11).");
+    }
+}
+
+/* eld-19, of the whole path */
+static void check_names(struct checker *checker, const struct place *place, yyjson_val *element)
+{
+    struct slice path = json_get_string(element, "path");
+    bool wrong = path.length > 0 && path.at[path.length - 1] == '.';
+    while (path.length > 0) {
+        struct slice name = slice_cut(&path, '.');
+        wrong = wrong || name.length == 0;
+    }
+    if (wrong) {
+        report(checker, &place->frame, json_get(element, "path"), RULE_DEFINITION,
+               "A path is names with one dot between two of them (eld-19).");
+    }
+}
+
+static void check_discriminators(struct checker *checker, const struct place *place,
+                                 yyjson_val *element)
+{
+    const struct type_row *type = type_of_path(checker, json_get_string(element, "path"));
+    struct place slicing = place_member(checker, place, "slicing", NO_INDEX);
+    size_t i, max;
+    yyjson_val *each;
+    yyjson_arr_foreach(json_get(json_get(element, "slicing"), "discriminator"), i, max, each)
+    {
+        yyjson_val *path = json_get(each, "path");
+        if (!can_follow(checker, type, json_string(path))) {
+            struct place at = place_member(checker, &slicing, "discriminator", (uint32_t)i);
+            report(checker, &at.frame, path, RULE_DEFINITION,
+                   "The path of a discriminator leads from the element that is sliced to a member "
+                   "of it: there is none of this name.");
+        }
+    }
+}
+
+/* ---- derived definitions ----------------------------------------------------------------------
+ */
+
+/* What a profile fixes stays fixed in what is derived from it (R4 profiling.html). */
+static void check_still_fixed(struct checker *checker, const struct place *place,
+                              yyjson_val *element, yyjson_val *base)
+{
+    size_t i, max;
+    yyjson_val *each;
+    struct slice id = json_get_string(element, "id"), name, base_name;
+    yyjson_val *fixed = choice_value(element, "fixed", &name);
+    yyjson_arr_foreach(json_get(json_get(base, "snapshot"), "element"), i, max, each)
+    {
+        if (fixed == NULL || id.length == 0 || !slice_equals(json_get_string(each, "id"), id)) {
+            continue;
+        }
+        yyjson_val *before = choice_value(each, "fixed", &base_name);
+        if (before != NULL && (!slice_equals(name, base_name) || !value_is_fixed(before, fixed))) {
+            report(checker, &place->frame, fixed, RULE_DEFINITION,
+                   "The definition that this one builds on fixes another value here: a derived "
+                   "definition keeps it.");
+        }
+    }
+}
+
+static void check_elements(struct checker *checker, const struct place *place, yyjson_val *root,
+                           const char *view, yyjson_val *base)
+{
+    size_t i, max;
+    yyjson_val *element;
+    struct place above = place_member(checker, place, view, NO_INDEX);
+    yyjson_arr_foreach(json_get(json_get(root, view), "element"), i, max, element)
+    {
+        struct place at = place_member(checker, &above, "element", (uint32_t)i);
+        check_names(checker, &at, element);
+        check_bindable(checker, &at, element);
+        check_discriminators(checker, &at, element);
+        if (base != NULL) {
+            check_still_fixed(checker, &at, element, base);
+        }
+    }
+}
+
+void check_structure_definition(struct checker *checker, const struct frame *frame,
+                                const struct type_row *type, yyjson_val *root)
+{
+    struct place place = {.frame = *frame, .type = type};
+    struct conformance *conformance = checker->options->conformance;
+    if (!checker->options->strict || slice_is(json_get_string(root, "kind"), "logical")) {
+        return;
+    }
+    struct slice url = json_get_string(root, "baseDefinition");
+    const struct canonical *base =
+        conformance != NULL && slice_is(json_get_string(root, "derivation"), "constraint")
+            ? conformance_hold(conformance, SLICE("StructureDefinition"), url)
+            : NULL;
+    check_elements(checker, &place, root, "differential", base != NULL ? base->json->root : NULL);
+    conformance_release(conformance, base);
+}
+
+void check_search_parameter(struct checker *checker, const struct frame *frame,
+                            const struct type_row *type, yyjson_val *root)
+{
+    (void)type;
+    if (checker->options->strict && slice_is(json_get_string(root, "type"), "composite") &&
+        yyjson_arr_size(json_get(root, "component")) < 2) {
+        report(checker, frame, root, RULE_DEFINITION,
+               "A composite search parameter combines two components or more (R4 "
+               "search.html#composite): add them.");
+    }
+}
