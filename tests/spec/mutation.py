@@ -348,7 +348,7 @@ def validate(program, folder, files, packages):
         run = subprocess.run(words + files[first:first + 500], cwd=folder, capture_output=True, text=True)
         if run.returncode not in (0, 1):
             raise SystemExit(f'Bail out! validate ended with {run.returncode}: {run.stderr[:500]}')
-        answers += [json.loads(line) for line in run.stdout.splitlines()]
+        answers += [json.loads(line) for line in run.stdout.split('\n') if line]
     if len(answers) != len(files):
         raise SystemExit(f'Bail out! {len(files)} files, {len(answers)} answers')
     return [[plain(path) for issue in answer['issue'] if issue['severity'] in ('error', 'fatal')
