@@ -5,12 +5,14 @@
  */
 const DAY = 86400000;
 const MOST_DAYS = 1100;
-const london = new Intl.DateTimeFormat('en-CA', { timeZone: 'Europe/London', year: 'numeric',
+const london = new Intl.DateTimeFormat('en-GB', { timeZone: 'Europe/London', year: 'numeric',
     month: '2-digit', day: '2-digit' });
 
 /** The day it is in the UK, as 2026-11-21. */
 export function today(now = new Date()) {
-    return london.format(now);
+    /* By its parts: how a locale orders them is the browser's affair. */
+    const parts = Object.fromEntries(london.formatToParts(now).map((part) => [part.type, part.value]));
+    return `${parts.year}-${parts.month.padStart(2, '0')}-${parts.day.padStart(2, '0')}`;
 }
 
 /** The day so many days before another. */
