@@ -57,7 +57,8 @@ const struct bundle_index *bundle_index_make(yyjson_val *bundle, struct arena *a
 
 static bool is_absolute(struct slice url)
 {
-    return slice_starts(url, SLICE("urn:")) || memmem(url.at, url.length, "://", 3) != NULL;
+    return slice_starts(url, SLICE("urn:")) ||
+           (url.length > 0 && memmem(url.at, url.length, "://", 3) != NULL);
 }
 
 /* The part of a RESTful full URL before Type/id, with its slash; empty when it is not of that form.
@@ -80,7 +81,8 @@ static struct slice base_of(struct slice full_url)
 
 static struct slice without_version(struct slice reference)
 {
-    const char *at = memmem(reference.at, reference.length, "/_history/", 10);
+    const char *at =
+        reference.length > 0 ? memmem(reference.at, reference.length, "/_history/", 10) : NULL;
     return at != NULL ? slice_head(reference, (size_t)(at - reference.at)) : reference;
 }
 

@@ -17,7 +17,7 @@ typedef void attribute_visit(void *context, struct slice name, struct slice valu
 
 static struct slice after(struct slice text, const char *end)
 {
-    const char *found = memmem(text.at, text.length, end, strlen(end));
+    const char *found = text.length > 0 ? memmem(text.at, text.length, end, strlen(end)) : NULL;
     return found != NULL ? slice_from(text, (size_t)(found - text.at) + strlen(end))
                          : slice_from(text, text.length);
 }

@@ -43,7 +43,8 @@ static struct slice base_of(const struct definitions *definitions, struct slice 
 
 static struct slice without_history(struct slice reference)
 {
-    char *at = memmem(reference.at, reference.length, "/_history/", 10);
+    char *at =
+        reference.length > 0 ? memmem(reference.at, reference.length, "/_history/", 10) : NULL;
     return at != NULL ? slice_head(reference, (size_t)(at - reference.at)) : reference;
 }
 

@@ -382,7 +382,7 @@ static bool exists_fits(struct search *search, struct slice path, bool found)
 /* Nothing stands at the path: that is as the slice has it when it asks for nothing there. */
 static bool absence_fits(struct search *search, struct slice path)
 {
-    bool reference = memmem(path.at, path.length, "resolve()", 9) != NULL;
+    bool reference = path.length > 0 && memmem(path.at, path.length, "resolve()", 9) != NULL;
     const struct rule_element *rule = reference ? NULL : rule_at(search, path);
     return rule != NULL && rule->min == 0 && (!rule->asks || rule->max == 0);
 }
