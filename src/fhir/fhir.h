@@ -117,6 +117,15 @@ struct search_path {
     resource_type target; /* .where(resolve() is Patient): only references to that type; or NONE */
 };
 
+struct search_parameter;
+
+/* One part of a composite parameter: the parameter that says how its value is searched, and where
+ * the value lies, seen from each value of the composite's own expression. */
+struct search_component {
+    const struct search_parameter *parameter; /* of the same type */
+    struct slice expression;                  /* FHIRPath */
+};
+
 /* A search parameter as it applies to one resource type. */
 struct search_parameter {
     struct slice code; /* "birthdate" */
@@ -130,7 +139,9 @@ struct search_parameter {
                     (X.exists() and X != false, as in Patient.deceased) */
     const resource_type *targets; /* of a reference parameter */
     size_t target_count;
-    struct slice expression; /* FHIRPath, for this type */
+    struct slice expression;                   /* FHIRPath, for this type */
+    const struct search_component *components; /* of a composite parameter, in order */
+    size_t component_count;
 };
 
 /* All parameters of a type, those of Resource and DomainResource included, ordered by code. */

@@ -15,8 +15,11 @@ struct search_argument {
     struct slice name, modifier, value;
 };
 
+struct terms;
+
 struct search_options {
     const struct definitions *definitions;
+    struct terms *terms;       /* for :in, :not-in, :above and :below of codes; NULL: refused */
     struct slice base_url;     /* absolute references under it are ours */
     resource_type type;        /* NONE: system-wide; only parameters common to all types then */
     resource_type compartment; /* with its id: only what is in this compartment; NONE: none */
@@ -27,8 +30,19 @@ struct search_options {
     size_t count_default, count_max;
 };
 
+/* `_include=Source:parameter:Target`, `_revinclude` likewise. */
+struct search_include {
+    bool reverse;
+    bool iterate;                             /* also of what was included */
+    resource_type source;                     /* whose parameter it is; NONE: of any type (`*`) */
+    const struct search_parameter *parameter; /* NULL: every reference parameter of the source */
+    resource_type target;                     /* only what is of this type; NONE: any */
+};
+
 struct search_plan {
     struct store_query query;
+    const struct search_include *includes;
+    size_t include_count;
     size_t criteria;                       /* parameters that narrow the search */
     const struct search_argument *applied; /* what counts, in order: for the self link */
     size_t applied_count;

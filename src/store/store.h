@@ -142,13 +142,22 @@ enum store_compare { /* prefixes of R4 search */
 };
 enum store_modifier {
     STORE_PLAIN,
-    STORE_MISSING,   /* one value, boolean */
-    STORE_NOT,       /* token */
-    STORE_EXACT,     /* string */
-    STORE_CONTAINS,  /* string */
-    STORE_BELOW,     /* uri */
-    STORE_ABOVE,     /* uri */
-    STORE_IDENTIFIER /* reference: by its logical identifier; value is a token */
+    STORE_MISSING,    /* one value, boolean; any kind */
+    STORE_NOT,        /* token */
+    STORE_EXACT,      /* string */
+    STORE_CONTAINS,   /* string, uri */
+    STORE_BELOW,      /* uri; reference: the resource and what is below it in the hierarchy */
+    STORE_ABOVE,      /* uri; reference: the resource and what is above it */
+    STORE_IDENTIFIER, /* reference: by its logical identifier; value is a token */
+    STORE_TEXT,       /* token, reference: by the words beside the value; value.text */
+    STORE_OF_TYPE,    /* token of an Identifier: system and code are those of identifier.type,
+                         text its value */
+    STORE_CHAIN,      /* reference: what it leads to is a match of one of the queries */
+    STORE_HAS         /* a match of one of the queries refers to it by the parameter, which is one
+                         of that query's type */
+};
+struct store_code { /* of a set of codes */
+    struct slice system, code;
 };
 struct store_value {
     enum store_compare compare; /* date, number, quantity */
@@ -156,18 +165,28 @@ struct store_value {
     bool has_system;            /* token: "system|code" or "|code" (system empty: none) */
     struct slice system;        /* token; quantity: unit system */
     struct slice code;          /* token; quantity: unit code; empty: any code of the system */
-    struct slice text;          /* string, uri */
+    struct slice text;          /* string, uri, TEXT, OF_TYPE */
     resource_type target;       /* reference: type, or NONE for any of the parameter's targets */
     struct slice id;            /* reference: logical id; or empty with text = absolute URL */
     int64_t low, high;          /* date: half-open range of instants */
     struct decimal number;      /* number, quantity: as written */
     struct decimal number_low, number_high; /* its implicit range */
+    const struct store_code *codes; /* token: any of these instead of system and code (:in, :below,
+                                       :above of a code, worked out by the terminology) */
+    size_t code_count;
+    bool has_codes;                  /* with a count of 0: no code at all */
+    const struct store_value *parts; /* composite: one for each component, in their order */
+    size_t part_count;
+    double latitude, longitude, metres; /* special `near` */
 };
+struct store_query;
 struct store_clause {
     const struct search_parameter *parameter;
     enum store_modifier modifier;
     const struct store_value *values;
     size_t value_count;
+    const struct store_query *queries; /* CHAIN, HAS: only type, ids, updated_*, clauses count */
+    size_t query_count;
 };
 struct store_sort {
     const struct search_parameter *parameter; /* NULL: by lastUpdated */
@@ -189,6 +208,7 @@ struct store_query {
     size_t count;        /* entries a page; 0: only the total */
     struct slice cursor; /* empty: the first page */
     bool total;          /* count all matches exactly */
+    bool estimate;       /* with total: a good guess will do, made in bounded time */
     size_t bytes;        /* end the page early once bodies pass this; 0: no bound */
     bool bodies;         /* false: only type, id, version, patients (for conditional operations) */
 };
@@ -197,6 +217,22 @@ struct store_query {
 MUST_CHECK enum status store_find(struct store_tx *tx, const struct store_query *query,
                                   struct arena *arena, struct outcome *outcome,
                                   struct store_page *ret_page);
+
+/* The current resources that VERSION refers to by PARAMETER of its type (NULL: by any reference
+ * parameter), of type TARGET only unless NONE: `_include`. Each once; local references only; what
+ * is not there is left out. At most MOST, then STATUS_TOO_COSTLY. */
+MUST_CHECK enum status store_follow(struct store_tx *tx, const struct store_version *version,
+                                    const struct search_parameter *parameter, resource_type target,
+                                    size_t most, struct arena *arena,
+                                    struct store_version **ret_items, size_t *ret_count);
+
+/* The current resources of type SOURCE that refer to VERSION by PARAMETER of SOURCE (NULL: by any
+ * reference parameter of it): `_revinclude`. Otherwise as store_follow. */
+MUST_CHECK enum status store_referrers(struct store_tx *tx, const struct store_version *version,
+                                       resource_type source,
+                                       const struct search_parameter *parameter, size_t most,
+                                       struct arena *arena, struct store_version **ret_items,
+                                       size_t *ret_count);
 
 /* Visits every current resource of a type (NONE: all) in place order: export and reindex. The
  * version's slices live until VISIT returns. A status other than OK from VISIT ends the scan and
