@@ -362,6 +362,8 @@ static enum status check_clause(struct search *search, const struct store_clause
     case STORE_IDENTIFIER:
         fits = kind == SEARCH_REFERENCE;
         break;
+    default:
+        break;
     }
     if (!fits || clause->value_count == 0) {
         return refuse(search, clause, "this modifier is not supported with it.");
