@@ -322,13 +322,6 @@ static enum status stream_of(struct search *search, const struct test *test, str
     return STATUS_OK;
 }
 
-static enum status refuse(struct search *search, const struct store_clause *clause,
-                          const char *text)
-{
-    return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "", "Search parameter %.*s: %s",
-                        SLICE_ARGS(clause->parameter->code), text);
-}
-
 static enum status check_clause(struct search *search, const struct store_clause *clause,
                                 uint32_t *ret_parameter)
 {
@@ -336,11 +329,11 @@ static enum status check_clause(struct search *search, const struct store_clause
     const struct parameter *known =
         store_parameter(search->store, search->query->type, clause->parameter);
     if (known == NULL) {
-        return refuse(search, clause, "this server does not index it.");
+        return search_refuse(search, clause, "this server does not index it.");
     }
     if (!known->ready) {
-        return refuse(search, clause,
-                      "it is new here or has changed. Run `carelayer reindex` first.");
+        return search_refuse(search, clause,
+                             "it is new here or has changed. Run `carelayer reindex` first.");
     }
     bool fits = false;
     switch (clause->modifier) {
@@ -366,7 +359,7 @@ static enum status check_clause(struct search *search, const struct store_clause
         break;
     }
     if (!fits || clause->value_count == 0) {
-        return refuse(search, clause, "this modifier is not supported with it.");
+        return search_refuse(search, clause, "this modifier is not supported with it.");
     }
     *ret_parameter = known->number * 2;
     return STATUS_OK;
