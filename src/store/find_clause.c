@@ -362,10 +362,7 @@ static enum status check_clause(struct search *search, const struct store_clause
     case STORE_IDENTIFIER:
         fits = kind == SEARCH_REFERENCE;
         break;
-    case STORE_TEXT:
-    case STORE_OF_TYPE:
-    case STORE_CHAIN:
-    case STORE_HAS:
+    default:
         break;
     }
     if (!fits || clause->value_count == 0) {

@@ -153,8 +153,10 @@ enum store_modifier {
     STORE_OF_TYPE,    /* token of an Identifier: system and code are those of identifier.type,
                          text its value */
     STORE_CHAIN,      /* reference: what it leads to is a match of one of the queries */
-    STORE_HAS         /* a match of one of the queries refers to it by the parameter, which is one
+    STORE_HAS,        /* a match of one of the queries refers to it by the parameter, which is one
                          of that query's type */
+    STORE_ANY         /* no parameter: the resource itself is a match of one of the queries (what
+                         several parameters put into a compartment; several times of change) */
 };
 struct store_code { /* of a set of codes */
     struct slice system, code;
@@ -181,15 +183,17 @@ struct store_value {
 };
 struct store_query;
 struct store_clause {
-    const struct search_parameter *parameter;
+    const struct search_parameter *parameter; /* of the query's type; with type NONE that of some
+                                                 type, and each type's own of the same code counts */
     enum store_modifier modifier;
     const struct store_value *values;
     size_t value_count;
-    const struct store_query *queries; /* CHAIN, HAS: only type, ids, updated_*, clauses count */
+    const struct store_query *queries; /* CHAIN, HAS, ANY: only type, ids, updated_*, clauses count;
+                                          ANY: type NONE is any type */
     size_t query_count;
 };
 struct store_sort {
-    const struct search_parameter *parameter; /* NULL: by lastUpdated */
+    const struct search_parameter *parameter; /* NULL: by lastUpdated; type NONE as in a clause */
     bool descending;
 };
 struct store_query {
@@ -226,8 +230,9 @@ MUST_CHECK enum status store_follow(struct store_tx *tx, const struct store_vers
                                     size_t most, struct arena *arena,
                                     struct store_version **ret_items, size_t *ret_count);
 
-/* The current resources of type SOURCE that refer to VERSION by PARAMETER of SOURCE (NULL: by any
- * reference parameter of it): `_revinclude`. Otherwise as store_follow. */
+/* The current resources of type SOURCE (NONE, with no parameter: of any type) that refer to VERSION
+ * by PARAMETER of SOURCE (NULL: by any reference parameter of it): `_revinclude`. Otherwise as
+ * store_follow. */
 MUST_CHECK enum status store_referrers(struct store_tx *tx, const struct store_version *version,
                                        resource_type source,
                                        const struct search_parameter *parameter, size_t most,
