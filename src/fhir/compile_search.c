@@ -146,8 +146,8 @@ static bool find_row(const struct compiler *compiler, const struct resource_extr
                      struct slice code, uint32_t *ret_row)
 {
     for (uint32_t i = 0; i < type->parameter_count; i++) {
-        const struct parameter_row *row = TABLE_ROW(compiler, BLOB_PARAMETERS, struct parameter_row,
-                                                    type->first_parameter + i);
+        const struct parameter_row *row =
+            TABLE_ROW(compiler, BLOB_PARAMETERS, struct parameter_row, type->first_parameter + i);
         if (slice_equals(compiled_text(compiler, row->code), code)) {
             *ret_row = type->first_parameter + i;
             return true;
@@ -159,8 +159,7 @@ static bool find_row(const struct compiler *compiler, const struct resource_extr
 static struct slice row_expression(const struct compiler *compiler, uint32_t row)
 {
     return compiled_text(
-        compiler,
-        TABLE_ROW(compiler, BLOB_PARAMETERS, struct parameter_row, row)->expression);
+        compiler, TABLE_ROW(compiler, BLOB_PARAMETERS, struct parameter_row, row)->expression);
 }
 
 static bool is_type_name(const struct compiler *compiler, struct slice name)
@@ -270,8 +269,7 @@ static enum status add_components(struct compiler *compiler, const struct source
         *kept = row;
         first = i == 0 ? number : first;
     }
-    struct parameter_row *row =
-        TABLE_ROW(compiler, BLOB_PARAMETERS, struct parameter_row, owner);
+    struct parameter_row *row = TABLE_ROW(compiler, BLOB_PARAMETERS, struct parameter_row, owner);
     row->first_component = first;
     row->component_count = (uint32_t)count;
     return STATUS_OK;

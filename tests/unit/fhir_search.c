@@ -206,8 +206,8 @@ static void every_parameter_of_the_specification_is_known_for_every_type_it_appl
 {
     (void)state;
     size_t pairs = 0, common = 0, composites = 0, count;
-    static const char *const shared[] = {"_id",   "_lastUpdated", "_tag",     "_profile",
-                                         "_security", "_source", "_content"};
+    static const char *const shared[] = {"_id",       "_lastUpdated", "_tag",    "_profile",
+                                         "_security", "_source",      "_content"};
     for (resource_type type = 1; type <= resource_type_count(definitions); type++) {
         const struct search_parameter *all = search_parameters(definitions, type, &count);
         for (size_t i = 0; i < count; i++) {
