@@ -30,44 +30,48 @@ static enum status targets_resolve(struct store_tx *tx, const struct facts *fact
     return STATUS_OK;
 }
 
-/* The body of the row that the statement stands on. */
-static enum status read_body(struct store_tx *tx, sqlite3_stmt *statement, struct arena *arena,
-                             resource_type *ret_type, int64_t *ret_base, struct slice *ret_body)
-{
-    *ret_type = (resource_type)sqlite3_column_int(statement, 0);
-    *ret_base = sqlite3_column_int64(statement, 1) >> METHOD_BITS;
-    return body_decompress(tx->connection, statement_blob(statement, 3),
-                           sqlite3_column_int64(statement, 2), arena, ret_body);
-}
-
-static enum status facts_of_place(struct store_tx *tx, int64_t rid,
-                                  const struct search_parameter *parameter, struct arena *arena,
-                                  struct facts *ret_facts)
+enum status place_body_read(struct store_tx *tx, int64_t rid, struct arena *arena,
+                            struct place_body *ret_body)
 {
     sqlite3_stmt *statement;
     bool row = false;
+    *ret_body = (struct place_body){.root = NULL};
     TRY(statement_get(tx->connection, SQL_PLACE_BODY, &statement));
     sqlite3_bind_int64(statement, 1, rid);
     TRY(statement_row(tx->connection, statement, &row));
     if (!row) {
         return STATUS_OK;
     }
-    resource_type type;
-    int64_t base = 0;
-    struct slice body, base_url;
+    struct slice body;
     struct json json;
-    enum status status = read_body(tx, statement, arena, &type, &base, &body);
+    int64_t base = sqlite3_column_int64(statement, 1) >> METHOD_BITS;
+    ret_body->type = (resource_type)sqlite3_column_int(statement, 0);
+    enum status status = body_decompress(tx->connection, statement_blob(statement, 3),
+                                         sqlite3_column_int64(statement, 2), arena, &body);
     sqlite3_reset(statement);
     TRY(status);
-    TRY(base_url_of(tx, base, arena, &base_url));
+    TRY(base_url_of(tx, base, arena, &ret_body->base_url));
     TRY(json_read(body, &json_limits_default, arena, NULL, &json));
+    ret_body->root = json.root;
+    return STATUS_OK;
+}
+
+static enum status facts_of_place(struct store_tx *tx, int64_t rid,
+                                  const struct search_parameter *parameter, struct arena *arena,
+                                  struct facts *ret_facts)
+{
+    struct place_body body;
+    TRY(place_body_read(tx, rid, arena, &body));
+    if (body.root == NULL) {
+        return STATUS_OK;
+    }
     const struct store *store = tx->connection->store;
     size_t count = 0;
-    const struct search_parameter *all = search_parameters(store->definitions, type, &count);
+    const struct search_parameter *all = search_parameters(store->definitions, body.type, &count);
     for (size_t i = 0; i < count; i++) {
         bool wanted = parameter == NULL || all[i].number == parameter->number;
         if (wanted && all[i].kind == SEARCH_REFERENCE) {
-            extract_one(store, type, &all[i], json.root, base_url, ret_facts);
+            extract_one(store, body.type, &all[i], body.root, body.base_url, ret_facts);
         }
     }
     return STATUS_OK;

@@ -57,8 +57,7 @@ static enum status try_referrers(const char *type, const char *id, const char *s
     return status;
 }
 
-static const char *referrers(const char *type, const char *id, const char *source,
-                             const char *code)
+static const char *referrers(const char *type, const char *id, const char *source, const char *code)
 {
     assert_int_equal(try_referrers(type, id, source, code, 10), STATUS_OK);
     return ids();
@@ -116,8 +115,7 @@ static void finds_what_refers_to_it(void **state)
     assert_string_equal(referrers("MedicationRequest", "r1", "Provenance", "target"), "prov");
     assert_string_equal(referrers("MedicationRequest", "r1", NULL, NULL), "prov");
     assert_string_equal(referrers("Patient", "pat", NULL, NULL), "r1 r2");
-    assert_int_equal(try_delete("MedicationRequest", "r1", (struct store_condition){0}),
-                     STATUS_OK);
+    assert_int_equal(try_delete("MedicationRequest", "r1", (struct store_condition){0}), STATUS_OK);
     assert_string_equal(referrers("Patient", "pat", NULL, NULL), "r2");
 }
 
