@@ -2,17 +2,6 @@
 /* store: finding: pages of matches in the order of places, or ranked by sort keys. */
 #include "find_int.h"
 
-/* One search, or one for each type of a query across types, whose matches are merged. */
-struct finder {
-    struct search root;    /* of one type; else only what the others share */
-    struct search **parts; /* the searches */
-    size_t part_count;
-    const struct store_query *query;
-    struct arena *answer; /* the caller's */
-    uint64_t looked;
-    uint64_t pause; /* next_match gives up once looked is this; 0: never */
-};
-
 /* An exact count wants every match looked at. */
 static bool counts(const struct store_query *query)
 {
@@ -57,7 +46,7 @@ static enum status next_of_parts(struct finder *finder, int64_t from, struct can
     }
 }
 
-static enum status next_match(struct finder *finder, int64_t from, struct candidate *candidate)
+enum status finder_next(struct finder *finder, int64_t from, struct candidate *candidate)
 {
     if (finder->part_count != 1) {
         return next_of_parts(finder, from, candidate);
@@ -217,7 +206,7 @@ static enum status find_by_place(struct finder *finder, struct store_page *page)
     /* A total counts from the beginning, a page alone starts behind the one before. */
     int64_t from = counts(query) ? 0 : after + 1;
     for (;;) {
-        TRY(next_match(finder, from, &candidate));
+        TRY(finder_next(finder, from, &candidate));
         if (candidate.rid == STREAM_END) {
             break;
         }
@@ -254,7 +243,7 @@ static enum status rank_all(struct finder *finder, const struct sort_key *after,
     *ret_total = 0;
     finder->pause = looks > 0 ? finder->looked + looks : 0;
     for (;;) {
-        TRY(next_match(finder, candidate.rid + 1, &candidate));
+        TRY(finder_next(finder, candidate.rid + 1, &candidate));
         if (candidate.rid == STREAM_END || candidate.paused) {
             break;
         }
@@ -270,7 +259,7 @@ static enum status rank_all(struct finder *finder, const struct sort_key *after,
     return STATUS_OK;
 }
 
-static void finder_rewind(struct finder *finder)
+void finder_rewind(struct finder *finder)
 {
     for (size_t i = 0; i < finder->part_count; i++) {
         search_rewind(finder->parts[i]);
@@ -338,7 +327,9 @@ static enum status run_finder(struct finder *finder, struct store_page *page)
         page->total = finder->query->total ? 0 : UINT64_MAX;
         return STATUS_OK;
     }
-    return finder->query->sort_count > 0 ? find_sorted(finder, page) : find_by_place(finder, page);
+    TRY(finder->query->sort_count > 0 ? find_sorted(finder, page) : find_by_place(finder, page));
+    return finder->query->total && finder->query->estimate ? finder_estimate(finder, &page->total)
+                                                           : STATUS_OK;
 }
 
 /* What the search itself needs, which may be much more than a request's own. */

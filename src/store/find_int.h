@@ -229,6 +229,26 @@ MUST_CHECK enum status clause_prepare(struct search *search, const struct store_
 MUST_CHECK enum status test_range(struct search *search, const struct test *test, size_t limit,
                                   const int64_t **ret_list, size_t *ret_count);
 
+/* ---- what is asked for -------------------------------------------------------------------------
+ */
+
+/* One search, or one for each type of a query across types, whose matches are merged. */
+struct finder {
+    struct search root;    /* of one type; else only what the others share */
+    struct search **parts; /* the searches */
+    size_t part_count;
+    const struct store_query *query;
+    struct arena *answer; /* the caller's */
+    uint64_t looked;
+    uint64_t pause; /* next_match gives up once looked is this; 0: never */
+};
+
+MUST_CHECK enum status finder_next(struct finder *finder, int64_t from,
+                                   struct candidate *candidate);
+void finder_rewind(struct finder *finder);
+/* Matches of all parts, exactly when they are few. */
+MUST_CHECK enum status finder_estimate(struct finder *finder, uint64_t *ret_total);
+
 /* ---- links: chains, their reverse, and any of several queries ---------------------------------
  */
 
