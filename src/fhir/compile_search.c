@@ -138,6 +138,143 @@ static enum status add_parameter(struct compiler *compiler, resource_type type,
     return STATUS_OK;
 }
 
+/* ---- composites -------------------------------------------------------------------------------
+ */
+
+/* The row of the parameter with this code among those of the type, which are ordered by it. */
+static bool find_row(const struct compiler *compiler, const struct resource_extra_row *type,
+                     struct slice code, uint32_t *ret_row)
+{
+    for (uint32_t i = 0; i < type->parameter_count; i++) {
+        const struct parameter_row *row =
+            TABLE_ROW(compiler, BLOB_PARAMETERS, struct parameter_row, type->first_parameter + i);
+        if (slice_equals(compiled_text(compiler, row->code), code)) {
+            *ret_row = type->first_parameter + i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct slice row_expression(const struct compiler *compiler, uint32_t row)
+{
+    return compiled_text(
+        compiler, TABLE_ROW(compiler, BLOB_PARAMETERS, struct parameter_row, row)->expression);
+}
+
+static bool is_type_name(const struct compiler *compiler, struct slice name)
+{
+    size_t count = TABLE_COUNT(compiler, BLOB_TYPES, struct type_row);
+    for (size_t i = 0; i < count; i++) {
+        const struct type_row *type = TABLE_ROW(compiler, BLOB_TYPES, struct type_row, i);
+        if (slice_equals(compiled_text(compiler, type->name), name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The specification writes as(DateTime) in a component and means as(dateTime). */
+static struct slice mend_type_names(struct compiler *compiler, struct slice expression)
+{
+    struct slice text = arena_copy(compiler->arena, expression);
+    char *at = (char *)(uintptr_t)text.at;
+    for (size_t i = 0; at != NULL && i + 3 < text.length; i++) {
+        if (!slice_starts(slice_from(text, i), SLICE("as(")) || at[i + 3] < 'A' ||
+            at[i + 3] > 'Z') {
+            continue;
+        }
+        struct slice name = slice_from(text, i + 3);
+        name = slice_head(name, slice_index(name, ')'));
+        if (!is_type_name(compiler, name)) {
+            at[i + 3] = (char)(at[i + 3] + 32);
+            if (!is_type_name(compiler, name)) {
+                at[i + 3] = (char)(at[i + 3] - 32);
+            }
+        }
+    }
+    return text;
+}
+
+/* Some components of the specification name each other's definition (DocumentReference.relationship
+ * has `code` searched as a reference): where one's place is exactly that of a sibling's definition,
+ * that is meant. */
+static uint32_t mend_definition(struct compiler *compiler, const uint32_t *rows, size_t count,
+                                size_t at, struct slice whole, struct slice part)
+{
+    struct buffer place = {.arena = compiler->scratch};
+    buffer_add(&place, whole);
+    buffer_add_byte(&place, '.');
+    buffer_add(&place, part);
+    if (!buffer_ok(&place) ||
+        slice_equals(row_expression(compiler, rows[at]), buffer_slice(&place))) {
+        return rows[at];
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (slice_equals(row_expression(compiler, rows[i]), buffer_slice(&place))) {
+            return rows[i];
+        }
+    }
+    return rows[at];
+}
+
+#define COMPONENTS_MOST 8
+
+static bool find_components(struct compiler *compiler, const struct resource_extra_row *type,
+                            yyjson_val *components, uint32_t *ret_rows)
+{
+    size_t i, max;
+    yyjson_val *component;
+    if (yyjson_arr_size(components) < 2 || yyjson_arr_size(components) > COMPONENTS_MOST) {
+        return false;
+    }
+    yyjson_arr_foreach(components, i, max, component)
+    {
+        const struct source *source =
+            source_find(&compiler->parameters, json_get_string(component, "definition"));
+        if (source == NULL ||
+            !find_row(compiler, type, json_get_string(source->root, "code"), &ret_rows[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Every parameter of the type is there: each component finds its own. One that does not leaves the
+ * composite without components, and so not searchable. */
+static enum status add_components(struct compiler *compiler, const struct source *source,
+                                  const struct resource_extra_row *type, uint32_t owner)
+{
+    uint32_t rows[COMPONENTS_MOST], first = 0;
+    yyjson_val *components = json_get(source->root, "component");
+    size_t count = yyjson_arr_size(components);
+    if (!find_components(compiler, type, components, rows)) {
+        outcome_warn(compiler->outcome, "not-found", "SearchParameter.component",
+                     "%.*s cannot be searched: a component is no search parameter of the same "
+                     "resource type.",
+                     SLICE_ARGS(source->file));
+        return STATUS_OK;
+    }
+    struct slice whole = row_expression(compiler, owner);
+    for (size_t i = 0; i < count; i++) {
+        struct slice part = json_get_string(yyjson_arr_get(components, i), "expression");
+        struct component_row row = {
+            .parameter = mend_definition(compiler, rows, count, i, whole, part),
+            .expression = compile_text(compiler, mend_type_names(compiler, part))};
+        uint32_t number;
+        struct component_row *kept = table_add(compiler, BLOB_COMPONENTS, sizeof *kept, 1, &number);
+        if (kept == NULL) {
+            return STATUS_MEMORY;
+        }
+        *kept = row;
+        first = i == 0 ? number : first;
+    }
+    struct parameter_row *row = TABLE_ROW(compiler, BLOB_PARAMETERS, struct parameter_row, owner);
+    row->first_component = first;
+    row->component_count = (uint32_t)count;
+    return STATUS_OK;
+}
+
 static enum status add_parameters(struct compiler *compiler, resource_type type,
                                   struct candidate *candidates, struct resource_extra_row *row)
 {
@@ -162,8 +299,15 @@ static enum status add_parameters(struct compiler *compiler, resource_type type,
                          SLICE_ARGS(candidates[i].source->file));
             continue;
         }
-        row->parameter_count++;
+        candidates[row->parameter_count++] = candidates[i];
         TRY(add_parameter(compiler, type, candidates[i].source, (uint16_t)row->parameter_count));
+    }
+    for (uint32_t i = 0; i < row->parameter_count; i++) {
+        uint32_t owner = row->first_parameter + i;
+        if (TABLE_ROW(compiler, BLOB_PARAMETERS, struct parameter_row, owner)->kind ==
+            SEARCH_COMPOSITE) {
+            TRY(add_components(compiler, candidates[i].source, row, owner));
+        }
     }
     return STATUS_OK;
 }

@@ -20,6 +20,7 @@ const size_t blob_row_sizes[BLOB_TABLE_COUNT] = {
     [BLOB_STEPS] = sizeof(struct text_row),
     [BLOB_PARAMETERS] = sizeof(struct parameter_row),
     [BLOB_PARAMETER_TARGETS] = sizeof(uint16_t),
+    [BLOB_COMPONENTS] = sizeof(struct component_row),
     [BLOB_RESOURCES] = sizeof(struct resource_extra_row),
     [BLOB_CANONICALS] = sizeof(struct canonical_row),
     [BLOB_CANONICAL_SLOTS] = sizeof(uint32_t),
@@ -144,6 +145,28 @@ static struct search_path *open_paths(struct definitions *definitions)
     return paths;
 }
 
+static bool open_components(struct definitions *definitions, struct search_parameter *parameters)
+{
+    uint32_t count = table_count(definitions, BLOB_COMPONENTS);
+    uint32_t parameter_count = table_count(definitions, BLOB_PARAMETERS);
+    const struct component_row *rows = table_at(definitions, BLOB_COMPONENTS);
+    const struct parameter_row *owners = table_at(definitions, BLOB_PARAMETERS);
+    struct search_component *components =
+        arena_array(definitions->arena, count + (size_t)1, sizeof *components);
+    if (components == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        components[i].parameter = &parameters[rows[i].parameter];
+        components[i].expression = text_of(definitions, rows[i].expression);
+    }
+    for (uint32_t i = 0; i < parameter_count; i++) {
+        parameters[i].components = components + owners[i].first_component;
+        parameters[i].component_count = owners[i].component_count;
+    }
+    return true;
+}
+
 static struct search_parameter *open_parameters(struct definitions *definitions,
                                                 const struct search_path *paths)
 {
@@ -170,7 +193,7 @@ static struct search_parameter *open_parameters(struct definitions *definitions,
                                       .target_count = row->target_count,
                                       .expression = text_of(definitions, row->expression)};
     }
-    return parameters;
+    return open_components(definitions, parameters) ? parameters : NULL;
 }
 
 static enum status materialise(struct definitions *definitions)

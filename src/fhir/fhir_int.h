@@ -7,7 +7,7 @@
 #include "fhir/fhir.h"
 
 #define BLOB_MAGIC      "CLFHIRD"
-#define BLOB_FORMAT     2u
+#define BLOB_FORMAT     3u
 #define BLOB_BYTE_ORDER UINT64_C(0x0102030405060708)
 
 /* A table of the blob: COUNT rows at byte OFFSET (a multiple of 8). */
@@ -28,6 +28,7 @@ enum blob_table {
     BLOB_STEPS,             /* struct text_row */
     BLOB_PARAMETERS,        /* struct parameter_row, by resource type, then code */
     BLOB_PARAMETER_TARGETS, /* uint16_t resource_type */
+    BLOB_COMPONENTS,        /* struct component_row, by composite parameter */
     BLOB_RESOURCES,         /* struct resource_extra_row, one a resource type */
     BLOB_CANONICALS,        /* struct canonical_row, in the order of the packages */
     BLOB_CANONICAL_SLOTS,   /* uint32_t: 1 + row, by the hash of the url, open addressing */
@@ -65,6 +66,12 @@ struct parameter_row {
     uint8_t kind;  /* enum search_kind */
     uint8_t flags; /* enum parameter_flags */
     uint16_t number;
+    uint32_t first_component, component_count;
+};
+
+struct component_row {
+    uint32_t parameter; /* row */
+    struct text_row expression;
 };
 
 struct resource_extra_row {

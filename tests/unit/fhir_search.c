@@ -162,6 +162,70 @@ static void an_example_of_a_parameter_is_no_parameter(void **state)
     (void)parameter("Patient", "mothersMaidenName");
 }
 
+/* "code=code value.as(Quantity)=value-quantity" */
+static const char *components_of(const char *type, const char *code)
+{
+    struct buffer out = {.arena = arena};
+    const struct search_parameter *found = parameter(type, code);
+    for (size_t i = 0; i < found->component_count; i++) {
+        buffer_add_text(&out, i > 0 ? " " : "");
+        buffer_add(&out, found->components[i].expression);
+        buffer_add_byte(&out, '=');
+        buffer_add(&out, found->components[i].parameter->code);
+    }
+    return as_text(&out);
+}
+
+static void resolves_the_components_of_composites(void **state)
+{
+    (void)state;
+    static const char *const rows[][3] = {
+        {"Observation", "code-value-quantity", "code=code value.as(Quantity)=value-quantity"},
+        {"Observation", "combo-code-value-concept",
+         "code=combo-code value.as(CodeableConcept)=combo-value-concept"},
+        /* The specification writes as(DateTime). */
+        {"Observation", "code-value-date",
+         "code=code value.as(dateTime) | value.as(Period)=value-date"},
+        /* The specification has these two the other way round. */
+        {"DocumentReference", "relationship", "code=relation target=relatesto"},
+        {"ValueSet", "context-type-quantity",
+         "code=context-type value.as(Quantity) | value.as(Range)=context-quantity"},
+        {"MolecularSequence", "chromosome-variant-coordinate",
+         "%resource.referenceSeq.chromosome=chromosome start=variant-start end=variant-end"},
+        {"Patient", "name", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_string_equal(components_of(rows[i][0], rows[i][1]), rows[i][2]);
+    }
+    const struct search_parameter *code = parameter("Observation", "code");
+    assert_ptr_equal(parameter("Observation", "code-value-string")->components[0].parameter, code);
+}
+
+/* 1,400 files of the package, of which those with several bases or for all types count often. */
+static void every_parameter_of_the_specification_is_known_for_every_type_it_applies_to(void **state)
+{
+    (void)state;
+    size_t pairs = 0, common = 0, composites = 0, count;
+    static const char *const shared[] = {"_id",       "_lastUpdated", "_tag",    "_profile",
+                                         "_security", "_source",      "_content"};
+    for (resource_type type = 1; type <= resource_type_count(definitions); type++) {
+        const struct search_parameter *all = search_parameters(definitions, type, &count);
+        for (size_t i = 0; i < count; i++) {
+            bool own = all[i].code.at[0] != '_';
+            pairs += own;
+            common += !own;
+            composites += all[i].kind == SEARCH_COMPOSITE;
+            assert_true((all[i].kind == SEARCH_COMPOSITE) == (all[i].component_count >= 2));
+        }
+        for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
+            assert_non_null(search_parameter_find(definitions, type, slice_text(shared[i])));
+        }
+    }
+    assert_int_equal(pairs, 1708);
+    assert_int_equal(common, 1457);
+    assert_int_equal(composites, 72);
+}
+
 static void collect(void *context, const struct search_path *path, yyjson_val *value)
 {
     struct buffer *out = context;
@@ -208,6 +272,8 @@ int main(void)
         FHIR_TEST(every_other_parameter_of_the_specification_is_simple),
         FHIR_TEST(knows_kinds_targets_and_urls),
         FHIR_TEST(an_example_of_a_parameter_is_no_parameter),
+        FHIR_TEST(resolves_the_components_of_composites),
+        FHIR_TEST(every_parameter_of_the_specification_is_known_for_every_type_it_applies_to),
         FHIR_TEST(walks_arrays_filters_and_gaps),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
