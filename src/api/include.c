@@ -153,6 +153,10 @@ enum status api_include(struct request *request, struct store_tx *tx,
         TRY(shorten(request, tx, plan, answer));
         status = gather_of_page(request, tx, plan, answer);
     }
+    if (status == STATUS_NOT_SUPPORTED) {
+        return request_fail(request, status, "_include",
+                            "_include and _revinclude are not supported by this store.");
+    }
     if (status == STATUS_TOO_COSTLY && answer->page.count <= 1) {
         return request_fail(request, status, "_include",
                             "More than %d resources would be included with one match. Leave "

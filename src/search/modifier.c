@@ -88,8 +88,23 @@ bool search_parameter_answered(const struct search_parameter *parameter)
     }
 }
 
+/* "subject.where(resolve() is Patient)" leads to patients, whatever else is listed. */
+static bool is_elsewhere(const struct search_parameter *parameter, resource_type type)
+{
+    for (size_t i = 0; i < parameter->path_count; i++) {
+        if (parameter->paths[i].target == RESOURCE_TYPE_NONE ||
+            parameter->paths[i].target == type) {
+            return false;
+        }
+    }
+    return parameter->path_count > 0;
+}
+
 bool search_parameter_targets(const struct search_parameter *parameter, resource_type type)
 {
+    if (is_elsewhere(parameter, type)) {
+        return false;
+    }
     for (size_t i = 0; i < parameter->target_count; i++) {
         if (parameter->targets[i] == type) {
             return true;

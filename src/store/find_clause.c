@@ -329,9 +329,30 @@ static enum status refuse(struct search *search, const struct store_clause *clau
                         SLICE_ARGS(clause->parameter->code), text);
 }
 
+/* What the plan can say and this engine cannot answer. */
+static enum status check_known(struct search *search, const struct store_clause *clause)
+{
+    if (clause->parameter == NULL) {
+        return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "",
+                            "A search by any of several criteria is not supported here.");
+    }
+    if (clause->query_count > 0) {
+        return refuse(search, clause, "chains are not supported here.");
+    }
+    for (size_t i = 0; i < clause->value_count; i++) {
+        if (clause->values[i].has_codes) {
+            return refuse(search, clause, "sets of codes are not supported here.");
+        }
+    }
+    return clause->parameter->expression.length > 0
+               ? STATUS_OK
+               : refuse(search, clause, "words are not searched here.");
+}
+
 static enum status check_clause(struct search *search, const struct store_clause *clause,
                                 uint32_t *ret_parameter)
 {
+    TRY(check_known(search, clause));
     enum search_kind kind = clause->parameter->kind;
     const struct parameter *known =
         store_parameter(search->store, search->query->type, clause->parameter);
