@@ -128,8 +128,8 @@ static void add_dated(struct any *any, resource_type type, const struct range *r
                                       .value_count = 1};
         }
         if (clauses != NULL && range->has_end) {
-            clauses[count++] = (struct store_clause){
-                .parameter = from, .values = &range->end, .value_count = 1};
+            clauses[count++] =
+                (struct store_clause){.parameter = from, .values = &range->end, .value_count = 1};
         }
     }
 }
@@ -227,8 +227,8 @@ static enum status take_parameter(struct request *request, const struct paramete
 static enum status take_links(struct request *request, struct asked *asked,
                               struct search_plan *plan)
 {
-    struct search_argument *links = arena_array(
-        request->arena, asked->link_count + plan->applied_count + 1, sizeof *links);
+    struct search_argument *links =
+        arena_array(request->arena, asked->link_count + plan->applied_count + 1, sizeof *links);
     size_t count = asked->link_count;
     if (links == NULL) {
         return STATUS_TOO_COSTLY;
@@ -248,10 +248,9 @@ static enum status plan_everything(struct request *request, struct range *range,
                                    struct search_plan *plan)
 {
     size_t most = request->parameter_count + 1;
-    struct asked asked = {
-        .range = range,
-        .arguments = arena_array(request->arena, most, sizeof *asked.arguments),
-        .links = arena_array(request->arena, most, sizeof *asked.links)};
+    struct asked asked = {.range = range,
+                          .arguments = arena_array(request->arena, most, sizeof *asked.arguments),
+                          .links = arena_array(request->arena, most, sizeof *asked.links)};
     if (asked.arguments == NULL || asked.links == NULL) {
         return STATUS_TOO_COSTLY;
     }

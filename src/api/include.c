@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Carrying out `_include` and `_revinclude` (R4 search, "Including other resources in result"): what
- * the matches of one page refer to, or is referred to by, each resource once. */
+/* Carrying out `_include` and `_revinclude` (R4 search, "Including other resources in result"):
+ * what the matches of one page refer to, or is referred to by, each resource once. */
 #include "api/api_int.h"
 
 /* More of them than this make the page smaller; of one match alone they are refused. */

@@ -22,7 +22,7 @@ struct reading {
 
 struct last {
     struct request *request;
-    struct arena *arena;  /* of what is kept */
+    struct arena *arena;   /* of what is kept */
     struct arena *scratch; /* of one page */
     size_t max;
     struct reading *readings;
@@ -64,8 +64,8 @@ static bool grow(struct last *last)
         return true;
     }
     size_t to = last->node_capacity == 0 ? 64 : last->node_capacity * 2;
-    struct node *nodes = arena_resize(last->arena, last->nodes,
-                                      last->node_capacity * sizeof *nodes, to * sizeof *nodes);
+    struct node *nodes = arena_resize(last->arena, last->nodes, last->node_capacity * sizeof *nodes,
+                                      to * sizeof *nodes);
     uint32_t *slots = arena_zero(last->arena, 4 * to * sizeof *slots);
     if (nodes == NULL || slots == NULL) {
         return false;
@@ -148,9 +148,8 @@ static enum status take_reading(struct last *last, const struct store_version *v
     struct json json;
     struct reading *reading = &last->readings[last->count++];
     TRY(json_read(version->body, &json_limits_default, last->scratch, NULL, &json));
-    *reading = (struct reading){.id = arena_copy(last->arena, version->id),
-                                .when = when_of(json.root),
-                                .node = UINT32_MAX};
+    *reading = (struct reading){
+        .id = arena_copy(last->arena, version->id), .when = when_of(json.root), .node = UINT32_MAX};
     yyjson_val *code = json_get(json.root, "code");
     size_t i, max;
     yyjson_val *coding;
@@ -272,8 +271,7 @@ static enum status give(struct last *last, struct store_tx *tx, struct search_an
         TRY(store_read(tx, request->type, last->readings[i].id, request->arena, &items[i]));
         bytes += items[i].body.length;
     }
-    answer->page = (struct store_page){
-        .items = items, .count = last->count, .total = last->count};
+    answer->page = (struct store_page){.items = items, .count = last->count, .total = last->count};
     return STATUS_OK;
 }
 
@@ -295,7 +293,7 @@ static bool is_code(struct slice name)
 
 static enum status check_parameter(struct request *request, struct slice name)
 {
-    static const char *const others[] = {"_count", "_sort",    "_total",
+    static const char *const others[] = {"_count",  "_sort",    "_total",
                                          "_cursor", "_include", "_revinclude"};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (slice_is(name, others[i])) {
@@ -323,8 +321,9 @@ static enum status plan_last(struct request *request, size_t *ret_max, struct se
         subject = subject || is_named(parameter->name, "patient", "subject");
         code = code || is_code(parameter->name);
         if (!slice_is(parameter->name, "max")) {
-            arguments[count++] = (struct search_argument){
-                .name = parameter->name, .modifier = parameter->modifier, .value = parameter->value};
+            arguments[count++] = (struct search_argument){.name = parameter->name,
+                                                          .modifier = parameter->modifier,
+                                                          .value = parameter->value};
         } else if (!slice_to_unsigned(parameter->value, LOOKED_MOST, &max) || max == 0) {
             return request_fail(request, STATUS_VALUE, "max", "max is a whole number from 1.");
         }

@@ -64,8 +64,9 @@ const struct interaction api_interactions[] = {
     {"search-type", METHOD_POST, LEVEL_TYPE, "_search", NULL, AUDIT_EXECUTE, INTERACTION_PARAMETERS,
      READS(search), .documentation = "Parameters in a form body."},
     {"search-compartment", METHOD_GET, LEVEL_INSTANCE, "*", NULL, AUDIT_EXECUTE, 0, READS(search),
-     .documentation = "What a compartment holds, of one type or (with *) of all: of Patient, Encounter, "
-                      "RelatedPerson, Practitioner and Device."},
+     .documentation =
+         "What a compartment holds, of one type or (with *) of all: of Patient, Encounter, "
+         "RelatedPerson, Practitioner and Device."},
     {"search-system", METHOD_GET, LEVEL_SYSTEM, NULL, NULL, AUDIT_EXECUTE, 0, READS(search),
      .documentation = "Across types, by the parameters common to all."},
     {"search-system", METHOD_POST, LEVEL_SYSTEM, "_search", NULL, AUDIT_EXECUTE,

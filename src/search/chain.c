@@ -37,9 +37,8 @@ static const struct search_parameter *find_answered(struct planning *planning, r
 const struct search_parameter *scope_parameter(struct planning *planning, const struct scope *scope,
                                                struct slice name)
 {
-    size_t count = scope->types != NULL
-                       ? scope->type_count
-                       : resource_type_count(planning->options->definitions);
+    size_t count = scope->types != NULL ? scope->type_count
+                                        : resource_type_count(planning->options->definitions);
     const struct search_parameter *first = NULL;
     for (size_t i = 0; i < count; i++) {
         resource_type type = scope->types != NULL ? scope->types[i] : (resource_type)(i + 1);
@@ -55,9 +54,8 @@ const struct search_parameter *scope_parameter(struct planning *planning, const 
 static bool may_lead_to(struct planning *planning, const struct scope *scope, struct slice name,
                         resource_type target)
 {
-    size_t count = scope->types != NULL
-                       ? scope->type_count
-                       : resource_type_count(planning->options->definitions);
+    size_t count = scope->types != NULL ? scope->type_count
+                                        : resource_type_count(planning->options->definitions);
     for (size_t i = 0; i < count; i++) {
         resource_type type = scope->types != NULL ? scope->types[i] : (resource_type)(i + 1);
         const struct search_parameter *one = find_answered(planning, type, name);
@@ -110,8 +108,7 @@ enum status plan_inner(struct planning *planning, resource_type type, size_t dep
         return STATUS_TOO_COSTLY;
     }
     types[0] = type;
-    struct scope scope = {
-        .query = ret_query, .types = types, .type_count = 1, .depth = depth};
+    struct scope scope = {.query = ret_query, .types = types, .type_count = 1, .depth = depth};
     if (++planning->queries > SEARCH_QUERIES_MOST || planning->lookups > SEARCH_LOOKUPS_MOST) {
         return refuse_many(planning);
     }
@@ -180,9 +177,8 @@ static enum status plan_chain(struct planning *planning, struct scope *scope,
 static bool leads_here(const struct planning *planning, const struct scope *scope,
                        const struct search_parameter *parameter)
 {
-    size_t count = scope->types != NULL
-                       ? scope->type_count
-                       : resource_type_count(planning->options->definitions);
+    size_t count = scope->types != NULL ? scope->type_count
+                                        : resource_type_count(planning->options->definitions);
     for (size_t i = 0; i < count; i++) {
         resource_type type = scope->types != NULL ? scope->types[i] : (resource_type)(i + 1);
         if (type == RESOURCE_TYPE_NONE || search_parameter_targets(parameter, type)) {

@@ -69,8 +69,7 @@ static enum status read_values(struct planning *planning, const struct search_pa
                                const struct search_modifier *modifier, resource_type type,
                                const struct slice *texts, struct store_clause *clause)
 {
-    struct store_value *values =
-        arena_array(planning->arena, clause->value_count, sizeof *values);
+    struct store_value *values = arena_array(planning->arena, clause->value_count, sizeof *values);
     size_t codes = 0;
     if (values == NULL) {
         return STATUS_TOO_COSTLY;

@@ -138,8 +138,7 @@ enum status plan_updated(struct planning *planning, struct scope *scope, struct 
         queries[i] = (struct store_query){.type = scope->query->type};
         narrow(&queries[i], spans[i]);
     }
-    struct store_clause clause = {
-        .modifier = STORE_ANY, .queries = queries, .query_count = kept};
+    struct store_clause clause = {.modifier = STORE_ANY, .queries = queries, .query_count = kept};
     return scope_add(planning, scope, &clause);
 }
 

@@ -57,8 +57,8 @@ static enum status add_row(struct planning *planning, resource_type type, yyjson
         if (clause == NULL || value == NULL) {
             return STATUS_TOO_COSTLY;
         }
-        *value = (struct store_value){.target = options->compartment,
-                                      .id = options->compartment_id};
+        *value =
+            (struct store_value){.target = options->compartment, .id = options->compartment_id};
         *clause = (struct store_clause){
             .parameter = parameter, .modifier = STORE_PLAIN, .values = value, .value_count = 1};
         query->clauses = clause;
@@ -76,8 +76,7 @@ static enum status add_rows(struct planning *planning, yyjson_val *definition,
     yyjson_val *row;
     yyjson_arr_foreach(json_get(definition, "resource"), i, max, row)
     {
-        resource_type type =
-            resource_type_find(options->definitions, json_get_string(row, "code"));
+        resource_type type = resource_type_find(options->definitions, json_get_string(row, "code"));
         if (type != RESOURCE_TYPE_NONE &&
             (options->type == RESOURCE_TYPE_NONE || options->type == type)) {
             TRY(add_row(planning, type, row, queries, count));

@@ -66,11 +66,11 @@ static enum status check_start(struct planning *planning, const struct scope *sc
 {
     bool starts = true;
     if (include->source != RESOURCE_TYPE_NONE && !include->iterate) {
-        starts = !include->reverse
-                     ? in_scope(scope, include->source)
-                     : (include->target == RESOURCE_TYPE_NONE || in_scope(scope, include->target)) &&
-                           (include->parameter == NULL ||
-                            leads_into_scope(scope, include->parameter));
+        starts =
+            !include->reverse
+                ? in_scope(scope, include->source)
+                : (include->target == RESOURCE_TYPE_NONE || in_scope(scope, include->target)) &&
+                      (include->parameter == NULL || leads_into_scope(scope, include->parameter));
     }
     if (starts) {
         return STATUS_OK;

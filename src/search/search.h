@@ -19,9 +19,9 @@ struct terms;
 
 struct search_options {
     const struct definitions *definitions;
-    struct terms *terms;       /* for :in, :not-in, :above and :below of codes; NULL: refused */
+    struct terms *terms; /* for :in, :not-in, :above and :below of codes; NULL: refused */
     struct conformance *conformance; /* for compartments other than Patient's; NULL: refused */
-    struct slice base_url;     /* absolute references under it are ours */
+    struct slice base_url;           /* absolute references under it are ours */
     resource_type type;        /* NONE: system-wide; only parameters common to all types then */
     resource_type compartment; /* with its id: only what is in this compartment; NONE: none */
     struct slice compartment_id;

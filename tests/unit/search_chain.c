@@ -17,7 +17,8 @@ static void follows_the_chains_of_the_specification(void **state)
          "DiagnosticReport subject->(Patient name:exact='Peter')"},
         {"DiagnosticReport", "subject.name=peter",
          "DiagnosticReport subject->(Location name='peter')|(Patient name='peter')"},
-        {"Patient", "general-practitioner.name=Joe&general-practitioner:Practitioner.address-state=MN",
+        {"Patient",
+         "general-practitioner.name=Joe&general-practitioner:Practitioner.address-state=MN",
          "Patient general-practitioner->(Organization name='Joe')|(Practitioner name='Joe') "
          "general-practitioner->(Practitioner address-state='MN')"},
         {"MedicationRequest", "patient.organization.identifier=http://x|1,2",
@@ -52,13 +53,20 @@ static void refuses_a_chain_that_leads_nowhere(void **state)
     static const struct {
         const char *type, *query;
     } rows[] = {
-        {"Observation", "subject.unheardof=x"},     {"Observation", "subject:Patient.unheardof=x"},
-        {"Observation", "subject:Encounter.date=x"}, {"Observation", "subject:Unheardof.name=x"},
-        {"Observation", "code.name=x"},             {"Observation", "subject."},
-        {"Observation", "subject:Patient.name:not=x"}, {"Observation", ".name=x"},
-        {"Patient", "_id.name=x"},                  {"Patient", "_has=x"},
-        {"Patient", "_has:Observation=x"},          {"Patient", "_has:Observation:patient=x"},
-        {"Patient", "_has:Observation:patient:=x"}, {"Patient", "_has:Observation:code:code=x"},
+        {"Observation", "subject.unheardof=x"},
+        {"Observation", "subject:Patient.unheardof=x"},
+        {"Observation", "subject:Encounter.date=x"},
+        {"Observation", "subject:Unheardof.name=x"},
+        {"Observation", "code.name=x"},
+        {"Observation", "subject."},
+        {"Observation", "subject:Patient.name:not=x"},
+        {"Observation", ".name=x"},
+        {"Patient", "_id.name=x"},
+        {"Patient", "_has=x"},
+        {"Patient", "_has:Observation=x"},
+        {"Patient", "_has:Observation:patient=x"},
+        {"Patient", "_has:Observation:patient:=x"},
+        {"Patient", "_has:Observation:code:code=x"},
         {"Patient", "_has:Unheardof:patient:code=x"},
         {"Organization", "_has:Observation:patient:code=x"},
         {"Patient", "_has:Observation:patient:unheardof=x"},
@@ -133,12 +141,18 @@ static void reads_includes(void **state)
         assert_int_equal(plan.criteria, 0);
         assert_string_equal(include_shown(0), rows[i].plan);
     }
-    static const char *const wrong[] = {
-        "_include=Unheardof:patient", "_include=Observation", "_include=Observation:",
-        "_include=Observation:code", "_include=Observation:unheardof",
-        "_include=Patient:organization", "_include=Observation:patient:Encounter",
-        "_include=Observation:patient:Unheardof", "_include:recurse=Observation:patient",
-        "_include=", "_revinclude=Provenance:agent", "_revinclude=Patient:link:Patient"};
+    static const char *const wrong[] = {"_include=Unheardof:patient",
+                                        "_include=Observation",
+                                        "_include=Observation:",
+                                        "_include=Observation:code",
+                                        "_include=Observation:unheardof",
+                                        "_include=Patient:organization",
+                                        "_include=Observation:patient:Encounter",
+                                        "_include=Observation:patient:Unheardof",
+                                        "_include:recurse=Observation:patient",
+                                        "_include=",
+                                        "_revinclude=Provenance:agent",
+                                        "_revinclude=Patient:link:Patient"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_int_equal(plan_of("Observation", wrong[i]), STATUS_PARAMETER);
     }
@@ -156,8 +170,7 @@ static const char *compartment(const char *of, const char *type, const char *que
 static void a_compartment_is_what_its_definition_lists(void **state)
 {
     (void)state;
-    assert_string_equal(compartment("Patient", "Observation", "code=x"),
-                        "Observation of 7 code=x");
+    assert_string_equal(compartment("Patient", "Observation", "code=x"), "Observation of 7 code=x");
     assert_string_equal(compartment("Patient", "", ""), " of 7");
     assert_string_equal(compartment("Encounter", "Observation", "code=x"),
                         "Observation encounter=Encounter/7 code=x");

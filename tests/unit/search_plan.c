@@ -68,8 +68,7 @@ static void reads_dates_with_each_prefix_as_ranges(void **state)
         {"Patient", "birthdate=ne1980-12-31", "Patient birthdate=ne1980-12-31..1981-01-01"},
         {"Patient", "birthdate=ge1980-12-31,lt1960-12-31",
          "Patient birthdate=ge1980-12-31..1981-01-01,lt1960-12-31..1961-01-01"},
-        {"Observation", "date=sa2013-01-14T10:00:00Z",
-         "Observation date=sa2013-01-14..2013-01-14"},
+        {"Observation", "date=sa2013-01-14T10:00:00Z", "Observation date=sa2013-01-14..2013-01-14"},
         {"Observation", "date=eb2013-12&date=ap2013-12&date=gt2012-12&date=le2013-12",
          "Observation date=eb2013-12-01..2014-01-01 date=ap2013-12-01..2014-01-01 "
          "date=gt2012-12-01..2013-01-01 date=le2013-12-01..2014-01-01"},
@@ -231,7 +230,8 @@ static void reads_a_place_and_a_distance(void **state)
         {"Location", "near=-42.25|83.69|11.2", "Location near=-42.25 83.69 11200m"},
         {"Location", "near=42.25|-83.69", "Location near=42.25 -83.69 5000m"},
         {"Location", "near=42.25|-83.69||", "Location near=42.25 -83.69 5000m"},
-        {"Location", "near=42|-83|1|[mi_i],0|0|5|m", "Location near=42.00 -83.00 1609m,0.00 0.00 5m"},
+        {"Location", "near=42|-83|1|[mi_i],0|0|5|m",
+         "Location near=42.00 -83.00 1609m,0.00 0.00 5m"},
     };
     CHECK(rows);
     static const struct refusal wrong[] = {
@@ -370,10 +370,11 @@ static void a_conditional_operation_takes_criteria_only(void **state)
 static void messages_hold_no_value(void **state)
 {
     (void)state;
-    static const char *const queries[] = {"birthdate=Sekret", "identifier=Sekret|a|b",
-                                          "general-practitioner=Sek ret", "_lastUpdated=Sekret",
-                                          "_sort=Sek ret", "_total=Sekret", "Sek ret=1",
-                                          "_include=Sekret", "_list=Sek ret", "gender:in=Sekret"};
+    static const char *const queries[] = {
+        "birthdate=Sekret",    "identifier=Sekret|a|b", "general-practitioner=Sek ret",
+        "_lastUpdated=Sekret", "_sort=Sek ret",         "_total=Sekret",
+        "Sek ret=1",           "_include=Sekret",       "_list=Sek ret",
+        "gender:in=Sekret"};
     for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
         assert_int_not_equal(plan_of("Patient", queries[i]), STATUS_OK);
         assert_null(strstr(message(), "Sek"));

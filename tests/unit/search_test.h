@@ -41,10 +41,9 @@ static inline enum status plan_of(const char *type, const char *query)
         struct slice name = slice_head(one, slice_index(one, '='));
         struct slice bare = slice_head(name, slice_index(name, ':'));
         assert_true(count < 16);
-        arguments[count++] =
-            (struct search_argument){.name = bare,
-                                     .modifier = slice_from(name, bare.length + 1),
-                                     .value = slice_from(one, name.length + 1)};
+        arguments[count++] = (struct search_argument){.name = bare,
+                                                      .modifier = slice_from(name, bare.length + 1),
+                                                      .value = slice_from(one, name.length + 1)};
     }
     options.type = type_named(type);
     outcome_init(&outcome, arena);
