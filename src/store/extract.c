@@ -371,6 +371,16 @@ static void extract_parameter(const struct store *store, resource_type type,
     }
 }
 
+void extract_one(const struct store *store, resource_type type,
+                 const struct search_parameter *parameter, yyjson_val *resource,
+                 struct slice base_url, struct facts *facts)
+{
+    const struct parameter *known = store_parameter(store, type, parameter);
+    if (known != NULL) {
+        extract_parameter(store, type, parameter, known, resource, base_url, facts);
+    }
+}
+
 void extract_all(const struct store *store, resource_type type, yyjson_val *resource,
                  struct slice base_url, struct facts *facts)
 {

@@ -322,31 +322,17 @@ static enum status stream_of(struct search *search, const struct test *test, str
     return STATUS_OK;
 }
 
-static enum status refuse(struct search *search, const struct store_clause *clause,
-                          const char *text)
-{
-    return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "", "Search parameter %.*s: %s",
-                        SLICE_ARGS(clause->parameter->code), text);
-}
-
 /* What the plan can say and this engine cannot answer. */
 static enum status check_known(struct search *search, const struct store_clause *clause)
 {
-    if (clause->parameter == NULL) {
-        return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "",
-                            "A search by any of several criteria is not supported here.");
-    }
-    if (clause->query_count > 0) {
-        return refuse(search, clause, "chains are not supported here.");
-    }
     for (size_t i = 0; i < clause->value_count; i++) {
         if (clause->values[i].has_codes) {
-            return refuse(search, clause, "sets of codes are not supported here.");
+            return search_refuse(search, clause, "sets of codes are not supported here.");
         }
     }
     return clause->parameter->expression.length > 0
                ? STATUS_OK
-               : refuse(search, clause, "words are not searched here.");
+               : search_refuse(search, clause, "words are not searched here.");
 }
 
 static enum status check_clause(struct search *search, const struct store_clause *clause,
@@ -357,11 +343,11 @@ static enum status check_clause(struct search *search, const struct store_clause
     const struct parameter *known =
         store_parameter(search->store, search->query->type, clause->parameter);
     if (known == NULL) {
-        return refuse(search, clause, "this server does not index it.");
+        return search_refuse(search, clause, "this server does not index it.");
     }
     if (!known->ready) {
-        return refuse(search, clause,
-                      "it is new here or has changed. Run `carelayer reindex` first.");
+        return search_refuse(search, clause,
+                             "it is new here or has changed. Run `carelayer reindex` first.");
     }
     bool fits = false;
     switch (clause->modifier) {
@@ -387,7 +373,7 @@ static enum status check_clause(struct search *search, const struct store_clause
         break;
     }
     if (!fits || clause->value_count == 0) {
-        return refuse(search, clause, "this modifier is not supported with it.");
+        return search_refuse(search, clause, "this modifier is not supported with it.");
     }
     *ret_parameter = known->number * 2;
     return STATUS_OK;
