@@ -42,7 +42,12 @@ static enum status add_row(struct planning *planning, resource_type type, yyjson
         struct store_query *query = &queries[*count];
         *query = (struct store_query){.type = type};
         if (slice_is(json_string(param), "{def}")) {
-            query->ids = &options->compartment_id;
+            struct slice *id = arena_array(planning->arena, 1, sizeof *id);
+            if (id == NULL) {
+                return STATUS_TOO_COSTLY;
+            }
+            *id = options->compartment_id;
+            query->ids = id;
             query->id_count = 1;
             ++*count;
             continue;

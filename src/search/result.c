@@ -45,7 +45,7 @@ static enum status take_total(struct planning *planning, const struct scope *sco
 static enum status refuse_sort(struct planning *planning, struct slice name)
 {
     return outcome_fail(planning->outcome, STATUS_PARAMETER, "_sort",
-                        "Sorting by '%s' is not supported: name a search parameter of this type, "
+                        "_sort by '%s' is not supported: name a search parameter of this type, "
                         "with a minus before it for the other direction.",
                         shown_name(planning->arena, name));
 }

@@ -455,7 +455,8 @@ def the_last_of_each_code_are_given():
     def put(name, codings, when, **more):
         _put('Observation', mark[:20] + name, status='final', subject=_to('Patient', mark),
              category=[_code('vital-signs', 'http://category')],
-             code={'coding': [{'system': 'http://c', 'code': code} for code in codings], **more},
+             code={**({'coding': [{'system': 'http://c', 'code': code} for code in codings]}
+                      if codings else {}), **more},
              **({'effectiveDateTime': when} if when else {}))
     put('a1', ['a'], '2020-01-01')
     put('a2', ['a'], '2020-01-03')
