@@ -198,6 +198,20 @@ static enum status prepare_reference(struct search *search,
     return STATUS_OK;
 }
 
+/* What the values of :below and :above come to. */
+static enum status prepare_tree(struct search *search, const struct store_clause *clause,
+                                struct wanted *wanted)
+{
+    struct number_set entities = {.arena = search->arena};
+    TRY(tree_prepare(search, clause, wanted->value, &entities));
+    if (entities.count > 1) {
+        qsort(entities.items, entities.count, sizeof(*entities.items), number_order);
+    }
+    wanted->numbers = entities.items;
+    wanted->number_count = entities.count;
+    return STATUS_OK;
+}
+
 static void prepare_number(struct wanted *wanted)
 {
     const struct store_value *value = wanted->value;
@@ -255,6 +269,9 @@ static enum status prepare_value(struct search *search, const struct store_claus
     case SEARCH_TOKEN:
         return prepare_token(search, clause->parameter, false, wanted);
     case SEARCH_REFERENCE:
+        if (clause->modifier == STORE_BELOW || clause->modifier == STORE_ABOVE) {
+            return prepare_tree(search, clause, wanted);
+        }
         return clause->modifier == STORE_IDENTIFIER
                    ? prepare_token(search, clause->parameter, true, wanted)
                    : prepare_reference(search, clause->parameter, wanted);
@@ -287,7 +304,8 @@ static bool is_streamable(const struct test *test)
     size_t sources = 0;
     bool kind = (clause->parameter->kind == SEARCH_TOKEN && clause->modifier == STORE_PLAIN) ||
                 (clause->parameter->kind == SEARCH_REFERENCE &&
-                 (clause->modifier == STORE_PLAIN || clause->modifier == STORE_IDENTIFIER));
+                 (clause->modifier == STORE_PLAIN || clause->modifier == STORE_IDENTIFIER ||
+                  clause->modifier == STORE_BELOW || clause->modifier == STORE_ABOVE));
     for (size_t i = 0; i < test->count; i++) {
         const struct wanted *wanted = &test->wanted[i];
         sources += wanted->number_count + (wanted->key.at != NULL);
@@ -364,7 +382,7 @@ static enum status check_clause(struct search *search, const struct store_clause
         break;
     case STORE_BELOW:
     case STORE_ABOVE:
-        fits = kind == SEARCH_URI;
+        fits = kind == SEARCH_URI || kind == SEARCH_REFERENCE;
         break;
     case STORE_IDENTIFIER:
         fits = kind == SEARCH_REFERENCE;

@@ -74,11 +74,14 @@ struct wanted {
 };
 
 enum test_kind {
-    TEST_FACTS, /* by the row's facts, and by the body where these leave a doubt */
-    TEST_LINK   /* by what it leads to, or by what leads to it */
+    TEST_FACTS,     /* by the row's facts, and by the body where these leave a doubt */
+    TEST_LINK,      /* by what it leads to, or by what leads to it */
+    TEST_COMPOSITE, /* by the body */
+    TEST_NEAR
 };
 
 struct link;
+struct composite;
 
 struct test {
     enum test_kind kind;
@@ -88,6 +91,7 @@ struct test {
     size_t count;
     bool streamed; /* a stream holds exactly what this would let through */
     struct link *link;
+    const struct composite *composite;
 };
 
 enum match test_facts(const struct test *test, struct slice facts);
@@ -95,6 +99,10 @@ enum match test_facts(const struct test *test, struct slice facts);
 MUST_CHECK enum status test_body(const struct store *store, const struct test *test,
                                  resource_type type, yyjson_val *resource, struct arena *arena,
                                  bool *ret_match);
+
+/* One value of the parameter alone: does it match any of what the test wants? */
+MUST_CHECK enum status test_body_value(const struct test *test, const struct search_path *path,
+                                       yyjson_val *value, struct arena *arena, bool *ret_match);
 
 /* ---- sorting -----------------------------------------------------------------------------------
  */
@@ -210,14 +218,41 @@ MUST_CHECK enum status link_test(struct search *search, const struct test *test,
 MUST_CHECK enum status links_advance(struct search *search);
 void link_close(struct link *link);
 
+/* ---- by the body alone -------------------------------------------------------------------------
+ */
+
+MUST_CHECK enum status composite_prepare(struct search *search, const struct store_clause *clause);
+MUST_CHECK enum status composite_test(struct search *search, const struct test *test, int64_t rid,
+                                      bool *ret_match);
+MUST_CHECK enum status near_prepare(struct search *search, const struct store_clause *clause);
+MUST_CHECK enum status near_test(struct search *search, const struct test *test, int64_t rid,
+                                 bool *ret_match);
+
+/* ---- hierarchies ------------------------------------------------------------------------------
+ */
+
+/* Adds the numbers of what the value names and of all below or above it. */
+MUST_CHECK enum status tree_prepare(struct search *search, const struct store_clause *clause,
+                                    const struct store_value *value,
+                                    struct number_set *ret_entities);
+
 /* ---- references as rows of the directory -------------------------------------------------------
  */
+
+struct place_body {
+    resource_type type;
+    struct slice base_url; /* that it was put under, where that matters */
+    yyjson_val *root;      /* NULL: nothing is there */
+};
+MUST_CHECK enum status place_body_read(struct store_tx *tx, int64_t rid, struct arena *arena,
+                                       struct place_body *ret_body);
 
 struct target {
     resource_type type;
     struct entry entry; /* known */
 };
-/* What the current resource at RID refers to by PARAMETER of its type, out of its body. */
+/* What the current resource at RID refers to by PARAMETER of its type (NULL: by any), out of its
+ * body. */
 MUST_CHECK enum status targets_of_place(struct store_tx *tx, int64_t rid,
                                         const struct search_parameter *parameter,
                                         struct arena *arena, struct target **ret_targets,

@@ -166,6 +166,14 @@ static enum status prepare_clause(struct search *search, const struct store_clau
     case STORE_ANY:
         return link_prepare(search, clause);
     default:
+        break;
+    }
+    switch (clause->parameter->kind) {
+    case SEARCH_COMPOSITE:
+        return composite_prepare(search, clause);
+    case SEARCH_SPECIAL:
+        return near_prepare(search, clause);
+    default:
         return clause_prepare(search, clause);
     }
 }
@@ -313,6 +321,10 @@ static enum status run_test(struct search *search, const struct test *test,
     switch (test->kind) {
     case TEST_LINK:
         return link_test(search, test, candidate, ret_match);
+    case TEST_COMPOSITE:
+        return composite_test(search, test, candidate->rid, ret_match);
+    case TEST_NEAR:
+        return near_test(search, test, candidate->rid, ret_match);
     case TEST_FACTS:
         break;
     }
