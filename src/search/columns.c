@@ -36,8 +36,8 @@ enum status plan_ids(struct planning *planning, struct scope *scope, struct slic
                      struct slice text)
 {
     struct store_query *query = scope->query;
-    struct slice *ids;
-    size_t count;
+    struct slice *ids = NULL;
+    size_t count = 0;
     TRY(read_list(planning, modifier, text, &ids, &count));
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
@@ -106,8 +106,8 @@ static void narrow(struct store_query *query, struct span span)
 enum status plan_updated(struct planning *planning, struct scope *scope, struct slice modifier,
                          struct slice text)
 {
-    struct slice *texts;
-    size_t count, kept = 0;
+    struct slice *texts = NULL;
+    size_t count = 0, kept = 0;
     TRY(read_list(planning, modifier, text, &texts, &count));
     struct span *spans = arena_array(planning->arena, 2 * count, sizeof *spans);
     if (spans == NULL) {
@@ -165,8 +165,8 @@ enum status plan_types(struct planning *planning, struct scope *scope, struct sl
                        struct slice text)
 {
     struct store_query *query = scope->query;
-    struct slice *names;
-    size_t count, kept = 0;
+    struct slice *names = NULL;
+    size_t count = 0, kept = 0;
     if (query->type != RESOURCE_TYPE_NONE) {
         return refuse_unknown(planning);
     }
@@ -205,8 +205,8 @@ enum status plan_list(struct planning *planning, struct scope *scope, struct sli
     const struct definitions *definitions = planning->options->definitions;
     resource_type list = resource_type_find(definitions, SLICE("List"));
     const struct search_parameter *item = search_parameter_find(definitions, list, SLICE("item"));
-    struct slice *ids;
-    size_t count;
+    struct slice *ids = NULL;
+    size_t count = 0;
     TRY(read_list(planning, modifier, text, &ids, &count));
     for (size_t i = 0; i < count; i++) {
         if (ids[i].at[0] == '$') {
