@@ -125,7 +125,8 @@ static enum status prepare(struct search *search)
         return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "",
                             "Search parameters need a resource type: search one type at a time.");
     }
-    search->streams = arena_array(search->arena, query->clause_count + 5, sizeof(struct stream));
+    search->streams = arena_array(search->arena, query->clause_count * (WORD_STREAMS + 1) + 5,
+                                  sizeof(struct stream));
     search->tests = arena_array(search->arena, query->clause_count + 1, sizeof(struct test));
     if (search->streams == NULL || search->tests == NULL) {
         return STATUS_TOO_COSTLY;
