@@ -183,8 +183,7 @@ static void test_range_value(struct body_test *at, const struct wanted *wanted, 
     bool has_high = quantity_number(at, wanted, to, false, &high);
     /* An end in another unit says nothing that could be compared. */
     if ((has_low || has_high) && has_low == (from != NULL) && has_high == (to != NULL)) {
-        at->met = at->met ||
-                  range_matches(wanted, has_low ? &low : NULL, has_high ? &high : NULL);
+        at->met = at->met || range_matches(wanted, has_low ? &low : NULL, has_high ? &high : NULL);
     }
 }
 
@@ -218,8 +217,7 @@ static void test_number(struct body_test *at, yyjson_val *value)
 static bool coding_is(yyjson_val *coding, const struct store_value *value)
 {
     return slice_equals(json_get_string(coding, "code"), value->code) &&
-           (!value->has_system ||
-            slice_equals(json_get_string(coding, "system"), value->system));
+           (!value->has_system || slice_equals(json_get_string(coding, "system"), value->system));
 }
 
 static bool identifier_is_of_type(yyjson_val *identifier, const struct store_value *value)
@@ -281,8 +279,8 @@ static void test_reference(struct body_test *at, const struct search_path *path,
 {
     if (at->test->clause->modifier == STORE_IDENTIFIER) {
         for (size_t i = 0; i < at->test->count; i++) {
-            at->met = at->met ||
-                      identifier_is(json_get(value, "identifier"), at->test->wanted[i].value);
+            at->met =
+                at->met || identifier_is(json_get(value, "identifier"), at->test->wanted[i].value);
         }
         return;
     }

@@ -67,8 +67,8 @@ struct wanted {
     size_t number_count;
     struct slice key; /* text: the whole key, or what it begins with */
     bool key_begins;
-    bool key_cut;    /* longer than a key: the body decides */
-    int64_t system;  /* "system|": the code that stands for it; else 0 */
+    bool key_cut;   /* longer than a key: the body decides */
+    int64_t system; /* "system|": the code that stands for it; else 0 */
     bool any_unit;
     bool canonical;    /* in canonical units, and this one */
     struct slice unit; /* of it */
@@ -109,7 +109,8 @@ MUST_CHECK enum status prepare_token(struct search *search, const struct test *t
 MUST_CHECK enum status prepare_quantity(struct search *search, struct wanted *wanted);
 MUST_CHECK enum status prepare_number(struct wanted *wanted);
 
-/* ---- words ------------------------------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------------------------------
+ */
 
 /* `_text` or `_content`, which are no index values. */
 bool parameter_is_words(const struct search_parameter *parameter);

@@ -175,8 +175,8 @@ static enum match match_identifier(const struct test *test, const struct wanted 
     if (wanted->key.at == NULL) {
         return MATCH_NO;
     }
-    bool holds = wanted->key_begins ? slice_starts(text, wanted->key)
-                                    : slice_equals(text, wanted->key);
+    bool holds =
+        wanted->key_begins ? slice_starts(text, wanted->key) : slice_equals(text, wanted->key);
     bool doubt = wanted->key_cut || test->clause->modifier == STORE_OF_TYPE;
     return holds && doubt ? MATCH_MAYBE : yes_if(holds);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* store: what a token's value means in the tables: codes as numbers, texts as keys. */
-#include "find_int.h"
 #include "fhir/conformance.h"
+#include "find_int.h"
 #include "ucum/ucum.h"
 
 #define NUMBERS_LIMIT 1000000
@@ -91,10 +91,11 @@ static enum status system_tells_case(struct search *search, struct slice system,
     }
     struct conformance *conformance;
     TRY(conformance_open(search->store->definitions, &conformance));
-    const struct canonical *found =
-        conformance_find(conformance, SLICE("CodeSystem"), system, search->arena);
-    *ret_tells =
-        found != NULL && yyjson_is_true(json_get(found->json->root, "caseSensitive"));
+    const struct canonical *found = conformance_hold(conformance, SLICE("CodeSystem"), system);
+    if (found != NULL) {
+        *ret_tells = yyjson_is_true(json_get(found->json->root, "caseSensitive"));
+        conformance_release(conformance, found);
+    }
     conformance_close(conformance);
     return STATUS_OK;
 }
@@ -263,9 +264,8 @@ static enum status find_set(struct search *search, const struct store_value *val
 {
     if (value->code_count <= SET_WORTH_A_TABLE) {
         for (size_t i = 0; i < value->code_count; i++) {
-            struct store_value one = {.has_system = true,
-                                      .system = value->codes[i].system,
-                                      .code = value->codes[i].code};
+            struct store_value one = {
+                .has_system = true, .system = value->codes[i].system, .code = value->codes[i].code};
             TRY(find_codes(search, &one, true, list));
         }
         list_sort(list);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* store: folding text for searches: lower case, no diacritics, no punctuation, single spaces (R4
- * search, "string"). Latin, Greek and Cyrillic letters are folded to their base in lower case; other
- * scripts stay as written. */
+ * search, "string"). Latin, Greek and Cyrillic letters are folded to their base in lower case;
+ * other scripts stay as written. */
 #include "store_int.h"
 
 /* U+00C0..U+017F and U+1E00..U+1EFF. '?': no letter with a base here; '*': more than one, below. */

@@ -68,6 +68,11 @@ static enum status resolve_words(struct store_tx *tx, const struct facts *facts,
     for (size_t i = 0; i < facts->code_word_count; i++) {
         struct code_word *word = &ret_facts->code_words[i];
         *word = facts->code_words[i];
+        if (i > 0 && slice_equals(word->code, word[-1].code) &&
+            slice_equals(word->system, word[-1].system)) {
+            word->number = word[-1].number;
+            continue;
+        }
         TRY(intern_code(tx, word->system, word->code, &word->number));
     }
     return STATUS_OK;

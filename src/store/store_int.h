@@ -127,8 +127,8 @@ enum tree { TREE_TOKEN, TREE_REFERENCE, TREE_TEXT, TREE_DATE, TREE_NUMBER, TREE_
 
 /* One index value. Before it is stored, codes and targets are still text. */
 struct fact {
-    /* 2 x number in the table parameter; + 1: a wide date, the identifier of a reference, the system
-     * of an identifier, a quantity in canonical units or a range of them. */
+    /* 2 x number in the table parameter; + 1: a wide date, the identifier of a reference, the
+     * system of an identifier, a quantity in canonical units or a range of them. */
     uint32_t parameter;
     uint8_t tree;
     bool identifier;      /* TREE_TEXT: a token's text, with a system */
@@ -155,6 +155,8 @@ struct facts {
     size_t word_count;
     struct code_word *code_words;
     size_t code_word_count, code_word_capacity;
+    const void *concepts[16]; /* whose words are in already: several parameters meet the same */
+    size_t concept_count;
     bool broken;
     bool used_base; /* an absolute reference was local by the server's base URL */
 };
@@ -467,7 +469,7 @@ struct writer {
     struct entry *entries;
     struct sequence *sequences;
     struct word_row *words; /* rows known to be in the tables of words */
-    bool touched; /* caches changed since the savepoint */
+    bool touched;           /* caches changed since the savepoint */
     struct arena *scratch;
     int64_t deadline; /* of the searches of the job that runs; 0: none */
 };

@@ -123,7 +123,8 @@ static void add_reference(struct slice name, struct buffer *out)
         uint32_t point = 0;
         for (size_t i = hexadecimal ? 2 : 1; i < name.length && point < 0x110000; i++) {
             char byte = (char)(name.at[i] | 32);
-            uint32_t digit = byte >= 'a' ? (uint32_t)(byte - 'a') + 10 : (uint32_t)(name.at[i] - '0');
+            uint32_t digit =
+                byte >= 'a' ? (uint32_t)(byte - 'a') + 10 : (uint32_t)(name.at[i] - '0');
             point = point * (hexadecimal ? 16 : 10) + digit;
         }
         if (point >= 0x20 && point < 0x110000) {
@@ -307,9 +308,9 @@ static void add_code_word(struct facts *facts, uint32_t word, yyjson_val *coding
     }
     if (facts->code_word_count == facts->code_word_capacity) {
         size_t capacity = facts->code_word_capacity == 0 ? 32 : facts->code_word_capacity * 2;
-        struct code_word *items = arena_resize(
-            facts->arena, facts->code_words, facts->code_word_capacity * sizeof(*items),
-            capacity * sizeof(*items));
+        struct code_word *items =
+            arena_resize(facts->arena, facts->code_words,
+                         facts->code_word_capacity * sizeof(*items), capacity * sizeof(*items));
         if (items == NULL) {
             facts->broken = true;
             return;
@@ -323,6 +324,13 @@ static void add_code_word(struct facts *facts, uint32_t word, yyjson_val *coding
 void words_of_concept(struct facts *facts, const struct search_path *path, yyjson_val *value)
 {
     struct gathering to = {.arena = facts->arena};
+    size_t ring = sizeof(facts->concepts) / sizeof(facts->concepts[0]);
+    for (size_t i = 0; i < ring && i < facts->concept_count; i++) {
+        if (facts->concepts[i] == value) {
+            return;
+        }
+    }
+    facts->concepts[facts->concept_count++ % ring] = value;
     value_texts(path, value, gather_text, &to);
     gather_end(&to);
     facts->broken = facts->broken || to.broken;
@@ -348,8 +356,8 @@ void words_of_concept(struct facts *facts, const struct search_path *path, yyjso
 static enum status add_row(struct writer *writer, enum statement_number number, uint32_t word,
                            int64_t other)
 {
-    uint64_t hash = ((uint64_t)word << 32 ^ (uint64_t)other ^ number) *
-                    UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t hash =
+        ((uint64_t)word << 32 ^ (uint64_t)other ^ number) * UINT64_C(0x9E3779B97F4A7C15);
     struct word_row *slot = &writer->words[hash >> 40 & (WORD_CACHE - 1)];
     if (slot->word == word && slot->other == other && slot->number == 1u + number) {
         return STATUS_OK;
