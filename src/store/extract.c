@@ -11,6 +11,7 @@ struct extraction {
     uint32_t number;
     struct slice base_url;
     struct facts *facts;
+    const struct element_row *element; /* that holds the value; NULL: the path tells */
 };
 
 static void add_token(const struct extraction *to, struct slice system, struct slice code)
@@ -47,7 +48,7 @@ static struct slice implied_system(const struct extraction *to, const struct sea
 {
     const struct element_tables *tables = definitions_tables(to->definitions);
     const struct type_row *type = resource_row(tables, to->type);
-    const struct element_row *element = NULL;
+    const struct element_row *element = to->element;
     for (size_t i = 0; i < path->count && type != NULL; i++) {
         element = type_find_element(tables, type, path->steps[i].at, path->steps[i].length);
         type = element != NULL ? element_type_row(tables, element) : NULL;
@@ -396,7 +397,8 @@ static void extract_parameter(const struct store *store, resource_type type,
                               const struct parameter *known, yyjson_val *resource,
                               struct slice base_url, struct facts *facts)
 {
-    struct extraction to = {store->definitions, parameter, type, known->number, base_url, facts};
+    struct extraction to = {store->definitions, parameter, type, known->number,
+                            base_url,           facts,     NULL};
     bool met = false, used_base = false;
     enum status status =
         parameter_visit(store->definitions, type, parameter, known, resource, base_url,
@@ -406,6 +408,29 @@ static void extract_parameter(const struct store *store, resource_type type,
     facts->used_base = facts->used_base || used_base;
     if (parameter->exists) {
         add_token(&to, SLICE(""), met ? SLICE("true") : SLICE("false"));
+    }
+}
+
+void extract_one(const struct store *store, resource_type type,
+                 const struct search_parameter *parameter, yyjson_val *resource,
+                 struct slice base_url, struct facts *facts)
+{
+    const struct parameter *known = store_parameter(store, type, parameter);
+    if (known != NULL) {
+        extract_parameter(store, type, parameter, known, resource, base_url, facts);
+    }
+}
+
+void extract_value_of(const struct store *store, resource_type type,
+                      const struct search_parameter *parameter, const struct search_path *path,
+                      const struct element_row *element, yyjson_val *value, struct slice base_url,
+                      struct facts *facts)
+{
+    const struct parameter *known = store_parameter(store, type, parameter);
+    if (known != NULL) {
+        struct extraction to = {store->definitions, parameter, type,   known->number,
+                                base_url,           facts,     element};
+        extract_value(&to, path, value);
     }
 }
 

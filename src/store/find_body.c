@@ -333,3 +333,12 @@ enum status test_body(const struct store *store, const struct test *test, resour
     *ret_match = at.met;
     return arena_full(arena) ? STATUS_TOO_COSTLY : STATUS_OK;
 }
+
+enum status test_body_value(const struct test *test, const struct search_path *path,
+                            yyjson_val *value, struct arena *arena, bool *ret_match)
+{
+    struct body_test at = {.test = test, .arena = arena};
+    test_value(&at, path, value);
+    *ret_match = at.met;
+    return arena_full(arena) ? STATUS_TOO_COSTLY : STATUS_OK;
+}

@@ -45,6 +45,19 @@ static enum status prepare_reference(struct search *search,
     return STATUS_OK;
 }
 
+/* What the values of :below and :above come to. */
+static enum status prepare_tree(struct search *search, const struct store_clause *clause,
+                                struct wanted *wanted)
+{
+    struct number_set entities = {.arena = search->arena};
+    TRY(tree_prepare(search, clause, wanted->value, &entities));
+    struct number_list list = {search->arena, entities.items, entities.count, entities.capacity};
+    list_sort(&list);
+    wanted->numbers = list.items;
+    wanted->number_count = list.count;
+    return STATUS_OK;
+}
+
 /* Every text begins with no text: what is only spaces or accents would find everybody. */
 static enum status prepare_string(struct search *search, const struct store_clause *clause,
                                   struct wanted *wanted)
@@ -75,6 +88,9 @@ static enum status prepare_value(struct search *search, const struct test *test,
     case SEARCH_TOKEN:
         return prepare_token(search, test, wanted);
     case SEARCH_REFERENCE:
+        if (clause->modifier == STORE_BELOW || clause->modifier == STORE_ABOVE) {
+            return prepare_tree(search, clause, wanted);
+        }
         return clause->modifier == STORE_IDENTIFIER
                    ? prepare_token(search, test, wanted)
                    : prepare_reference(search, clause->parameter, wanted);
@@ -107,7 +123,8 @@ static bool is_streamable(const struct test *test)
     bool token = clause->parameter->kind == SEARCH_TOKEN;
     bool kind = (token && clause->modifier == STORE_PLAIN) ||
                 (clause->parameter->kind == SEARCH_REFERENCE &&
-                 (clause->modifier == STORE_PLAIN || clause->modifier == STORE_IDENTIFIER));
+                 (clause->modifier == STORE_PLAIN || clause->modifier == STORE_IDENTIFIER ||
+                  clause->modifier == STORE_BELOW || clause->modifier == STORE_ABOVE));
     for (size_t i = 0; i < test->count; i++) {
         const struct wanted *wanted = &test->wanted[i];
         sources += wanted->number_count + (wanted->key.at != NULL) + (wanted->system != 0);
@@ -148,13 +165,6 @@ static enum status stream_of(struct search *search, const struct test *test, str
     return STATUS_OK;
 }
 
-static enum status refuse(struct search *search, const struct store_clause *clause,
-                          const char *text)
-{
-    return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "", "Search parameter %.*s: %s",
-                        SLICE_ARGS(clause->parameter->code), text);
-}
-
 static enum status check_clause(struct search *search, const struct store_clause *clause,
                                 uint32_t *ret_parameter)
 {
@@ -162,16 +172,16 @@ static enum status check_clause(struct search *search, const struct store_clause
     if (parameter_is_words(clause->parameter)) {
         bool plain = clause->modifier == STORE_PLAIN && clause->value_count > 0;
         return plain ? STATUS_OK
-                     : refuse(search, clause, "this modifier is not supported with it.");
+                     : search_refuse(search, clause, "this modifier is not supported with it.");
     }
     const struct parameter *known =
         store_parameter(search->store, search->query->type, clause->parameter);
     if (known == NULL) {
-        return refuse(search, clause, "this server does not index it.");
+        return search_refuse(search, clause, "this server does not index it.");
     }
     if (!known->ready) {
-        return refuse(search, clause,
-                      "it is new here or has changed. Run `carelayer reindex` first.");
+        return search_refuse(search, clause,
+                             "it is new here or has changed. Run `carelayer reindex` first.");
     }
     bool fits = false;
     switch (clause->modifier) {
@@ -188,7 +198,7 @@ static enum status check_clause(struct search *search, const struct store_clause
         break;
     case STORE_BELOW:
     case STORE_ABOVE:
-        fits = kind == SEARCH_URI;
+        fits = kind == SEARCH_URI || kind == SEARCH_REFERENCE;
         break;
     case STORE_IDENTIFIER:
         fits = kind == SEARCH_REFERENCE;
@@ -203,7 +213,7 @@ static enum status check_clause(struct search *search, const struct store_clause
         break;
     }
     if (!fits || clause->value_count == 0) {
-        return refuse(search, clause, "this modifier is not supported with it.");
+        return search_refuse(search, clause, "this modifier is not supported with it.");
     }
     *ret_parameter = known->number * 2;
     return STATUS_OK;

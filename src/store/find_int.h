@@ -51,6 +51,12 @@ MUST_CHECK enum status stream_add_list(struct stream *stream, struct arena *aren
                                        const int64_t *list, size_t count);
 /* Moves to the first place >= RID; stream->current says which. */
 MUST_CHECK enum status stream_seek(struct stream *stream, int64_t rid);
+/* Back to before its beginning: the next seek may go anywhere. */
+void stream_rewind(struct stream *stream);
+/* Makes the one source of a stream made by stream_add_tree read another value; rewinds. */
+void stream_aim(struct stream *stream, int64_t value);
+/* Moves the sources of FROM to the end of TO. */
+MUST_CHECK enum status stream_take(struct stream *to, struct arena *arena, struct stream *from);
 void stream_close(struct stream *stream);
 /* How many places, counting no further than LIMIT. Leaves the stream at its beginning. */
 MUST_CHECK enum status stream_probe(struct stream *stream, size_t limit, size_t *ret_count);
@@ -87,15 +93,26 @@ MUST_CHECK enum status list_add(struct number_list *list, int64_t number);
 /* In order, each once. */
 void list_sort(struct number_list *list);
 bool list_has(const int64_t *items, size_t count, int64_t number);
+enum test_kind {
+    TEST_FACTS,     /* by the row's facts, and by the body where these leave a doubt */
+    TEST_LINK,      /* by what it leads to, or by what leads to it */
+    TEST_COMPOSITE, /* by the body */
+    TEST_NEAR
+};
 
+struct link;
+struct composite;
 struct search;
 
 struct test {
+    enum test_kind kind;
     const struct store_clause *clause;
     uint32_t parameter; /* even */
     struct wanted *wanted;
     size_t count;
     bool streamed; /* a stream holds exactly what this would let through */
+    struct link *link;
+    const struct composite *composite;
 };
 
 /* More numbers than this are first asked whether any resource has them. */
@@ -132,26 +149,104 @@ MUST_CHECK enum status test_body(const struct store *store, const struct test *t
                                  resource_type type, yyjson_val *resource, struct arena *arena,
                                  bool *ret_match);
 
-/* ---- the search --------------------------------------------------------------------------------
+/* One value of the parameter alone: does it match any of what the test wants? */
+MUST_CHECK enum status test_body_value(const struct test *test, const struct search_path *path,
+                                       yyjson_val *value, struct arena *arena, bool *ret_match);
+
+/* ---- sorting -----------------------------------------------------------------------------------
  */
+
+enum column_kind { COLUMN_UPDATED, COLUMN_ID, COLUMN_FACTS, COLUMN_LACKING };
+struct column {
+    enum column_kind kind;
+    bool descending;
+    uint32_t parameter; /* of facts, even */
+    enum search_kind search_kind;
+};
+#define SORT_KEY 256 /* bytes of a sort key that count */
+struct sort_key {
+    uint8_t bytes[SORT_KEY];
+    size_t length;
+};
+
+/* ---- the search --------------------------------------------------------------------------------
+ * A query made ready. It can give its matches in the order of places, and can say of one place
+ * whether it is a match; so it can stand in another search's clause. */
 
 struct search {
     struct store_tx *tx;
     struct connection *connection;
     const struct store *store;
-    const struct store_query *query;
-    struct arena *arena, *scratch;
+    const struct store_query *query; /* its type is one type, or there are no clauses and ids */
+    struct arena *arena;             /* as long as the search */
+    struct arena *scratch;           /* of one candidate */
     struct outcome *outcome;
+    unsigned depth;   /* 0: not nested */
+    uint64_t *looked; /* candidates looked at, nested searches included */
     struct stream *streams;
     size_t stream_count;
     struct test *tests;
     size_t test_count;
+    struct column *columns; /* what it is sorted by */
+    size_t column_count;
+    const int64_t *ids; /* places of the query's ids, sorted */
+    size_t id_count;
     const uint32_t *person; /* with has_patient */
     size_t person_count;
-    bool nothing; /* some clause can match nothing */
-    bool typed;   /* some stream holds only the type asked for */
-    uint64_t looked;
+    bool nothing;   /* some clause can match nothing */
+    bool typed;     /* some stream holds only the type asked for */
+    bool brief;     /* some stream is known to be short */
+    bool wants_row; /* candidates come with their row even if nothing must be tested */
+    bool races;     /* it gives matches, so that its links may become streams meanwhile */
+    uint64_t own;   /* looks spent on its own candidates */
+    uint64_t pause; /* search_next gives up once *looked is this; 0: never */
+    int64_t ahead;  /* of several searches: its next candidate */
 };
+
+/* What a row says of a candidate. Facts lie in scratch. */
+struct candidate {
+    struct search *search;
+    int64_t rid, updated;
+    resource_type type;
+    struct slice facts;
+    struct slice id; /* as text, when it is sorted by */
+    bool paused;     /* not found yet: to go on from RID */
+};
+
+/* A search for QUERY in the clause of another, prepared. */
+MUST_CHECK enum status search_nest(struct search *parent, const struct store_query *query,
+                                   struct search **ret_search);
+/* Clauses into tests and streams. Everything that must be refused is refused here. */
+MUST_CHECK enum status search_prepare(struct search *search);
+/* Streams enough to find all matches in order: once, after search_prepare, before search_next. */
+MUST_CHECK enum status search_settle(struct search *search);
+void search_close(struct search *search);
+void search_rewind(struct search *search);
+/* The next place >= FROM that all streams have. */
+MUST_CHECK enum status search_candidate(struct search *search, int64_t from, int64_t *ret_rid);
+/* Does the candidate, which all streams have, pass all tests? */
+MUST_CHECK enum status search_test(struct search *search, int64_t rid, struct candidate *candidate,
+                                   bool *ret_match);
+/* The next match at or after FROM; candidate->rid is STREAM_END when there is none. Scratch is the
+ * caller's to rewind. */
+MUST_CHECK enum status search_next(struct search *search, int64_t from,
+                                   struct candidate *candidate);
+/* Is the current resource at RID, if there is one, a match? No stream is asked. */
+MUST_CHECK enum status search_matches(struct search *search, int64_t rid,
+                                      struct candidate *candidate, bool *ret_match);
+/* Counts one look; STATUS_TOO_COSTLY after the deadline. */
+MUST_CHECK enum status search_look(struct search *search);
+
+/* Must a query across types be asked of one type after the other? */
+bool query_needs_types(const struct store_query *query);
+/* The query asked of TYPE, with its own parameters of the same codes; *RET_QUERY NULL: it lacks
+ * one. */
+MUST_CHECK enum status query_for_type(const struct store *store, struct arena *arena,
+                                      const struct store_query *query, resource_type type,
+                                      const struct store_query **ret_query);
+
+MUST_CHECK enum status search_refuse(struct search *search, const struct store_clause *clause,
+                                     const char *text);
 
 /* Makes the clause's test, and its stream when it has one. */
 MUST_CHECK enum status clause_prepare(struct search *search, const struct store_clause *clause);
@@ -160,13 +255,62 @@ MUST_CHECK enum status clause_prepare(struct search *search, const struct store_
 MUST_CHECK enum status test_range(struct search *search, const struct test *test, size_t limit,
                                   const int64_t **ret_list, size_t *ret_count);
 
-#define SORT_KEY 256 /* bytes of a sort key that count */
-struct sort_key {
-    uint8_t bytes[SORT_KEY];
-    size_t length;
+/* ---- links: chains, their reverse, and any of several queries ---------------------------------
+ */
+
+#define LIST_LIMIT 20000 /* places that are worth a list */
+
+MUST_CHECK enum status link_prepare(struct search *search, const struct store_clause *clause);
+MUST_CHECK enum status link_test(struct search *search, const struct test *test,
+                                 const struct candidate *candidate, bool *ret_match);
+/* Goes on with finding what the open links lead to, as far as is fair. */
+MUST_CHECK enum status links_advance(struct search *search);
+void link_close(struct link *link);
+
+/* ---- by the body alone -------------------------------------------------------------------------
+ */
+
+MUST_CHECK enum status composite_prepare(struct search *search, const struct store_clause *clause);
+MUST_CHECK enum status composite_test(struct search *search, const struct test *test, int64_t rid,
+                                      bool *ret_match);
+MUST_CHECK enum status near_prepare(struct search *search, const struct store_clause *clause);
+MUST_CHECK enum status near_test(struct search *search, const struct test *test, int64_t rid,
+                                 bool *ret_match);
+
+/* ---- hierarchies ------------------------------------------------------------------------------
+ */
+
+/* Adds the numbers of what the value names and of all below or above it. */
+MUST_CHECK enum status tree_prepare(struct search *search, const struct store_clause *clause,
+                                    const struct store_value *value,
+                                    struct number_set *ret_entities);
+
+/* ---- references as rows of the directory -------------------------------------------------------
+ */
+
+struct place_body {
+    resource_type type;
+    struct slice base_url; /* that it was put under, where that matters */
+    yyjson_val *root;      /* NULL: nothing is there */
 };
-MUST_CHECK enum status sort_key_make(struct search *search, int64_t rid, int64_t updated,
-                                     struct slice facts, struct sort_key *ret_key);
-MUST_CHECK enum status sorts_check(struct search *search);
+MUST_CHECK enum status place_body_read(struct store_tx *tx, int64_t rid, struct arena *arena,
+                                       struct place_body *ret_body);
+
+struct target {
+    resource_type type;
+    struct entry entry; /* known */
+};
+/* What the current resource at RID refers to by PARAMETER of its type (NULL: by any), out of its
+ * body. */
+MUST_CHECK enum status targets_of_place(struct store_tx *tx, int64_t rid,
+                                        const struct search_parameter *parameter,
+                                        struct arena *arena, struct target **ret_targets,
+                                        size_t *ret_count);
+/* The number by which references name the current resource at RID; 0: there is none. */
+MUST_CHECK enum status place_entity(struct store_tx *tx, int64_t rid, int64_t *ret_entity);
+
+MUST_CHECK enum status sort_key_make(const struct candidate *candidate, struct sort_key *ret_key);
+/* Makes the columns. */
+MUST_CHECK enum status sorts_prepare(struct search *search);
 
 #endif

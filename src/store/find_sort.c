@@ -3,24 +3,60 @@
  * equal. What a resource lacks comes last, whichever way the sort goes. */
 #include "find_int.h"
 
-#define SORT_TEXT 48 /* bytes of a text that count */
+#define SORT_TEXT    48 /* bytes of a text that count */
+#define SORT_ID      64
+#define SORT_COLUMNS 4
 
-enum status sorts_check(struct search *search)
+static enum status refuse(struct search *search, const struct search_parameter *parameter)
+{
+    return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "",
+                        "This server cannot sort by %.*s.", SLICE_ARGS(parameter->code));
+}
+
+static enum status column_make(struct search *search, const struct store_sort *sort,
+                               struct column *column)
+{
+    *column = (struct column){.kind = COLUMN_UPDATED, .descending = sort->descending};
+    if (sort->parameter == NULL || slice_is(sort->parameter->code, "_lastUpdated")) {
+        return STATUS_OK;
+    }
+    if (slice_is(sort->parameter->code, "_id")) {
+        column->kind = COLUMN_ID;
+        return STATUS_OK;
+    }
+    const struct search_parameter *parameter = search_parameter_find(
+        search->store->definitions, search->query->type, sort->parameter->code);
+    if (parameter == NULL) {
+        column->kind = COLUMN_LACKING;
+        return STATUS_OK;
+    }
+    const struct parameter *known = store_parameter(search->store, search->query->type, parameter);
+    if (known == NULL || !known->ready || parameter->kind == SEARCH_REFERENCE) {
+        return refuse(search, parameter);
+    }
+    column->kind = COLUMN_FACTS;
+    column->parameter = known->number * 2;
+    column->search_kind = parameter->kind;
+    return STATUS_OK;
+}
+
+enum status sorts_prepare(struct search *search)
 {
     const struct store_query *query = search->query;
-    if (query->sort_count > 4) {
+    size_t count = search->depth == 0 ? query->sort_count : 0;
+    if (count > SORT_COLUMNS) {
         return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "",
-                            "Sort by at most four parameters.");
+                            "Sort by at most %d parameters.", SORT_COLUMNS);
     }
-    for (size_t i = 0; i < query->sort_count; i++) {
-        const struct search_parameter *parameter = query->sorts[i].parameter;
-        if (parameter == NULL) {
-            continue;
-        }
-        const struct parameter *known = store_parameter(search->store, query->type, parameter);
-        if (known == NULL || !known->ready || parameter->kind == SEARCH_REFERENCE) {
-            return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "",
-                                "This server cannot sort by %.*s.", SLICE_ARGS(parameter->code));
+    search->columns = arena_array(search->arena, count + 1, sizeof(*search->columns));
+    if (search->columns == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        TRY(column_make(search, &query->sorts[i], &search->columns[i]));
+        search->column_count++;
+        if (search->columns[i].kind == COLUMN_ID) {
+            break; /* no two are equal, so nothing after it matters */
         }
     }
     return STATUS_OK;
@@ -46,10 +82,10 @@ static uint64_t order_double(double value)
     return bits >> 63 != 0 ? ~bits : bits | UINT64_C(0x8000000000000000);
 }
 
-static void add_text(struct sort_key *key, struct slice text, bool invert)
+static void add_text(struct sort_key *key, struct slice text, size_t bytes, bool invert)
 {
     uint8_t flip = invert ? 0xff : 0;
-    for (size_t i = 0; i < SORT_TEXT; i++) {
+    for (size_t i = 0; i < bytes; i++) {
         uint8_t byte = i < text.length ? (uint8_t)text.at[i] : 0;
         key->bytes[key->length++] = byte ^ flip;
     }
@@ -73,8 +109,8 @@ static enum status add_fact(struct search *search, struct sort_key *key, const s
     struct slice text = fact->text;
     switch ((enum tree)fact->tree) {
     case TREE_DATE:
-        add_eight(key, order_signed(descending ? fact->number + fact->other : fact->number),
-                  descending);
+        /* By where it begins, whichever way: so the tree of dates has the same order. */
+        add_eight(key, order_signed(fact->number), descending);
         return STATUS_OK;
     case TREE_NUMBER:
     case TREE_QUANTITY:
@@ -87,26 +123,34 @@ static enum status add_fact(struct search *search, struct sort_key *key, const s
     case TREE_REFERENCE:
         break;
     }
-    add_text(key, text, descending);
+    add_text(key, text, SORT_TEXT, descending);
     return STATUS_OK;
 }
 
-/* Of several values the least counts, and the greatest when sorting downwards. */
-static enum status add_parameter(struct search *search, const struct store_sort *sort,
-                                 struct slice facts, struct sort_key *key)
+/* Beside the values stand facts that only searches use: systems of identifiers, what is there but
+ * says nothing, quantities in canonical units. */
+static bool is_sorted_by(const struct column *column, const struct fact *fact)
 {
-    const struct parameter *known =
-        store_parameter(search->store, search->query->type, sort->parameter);
+    bool apart = (fact->parameter & 1) != 0;
+    bool aside = (fact->tree == TREE_TOKEN && (apart || fact->number == CODE_PRESENT)) ||
+                 (fact->tree == TREE_QUANTITY && apart);
+    return (fact->parameter & ~1u) == column->parameter && !aside;
+}
+
+/* Of several values the least counts, and the greatest when sorting downwards. */
+static enum status add_facts(const struct candidate *candidate, const struct column *column,
+                             struct sort_key *key)
+{
     struct facts_cursor cursor;
     struct fact fact;
     struct sort_key best = {.length = 0};
-    facts_open(facts, &cursor);
-    while (known != NULL && facts_next(&cursor, &fact)) {
-        if ((fact.parameter & ~1u) != known->number * 2) {
+    facts_open(candidate->facts, &cursor);
+    while (column->kind == COLUMN_FACTS && facts_next(&cursor, &fact)) {
+        if (!is_sorted_by(column, &fact)) {
             continue;
         }
         struct sort_key one = {.length = 0};
-        TRY(add_fact(search, &one, &fact, sort->descending));
+        TRY(add_fact(candidate->search, &one, &fact, column->descending));
         if (best.length == 0 ||
             slice_compare(slice_of((const char *)one.bytes, one.length),
                           slice_of((const char *)best.bytes, best.length)) < 0) {
@@ -119,18 +163,24 @@ static enum status add_parameter(struct search *search, const struct store_sort 
     return STATUS_OK;
 }
 
-enum status sort_key_make(struct search *search, int64_t rid, int64_t updated, struct slice facts,
-                          struct sort_key *ret_key)
+enum status sort_key_make(const struct candidate *candidate, struct sort_key *ret_key)
 {
     ret_key->length = 0;
-    for (size_t i = 0; i < search->query->sort_count; i++) {
-        const struct store_sort *sort = &search->query->sorts[i];
-        if (sort->parameter == NULL) {
-            add_eight(ret_key, order_signed(updated), sort->descending);
-        } else {
-            TRY(add_parameter(search, sort, facts, ret_key));
+    for (size_t i = 0; i < candidate->search->column_count; i++) {
+        const struct column *column = &candidate->search->columns[i];
+        switch (column->kind) {
+        case COLUMN_UPDATED:
+            add_eight(ret_key, order_signed(candidate->updated), column->descending);
+            break;
+        case COLUMN_ID:
+            add_text(ret_key, candidate->id, SORT_ID, column->descending);
+            break;
+        case COLUMN_FACTS:
+        case COLUMN_LACKING:
+            TRY(add_facts(candidate, column, ret_key));
+            break;
         }
     }
-    add_eight(ret_key, (uint64_t)rid, false);
+    add_eight(ret_key, (uint64_t)candidate->rid, false);
     return STATUS_OK;
 }

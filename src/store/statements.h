@@ -34,6 +34,7 @@
                      " WHERE p.type=?1 ORDER BY p.rid")                                            \
     X(SQL_SCAN_ALL, "SELECT " COLUMNS_CURRENT " FROM resource r ORDER BY r.rid")                   \
     X(SQL_PLACE_READ, "SELECT " COLUMNS_CURRENT " FROM resource r WHERE r.rid=?1")                 \
+    X(SQL_PLACE_BODY, "SELECT type, method, dictionary, body FROM resource WHERE rid=?1")          \
     X(SQL_PAST_READ, "SELECT " COLUMNS_PAST " FROM history h WHERE h.change=?1")                   \
     X(SQL_PAST_VERSION, "SELECT " COLUMNS_PAST " FROM history h"                                   \
                         " WHERE h.type=?1 AND h.id=?2 AND h.version=?3")                           \

@@ -183,8 +183,9 @@ struct store_value {
 };
 struct store_query;
 struct store_clause {
-    const struct search_parameter *parameter; /* of the query's type; with type NONE that of some
-                                                 type, and each type's own of the same code counts */
+    const struct search_parameter
+        *parameter; /* of the query's type; with type NONE that of some
+                       type, and each type's own of the same code counts */
     enum store_modifier modifier;
     const struct store_value *values;
     size_t value_count;

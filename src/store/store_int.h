@@ -276,6 +276,17 @@ MUST_CHECK enum status parameter_compile(const struct definitions *definitions, 
                                          struct arena *arena,
                                          const struct fhirpath **ret_expression);
 
+/* Of one parameter that the store indexes. */
+void extract_one(const struct store *store, resource_type type,
+                 const struct search_parameter *parameter, yyjson_val *resource,
+                 struct slice base_url, struct facts *facts);
+
+/* Of one value, of the type path->type, which ELEMENT (NULL: unknown) holds. */
+void extract_value_of(const struct store *store, resource_type type,
+                      const struct search_parameter *parameter, const struct search_path *path,
+                      const struct element_row *element, yyjson_val *value, struct slice base_url,
+                      struct facts *facts);
+
 /* Of all indexed parameters of the type. */
 void extract_all(const struct store *store, resource_type type, yyjson_val *resource,
                  struct slice base_url, struct facts *facts);

@@ -215,7 +215,7 @@ enum status stream_seek(struct stream *stream, int64_t rid)
     return STATUS_OK;
 }
 
-static void stream_rewind(struct stream *stream)
+void stream_rewind(struct stream *stream)
 {
     for (size_t i = 0; i < stream->count; i++) {
         struct source *source = &stream->sources[i];
@@ -226,6 +226,27 @@ static void stream_rewind(struct stream *stream)
         source->started = false;
         source->current = -1;
     }
+}
+
+void stream_aim(struct stream *stream, int64_t value)
+{
+    stream_rewind(stream);
+    sqlite3_bind_int64(stream->sources[0].statement, 2, value);
+}
+
+enum status stream_take(struct stream *to, struct arena *arena, struct stream *from)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        struct source *source = source_add(to, arena);
+        if (source == NULL) {
+            return STATUS_TOO_COSTLY;
+        }
+        *source = from->sources[i];
+        from->sources[i].statement = NULL;
+        to->count++;
+    }
+    from->count = 0;
+    return STATUS_OK;
 }
 
 enum status stream_probe(struct stream *stream, size_t limit, size_t *ret_count)

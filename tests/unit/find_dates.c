@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The examples of R4 search.html ("Prefixes", "date", "number"), with what they must find. */
-#include "find_test.h"
+#include "clause_test.h"
 
 static void put_dates(void)
 {

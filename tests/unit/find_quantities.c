@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Quantities by canonical units, by units as written, and ranges of them. */
-#include "find_test.h"
+#include "clause_test.h"
 
 #define UCUM "http://unitsofmeasure.org"
 

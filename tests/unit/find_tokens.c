@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tokens in all their forms, sets of codes, identifiers of a type, uris and references. */
-#include "find_test.h"
+#include "clause_test.h"
 
 static void put_codes(void)
 {

@@ -2,7 +2,7 @@
 /* Words: `_text`, `_content` and `:text`; and the folding of strings. */
 #include <sqlite3.h>
 
-#include "find_test.h"
+#include "clause_test.h"
 
 static void put_some(void)
 {

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: MIT */
+/* store: clauses that hold queries: chains, their reverse, and any of several queries.
+ *
+ * There are two ways to answer one. To *follow*: ask of each candidate whether what it leads to is
+ * a match. Or to go *forward*: find the matches of the queries inside, and make what leads to them
+ * a stream. Which is short nobody can know beforehand, so they take turns: whoever has spent less
+ * goes on, and the search costs at most about twice the shorter way. Where the candidates are few,
+ * as in a patient's record, following ends before forward begins: such a search does not get
+ * slower with more people. */
+#include "find_int.h"
+
+#define LINK_DEPTH   8   /* queries within each other */
+#define LINK_SOURCES 64  /* targets that are worth a source each */
+#define LINK_TURN    512 /* looks before the other way has its turn */
+#define LINK_CACHE   1024
+
+enum link_state {
+    LINK_OPEN,  /* forward may go on */
+    LINK_SET,   /* all targets are known, but too many places lead to them for a list */
+    LINK_NEVER, /* too many targets: only following is left */
+    LINK_DONE   /* it is a stream */
+};
+
+struct branch {
+    const struct store_query *query;
+    struct search *follow, *forward; /* asked of one place; gives all matches */
+    uint32_t parameter;              /* reverse: of the query's type */
+    const struct search_parameter *reference;
+    struct stream *slot; /* reverse: what refers to the candidate, among follow's streams */
+};
+
+/* An answer about a target, remembered. */
+struct answer {
+    int64_t entity; /* 0: none */
+    bool match;
+};
+
+struct link {
+    enum link_state state;
+    uint32_t parameter; /* chain: of the candidate's type */
+    struct branch *branches;
+    size_t branch_count;
+    struct answer *answers;
+    struct number_set targets; /* chain: numbers of targets; else places */
+    struct number_set strange; /* reverse: targets known to be none of ours */
+    size_t branch_at;          /* forward: how far it is */
+    int64_t at;
+    uint64_t spent;
+};
+
+/* ---- preparing ----------------------------------------------------------------------------------
+ */
+
+static bool leads_by_reference(const struct search_parameter *parameter)
+{
+    for (size_t i = 0; i < parameter->path_count; i++) {
+        if (parameter->paths[i].type == FHIR_TYPE_REFERENCE) {
+            return true;
+        }
+    }
+    return !parameter->simple;
+}
+
+static enum status reference_parameter(struct search *search, const struct store_clause *clause,
+                                       resource_type type, struct branch *branch,
+                                       uint32_t *ret_parameter)
+{
+    const struct search_parameter *parameter =
+        search_parameter_find(search->store->definitions, type, clause->parameter->code);
+    const struct parameter *known =
+        parameter != NULL ? store_parameter(search->store, type, parameter) : NULL;
+    if (known == NULL || parameter->kind != SEARCH_REFERENCE) {
+        return search_refuse(search, clause, "it is no reference that this server indexes.");
+    }
+    if (!known->ready) {
+        return search_refuse(search, clause,
+                             "it is new here or has changed. Run `carelayer reindex` first.");
+    }
+    if (!leads_by_reference(parameter)) {
+        return search_refuse(search, clause,
+                             "it names resources by their canonical address; a chain cannot "
+                             "follow that yet.");
+    }
+    if (branch != NULL) {
+        branch->reference = parameter;
+    }
+    *ret_parameter = known->number * 2;
+    return STATUS_OK;
+}
+
+/* A query of another type can match nothing here; one of no type is asked of ours. */
+static enum status branch_query(struct search *search, const struct store_clause *clause,
+                                const struct store_query *query,
+                                const struct store_query **ret_query)
+{
+    *ret_query = query;
+    if (clause->modifier != STORE_ANY || query->type != RESOURCE_TYPE_NONE) {
+        return query->type != RESOURCE_TYPE_NONE
+                   ? STATUS_OK
+                   : search_refuse(search, clause, "say of which type what it leads to is.");
+    }
+    return query_for_type(search->store, search->arena, query, search->query->type, ret_query);
+}
+
+static enum status branch_prepare(struct search *search, const struct store_clause *clause,
+                                  const struct store_query *query, struct link *link)
+{
+    struct branch branch = {0};
+    TRY(branch_query(search, clause, query, &branch.query));
+    if (branch.query == NULL) {
+        return STATUS_OK;
+    }
+    if (clause->modifier == STORE_HAS) {
+        TRY(reference_parameter(search, clause, query->type, &branch, &branch.parameter));
+    }
+    TRY(search_nest(search, branch.query, &branch.follow));
+    bool other = clause->modifier == STORE_ANY && branch.query->type != search->query->type;
+    if (branch.follow->nothing || other) {
+        search_close(branch.follow);
+    } else {
+        link->branches[link->branch_count++] = branch;
+    }
+    return STATUS_OK;
+}
+
+/* Any of queries that are nothing but one stream each: one stream of them all. */
+static bool is_one_stream(const struct search *search)
+{
+    const struct store_query *query = search->query;
+    return search->stream_count == 1 && search->test_count == 1 && search->tests[0].streamed &&
+           query->ids == NULL && query->updated_low == 0 && query->updated_high == 0;
+}
+
+static enum status unite_streams(struct search *search, struct test *test)
+{
+    struct link *link = test->link;
+    for (size_t i = 0; i < link->branch_count; i++) {
+        if (!is_one_stream(link->branches[i].follow)) {
+            return STATUS_OK;
+        }
+    }
+    struct stream *stream = &search->streams[search->stream_count++];
+    for (size_t i = 0; i < link->branch_count; i++) {
+        TRY(stream_take(stream, search->arena, &link->branches[i].follow->streams[0]));
+    }
+    link->state = LINK_DONE;
+    test->streamed = true;
+    search->typed = true;
+    return STATUS_OK;
+}
+
+enum status link_prepare(struct search *search, const struct store_clause *clause)
+{
+    struct test *test = &search->tests[search->test_count];
+    struct link *link = ARENA_NEW(search->arena, struct link);
+    if (search->depth >= LINK_DEPTH) {
+        return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "",
+                            "A chain of search parameters may have at most %d links.", LINK_DEPTH);
+    }
+    if (link == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    link->branches = arena_array(search->arena, clause->query_count + 1, sizeof(struct branch));
+    link->answers = arena_array(search->arena, LINK_CACHE, sizeof(struct answer));
+    if (link->branches == NULL || link->answers == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    *test = (struct test){.kind = TEST_LINK, .clause = clause, .link = link};
+    link->targets.arena = link->strange.arena = search->arena;
+    search->test_count++;
+    if (clause->modifier == STORE_CHAIN) {
+        TRY(reference_parameter(search, clause, search->query->type, NULL, &link->parameter));
+        test->parameter = link->parameter;
+    }
+    for (size_t i = 0; i < clause->query_count; i++) {
+        TRY(branch_prepare(search, clause, &clause->queries[i], link));
+    }
+    search->nothing = search->nothing || link->branch_count == 0;
+    return clause->modifier == STORE_ANY && link->branch_count > 0 ? unite_streams(search, test)
+                                                                   : STATUS_OK;
+}
+
+void link_close(struct link *link)
+{
+    for (size_t i = 0; i < link->branch_count; i++) {
+        search_close(link->branches[i].follow);
+        if (link->branches[i].forward != NULL) {
+            search_close(link->branches[i].forward);
+        }
+    }
+}
+
+/* ---- following ----------------------------------------------------------------------------------
+ */
+
+static struct answer *answer_slot(struct link *link, int64_t entity)
+{
+    uint64_t hash = (uint64_t)entity * UINT64_C(0x9E3779B97F4A7C15);
+    return &link->answers[(hash >> 32) % LINK_CACHE];
+}
+
+/* Is the resource of the type at the place a match of one of the queries? */
+static enum status any_branch(struct search *search, struct link *link, resource_type type,
+                              int64_t rid, bool *ret_match)
+{
+    *ret_match = false;
+    for (size_t i = 0; i < link->branch_count && !*ret_match; i++) {
+        struct candidate candidate;
+        if (link->branches[i].query->type == type) {
+            struct arena_mark mark = arena_mark(search->scratch);
+            TRY(search_matches(link->branches[i].follow, rid, &candidate, ret_match));
+            arena_rewind(search->scratch, mark);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status ask_target(struct search *search, struct link *link, resource_type type,
+                              int64_t entity, int64_t rid, bool *ret_match)
+{
+    TRY(any_branch(search, link, type, rid, ret_match));
+    *answer_slot(link, entity) = (struct answer){entity, *ret_match};
+    return STATUS_OK;
+}
+
+/* Those whose number does not tell their place: all of the parameter's targets, out of the body. */
+static enum status follow_body(struct search *search, struct link *link,
+                               const struct store_clause *clause, int64_t rid, bool *ret_match)
+{
+    struct target *targets;
+    size_t count;
+    struct arena_mark mark = arena_mark(search->scratch);
+    TRY(targets_of_place(search->tx, rid, clause->parameter, search->scratch, &targets, &count));
+    for (size_t i = 0; i < count && !*ret_match; i++) {
+        const struct entry *entry = &targets[i].entry;
+        if (entry->state == ENTRY_LIVE) {
+            TRY(ask_target(search, link, targets[i].type, entry->entity, entry->rid, ret_match));
+        } else {
+            *answer_slot(link, entry->entity) = (struct answer){entry->entity, false};
+        }
+    }
+    arena_rewind(search->scratch, mark);
+    return STATUS_OK;
+}
+
+static enum status follow_chain(struct search *search, const struct test *test,
+                                const struct candidate *candidate, bool *ret_match)
+{
+    struct link *link = test->link;
+    struct facts_cursor cursor;
+    struct fact fact;
+    bool unknown = false;
+    *ret_match = false;
+    facts_open(candidate->facts, &cursor);
+    while (!*ret_match && facts_next(&cursor, &fact) && fact.parameter <= link->parameter) {
+        if (fact.parameter != link->parameter || fact.tree != TREE_REFERENCE) {
+            continue;
+        }
+        if (link->state == LINK_SET) {
+            *ret_match = number_set_has(&link->targets, fact.number);
+            continue;
+        }
+        const struct answer *answer = answer_slot(link, fact.number);
+        if (answer->entity == fact.number) {
+            *ret_match = answer->match;
+        } else if (fact.number < 0) {
+            TRY(ask_target(search, link, search->store->patient_type, fact.number,
+                           place_first((uint32_t)-fact.number), ret_match));
+        } else {
+            unknown = true;
+        }
+    }
+    return unknown && !*ret_match
+               ? follow_body(search, link, test->clause, candidate->rid, ret_match)
+               : STATUS_OK;
+}
+
+/* Does a match of the branch's query refer to the entity? */
+static enum status follow_back(struct search *search, struct branch *branch, int64_t entity,
+                               bool *ret_match)
+{
+    struct search *follow = branch->follow;
+    struct candidate candidate;
+    if (branch->slot == NULL) {
+        branch->slot = &follow->streams[follow->stream_count++];
+        TRY(stream_add_tree(branch->slot, search->connection, search->arena, SQL_REFERENCE_RIDS,
+                            branch->parameter, entity));
+    } else {
+        stream_aim(branch->slot, entity);
+    }
+    search_rewind(follow);
+    struct arena_mark mark = arena_mark(search->scratch);
+    TRY(search_next(follow, 0, &candidate));
+    arena_rewind(search->scratch, mark);
+    *ret_match = candidate.rid != STREAM_END;
+    return STATUS_OK;
+}
+
+static enum status follow_has(struct search *search, struct link *link,
+                              const struct candidate *candidate, bool *ret_match)
+{
+    int64_t entity = 0;
+    *ret_match = false;
+    TRY(place_entity(search->tx, candidate->rid, &entity));
+    for (size_t i = 0; i < link->branch_count && !*ret_match && entity != 0; i++) {
+        TRY(follow_back(search, &link->branches[i], entity, ret_match));
+    }
+    return STATUS_OK;
+}
+
+enum status link_test(struct search *search, const struct test *test,
+                      const struct candidate *candidate, bool *ret_match)
+{
+    switch (test->clause->modifier) {
+    case STORE_CHAIN:
+        return follow_chain(search, test, candidate, ret_match);
+    case STORE_HAS:
+        return follow_has(search, test->link, candidate, ret_match);
+    default:
+        return any_branch(search, test->link, candidate->type, candidate->rid, ret_match);
+    }
+}
+
+/* ---- forward ------------------------------------------------------------------------------------
+ */
+
+static enum status forward_chain(struct search *search, struct link *link,
+                                 const struct candidate *match)
+{
+    int64_t entity = 0;
+    TRY(place_entity(search->tx, match->rid, &entity));
+    if (entity != 0) {
+        (void)number_set_add(&link->targets, entity);
+    }
+    return STATUS_OK;
+}
+
+static enum status add_place_of_patient(struct search *search, struct link *link, int64_t entity)
+{
+    int64_t rid = place_first((uint32_t)-entity), found = 0;
+    if (search->query->type == search->store->patient_type) {
+        TRY(place_entity(search->tx, rid, &found));
+    }
+    if (found != 0) {
+        (void)number_set_add(&link->targets, rid);
+    }
+    return STATUS_OK;
+}
+
+static enum status add_places_of_body(struct search *search, struct link *link,
+                                      const struct branch *branch, int64_t rid)
+{
+    struct target *targets;
+    size_t count;
+    TRY(targets_of_place(search->tx, rid, branch->reference, search->scratch, &targets, &count));
+    for (size_t i = 0; i < count; i++) {
+        const struct entry *entry = &targets[i].entry;
+        (void)number_set_add(&link->strange, entry->entity);
+        if (targets[i].type == search->query->type && entry->state == ENTRY_LIVE) {
+            (void)number_set_add(&link->targets, entry->rid);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* What a match refers to are the places sought. */
+static enum status forward_has(struct search *search, struct link *link,
+                               const struct branch *branch, const struct candidate *match)
+{
+    struct facts_cursor cursor;
+    struct fact fact;
+    bool unknown = false;
+    facts_open(match->facts, &cursor);
+    while (facts_next(&cursor, &fact) && fact.parameter <= branch->parameter) {
+        if (fact.parameter != branch->parameter || fact.tree != TREE_REFERENCE) {
+            continue;
+        }
+        if (fact.number >= 0) {
+            unknown = unknown || !number_set_has(&link->strange, fact.number);
+        } else if (number_set_add(&link->strange, fact.number)) {
+            TRY(add_place_of_patient(search, link, fact.number));
+        }
+    }
+    return unknown ? add_places_of_body(search, link, branch, match->rid) : STATUS_OK;
+}
+
+static int number_order(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The places that refer to the targets; *RET_FITS false: they are too many. */
+static enum status gather(struct search *search, struct link *link, struct number_set *places,
+                          bool *ret_fits)
+{
+    *ret_fits = true;
+    for (size_t i = 0; i < link->targets.count && *ret_fits; i++) {
+        sqlite3_stmt *statement;
+        bool row = false;
+        TRY(statement_get(search->connection, SQL_REFERENCE_RIDS, &statement));
+        sqlite3_bind_int64(statement, 1, link->parameter);
+        sqlite3_bind_int64(statement, 2, link->targets.items[i]);
+        sqlite3_bind_int64(statement, 3, INT64_MIN);
+        TRY(statement_row(search->connection, statement, &row));
+        while (row && places->count < LIST_LIMIT) {
+            (void)number_set_add(places, sqlite3_column_int64(statement, 0));
+            TRY(statement_row(search->connection, statement, &row));
+        }
+        *ret_fits = !row;
+        sqlite3_reset(statement);
+    }
+    return places->broken ? STATUS_TOO_COSTLY : STATUS_OK;
+}
+
+static enum status add_list(struct search *search, struct number_set *places)
+{
+    if (places->count > 0) {
+        qsort(places->items, places->count, sizeof(*places->items), number_order);
+    }
+    return stream_add_list(&search->streams[search->stream_count++], search->arena, places->items,
+                           places->count);
+}
+
+/* All that the queries match is known. */
+static enum status forward_done(struct search *search, struct test *test)
+{
+    struct link *link = test->link;
+    bool fits = true;
+    if (test->clause->modifier != STORE_CHAIN) {
+        TRY(add_list(search, &link->targets));
+    } else if (link->targets.count <= LINK_SOURCES) {
+        struct stream *stream = &search->streams[search->stream_count++];
+        for (size_t i = 0; i < link->targets.count; i++) {
+            TRY(stream_add_tree(stream, search->connection, search->arena, SQL_REFERENCE_RIDS,
+                                link->parameter, link->targets.items[i]));
+        }
+    } else {
+        struct number_set places = {.arena = search->arena};
+        TRY(gather(search, link, &places, &fits));
+        if (fits) {
+            TRY(add_list(search, &places));
+        }
+    }
+    link->state = fits ? LINK_DONE : LINK_SET;
+    test->streamed = fits;
+    return STATUS_OK;
+}
+
+static enum status forward_match(struct search *search, const struct test *test,
+                                 const struct branch *branch, const struct candidate *match)
+{
+    struct link *link = test->link;
+    switch (test->clause->modifier) {
+    case STORE_CHAIN:
+        TRY(forward_chain(search, link, match));
+        break;
+    case STORE_HAS:
+        TRY(forward_has(search, link, branch, match));
+        break;
+    default:
+        (void)number_set_add(&link->targets, match->rid);
+        break;
+    }
+    if (link->targets.broken || link->strange.broken) {
+        return STATUS_TOO_COSTLY;
+    }
+    bool many = link->targets.count > LIST_LIMIT || link->strange.count > 4 * LIST_LIMIT;
+    link->state = many ? LINK_NEVER : link->state;
+    return STATUS_OK;
+}
+
+static enum status branch_open(struct search *search, const struct test *test,
+                               struct branch *branch)
+{
+    TRY(search_nest(search, branch->query, &branch->forward));
+    branch->forward->wants_row = test->clause->modifier == STORE_HAS;
+    return search_settle(branch->forward);
+}
+
+/* One turn: until *looked is UNTIL. */
+static enum status forward_turn(struct search *search, struct test *test, uint64_t until)
+{
+    struct link *link = test->link;
+    while (link->state == LINK_OPEN && link->branch_at < link->branch_count) {
+        struct branch *branch = &link->branches[link->branch_at];
+        if (branch->forward == NULL) {
+            TRY(branch_open(search, test, branch));
+        }
+        struct candidate match;
+        struct arena_mark mark = arena_mark(search->scratch);
+        branch->forward->pause = until;
+        TRY(search_next(branch->forward, link->at, &match));
+        if (match.paused) {
+            link->at = match.rid;
+            arena_rewind(search->scratch, mark);
+            return STATUS_OK;
+        }
+        if (match.rid == STREAM_END) {
+            link->branch_at++;
+            link->at = 0;
+        } else {
+            link->at = match.rid + 1;
+            TRY(forward_match(search, test, branch, &match));
+        }
+        arena_rewind(search->scratch, mark);
+    }
+    return link->state == LINK_OPEN ? forward_done(search, test) : STATUS_OK;
+}
+
+enum status links_advance(struct search *search)
+{
+    for (size_t i = 0; i < search->test_count; i++) {
+        struct test *test = &search->tests[i];
+        struct link *link = test->link;
+        uint64_t allowed = search->own + (search->brief ? 0 : LINK_TURN);
+        if (link == NULL || link->state != LINK_OPEN || allowed < link->spent + LINK_TURN) {
+            continue;
+        }
+        uint64_t before = *search->looked, until = before + allowed - link->spent;
+        bool paused = search->pause != 0 && search->pause < until;
+        TRY(forward_turn(search, test, paused ? search->pause : until));
+        link->spent += *search->looked - before;
+    }
+    return STATUS_OK;
+}
