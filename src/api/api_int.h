@@ -18,6 +18,7 @@ API_READ(version_read)     /* read.c */
 API_READ(history)          /* history.c: instance, type and system */
 API_READ(search)           /* search.c: type, system, compartment, GET and POST */
 API_READ(everything)       /* everything.c */
+API_READ(last)             /* last.c: $lastn of Observation */
 API_READ(capability)       /* capability.c */
 API_READ(validate)         /* validate.c: $validate */
 API_READ(measure_read)     /* measure.c: the server's own Measure, and others */
@@ -154,9 +155,26 @@ enum status bundle_add_version(struct bundle_writer *writer, const struct store_
                                struct slice more);
 void bundle_end(struct bundle_writer *writer);
 
-/* Writes a searchset of the page, with its self and next links. */
+/* What a search found, and what comes with it. */
+struct search_answer {
+    struct store_page page;
+    const struct store_version *included;
+    size_t included_count;
+};
+
+/* Finds what the plan includes with the page's matches: each resource once, no match among them.
+ * When these are too many the page gets shorter. */
+MUST_CHECK enum status api_include(struct request *request, struct store_tx *tx,
+                                   const struct search_plan *plan, struct search_answer *answer);
+
+/* Writes a searchset of the answer, with its self and next links. */
 enum status api_respond_page(struct request *request, const struct search_plan *plan,
-                             const struct store_page *page);
+                             const struct search_answer *answer);
+
+/* A search parameter that asks for codes (:in, :below ...) needs the stored conformance resources,
+ * and room. */
+MUST_CHECK enum status api_search_terms(struct request *request, const struct parameter *parameters,
+                                        size_t count);
 
 /* This many bytes end a page early (the next link goes on). */
 #define API_PAGE_BYTES ((size_t)8 << 20)

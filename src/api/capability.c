@@ -94,25 +94,35 @@ static void write_operations(struct slice type, bool system, struct buffer *out)
     }
 }
 
-static const char *kind_code(enum search_kind kind)
+static void write_parameter(struct slice name, struct slice url, enum search_kind kind,
+                            const char *documentation, size_t number, struct buffer *out)
 {
-    static const char *const codes[] = {
-        [SEARCH_NUMBER] = "number",       [SEARCH_DATE] = "date",
-        [SEARCH_STRING] = "string",       [SEARCH_TOKEN] = "token",
-        [SEARCH_REFERENCE] = "reference", [SEARCH_COMPOSITE] = "composite",
-        [SEARCH_QUANTITY] = "quantity",   [SEARCH_URI] = "uri",
-        [SEARCH_SPECIAL] = "special"};
-    return codes[kind];
+    buffer_add_text(out, number > 0 ? ",{\"name\":" : ",\"searchParam\":[{\"name\":");
+    buffer_add_json_string(out, name);
+    if (url.length > 0) {
+        buffer_add_text(out, ",\"definition\":");
+        buffer_add_json_string(out, url);
+    }
+    buffer_print(out, ",\"type\":\"%s\"", search_kind_name(kind));
+    if (documentation != NULL) {
+        buffer_add_text(out, ",\"documentation\":");
+        buffer_add_json_string(out, slice_text(documentation));
+    }
+    buffer_add_byte(out, '}');
 }
 
-/* Only what a search really answers: composites wait for the full search. */
-static bool is_searchable(const struct search_parameter *parameter)
+/* Those that are no SearchParameter of the type: `_has` and `_list`. */
+static size_t write_extras(size_t written, bool system, struct buffer *out)
 {
-    bool by_id_or_date =
-        slice_is(parameter->code, "_id") || slice_is(parameter->code, "_lastUpdated");
-    return by_id_or_date ||
-           (parameter->expression.length > 0 && parameter->kind != SEARCH_COMPOSITE &&
-            parameter->kind != SEARCH_SPECIAL);
+    size_t count;
+    const struct search_extra *extras = search_extras(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (system || !extras[i].system_only) {
+            write_parameter(slice_text(extras[i].name), (struct slice){0}, extras[i].kind,
+                            extras[i].meaning, written++, out);
+        }
+    }
+    return written;
 }
 
 static void write_search(const struct definitions *definitions, resource_type type,
@@ -122,20 +132,77 @@ static void write_search(const struct definitions *definitions, resource_type ty
     size_t written = 0;
     const struct search_parameter *all = search_parameters(definitions, type, &count);
     for (size_t i = 0; i < count; i++) {
-        if (!is_searchable(&all[i])) {
-            continue;
+        if (search_parameter_answered(&all[i])) {
+            write_parameter(all[i].code, all[i].url, all[i].kind, NULL, written++, out);
         }
-        buffer_add_text(out, written++ > 0 ? ",{\"name\":" : ",\"searchParam\":[{\"name\":");
-        buffer_add_json_string(out, all[i].code);
-        if (all[i].url.length > 0) {
-            buffer_add_text(out, ",\"definition\":");
-            buffer_add_json_string(out, all[i].url);
+    }
+    (void)write_extras(written, false, out);
+    buffer_add_byte(out, ']');
+}
+
+/* What every type has may be asked of all of them at once. */
+static void write_system_search(const struct definitions *definitions, struct buffer *out)
+{
+    size_t count, written = 0;
+    const struct search_parameter *all = search_parameters(definitions, 1, &count);
+    for (size_t i = 0; i < count; i++) {
+        bool common = search_parameter_answered(&all[i]);
+        for (resource_type type = 2; common && type <= resource_type_count(definitions); type++) {
+            const struct search_parameter *other =
+                search_parameter_find(definitions, type, all[i].code);
+            common = other != NULL && other->kind == all[i].kind;
         }
-        buffer_print(out, ",\"type\":\"%s\"}", kind_code(all[i].kind));
+        if (common) {
+            write_parameter(all[i].code, all[i].url, all[i].kind, NULL, written++, out);
+        }
     }
-    if (written > 0) {
-        buffer_add_byte(out, ']');
+    (void)write_extras(written, true, out);
+    buffer_add_byte(out, ']');
+}
+
+/* One of searchInclude and searchRevInclude: "Type:parameter". */
+static void write_include(struct slice type, struct slice code, const char *member, size_t number,
+                          struct buffer *out)
+{
+    if (number == 0) {
+        buffer_print(out, ",\"%s\":[\"*\"", member);
     }
+    buffer_print(out, ",\"%.*s:%.*s\"", SLICE_ARGS(type), SLICE_ARGS(code));
+}
+
+static bool is_followed(const struct search_parameter *parameter)
+{
+    return parameter->kind == SEARCH_REFERENCE && search_parameter_answered(parameter);
+}
+
+static void write_includes(const struct definitions *definitions, resource_type type,
+                           struct buffer *out)
+{
+    size_t count, written = 0;
+    const struct search_parameter *all = search_parameters(definitions, type, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (is_followed(&all[i])) {
+            write_include(resource_type_name(definitions, type), all[i].code, "searchInclude",
+                          written++, out);
+        }
+    }
+    buffer_add_text(out, written > 0 ? "]" : "");
+}
+
+static void write_reverse_includes(const struct definitions *definitions, resource_type type,
+                                   struct buffer *out)
+{
+    size_t count, written = 0;
+    for (resource_type from = 1; from <= resource_type_count(definitions); from++) {
+        const struct search_parameter *all = search_parameters(definitions, from, &count);
+        for (size_t i = 0; i < count; i++) {
+            if (is_followed(&all[i]) && search_parameter_targets(&all[i], type)) {
+                write_include(resource_type_name(definitions, from), all[i].code,
+                              "searchRevInclude", written++, out);
+            }
+        }
+    }
+    buffer_add_text(out, written > 0 ? "]" : "");
 }
 
 static void write_resource(const struct service *service, resource_type type, struct buffer *out)
@@ -151,6 +218,8 @@ static void write_resource(const struct service *service, resource_type type, st
                  "\"conditionalUpdate\":true,\"conditionalDelete\":\"single\","
                  "\"referencePolicy\":[\"literal\",\"logical\"%s]",
                  service->config->integrity ? ",\"enforced\"" : "");
+    write_includes(service->definitions, type, out);
+    write_reverse_includes(service->definitions, type, out);
     write_search(service->definitions, type, out);
     write_operations(name, false, out);
     buffer_add_byte(out, '}');
@@ -182,6 +251,7 @@ enum status api_capability_make(const struct service *service, struct arena *are
     }
     buffer_add_text(&out, "],");
     write_interactions((struct slice){0}, true, &out);
+    write_system_search(service->definitions, &out);
     write_operations((struct slice){0}, true, &out);
     buffer_add_text(&out, "}]}");
     *ret_json = buffer_slice(&out);

@@ -15,7 +15,9 @@ static enum status plan_arguments(struct request *request, const struct paramete
                                                 .modifier = parameters[i].modifier,
                                                 .value = parameters[i].value};
     }
+    TRY(api_search_terms(request, parameters, count));
     struct search_options options = {.definitions = request->service->definitions,
+                                     .terms = request->service->terms,
                                      .base_url = request->base_url,
                                      .type = request->type,
                                      .conditional = true,

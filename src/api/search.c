@@ -38,8 +38,8 @@ static void add_ignored(struct bundle_writer *writer, const struct search_plan *
     outcome_init(&outcome, request->arena);
     for (size_t i = 0; i < plan->ignored_count; i++) {
         outcome_warn(&outcome, "not-supported", "",
-                     "Search parameter '%.*s' was ignored: the answer is wider than what was "
-                     "asked for.",
+                     "Search parameter '%.*s' was ignored: the answer is not what was asked for, "
+                     "and may be wider.",
                      SLICE_ARGS(plan->ignored[i]));
     }
     buffer_add_text(writer->out, writer->entries++ == 0 ? ",\"entry\":[" : ",");
@@ -61,7 +61,10 @@ static enum status plan_search(struct request *request, struct search_plan *ret_
         arguments[i] = (struct search_argument){
             .name = parameter->name, .modifier = parameter->modifier, .value = parameter->value};
     }
+    TRY(api_search_terms(request, request->parameters, request->parameter_count));
     struct search_options options = {.definitions = request->service->definitions,
+                                     .terms = request->service->terms,
+                                     .conformance = request->service->conformance,
                                      .base_url = request->base_url,
                                      .type = request->type,
                                      .compartment = request->compartment,
@@ -81,8 +84,9 @@ static enum status plan_search(struct request *request, struct search_plan *ret_
 }
 
 enum status api_respond_page(struct request *request, const struct search_plan *plan,
-                             const struct store_page *page)
+                             const struct search_answer *answer)
 {
+    const struct store_page *page = &answer->page;
     struct bundle_writer writer;
     struct page_link links[2] = {{"self", page_url(request, plan, plan->query.cursor)}};
     size_t link_count = 1;
@@ -93,6 +97,10 @@ enum status api_respond_page(struct request *request, const struct search_plan *
     for (size_t i = 0; i < page->count; i++) {
         TRY(bundle_add_version(&writer, &page->items[i],
                                SLICE(",\"search\":{\"mode\":\"match\"}")));
+    }
+    for (size_t i = 0; i < answer->included_count; i++) {
+        TRY(bundle_add_version(&writer, &answer->included[i],
+                               SLICE(",\"search\":{\"mode\":\"include\"}")));
     }
     add_ignored(&writer, plan);
     bundle_end(&writer);
@@ -142,14 +150,15 @@ enum status api_search_perform(struct request *request)
 {
     struct search_plan plan;
     struct store_tx *tx;
-    struct store_page page;
+    struct search_answer answer = {0};
     TRY(plan_search(request, &plan));
     arena_raise(request->arena, 6 * API_PAGE_BYTES);
     TRY(request_snapshot(request, &tx));
     TRY(disclose_compartment(request, tx));
-    TRY(store_find(tx, &plan.query, request->arena, &request->outcome, &page));
+    TRY(store_find(tx, &plan.query, request->arena, &request->outcome, &answer.page));
     if (plan.query.count == 0) {
-        TRY(disclose_total(request, tx, &plan, page.total));
+        TRY(disclose_total(request, tx, &plan, answer.page.total));
     }
-    return api_respond_page(request, &plan, &page);
+    TRY(api_include(request, tx, &plan, &answer));
+    return api_respond_page(request, &plan, &answer);
 }

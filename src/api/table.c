@@ -64,13 +64,17 @@ const struct interaction api_interactions[] = {
     {"search-type", METHOD_POST, LEVEL_TYPE, "_search", NULL, AUDIT_EXECUTE, INTERACTION_PARAMETERS,
      READS(search), .documentation = "Parameters in a form body."},
     {"search-compartment", METHOD_GET, LEVEL_INSTANCE, "*", NULL, AUDIT_EXECUTE, 0, READS(search),
-     .documentation = "What concerns one patient, of one type or (with *) of all."},
+     .documentation =
+         "What a compartment holds, of one type or (with *) of all: of Patient, Encounter, "
+         "RelatedPerson, Practitioner and Device."},
     {"search-system", METHOD_GET, LEVEL_SYSTEM, NULL, NULL, AUDIT_EXECUTE, 0, READS(search),
      .documentation = "Across types, by the parameters common to all."},
     {"search-system", METHOD_POST, LEVEL_SYSTEM, "_search", NULL, AUDIT_EXECUTE,
      INTERACTION_PARAMETERS, READS(search), .documentation = "Across types, by a form body."},
     {"$everything", METHOD_GET, LEVEL_INSTANCE, "$everything", "Patient", AUDIT_EXECUTE, 0,
      READS(everything), .documentation = "The whole record of one person, page by page."},
+    {"$lastn", METHOD_GET, LEVEL_TYPE, "$lastn", "Observation", AUDIT_EXECUTE, 0, READS(last),
+     .documentation = "The last max observations of each code, of one patient."},
     {"$evaluate-measure", METHOD_GET, LEVEL_INSTANCE, "$evaluate-measure", "Measure", AUDIT_EXECUTE,
      INTERACTION_NO_PERSON, READS(evaluate_measure),
      .documentation = "Measure/data-quality: what was accepted and refused in a period."},

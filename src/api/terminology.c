@@ -91,6 +91,30 @@ enum status api_terms_perform(struct request *request)
                         &request->response.http);
 }
 
+static bool asks_for_codes(struct slice modifier)
+{
+    static const char *const names[] = {"in", "not-in", "below", "above"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        /* Of a chain the modifier stands at its end: "Patient.code:in". */
+        if (slice_ends(modifier, slice_text(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum status api_search_terms(struct request *request, const struct parameter *parameters,
+                             size_t count)
+{
+    for (size_t i = 0; request->service->terms != NULL && i < count; i++) {
+        if (asks_for_codes(parameters[i].modifier)) {
+            arena_raise(request->arena, API_TERMS_BYTES);
+            return api_stored_ready(request);
+        }
+    }
+    return STATUS_OK;
+}
+
 /* ---- TerminologyCapabilities ------------------------------------------------------------------
  */
 

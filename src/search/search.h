@@ -19,8 +19,9 @@ struct terms;
 
 struct search_options {
     const struct definitions *definitions;
-    struct terms *terms;       /* for :in, :not-in, :above and :below of codes; NULL: refused */
-    struct slice base_url;     /* absolute references under it are ours */
+    struct terms *terms; /* for :in, :not-in, :above and :below of codes; NULL: refused */
+    struct conformance *conformance; /* for compartments other than Patient's; NULL: refused */
+    struct slice base_url;           /* absolute references under it are ours */
     resource_type type;        /* NONE: system-wide; only parameters common to all types then */
     resource_type compartment; /* with its id: only what is in this compartment; NONE: none */
     struct slice compartment_id;
@@ -57,6 +58,42 @@ MUST_CHECK enum status search_plan_make(const struct search_options *options,
                                         const struct search_argument *arguments, size_t count,
                                         struct arena *arena, struct outcome *outcome,
                                         struct search_plan *ret_plan);
+
+/* ---- what there is: for the capability statement and the table in docs -----------------------
+ */
+
+struct search_modifier {
+    const char *name; /* "exact" */
+    enum store_modifier modifier;
+    unsigned kinds;      /* 1 << enum search_kind */
+    const char *meaning; /* a few words */
+};
+const struct search_modifier *search_modifiers(size_t *ret_count);
+
+struct search_prefix {
+    const char *name; /* "ge" */
+    enum store_compare compare;
+};
+const struct search_prefix *search_prefixes(size_t *ret_count);
+bool search_kind_has_prefixes(enum search_kind kind);
+
+/* "token" */
+const char *search_kind_name(enum search_kind kind);
+
+/* Does this parameter narrow a search? Not those that only name a query language or a list. */
+bool search_parameter_answered(const struct search_parameter *parameter);
+
+/* May the references of this parameter lead to TYPE? */
+bool search_parameter_targets(const struct search_parameter *parameter, resource_type type);
+
+/* Parameters that are no SearchParameter of a type: `_has`, `_list`, `_type`. */
+struct search_extra {
+    const char *name;
+    enum search_kind kind;
+    const char *meaning;
+    bool system_only;
+};
+const struct search_extra *search_extras(size_t *ret_count);
 
 /* Writes "name:modifier=value&..." of the applied arguments, percent-encoded, with CURSOR as
  * _cursor when not empty: the query of a self or next link. */

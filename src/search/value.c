@@ -27,15 +27,14 @@ struct slice *split_values(struct arena *arena, struct slice text, char separato
     return parts;
 }
 
-enum status check_value_count(struct planning *planning, const struct search_argument *argument,
-                              size_t count)
+enum status check_value_count(struct planning *planning, size_t count)
 {
     if (count <= SEARCH_VALUES_MOST) {
         return STATUS_OK;
     }
     return outcome_fail(planning->outcome, STATUS_TOO_COSTLY, "",
                         "Parameter '%s' has more than %d values: ask in several searches.",
-                        shown_name(planning->arena, argument), SEARCH_VALUES_MOST);
+                        planning->shown, SEARCH_VALUES_MOST);
 }
 
 struct slice unescape(struct arena *arena, struct slice text)
@@ -51,39 +50,6 @@ struct slice unescape(struct arena *arena, struct slice text)
         buffer_add_byte(&out, text.at[i]);
     }
     return buffer_slice(&out);
-}
-
-enum store_compare take_prefix(struct slice *text)
-{
-    static const struct {
-        const char *text;
-        enum store_compare compare;
-    } prefixes[] = {{"eq", STORE_EQ}, {"ne", STORE_NE}, {"gt", STORE_GT},
-                    {"lt", STORE_LT}, {"ge", STORE_GE}, {"le", STORE_LE},
-                    {"sa", STORE_SA}, {"eb", STORE_EB}, {"ap", STORE_AP}};
-    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
-        if (slice_starts(*text, slice_text(prefixes[i].text))) {
-            *text = slice_from(*text, 2);
-            return prefixes[i].compare;
-        }
-    }
-    return STORE_EQ;
-}
-
-const char *shown_name(struct arena *arena, const struct search_argument *argument)
-{
-    struct slice name = argument->name;
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.:";
-    if (name.length == 0 || name.length > 64) {
-        return "(unreadable)";
-    }
-    for (size_t i = 0; i < name.length; i++) {
-        if (memchr(letters, name.at[i], sizeof letters - 1) == NULL) {
-            return "(unreadable)";
-        }
-    }
-    return arena_print(arena, "%.*s", SLICE_ARGS(name));
 }
 
 static bool read_date(struct slice text, struct store_value *value)
@@ -134,24 +100,27 @@ static bool read_token(struct planning *planning, struct slice text, struct stor
     return true;
 }
 
-static bool may_target(const struct search_parameter *parameter, resource_type type)
+/* system|code|value of R4 search, ":of-type": all three. */
+static bool read_of_type(struct planning *planning, struct slice text, struct store_value *value)
 {
-    for (size_t i = 0; i < parameter->target_count; i++) {
-        if (parameter->targets[i] == type) {
-            return true;
-        }
+    size_t count;
+    struct slice *parts = split_values(planning->arena, text, '|', &count);
+    if (parts == NULL || count != 3) {
+        return false;
     }
-    return parameter->target_count == 0;
+    value->has_system = true;
+    value->system = unescape(planning->arena, parts[0]);
+    value->code = unescape(planning->arena, parts[1]);
+    value->text = unescape(planning->arena, parts[2]);
+    return value->system.length > 0 && value->code.length > 0 && value->text.length > 0;
 }
 
 /* id, Type/id, absolute URL; with :Type the value is an id of that type. */
 static bool read_reference(struct planning *planning, const struct search_parameter *parameter,
-                           const struct search_argument *argument, struct slice text,
-                           struct store_value *value)
+                           resource_type wanted, struct slice text, struct store_value *value)
 {
     const struct search_options *options = planning->options;
     struct slice plain = unescape(planning->arena, text);
-    resource_type wanted = resource_type_find(options->definitions, argument->modifier);
     if (resource_id_valid(plain)) {
         value->id = plain;
         value->target = wanted;
@@ -161,8 +130,9 @@ static bool read_reference(struct planning *planning, const struct search_parame
     if (reference.kind == REFERENCE_LOCAL) {
         value->id = reference.id;
         value->target = reference.type;
-        return (wanted == RESOURCE_TYPE_NONE || wanted == reference.type) &&
-               may_target(parameter, reference.type);
+        return reference.version.length == 0 &&
+               (wanted == RESOURCE_TYPE_NONE || wanted == reference.type) &&
+               search_parameter_targets(parameter, reference.type);
     }
     value->text = plain;
     return reference.kind == REFERENCE_FOREIGN || reference.kind == REFERENCE_URN;
@@ -180,16 +150,54 @@ static bool read_text(struct planning *planning, struct slice text, struct store
     return value->text.length > 0;
 }
 
-static bool read_value(struct planning *planning, const struct search_parameter *parameter,
-                       const struct search_argument *argument, enum store_modifier modifier,
-                       struct slice text, struct store_value *value)
+/* Words, all of which must be there. A query language is not among the words: its signs would be
+ * taken for something else than they mean. */
+static bool read_words(struct planning *planning, struct slice text, struct store_value *value)
 {
-    if (modifier == STORE_MISSING) {
-        return read_missing(text, value);
+    if (!read_text(planning, text, value)) {
+        return false;
     }
-    if (modifier == STORE_IDENTIFIER) {
-        return read_token(planning, text, value);
+    struct slice rest = value->text;
+    for (size_t i = 0; i < rest.length; i++) {
+        if (strchr("()\"", rest.at[i]) != NULL) {
+            return false;
+        }
     }
+    while (rest.at != NULL) {
+        struct slice word = slice_cut(&rest, ' ');
+        if (slice_is(word, "AND") || slice_is(word, "OR") || slice_is(word, "NOT")) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* component$component (R4 search, "Composite Search Parameters"). */
+static bool read_composite(struct planning *planning, const struct search_parameter *parameter,
+                           struct slice text, struct store_value *value)
+{
+    size_t count;
+    struct slice *texts = split_values(planning->arena, text, '$', &count);
+    struct store_value *parts = arena_array(planning->arena, count, sizeof *parts);
+    if (texts == NULL || parts == NULL || count != parameter->component_count) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct search_parameter *component = parameter->components[i].parameter;
+        parts[i] = (struct store_value){0};
+        if (component == NULL || component->kind == SEARCH_COMPOSITE ||
+            !read_value(planning, component, NULL, RESOURCE_TYPE_NONE, texts[i], &parts[i])) {
+            return false;
+        }
+    }
+    value->parts = parts;
+    value->part_count = count;
+    return true;
+}
+
+static bool read_plain(struct planning *planning, const struct search_parameter *parameter,
+                       resource_type type, struct slice text, struct store_value *value)
+{
     switch (parameter->kind) {
     case SEARCH_DATE:
         return read_date(text, value);
@@ -200,89 +208,68 @@ static bool read_value(struct planning *planning, const struct search_parameter 
     case SEARCH_TOKEN:
         return read_token(planning, text, value);
     case SEARCH_REFERENCE:
-        return read_reference(planning, parameter, argument, text, value);
+        return read_reference(planning, parameter, type, text, value);
     case SEARCH_STRING:
+        return parameter->expression.length > 0 ? read_text(planning, text, value)
+                                                : read_words(planning, text, value);
     case SEARCH_URI:
         return read_text(planning, text, value);
     case SEARCH_COMPOSITE:
+        return read_composite(planning, parameter, text, value);
     case SEARCH_SPECIAL:
-        break;
+        return read_near(planning, text, value);
     }
     return false;
 }
 
-/* Which modifier goes with which kind; false: not one that is answered here. */
-static bool read_modifier(const struct planning *planning, const struct search_parameter *parameter,
-                          struct slice text, enum store_modifier *ret_modifier)
+bool read_value(struct planning *planning, const struct search_parameter *parameter,
+                const struct search_modifier *modifier, resource_type type, struct slice text,
+                struct store_value *value)
 {
-    static const struct {
-        const char *name;
-        enum store_modifier modifier;
-        unsigned kinds;
-    } known[] = {
-        {"missing", STORE_MISSING, ~0u},
-        {"not", STORE_NOT, 1u << SEARCH_TOKEN},
-        {"exact", STORE_EXACT, 1u << SEARCH_STRING},
-        {"contains", STORE_CONTAINS, 1u << SEARCH_STRING},
-        {"below", STORE_BELOW, 1u << SEARCH_URI},
-        {"above", STORE_ABOVE, 1u << SEARCH_URI},
-        {"identifier", STORE_IDENTIFIER, 1u << SEARCH_REFERENCE},
-    };
-    *ret_modifier = STORE_PLAIN;
-    if (text.length == 0) {
-        return true;
+    switch (modifier != NULL ? modifier->modifier : STORE_PLAIN) {
+    case STORE_MISSING:
+        return read_missing(text, value);
+    case STORE_IDENTIFIER:
+        return read_token(planning, text, value);
+    case STORE_OF_TYPE:
+        return read_of_type(planning, text, value);
+    case STORE_TEXT:
+        return read_words(planning, text, value);
+    default:
+        return read_plain(planning, parameter, type, text, value);
     }
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (slice_is(text, known[i].name)) {
-            *ret_modifier = known[i].modifier;
-            return (known[i].kinds & 1u << parameter->kind) != 0;
-        }
-    }
-    return parameter->kind == SEARCH_REFERENCE &&
-           resource_type_find(planning->options->definitions, text) != RESOURCE_TYPE_NONE;
 }
 
-static const char *value_form(enum search_kind kind)
+const char *value_form(const struct search_parameter *parameter,
+                       const struct search_modifier *modifier)
 {
     static const char *const forms[] = {
         [SEARCH_NUMBER] = "a number, with a prefix such as ge if wanted: ge5.4",
         [SEARCH_DATE] = "a date or time, with a prefix such as ge if wanted: ge2026-01-31",
         [SEARCH_STRING] = "some text",
         [SEARCH_TOKEN] = "code, system|code, |code or system|",
-        [SEARCH_REFERENCE] = "an id, Type/id (of a type that it may refer to) or an absolute URL",
-        [SEARCH_COMPOSITE] = "not supported",
+        [SEARCH_REFERENCE] = "an id, Type/id (of a type that it may refer to, without a version) "
+                             "or an absolute URL",
+        [SEARCH_COMPOSITE] = "a value of each component, with $ between them: code$value",
         [SEARCH_QUANTITY] = "number or number|system|code: ge5.4|http://unitsofmeasure.org|mg",
         [SEARCH_URI] = "a URI",
-        [SEARCH_SPECIAL] = "not supported"};
-    return forms[kind];
-}
-
-enum status plan_clause(struct planning *planning, const struct search_parameter *parameter,
-                        const struct search_argument *argument)
-{
-    const char *name = shown_name(planning->arena, argument);
-    struct store_clause clause = {.parameter = parameter};
-    if (!read_modifier(planning, parameter, argument->modifier, &clause.modifier)) {
-        return outcome_fail(planning->outcome, STATUS_PARAMETER, "",
-                            "Parameter '%s' is not supported with this modifier.", name);
+        [SEARCH_SPECIAL] = "latitude|longitude|distance|unit in degrees, with a UCUM unit of "
+                           "length: 51.5|-0.12|2|km"};
+    static const char words[] =
+        "words, all of which must be there; commas stand between alternatives, and there are no "
+        "signs or operators of a query language";
+    switch (modifier != NULL ? modifier->modifier : STORE_PLAIN) {
+    case STORE_MISSING:
+        return "true or false";
+    case STORE_IDENTIFIER:
+        return forms[SEARCH_TOKEN];
+    case STORE_OF_TYPE:
+        return "system|code|value: the type of the identifier and its value";
+    case STORE_TEXT:
+        return words;
+    default:
+        return parameter->kind == SEARCH_STRING && parameter->expression.length == 0
+                   ? words
+                   : forms[parameter->kind];
     }
-    size_t count;
-    struct slice *texts = split_values(planning->arena, argument->value, ',', &count);
-    struct store_value *values = arena_array(planning->arena, count, sizeof *values);
-    if (texts == NULL || values == NULL) {
-        return STATUS_TOO_COSTLY;
-    }
-    TRY(check_value_count(planning, argument, count));
-    for (size_t i = 0; i < count; i++) {
-        if (!read_value(planning, parameter, argument, clause.modifier, texts[i], &values[i])) {
-            return outcome_fail(planning->outcome, STATUS_VALUE, "",
-                                "A value of parameter '%s' cannot be read: give %s.", name,
-                                clause.modifier == STORE_MISSING ? "true or false"
-                                                                 : value_form(parameter->kind));
-        }
-    }
-    clause.values = values;
-    clause.value_count = count;
-    planning->clauses[planning->plan->query.clause_count++] = clause;
-    return STATUS_OK;
 }

@@ -165,9 +165,23 @@ static enum status stream_of(struct search *search, const struct test *test, str
     return STATUS_OK;
 }
 
+/* What the plan can say and this engine cannot answer. */
+static enum status check_known(struct search *search, const struct store_clause *clause)
+{
+    for (size_t i = 0; i < clause->value_count; i++) {
+        if (clause->values[i].has_codes) {
+            return search_refuse(search, clause, "sets of codes are not supported here.");
+        }
+    }
+    return clause->parameter->expression.length > 0
+               ? STATUS_OK
+               : search_refuse(search, clause, "words are not searched here.");
+}
+
 static enum status check_clause(struct search *search, const struct store_clause *clause,
                                 uint32_t *ret_parameter)
 {
+    TRY(check_known(search, clause));
     enum search_kind kind = clause->parameter->kind;
     if (parameter_is_words(clause->parameter)) {
         bool plain = clause->modifier == STORE_PLAIN && clause->value_count > 0;

@@ -57,6 +57,25 @@ enum terms_subsumption {
 enum terms_subsumption terms_subsumes(struct terms *terms, struct slice system,
                                       struct slice version, struct slice a, struct slice b);
 
+/* ---- sets of codes --------------------------------------------------------------------------- */
+
+struct terms_code {
+    struct slice system, code;
+};
+
+/* Every code of a value set, at most MOST, with texts as long as ARENA. STATUS_NOT_FOUND: no such
+ * value set is loaded; STATUS_INVALID: what is in it hangs on a code system that is not loaded or
+ * only in part, or on a filter that cannot be applied; STATUS_TOO_COSTLY: there are more. */
+MUST_CHECK enum status terms_codes_in(struct terms *terms, struct slice value_set, size_t most,
+                                      struct arena *arena, struct terms_code **ret_codes,
+                                      size_t *ret_count);
+
+/* CODE and every code that it subsumes, or ABOVE: that subsumes it. STATUS_INVALID: its code system
+ * is not loaded, or only in part; STATUS_NOT_FOUND: it is none of its codes. */
+MUST_CHECK enum status terms_codes_beside(struct terms *terms, const struct terms_code *code,
+                                          bool above, size_t most, struct arena *arena,
+                                          struct terms_code **ret_codes, size_t *ret_count);
+
 /* ---- for FHIRPath ---------------------------------------------------------------------------
  *
  * The calls of struct fhirpath_host that terminology answers; their context is a terms_host, or
