@@ -39,6 +39,10 @@ static bool uri_matches(const struct test *test, const struct wanted *wanted, st
     switch (test->clause->modifier) {
     case STORE_BELOW:
         return slice_starts(text, wanted->key);
+    case STORE_CONTAINS:
+        return wanted->key.length == 0 ||
+               (text.length >= wanted->key.length &&
+                memmem(text.at, text.length, wanted->key.at, wanted->key.length) != NULL);
     case STORE_ABOVE:
         return uri_is_above(text, wanted->key);
     default: {

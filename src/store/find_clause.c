@@ -165,23 +165,9 @@ static enum status stream_of(struct search *search, const struct test *test, str
     return STATUS_OK;
 }
 
-/* What the plan can say and this engine cannot answer. */
-static enum status check_known(struct search *search, const struct store_clause *clause)
-{
-    for (size_t i = 0; i < clause->value_count; i++) {
-        if (clause->values[i].has_codes) {
-            return search_refuse(search, clause, "sets of codes are not supported here.");
-        }
-    }
-    return clause->parameter->expression.length > 0
-               ? STATUS_OK
-               : search_refuse(search, clause, "words are not searched here.");
-}
-
 static enum status check_clause(struct search *search, const struct store_clause *clause,
                                 uint32_t *ret_parameter)
 {
-    TRY(check_known(search, clause));
     enum search_kind kind = clause->parameter->kind;
     if (parameter_is_words(clause->parameter)) {
         bool plain = clause->modifier == STORE_PLAIN && clause->value_count > 0;
@@ -207,8 +193,10 @@ static enum status check_clause(struct search *search, const struct store_clause
         fits = kind == SEARCH_TOKEN;
         break;
     case STORE_EXACT:
-    case STORE_CONTAINS:
         fits = kind == SEARCH_STRING;
+        break;
+    case STORE_CONTAINS:
+        fits = kind == SEARCH_STRING || kind == SEARCH_URI;
         break;
     case STORE_BELOW:
     case STORE_ABOVE:

@@ -65,6 +65,8 @@ static enum match match_uri(const struct test *test, const struct wanted *wanted
     switch (test->clause->modifier) {
     case STORE_BELOW:
         return match_cut(slice_starts(text, key), wanted->key, SLICE(""));
+    case STORE_CONTAINS:
+        return text.length >= TEXT_KEY_LIMIT ? MATCH_MAYBE : yes_if(contains(text, wanted->key));
     case STORE_ABOVE:
         return match_cut(uri_is_above(text, wanted->key), SLICE(""), text);
     default:

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* store: what a token's value means in the tables: codes as numbers, texts as keys. */
-#include "fhir/conformance.h"
 #include "find_int.h"
 #include "ucum/ucum.h"
 

@@ -293,7 +293,7 @@ def finds_quantities_in_other_units():
     _check((
         ('Observation', 'value-quantity=gt6000|http://unitsofmeasure.org|Pa&code=11557-6', 'o1 o3'),
         ('Observation', 'value-quantity=5.9|http://unitsofmeasure.org|kPa', 'o2'),
-        ('Observation', 'value-quantity=gt1|http://unitsofmeasure.org|mg', ''),
+        ('Observation', 'value-quantity=gt1|http://unitsofmeasure.org|m', ''),
     ))
 
 

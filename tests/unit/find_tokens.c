@@ -206,6 +206,8 @@ static void a_uri_is_compared_to_the_letter_and_by_its_path(void **state)
     static const struct expectation below[] = {{"http://acme.org/fhir/", "v12 v123"},
                                                {"http://acme.org/fhir", "fhir v12 v123"}};
     EXPECT("ValueSet", "url", STORE_BELOW, text_of, below);
+    static const struct expectation within[] = {{"ValueSet/12", "v12 v123"}, {"valueset", ""}};
+    EXPECT("ValueSet", "url", STORE_CONTAINS, text_of, within);
     static const struct expectation above[] = {
         {"http://acme.org/fhir/ValueSet/123/_history/5", "fhir v123"},
         {"http://acme.org/fhir/ValueSet/123", "fhir v123"},
