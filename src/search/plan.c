@@ -64,6 +64,9 @@ static enum status take_or_ignore(struct planning *planning, struct scope *scope
     }
     enum status status = take(planning, scope, path);
     planning->outcome = outcome;
+    if (arena_full(planning->arena)) {
+        return STATUS_TOO_COSTLY; /* what was read may be cut short, and so mean more */
+    }
     if (planning->options->lenient && status == STATUS_PARAMETER) {
         planning->ignored[plan->ignored_count++] = slice_text(planning->shown);
         return STATUS_OK;

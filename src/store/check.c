@@ -236,6 +236,12 @@ static enum status check_facts(struct checking *checking, sqlite3_stmt *row, str
             fault(checking, "index-row", "An index row is missing. Run `carelayer reindex`.");
         }
     }
+    bool have = false;
+    TRY(words_have(&checking->connection, &facts, rid, &have));
+    if (!have) {
+        fault(checking, "index-word",
+              "A word of a resource is not in the index. Run `carelayer reindex`.");
+    }
     TRY(check_concern(checking, rid, type, body, base, arena));
     return buffer_ok(&blob) ? STATUS_OK : STATUS_TOO_COSTLY;
 }

@@ -144,6 +144,13 @@ static void own_texts(struct facts *facts, struct arena *arena)
             fact->system = arena_copy(arena, fact->system);
         }
     }
+    for (size_t i = 0; i < facts->code_word_count; i++) {
+        struct code_word *word = &facts->code_words[i];
+        bool same = i > 0 && slice_equals(word->code, word[-1].code) &&
+                    slice_equals(word->system, word[-1].system);
+        word->code = same ? word[-1].code : arena_copy(arena, word->code);
+        word->system = same ? word[-1].system : arena_copy(arena, word->system);
+    }
 }
 
 enum status store_draft_make(struct store *store, resource_type type, struct slice id,

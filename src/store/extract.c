@@ -2,6 +2,7 @@
 /* store: the values that a search parameter finds in a resource (R4 search, "Search Parameter
  * Types": which parts of each data type a search of each kind looks at). */
 #include "store_int.h"
+#include "ucum/ucum.h"
 
 struct extraction {
     const struct definitions *definitions;
@@ -34,6 +35,10 @@ static void add_identifier(const struct extraction *to, struct slice system, str
                             .system = system};
         facts_add(to->facts, &fact);
     }
+    if (system.length > 0) { /* found by its system alone */
+        struct fact fact = {.parameter = to->number * 2 + 1, .tree = TREE_TOKEN, .system = system};
+        facts_add(to->facts, &fact);
+    }
 }
 
 /* A code element has no system of its own: it is that of the code in the value set that the element
@@ -64,11 +69,19 @@ static struct slice implied_system(const struct extraction *to, const struct sea
     }
 }
 
+/* So that what is there is not missing, though there is nothing to find it by. */
+static void add_presence(const struct extraction *to)
+{
+    struct fact fact = {.parameter = to->number * 2, .tree = TREE_TOKEN};
+    facts_add(to->facts, &fact);
+}
+
 static void extract_token(const struct extraction *to, const struct search_path *path,
                           yyjson_val *value)
 {
     switch (path->type) {
     case FHIR_TYPE_CODEABLECONCEPT: {
+        words_of_concept(to->facts, path, value);
         size_t i, max;
         yyjson_val *coding;
         yyjson_arr_foreach(json_get(value, "coding"), i, max, coding)
@@ -78,6 +91,7 @@ static void extract_token(const struct extraction *to, const struct search_path 
         break;
     }
     case FHIR_TYPE_CODING:
+        words_of_concept(to->facts, path, value);
         add_token(to, json_get_string(value, "system"), json_get_string(value, "code"));
         break;
     case FHIR_TYPE_IDENTIFIER:
@@ -172,11 +186,21 @@ static void add_resource(const struct extraction *to, yyjson_val *resource)
     }
 }
 
+/* A canonical with a version is found without it too (R4 search, "reference"). */
+static void add_uri(const struct extraction *to, const struct search_path *path, struct slice text)
+{
+    size_t version = path->type == FHIR_TYPE_CANONICAL ? slice_index(text, '|') : text.length;
+    add_text(to, text);
+    if (version < text.length) {
+        add_text(to, slice_head(text, version));
+    }
+}
+
 static void extract_reference(const struct extraction *to, const struct search_path *path,
                               yyjson_val *value)
 {
     if (path->type != FHIR_TYPE_REFERENCE) {
-        yyjson_is_obj(value) ? add_resource(to, value) : add_text(to, json_string(value));
+        yyjson_is_obj(value) ? add_resource(to, value) : add_uri(to, path, json_string(value));
         return;
     }
     struct slice text = json_get_string(value, "reference");
@@ -285,10 +309,10 @@ static void extract_number(const struct extraction *to, yyjson_val *value)
     }
 }
 
-static void add_quantity(const struct extraction *to, double value, struct slice system,
-                         struct slice code)
+static void add_quantity(const struct extraction *to, bool canonical, double value,
+                         struct slice system, struct slice code)
 {
-    struct fact fact = {.parameter = to->number * 2,
+    struct fact fact = {.parameter = to->number * 2 + canonical,
                         .tree = TREE_QUANTITY,
                         .real = value,
                         .system = system,
@@ -296,29 +320,40 @@ static void add_quantity(const struct extraction *to, double value, struct slice
     facts_add(to->facts, &fact);
 }
 
-/* A quantity is found by its coded unit, and by its unit as written (R4 search, "quantity"). */
+/* A quantity is found by its coded unit, by its unit as written, and if it is one of UCUM by its
+ * value in canonical units (R4 search, "quantity"). Of a range the body decides. */
 static void extract_quantity(const struct extraction *to, enum fhir_type type, yyjson_val *value)
 {
-    struct decimal number;
+    struct decimal number, canonical;
+    if (type == FHIR_TYPE_RANGE) {
+        add_quantity(to, true, RANGE_PLACE, SLICE(""), SLICE(""));
+        return;
+    }
     if (!decimal_parse(json_number(json_get(value, "value")), &number)) {
         return;
     }
     double real = decimal_double(number);
     if (type == FHIR_TYPE_MONEY) {
-        add_quantity(to, real, SLICE("urn:iso:std:iso:4217"), json_get_string(value, "currency"));
+        add_quantity(to, false, real, SLICE("urn:iso:std:iso:4217"),
+                     json_get_string(value, "currency"));
         return;
     }
-    struct slice code = json_get_string(value, "code");
-    struct slice unit = json_get_string(value, "unit");
-    add_quantity(to, real, json_get_string(value, "system"), code);
+    struct slice code = json_get_string(value, "code"), system = json_get_string(value, "system");
+    struct slice unit = json_get_string(value, "unit"), base;
+    add_quantity(to, false, real, system, code);
     if (unit.length > 0 && !slice_equals(unit, code)) {
-        add_quantity(to, real, SLICE(""), unit);
+        add_quantity(to, false, real, SLICE(""), unit);
+    }
+    if (slice_is(system, UCUM_SYSTEM) && code.length > 0 &&
+        ucum_canonical(number, code, to->facts->arena, NULL, &canonical, &base) == STATUS_OK) {
+        add_quantity(to, true, decimal_double(canonical), SLICE(CANONICAL_UNITS), base);
     }
 }
 
 static void extract_value(void *context, const struct search_path *path, yyjson_val *value)
 {
     const struct extraction *to = context;
+    size_t before = to->facts->count;
     switch (to->parameter->kind) {
     case SEARCH_TOKEN:
         extract_token(to, path, value);
@@ -330,7 +365,7 @@ static void extract_value(void *context, const struct search_path *path, yyjson_
         extract_string(to, path->type, value);
         break;
     case SEARCH_URI:
-        add_text(to, json_string(value));
+        add_uri(to, path, json_string(value));
         break;
     case SEARCH_DATE:
         extract_date(to, path->type, value);
@@ -344,6 +379,9 @@ static void extract_value(void *context, const struct search_path *path, yyjson_
     case SEARCH_COMPOSITE:
     case SEARCH_SPECIAL:
         break;
+    }
+    if (to->facts->count == before) {
+        add_presence(to);
     }
 }
 
@@ -407,4 +445,5 @@ void extract_all(const struct store *store, resource_type type, yyjson_val *reso
             extract_parameter(store, type, &parameters[i], known, resource, base_url, facts);
         }
     }
+    words_extract(store->definitions, type, resource, facts);
 }

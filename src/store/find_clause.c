@@ -4,157 +4,6 @@
 
 /* More codes than this for one value ("system|") are tested for, not streamed. */
 #define STREAM_SOURCES 64
-#define NUMBERS_LIMIT  100000
-
-struct number_list {
-    struct arena *arena;
-    int64_t *items;
-    size_t count, capacity;
-};
-
-static enum status list_add(struct number_list *list, int64_t number)
-{
-    if (list->count >= NUMBERS_LIMIT) {
-        return STATUS_TOO_COSTLY;
-    }
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity == 0 ? 8 : list->capacity * 2;
-        int64_t *items = arena_resize(list->arena, list->items, list->capacity * sizeof(*items),
-                                      capacity * sizeof(*items));
-        if (items == NULL) {
-            return STATUS_TOO_COSTLY;
-        }
-        list->items = items;
-        list->capacity = capacity;
-    }
-    list->items[list->count++] = number;
-    return STATUS_OK;
-}
-
-static int number_order(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static enum status add_rows(struct connection *connection, sqlite3_stmt *statement,
-                            struct number_list *list)
-{
-    bool row = false;
-    TRY(statement_row(connection, statement, &row));
-    while (row) {
-        TRY(list_add(list, sqlite3_column_int64(statement, 0)));
-        TRY(statement_row(connection, statement, &row));
-    }
-    return STATUS_OK;
-}
-
-static void bind_text(sqlite3_stmt *statement, int at, struct slice text)
-{
-    sqlite3_bind_text(statement, at, text.at != NULL ? text.at : "", (int)text.length,
-                      SQLITE_STATIC);
-}
-
-/* The numbers of all codes that "system|code", "|code", "code" or "system|" mean. */
-static enum status find_codes(struct connection *connection, const struct store_value *value,
-                              struct number_list *list)
-{
-    int64_t system = 0;
-    sqlite3_stmt *statement;
-    if (value->has_system && value->system.length > 0) {
-        TRY(lookup_system(connection, value->system, &system));
-        if (system == 0) {
-            return STATUS_OK;
-        }
-    }
-    if (!value->has_system) {
-        TRY(statement_get(connection, SQL_CODES_OF_CODE, &statement));
-        bind_text(statement, 1, value->code);
-    } else if (value->code.length == 0) {
-        TRY(statement_get(connection, SQL_CODES_OF_SYSTEM, &statement));
-        sqlite3_bind_int64(statement, 1, system);
-    } else {
-        TRY(statement_get(connection, SQL_CODE_GET, &statement));
-        sqlite3_bind_int64(statement, 1, system);
-        bind_text(statement, 2, value->code);
-    }
-    TRY(add_rows(connection, statement, list));
-    if (list->count > 1) {
-        qsort(list->items, list->count, sizeof(*list->items), number_order);
-    }
-    return STATUS_OK;
-}
-
-static bool token_has_codes(const struct search_parameter *parameter)
-{
-    for (size_t i = 0; i < parameter->path_count; i++) {
-        enum fhir_type type = parameter->paths[i].type;
-        if (parameter->exists || type == FHIR_TYPE_CODEABLECONCEPT || type == FHIR_TYPE_CODING ||
-            type == FHIR_TYPE_CODE || type == FHIR_TYPE_BOOLEAN) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool token_has_texts(const struct search_parameter *parameter)
-{
-    for (size_t i = 0; i < parameter->path_count; i++) {
-        enum fhir_type type = parameter->paths[i].type;
-        if (type != FHIR_TYPE_CODEABLECONCEPT && type != FHIR_TYPE_CODING &&
-            type != FHIR_TYPE_CODE && type != FHIR_TYPE_BOOLEAN) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The key of a token whose text is kept: exact with a system, else what all systems share. */
-static enum status token_key(struct search *search, const struct store_value *value,
-                             struct wanted *wanted)
-{
-    struct buffer key = {.arena = search->arena};
-    int64_t system = 0;
-    if (value->has_system && value->system.length > 0) {
-        TRY(lookup_system(search->connection, value->system, &system));
-        if (system == 0) {
-            return STATUS_OK;
-        }
-    }
-    if (value->code.length == 0) {
-        return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "",
-                            "An identifier can only be searched with its value: write "
-                            "system|value.");
-    }
-    if (value->code.length >= TEXT_KEY_LIMIT) {
-        return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "",
-                            "The value of an identifier searched for may have at most %d bytes.",
-                            TEXT_KEY_LIMIT - 1);
-    }
-    if (value->has_system) {
-        text_key_write(value->code, system, &key);
-    } else {
-        text_key_value(value->code, &key);
-        wanted->key_begins = true;
-    }
-    wanted->key = buffer_slice(&key);
-    return buffer_ok(&key) ? STATUS_OK : STATUS_TOO_COSTLY;
-}
-
-static enum status prepare_token(struct search *search, const struct search_parameter *parameter,
-                                 bool texts_only, struct wanted *wanted)
-{
-    if (!texts_only && token_has_codes(parameter)) {
-        struct number_list list = {.arena = search->arena};
-        TRY(find_codes(search->connection, wanted->value, &list));
-        wanted->numbers = list.items;
-        wanted->number_count = list.count;
-    }
-    if (texts_only || token_has_texts(parameter)) {
-        TRY(token_key(search, wanted->value, wanted));
-    }
-    return STATUS_OK;
-}
 
 static enum status add_target(struct search *search, resource_type type,
                               const struct packed_id *key, struct number_list *list)
@@ -190,9 +39,7 @@ static enum status prepare_reference(struct search *search,
             TRY(add_target(search, type, &key, &list));
         }
     }
-    if (list.count > 1) {
-        qsort(list.items, list.count, sizeof(*list.items), number_order);
-    }
+    list_sort(&list);
     wanted->numbers = list.items;
     wanted->number_count = list.count;
     return STATUS_OK;
@@ -204,40 +51,8 @@ static enum status prepare_tree(struct search *search, const struct store_clause
 {
     struct number_set entities = {.arena = search->arena};
     TRY(tree_prepare(search, clause, wanted->value, &entities));
-    if (entities.count > 1) {
-        qsort(entities.items, entities.count, sizeof(*entities.items), number_order);
-    }
-    wanted->numbers = entities.items;
-    wanted->number_count = entities.count;
-    return STATUS_OK;
-}
-
-static void prepare_number(struct wanted *wanted)
-{
-    const struct store_value *value = wanted->value;
-    wanted->number = decimal_double(value->number);
-    wanted->low = decimal_double(value->number_low);
-    wanted->high = decimal_double(value->number_high);
-    if (value->compare == STORE_AP) { /* ten in a hundred (R4 search, "ap") */
-        double slack = (wanted->number < 0 ? -wanted->number : wanted->number) / 10;
-        wanted->low = wanted->number - slack < wanted->low ? wanted->number - slack : wanted->low;
-        wanted->high =
-            wanted->number + slack > wanted->high ? wanted->number + slack : wanted->high;
-    }
-}
-
-static enum status prepare_quantity(struct search *search, struct wanted *wanted)
-{
-    prepare_number(wanted);
-    wanted->any_unit = wanted->value->code.length == 0 && !wanted->value->has_system;
-    if (wanted->any_unit) {
-        return STATUS_OK;
-    }
-    struct store_value unit = *wanted->value;
-    /* "5.4||mg": the unit whatever its system, as code or as written. */
-    unit.has_system = unit.system.length > 0;
-    struct number_list list = {.arena = search->arena};
-    TRY(find_codes(search->connection, &unit, &list));
+    struct number_list list = {search->arena, entities.items, entities.count, entities.capacity};
+    list_sort(&list);
     wanted->numbers = list.items;
     wanted->number_count = list.count;
     return STATUS_OK;
@@ -262,18 +77,22 @@ static enum status prepare_string(struct search *search, const struct store_clau
     return STATUS_OK;
 }
 
-static enum status prepare_value(struct search *search, const struct store_clause *clause,
+static enum status prepare_value(struct search *search, const struct test *test,
                                  struct wanted *wanted)
 {
+    const struct store_clause *clause = test->clause;
+    if (clause->modifier == STORE_TEXT || parameter_is_words(clause->parameter)) {
+        return prepare_words(search, test, wanted);
+    }
     switch (clause->parameter->kind) {
     case SEARCH_TOKEN:
-        return prepare_token(search, clause->parameter, false, wanted);
+        return prepare_token(search, test, wanted);
     case SEARCH_REFERENCE:
         if (clause->modifier == STORE_BELOW || clause->modifier == STORE_ABOVE) {
             return prepare_tree(search, clause, wanted);
         }
         return clause->modifier == STORE_IDENTIFIER
-                   ? prepare_token(search, clause->parameter, true, wanted)
+                   ? prepare_token(search, test, wanted)
                    : prepare_reference(search, clause->parameter, wanted);
     case SEARCH_STRING:
         return prepare_string(search, clause, wanted);
@@ -281,8 +100,7 @@ static enum status prepare_value(struct search *search, const struct store_claus
         wanted->key = wanted->value->text;
         return STATUS_OK;
     case SEARCH_NUMBER:
-        prepare_number(wanted);
-        return STATUS_OK;
+        return prepare_number(wanted);
     case SEARCH_QUANTITY:
         return prepare_quantity(search, wanted);
     case SEARCH_DATE:
@@ -302,14 +120,17 @@ static bool is_streamable(const struct test *test)
 {
     const struct store_clause *clause = test->clause;
     size_t sources = 0;
-    bool kind = (clause->parameter->kind == SEARCH_TOKEN && clause->modifier == STORE_PLAIN) ||
+    bool token = clause->parameter->kind == SEARCH_TOKEN;
+    bool kind = (token && clause->modifier == STORE_PLAIN) ||
                 (clause->parameter->kind == SEARCH_REFERENCE &&
                  (clause->modifier == STORE_PLAIN || clause->modifier == STORE_IDENTIFIER ||
                   clause->modifier == STORE_BELOW || clause->modifier == STORE_ABOVE));
     for (size_t i = 0; i < test->count; i++) {
         const struct wanted *wanted = &test->wanted[i];
-        sources += wanted->number_count + (wanted->key.at != NULL);
-        if (wanted->key_begins || wanted->key.length >= TEXT_KEY_LIMIT) {
+        sources += wanted->number_count + (wanted->key.at != NULL) + (wanted->system != 0);
+        if (wanted->key_begins || wanted->key_cut ||
+            (test->clause->modifier == STORE_PLAIN && !token &&
+             wanted->key.length >= TEXT_KEY_LIMIT)) {
             return false;
         }
     }
@@ -332,6 +153,10 @@ static enum status stream_of(struct search *search, const struct test *test, str
                                 token ? SQL_TOKEN_RIDS : SQL_REFERENCE_RIDS, test->parameter,
                                 wanted->numbers[j]));
         }
+        if (wanted->system != 0) {
+            TRY(stream_add_tree(stream, search->connection, search->arena, SQL_TOKEN_RIDS,
+                                test->parameter + 1, wanted->system));
+        }
         if (wanted->key.at != NULL) {
             TRY(stream_add_text(stream, search->connection, search->arena, text_parameter(test),
                                 wanted->key));
@@ -340,24 +165,15 @@ static enum status stream_of(struct search *search, const struct test *test, str
     return STATUS_OK;
 }
 
-/* What the plan can say and this engine cannot answer. */
-static enum status check_known(struct search *search, const struct store_clause *clause)
-{
-    for (size_t i = 0; i < clause->value_count; i++) {
-        if (clause->values[i].has_codes) {
-            return search_refuse(search, clause, "sets of codes are not supported here.");
-        }
-    }
-    return clause->parameter->expression.length > 0
-               ? STATUS_OK
-               : search_refuse(search, clause, "words are not searched here.");
-}
-
 static enum status check_clause(struct search *search, const struct store_clause *clause,
                                 uint32_t *ret_parameter)
 {
-    TRY(check_known(search, clause));
     enum search_kind kind = clause->parameter->kind;
+    if (parameter_is_words(clause->parameter)) {
+        bool plain = clause->modifier == STORE_PLAIN && clause->value_count > 0;
+        return plain ? STATUS_OK
+                     : search_refuse(search, clause, "this modifier is not supported with it.");
+    }
     const struct parameter *known =
         store_parameter(search->store, search->query->type, clause->parameter);
     if (known == NULL) {
@@ -377,8 +193,10 @@ static enum status check_clause(struct search *search, const struct store_clause
         fits = kind == SEARCH_TOKEN;
         break;
     case STORE_EXACT:
-    case STORE_CONTAINS:
         fits = kind == SEARCH_STRING;
+        break;
+    case STORE_CONTAINS:
+        fits = kind == SEARCH_STRING || kind == SEARCH_URI;
         break;
     case STORE_BELOW:
     case STORE_ABOVE:
@@ -386,6 +204,12 @@ static enum status check_clause(struct search *search, const struct store_clause
         break;
     case STORE_IDENTIFIER:
         fits = kind == SEARCH_REFERENCE;
+        break;
+    case STORE_TEXT:
+        fits = kind == SEARCH_TOKEN || kind == SEARCH_REFERENCE;
+        break;
+    case STORE_OF_TYPE:
+        fits = kind == SEARCH_TOKEN;
         break;
     default:
         break;
@@ -413,7 +237,10 @@ enum status clause_prepare(struct search *search, const struct store_clause *cla
     test->count = clause->value_count;
     for (size_t i = 0; i < test->count; i++) {
         test->wanted[i].value = &clause->values[i];
-        TRY(prepare_value(search, clause, &test->wanted[i]));
+        TRY(prepare_value(search, test, &test->wanted[i]));
+    }
+    if (clause->modifier == STORE_TEXT || parameter_is_words(clause->parameter)) {
+        return stream_words(search, test);
     }
     if (is_streamable(test)) {
         struct stream *stream = &search->streams[search->stream_count++];
@@ -481,7 +308,7 @@ static bool range_date_bounds(const struct store_value *value, bool wide, int64_
 
 static bool range_number_bounds(const struct wanted *wanted, double *ret_low, double *ret_high)
 {
-    *ret_low = -1e308;
+    *ret_low = -1e299; /* above RANGE_PLACE */
     *ret_high = 1e308;
     switch (wanted->value->compare) {
     case STORE_EQ:
@@ -504,7 +331,8 @@ static bool range_number_bounds(const struct wanted *wanted, double *ret_low, do
     }
 }
 
-/* The statement of one range of one value; NULL: this value has none. */
+/* The statement of one range of one value; NULL: this value has none. WIDE: dates and ranges of
+ * quantities that stand apart. */
 static enum status range_statement(struct search *search, const struct test *test,
                                    const struct wanted *wanted, bool wide,
                                    sqlite3_stmt **ret_statement)
@@ -522,12 +350,12 @@ static enum status range_statement(struct search *search, const struct test *tes
         return STATUS_OK;
     }
     if (kind == SEARCH_NUMBER || kind == SEARCH_QUANTITY) {
-        double low, high;
-        if (range_number_bounds(wanted, &low, &high)) {
+        double low = RANGE_PLACE, high = RANGE_PLACE;
+        if (wide || range_number_bounds(wanted, &low, &high)) {
             TRY(statement_get(search->connection,
                               kind == SEARCH_NUMBER ? SQL_NUMBER_RANGE : SQL_QUANTITY_RANGE,
                               ret_statement));
-            sqlite3_bind_int64(*ret_statement, 1, test->parameter);
+            sqlite3_bind_int64(*ret_statement, 1, test->parameter + (wide || wanted->canonical));
             sqlite3_bind_double(*ret_statement, 2, low);
             sqlite3_bind_double(*ret_statement, 3, high);
         }
@@ -568,13 +396,15 @@ enum status test_range(struct search *search, const struct test *test, size_t li
     struct number_list list = {.arena = search->arena};
     *ret_list = NULL;
     enum store_modifier modifier = test->clause->modifier;
-    if (test->streamed || modifier == STORE_NOT || modifier == STORE_MISSING) {
+    if (test->streamed || modifier == STORE_NOT || modifier == STORE_MISSING ||
+        modifier == STORE_TEXT || parameter_is_words(test->clause->parameter)) {
         return STATUS_OK;
     }
     for (size_t i = 0; i < test->count; i++) {
         const struct wanted *wanted = &test->wanted[i];
-        int wides = test->clause->parameter->kind == SEARCH_DATE ? 2 : 1;
-        if (wanted->number_count > 0 && test->clause->parameter->kind == SEARCH_TOKEN) {
+        enum search_kind kind = test->clause->parameter->kind;
+        int wides = kind == SEARCH_DATE || kind == SEARCH_QUANTITY ? 2 : 1;
+        if ((wanted->number_count > 0 || wanted->system != 0) && kind == SEARCH_TOKEN) {
             return STATUS_OK;
         }
         for (int wide = 0; wide < wides; wide++) {
@@ -591,14 +421,8 @@ enum status test_range(struct search *search, const struct test *test, size_t li
         TRY(list_add(&list, 0));
         list.count = 0;
     }
-    qsort(list.items, list.count, sizeof(*list.items), number_order);
-    size_t kept = 0;
-    for (size_t i = 0; i < list.count; i++) {
-        if (kept == 0 || list.items[kept - 1] != list.items[i]) {
-            list.items[kept++] = list.items[i];
-        }
-    }
+    list_sort(&list);
     *ret_list = list.items;
-    *ret_count = kept;
+    *ret_count = list.count;
     return STATUS_OK;
 }

@@ -17,6 +17,7 @@ struct source {
     sqlite3_stmt *statement; /* NULL: a list */
     int from;                /* the statement's parameter for the place to begin at */
     int64_t floor;           /* never begin below this */
+    int shift;               /* its numbers are of blocks of this many bits of places */
     const int64_t *list;
     size_t list_count, list_at;
     int64_t current; /* INT64_MAX: at its end */
@@ -43,6 +44,9 @@ MUST_CHECK enum status stream_add_places(struct stream *stream, struct connectio
                                          int64_t high);
 MUST_CHECK enum status stream_add_members(struct stream *stream, struct connection *connection,
                                           struct arena *arena, uint32_t patient);
+/* Every place, used or not, of the blocks that have the word. */
+MUST_CHECK enum status stream_add_blocks(struct stream *stream, struct connection *connection,
+                                         struct arena *arena, uint32_t word);
 MUST_CHECK enum status stream_add_list(struct stream *stream, struct arena *arena,
                                        const int64_t *list, size_t count);
 /* Moves to the first place >= RID; stream->current says which. */
@@ -75,10 +79,26 @@ struct wanted {
     size_t number_count;
     struct slice key; /* text: the whole key, or what it begins with */
     bool key_begins;
+    bool key_cut;   /* longer than a key: the body decides */
+    int64_t system; /* "system|": the code that stands for it; else 0 */
     bool any_unit;
+    bool canonical;    /* in canonical units, and this one */
+    struct slice unit; /* of it */
     double number, low, high;
+    struct decimal exact, exact_low, exact_high; /* what those were made of */
+    struct slice *words;                         /* folded */
+    size_t word_count;
 };
 
+struct number_list {
+    struct arena *arena;
+    int64_t *items;
+    size_t count, capacity;
+};
+MUST_CHECK enum status list_add(struct number_list *list, int64_t number);
+/* In order, each once. */
+void list_sort(struct number_list *list);
+bool list_has(const int64_t *items, size_t count, int64_t number);
 enum test_kind {
     TEST_FACTS,     /* by the row's facts, and by the body where these leave a doubt */
     TEST_LINK,      /* by what it leads to, or by what leads to it */
@@ -88,6 +108,7 @@ enum test_kind {
 
 struct link;
 struct composite;
+struct search;
 
 struct test {
     enum test_kind kind;
@@ -100,6 +121,34 @@ struct test {
     const struct composite *composite;
 };
 
+/* More numbers than this are first asked whether any resource has them. */
+#define KEEP_USED_ABOVE 64
+
+/* The numbers of all codes that "system|code", "|code", "code" or "system|" mean, in order. */
+MUST_CHECK enum status find_codes(struct search *search, const struct store_value *value,
+                                  bool exact_case, struct number_list *list);
+MUST_CHECK enum status prepare_token(struct search *search, const struct test *test,
+                                     struct wanted *wanted);
+MUST_CHECK enum status prepare_quantity(struct search *search, struct wanted *wanted);
+MUST_CHECK enum status prepare_number(struct wanted *wanted);
+
+/* ---- words -------------------------------------------------------------------------------------
+ */
+
+/* `_text` or `_content`, which are no index values. */
+bool parameter_is_words(const struct search_parameter *parameter);
+MUST_CHECK enum status prepare_words(struct search *search, const struct test *test,
+                                     struct wanted *wanted);
+/* Streams that a clause for words has at most, beside one of the places of the type. */
+#define WORD_STREAMS 4
+MUST_CHECK enum status stream_words(struct search *search, const struct test *test);
+bool words_match_value(const struct wanted *wanted, const struct search_path *path,
+                       yyjson_val *value, struct arena *arena);
+bool words_match_resource(const struct store *store, const struct test *test, resource_type type,
+                          yyjson_val *resource, struct arena *arena);
+
+/* Is URI the same as BELOW, or that of something above it in the path? */
+bool uri_is_above(struct slice uri, struct slice below);
 enum match test_facts(const struct test *test, struct slice facts);
 /* The same by the body itself. */
 MUST_CHECK enum status test_body(const struct store *store, const struct test *test,

@@ -187,7 +187,8 @@ enum status search_prepare(struct search *search)
         const struct search_parameter *parameter = query->clauses[i].parameter;
         tests += 1 + (parameter != NULL ? parameter->component_count : 0);
     }
-    search->streams = arena_array(search->arena, tests + 5, sizeof(struct stream));
+    search->streams =
+        arena_array(search->arena, tests * (WORD_STREAMS + 1) + 5, sizeof(struct stream));
     search->tests = arena_array(search->arena, tests, sizeof(struct test));
     if (search->streams == NULL || search->tests == NULL) {
         return STATUS_TOO_COSTLY;

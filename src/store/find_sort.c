@@ -148,6 +148,16 @@ enum status sort_add_fact(struct search *search, struct sort_key *key, const str
     return STATUS_OK;
 }
 
+/* Beside the values stand facts that only searches use: systems of identifiers, what is there but
+ * says nothing, quantities in canonical units. */
+static bool is_sorted_by(const struct column *column, const struct fact *fact)
+{
+    bool apart = (fact->parameter & 1) != 0;
+    bool aside = (fact->tree == TREE_TOKEN && (apart || fact->number == CODE_PRESENT)) ||
+                 (fact->tree == TREE_QUANTITY && apart);
+    return (fact->parameter & ~1u) == column->parameter && !aside;
+}
+
 /* Of several values the least counts, and the greatest when sorting downwards. */
 static enum status add_facts(const struct candidate *candidate, const struct column *column,
                              struct sort_key *key)
@@ -157,7 +167,7 @@ static enum status add_facts(const struct candidate *candidate, const struct col
     struct sort_key best = {.length = 0};
     facts_open(candidate->facts, &cursor);
     while (column->kind == COLUMN_FACTS && facts_next(&cursor, &fact)) {
-        if ((fact.parameter & ~1u) != column->parameter) {
+        if (!is_sorted_by(column, &fact)) {
             continue;
         }
         struct sort_key one = {.length = 0};

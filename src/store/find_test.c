@@ -4,16 +4,7 @@
 
 static bool has_number(const struct wanted *wanted, int64_t number)
 {
-    size_t low = 0, high = wanted->number_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (wanted->numbers[middle] < number) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < wanted->number_count && wanted->numbers[low] == number;
+    return list_has(wanted->numbers, wanted->number_count, number);
 }
 
 static bool contains(struct slice text, struct slice part)
@@ -56,14 +47,28 @@ static enum match match_string(const struct test *test, const struct wanted *wan
     }
 }
 
+/* A step of a path more, or the same (R4 search, ":above"); cut texts may be more. */
+bool uri_is_above(struct slice uri, struct slice below)
+{
+    if (!slice_starts(below, uri)) {
+        return false;
+    }
+    char last = uri.length > 0 ? uri.at[uri.length - 1] : '/';
+    bool cut = uri.length >= TEXT_KEY_LIMIT;
+    return cut || uri.length == below.length || last == '/' || last == ':' || last == '#' ||
+           strchr("/|#:?", below.at[uri.length]) != NULL;
+}
+
 static enum match match_uri(const struct test *test, const struct wanted *wanted, struct slice text)
 {
     struct slice key = slice_head(wanted->key, TEXT_KEY_LIMIT);
     switch (test->clause->modifier) {
     case STORE_BELOW:
         return match_cut(slice_starts(text, key), wanted->key, SLICE(""));
+    case STORE_CONTAINS:
+        return text.length >= TEXT_KEY_LIMIT ? MATCH_MAYBE : yes_if(contains(text, wanted->key));
     case STORE_ABOVE:
-        return match_cut(slice_starts(wanted->key, text), SLICE(""), text);
+        return match_cut(uri_is_above(text, wanted->key), SLICE(""), text);
     default:
         return match_cut(slice_equals(text, key), wanted->key, text);
     }
@@ -138,42 +143,81 @@ static enum match match_number(const struct wanted *wanted, double fact)
     return MATCH_NO;
 }
 
+/* Of tokens: codes, the system of an identifier, and what is there but says nothing. */
+static enum match match_code(const struct test *test, const struct wanted *wanted,
+                             const struct fact *fact)
+{
+    bool apart = (fact->parameter & 1) != 0;
+    if (test->clause->modifier == STORE_TEXT) {
+        bool may = test->clause->parameter->kind == SEARCH_REFERENCE ||
+                   fact->number == CODE_PRESENT || has_number(wanted, fact->number);
+        return may ? MATCH_MAYBE : MATCH_NO;
+    }
+    if (apart) {
+        return yes_if(wanted->system != 0 && fact->number == wanted->system);
+    }
+    return yes_if(test->clause->modifier != STORE_OF_TYPE && has_number(wanted, fact->number));
+}
+
+static enum match match_quantity(const struct wanted *wanted, const struct fact *fact)
+{
+    bool apart = (fact->parameter & 1) != 0;
+    if (apart && fact->other == UNIT_RANGE) {
+        return MATCH_MAYBE;
+    }
+    if (apart != wanted->canonical || !(wanted->any_unit || has_number(wanted, fact->other))) {
+        return MATCH_NO;
+    }
+    return match_number(wanted, fact->real);
+}
+
+static enum match match_identifier(const struct test *test, const struct wanted *wanted,
+                                   struct slice text)
+{
+    if (wanted->key.at == NULL) {
+        return MATCH_NO;
+    }
+    bool holds =
+        wanted->key_begins ? slice_starts(text, wanted->key) : slice_equals(text, wanted->key);
+    bool doubt = wanted->key_cut || test->clause->modifier == STORE_OF_TYPE;
+    return holds && doubt ? MATCH_MAYBE : yes_if(holds);
+}
+
+static enum match match_text(const struct test *test, const struct wanted *wanted,
+                             struct slice text)
+{
+    enum search_kind kind = test->clause->parameter->kind;
+    if (test->clause->modifier == STORE_TEXT) {
+        return MATCH_MAYBE;
+    }
+    if (kind == SEARCH_STRING) {
+        return match_string(test, wanted, text);
+    }
+    if (kind == SEARCH_TOKEN || test->clause->modifier == STORE_IDENTIFIER) {
+        return match_identifier(test, wanted, text);
+    }
+    return wanted->key.at != NULL ? match_uri(test, wanted, text) : MATCH_NO;
+}
+
 static enum match match_fact(const struct test *test, const struct wanted *wanted,
                              const struct fact *fact)
 {
     switch ((enum tree)fact->tree) {
     case TREE_TOKEN:
+        return match_code(test, wanted, fact);
     case TREE_REFERENCE:
-        return yes_if(has_number(wanted, fact->number));
+        return test->clause->modifier == STORE_TEXT ? MATCH_MAYBE
+                                                    : yes_if(has_number(wanted, fact->number));
     case TREE_DATE:
         return match_date(wanted->value, fact->number, fact->other);
     case TREE_NUMBER:
         return match_number(wanted, fact->real);
     case TREE_QUANTITY:
-        return wanted->any_unit || has_number(wanted, fact->other)
-                   ? match_number(wanted, fact->real)
-                   : MATCH_NO;
+        return match_quantity(wanted, fact);
     case TREE_TEXT:
-        break;
+        return match_text(test, wanted, fact->text);
     }
-    switch (test->clause->parameter->kind) {
-    case SEARCH_STRING:
-        return match_string(test, wanted, fact->text);
-    case SEARCH_URI:
-    case SEARCH_REFERENCE:
-        if (test->clause->modifier != STORE_IDENTIFIER) {
-            return wanted->key.at != NULL ? match_uri(test, wanted, fact->text) : MATCH_NO;
-        }
-        break;
-    default:
-        break;
-    }
-    if (wanted->key.at == NULL) {
-        return MATCH_NO;
-    }
-    bool holds = wanted->key_begins ? slice_starts(fact->text, wanted->key)
-                                    : slice_equals(fact->text, wanted->key);
-    return match_cut(holds, wanted->key, SLICE(""));
+    return MATCH_NO;
 }
 
 /* Which of the two numbers of a parameter a fact of interest has. */
@@ -183,7 +227,7 @@ static bool concerns(const struct test *test, const struct fact *fact)
         return false;
     }
     if (test->clause->parameter->kind != SEARCH_REFERENCE ||
-        test->clause->modifier == STORE_MISSING) {
+        test->clause->modifier == STORE_MISSING || test->clause->modifier == STORE_TEXT) {
         return true;
     }
     return (fact->parameter & 1) == (test->clause->modifier == STORE_IDENTIFIER);
@@ -195,6 +239,9 @@ enum match test_facts(const struct test *test, struct slice facts)
     struct fact fact;
     enum match best = MATCH_NO;
     bool present = false;
+    if (parameter_is_words(test->clause->parameter)) {
+        return MATCH_MAYBE;
+    }
     facts_open(facts, &cursor);
     while (best != MATCH_YES && facts_next(&cursor, &fact) &&
            (fact.parameter & ~1u) <= test->parameter) {

@@ -154,6 +154,7 @@ void writer_forget(struct writer *writer)
 {
     intern_forget(&writer->intern);
     memset(writer->entries, 0, ENTRY_CACHE * sizeof(*writer->entries));
+    memset(writer->words, 0, WORD_CACHE * sizeof(*writer->words));
     memset(writer->sequences, 0, SEQUENCE_CACHE * sizeof(*writer->sequences));
     writer->touched = false;
 }

@@ -261,8 +261,9 @@ static enum status writer_create(struct store *store, struct outcome *outcome)
     writer->scratch = arena_create(0);
     writer->entries = arena_array(store->arena, ENTRY_CACHE, sizeof(*writer->entries));
     writer->sequences = arena_array(store->arena, SEQUENCE_CACHE, sizeof(*writer->sequences));
+    writer->words = arena_array(store->arena, WORD_CACHE, sizeof(*writer->words));
     if (writer->intern.arena == NULL || writer->scratch == NULL || writer->entries == NULL ||
-        writer->sequences == NULL) {
+        writer->sequences == NULL || writer->words == NULL) {
         return STATUS_MEMORY;
     }
     sqlite3_wal_hook(writer->connection.db, log_grew, store);

@@ -384,6 +384,7 @@ static enum status put_rows(struct change *change, const struct store_draft *dra
                       change->arena));
     TRY(facts_exchange(change->connection, &change->old_facts, old_rid, &change->new_facts,
                        change->rid));
+    TRY(words_put(change->tx, &change->new_facts, change->rid));
     if (draft->type == change->connection->store->patient_type) {
         TRY(person_links_put(change->tx, draft, change->home));
         change->writer->counters.patients += !live;

@@ -38,6 +38,7 @@ static enum status reindex_row(struct store_tx *tx, struct arena *arena, sqlite3
     TRY(facts_read(blob, &old));
     TRY(facts_of_body(tx, type, body, base, arena, &new));
     TRY(facts_exchange(connection, &old, rid, &new, rid));
+    TRY(words_put(tx, &new, rid));
     TRY(concern_repair(tx, rid, body, base, arena));
     struct buffer out = {.arena = arena};
     facts_write(&new, &out);

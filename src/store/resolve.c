@@ -33,6 +33,10 @@ static enum status resolve(struct store_tx *tx, const struct fact *fact, struct 
     *ret_fact = *fact;
     switch ((enum tree)fact->tree) {
     case TREE_TOKEN:
+        if (fact->text.length == 0 && fact->system.length == 0) {
+            ret_fact->number = CODE_PRESENT;
+            return STATUS_OK;
+        }
         return intern_code(tx, fact->system, fact->text, &ret_fact->number);
     case TREE_QUANTITY:
         if (fact->text.length == 0 && fact->system.length == 0) {
@@ -50,8 +54,33 @@ static enum status resolve(struct store_tx *tx, const struct fact *fact, struct 
     return STATUS_INTERNAL;
 }
 
+static enum status resolve_words(struct store_tx *tx, const struct facts *facts,
+                                 struct facts *ret_facts)
+{
+    ret_facts->words = facts->words;
+    ret_facts->word_count = facts->word_count;
+    ret_facts->code_word_count = facts->code_word_count;
+    ret_facts->code_words =
+        arena_array(ret_facts->arena, facts->code_word_count, sizeof(*ret_facts->code_words));
+    if (facts->code_word_count > 0 && ret_facts->code_words == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    for (size_t i = 0; i < facts->code_word_count; i++) {
+        struct code_word *word = &ret_facts->code_words[i];
+        *word = facts->code_words[i];
+        if (i > 0 && slice_equals(word->code, word[-1].code) &&
+            slice_equals(word->system, word[-1].system)) {
+            word->number = word[-1].number;
+            continue;
+        }
+        TRY(intern_code(tx, word->system, word->code, &word->number));
+    }
+    return STATUS_OK;
+}
+
 enum status facts_resolve(struct store_tx *tx, const struct facts *facts, struct facts *ret_facts)
 {
+    TRY(resolve_words(tx, facts, ret_facts));
     for (size_t i = 0; i < facts->count; i++) {
         struct fact fact;
         enum status status = resolve(tx, &facts->items[i], ret_facts->arena, &fact);

@@ -69,6 +69,17 @@ static const char *const steps[] = {
     /* How to mend what breaks a rule, in the words of the first who broke it. */
     "CREATE TABLE quality_rule(rule TEXT NOT NULL, type INTEGER NOT NULL, words TEXT NOT NULL,"
     " PRIMARY KEY(rule, type)) WITHOUT ROWID;",
+    /* 4: words. Which block of places (words.c) may have a word in its texts, and which codes ever
+     * stood beside a word. Codes are also looked for whatever their case. Index values are of new
+     * kinds too, so what is there already is gone through at opening (concern_catch_up). */
+    "CREATE TABLE word(word INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY(word, block))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE code_word(word INTEGER NOT NULL, code INTEGER NOT NULL,"
+    " PRIMARY KEY(word, code)) WITHOUT ROWID;"
+    "CREATE INDEX code_alike ON code(code COLLATE NOCASE);"
+    "DELETE FROM note WHERE name=CAST('store.reindex' AS BLOB);"
+    "INSERT OR REPLACE INTO note(name, value) SELECT CAST('store.concern' AS BLOB), x'00'"
+    " WHERE EXISTS(SELECT 1 FROM resource);",
 };
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
 

@@ -173,6 +173,17 @@
     X(SQL_NUMBER_RANGE, "SELECT rid FROM number WHERE parameter=?1 AND value BETWEEN ?2 AND ?3")   \
     X(SQL_QUANTITY_RANGE,                                                                          \
       "SELECT rid FROM quantity WHERE parameter=?1 AND value BETWEEN ?2 AND ?3")                   \
+    X(SQL_TOKEN_NEXT_CODE, "SELECT code FROM token WHERE parameter=?1 AND code>=?2"                \
+                           " ORDER BY code LIMIT 1")                                               \
+    X(SQL_WORD_ADD, "INSERT OR IGNORE INTO word(word, block) VALUES(?1, ?2)")                      \
+    X(SQL_WORD_HAS, "SELECT 1 FROM word WHERE word=?1 AND block=?2")                               \
+    X(SQL_WORD_BLOCKS, "SELECT block FROM word WHERE word=?1 AND block>=?3 ORDER BY block")        \
+    X(SQL_CODE_WORD_ADD, "INSERT OR IGNORE INTO code_word(word, code) VALUES(?1, ?2)")             \
+    X(SQL_CODE_WORD_HAS, "SELECT 1 FROM code_word WHERE word=?1 AND code=?2")                      \
+    X(SQL_CODES_OF_WORD, "SELECT code FROM code_word WHERE word=?1 ORDER BY code")                 \
+    X(SQL_CODE_ROWS_OF_SYSTEM, "SELECT number, code FROM code WHERE system=?1")                    \
+    X(SQL_CODES_ALIKE, "SELECT c.number, c.code, s.uri FROM code c LEFT JOIN system s"             \
+                       " ON s.number=c.system WHERE c.code=?1 COLLATE NOCASE")                     \
     X(SQL_FILTER_ROW, "SELECT type, updated, facts, id FROM resource WHERE rid=?1")                \
     X(SQL_DICTIONARY_GET, "SELECT number, bytes FROM dictionary ORDER BY number")                  \
     X(SQL_DICTIONARY_ADD, "INSERT INTO dictionary(number, bytes) VALUES(?1, ?2)")                  \

@@ -7,6 +7,7 @@
  *   writer.c      the queue of jobs and the group commit
  *   compress.c    zstd with trained dictionaries
  *   draft.c       a resource made ready; extract.c, fold.c: its index values
+ *   words.c       words of texts, and which blocks of places have them
  *   facts.c       index values packed into one blob a resource, and as rows of the trees
  *   concern_find.c, concern.c, concern_spread.c, set.c: whom a resource concerns
  *   directory.c   ids, places and patient numbers; intern.c: codes and systems as numbers
@@ -117,9 +118,21 @@ enum tree { TREE_TOKEN, TREE_REFERENCE, TREE_TEXT, TREE_DATE, TREE_NUMBER, TREE_
  * their low end alone. */
 #define DATE_NARROW (INT64_C(400) * MICROS_PER_DAY)
 
+/* The code of a value that is there but says nothing to find it by: a concept in words only. */
+#define CODE_PRESENT 0
+
+/* The unit of a range of quantities, which the body decides; all stand at one value of the tree. */
+#define UNIT_RANGE  0
+#define RANGE_PLACE (-1e300)
+
+/* The system of canonical units (src/ucum): no one else's codes. */
+#define CANONICAL_UNITS "urn:carelayer:canonical-units"
+
 /* One index value. Before it is stored, codes and targets are still text. */
 struct fact {
-    uint32_t parameter; /* 2 x number in the table parameter; + 1: wide date, identifier */
+    /* 2 x number in the table parameter; + 1: a wide date, the identifier of a reference, the
+     * system of an identifier, a quantity in canonical units or a range of them. */
+    uint32_t parameter;
     uint8_t tree;
     bool identifier;      /* TREE_TEXT: a token's text, with a system */
     int64_t number;       /* code, target, low end of a date */
@@ -130,10 +143,23 @@ struct fact {
     resource_type target; /* of a reference before it is resolved */
 };
 
+/* A word of the texts beside a code. Before it is stored, the code is still text. */
+struct code_word {
+    uint32_t word;
+    int64_t number;
+    struct slice system, code;
+};
+
 struct facts {
     struct arena *arena;
     struct fact *items;
     size_t count, capacity;
+    uint32_t *words; /* of all its texts, ordered, none twice (words.c) */
+    size_t word_count;
+    struct code_word *code_words;
+    size_t code_word_count, code_word_capacity;
+    const void *concepts[16]; /* whose words are in already: several parameters meet the same */
+    size_t concept_count;
     bool broken;
     bool used_base; /* an absolute reference was local by the server's base URL */
 };
@@ -184,8 +210,48 @@ void text_key_write(struct slice value, int64_t system, struct buffer *out);
 /* Only its value part: what all systems share. */
 void text_key_value(struct slice value, struct buffer *out);
 
-/* Lower case, no diacritics, one space for white space, trimmed (R4 search, "string"). */
+/* Lower case, no diacritics, no punctuation, one space for white space, trimmed (R4 search,
+ * "string"). */
 void text_fold(struct slice text, struct buffer *out);
+
+/* The character at AT and its length in bytes: never 0, never past the end. */
+size_t text_decode(struct slice text, size_t at, uint32_t *ret_point);
+/* A character as UTF-8. */
+void text_encode(uint32_t point, struct buffer *out);
+
+/* ---- words (words.c) ------------------------------------------------------------------------- */
+
+/* Words are runs of letters and digits, folded; a UUID is one. A visitor's slice lasts as long as
+ * the call. */
+typedef void word_visit(void *context, struct slice word);
+void words_each(struct slice text, struct arena *arena, word_visit *visit, void *context);
+/* The number under which a word is kept. Different words may share one: what is found by it is
+ * decided on the body. Stored: it never changes. */
+uint32_t word_number(struct slice word);
+/* XHTML without its markup. */
+void narrative_text(struct slice xhtml, struct buffer *out);
+
+/* Calls VISIT with every text of RESOURCE for people: strings, markdown and narrative (markup taken
+ * out, in ARENA), those of contained resources too; no codes, addresses, ids or references. */
+typedef void text_visit(void *context, struct slice text);
+void resource_texts(const struct definitions *definitions, resource_type type, yyjson_val *resource,
+                    struct arena *arena, text_visit *visit, void *context);
+/* The same of one value of a coded element, an identifier or a reference: what `:text` looks at. */
+void value_texts(const struct search_path *path, yyjson_val *value, text_visit *visit,
+                 void *context);
+
+/* Fills in the words of FACTS from RESOURCE. */
+void words_extract(const struct definitions *definitions, resource_type type, yyjson_val *resource,
+                   struct facts *facts);
+/* The words of a concept for each of its codes. */
+void words_of_concept(struct facts *facts, const struct search_path *path, yyjson_val *value);
+
+/* Which words are in which block of places. Words stay when their resource goes: a block says no
+ * more than that they may be in it. */
+#define WORD_BLOCK_BITS 6
+MUST_CHECK enum status words_put(struct store_tx *tx, const struct facts *facts, int64_t rid);
+MUST_CHECK enum status words_have(struct connection *connection, const struct facts *facts,
+                                  int64_t rid, bool *ret_have);
 
 struct fhirpath;
 
@@ -383,11 +449,18 @@ struct entry {
 
 #define ENTRY_CACHE    8192
 #define SEQUENCE_CACHE 4096
+#define WORD_CACHE     32768
 
 struct sequence {
     uint32_t patient;
     bool used;
     int64_t next;
+};
+
+/* A row of the tables of words; NUMBER 0 is no row. */
+struct word_row {
+    int64_t other; /* block or code */
+    uint32_t word, number;
 };
 
 struct intern_slot {
@@ -409,7 +482,8 @@ struct writer {
     struct intern intern;
     struct entry *entries;
     struct sequence *sequences;
-    bool touched; /* caches changed since the savepoint */
+    struct word_row *words; /* rows known to be in the tables of words */
+    bool touched;           /* caches changed since the savepoint */
     struct arena *scratch;
     int64_t deadline; /* of the searches of the job that runs; 0: none */
 };

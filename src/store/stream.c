@@ -119,6 +119,16 @@ enum status stream_add_members(struct stream *stream, struct connection *connect
     return STATUS_OK;
 }
 
+enum status stream_add_blocks(struct stream *stream, struct connection *connection,
+                              struct arena *arena, uint32_t word)
+{
+    struct source *source;
+    TRY(source_statement(stream, connection, arena, SQL_WORD_BLOCKS, 3, &source));
+    sqlite3_bind_int64(source->statement, 1, word);
+    source->shift = WORD_BLOCK_BITS;
+    return STATUS_OK;
+}
+
 enum status stream_add_list(struct stream *stream, struct arena *arena, const int64_t *list,
                             size_t count)
 {
@@ -135,11 +145,14 @@ enum status stream_add_list(struct stream *stream, struct arena *arena, const in
 /* ---- moving
  * -------------------------------------------------------------------------------------- */
 
-static enum status source_step(struct source *source)
+/* Towards RID: of a block every place counts. */
+static enum status source_step(struct source *source, int64_t rid)
 {
     int code = sqlite3_step(source->statement);
     if (code == SQLITE_ROW) {
-        source->current = sqlite3_column_int64(source->statement, 0);
+        int64_t first = sqlite3_column_int64(source->statement, 0);
+        bool within = source->shift > 0 && first == rid >> source->shift;
+        source->current = within ? rid : (int64_t)((uint64_t)first << source->shift);
         return STATUS_OK;
     }
     source->current = STREAM_END;
@@ -172,16 +185,22 @@ static enum status source_seek(struct source *source, int64_t rid)
         source->started = true;
         return source_seek_list(source, rid);
     }
+    if (source->started && source->shift > 0 &&
+        source->current >> source->shift == rid >> source->shift) {
+        source->current = rid;
+        return STATUS_OK;
+    }
     for (int i = 0; source->started && i < STEPS_BEFORE_SEEK; i++) {
-        TRY(source_step(source));
+        TRY(source_step(source, rid));
         if (source->current >= rid) {
             return STATUS_OK;
         }
     }
     sqlite3_reset(source->statement);
-    sqlite3_bind_int64(source->statement, source->from, rid > source->floor ? rid : source->floor);
+    int64_t from = rid > source->floor ? rid : source->floor;
+    sqlite3_bind_int64(source->statement, source->from, from >> source->shift);
     source->started = true;
-    return source_step(source);
+    return source_step(source, rid);
 }
 
 enum status stream_seek(struct stream *stream, int64_t rid)

@@ -102,6 +102,27 @@ def a_page_about_many_leaves_one_entry_for_each():
     assert {each['patient'] for each in found} == persons, found
 
 
+def what_is_included_is_logged_under_whom_it_concerns():
+    doctor = 'd-%s' % uuid.uuid4()
+    assert SERVER.ask('PUT', 'Practitioner/' + doctor, {
+        'resourceType': 'Practitioner', 'id': doctor}).status == 201
+    names = [_person(generalPractitioner=[{'reference': 'Practitioner/' + doctor}])
+             for _ in range(3)]
+    persons = {_read(200, 'GET', 'Patient/' + name)[0]['patient'] for name in names}
+    found = _read(200, 'GET', 'Practitioner?_id=%s' % doctor)
+    assert [each['patient'] for each in found] == [0], found
+    found = _read(200, 'GET', 'Practitioner?_id=%s&_revinclude=Patient:general-practitioner'
+                  % doctor)
+    assert persons <= {each['patient'] for each in found} and len(found) <= 4, found
+    fact = _fact(names[0])
+    person = _read(200, 'GET', 'Patient/' + names[0])[0]['patient']
+    for path in ('Observation?_id=%s&_include=Observation:patient' % fact,
+                 'Observation/$lastn?patient=%s&category:missing=true' % names[0],
+                 'Patient/%s/$everything?start=2020-01-01' % names[0]):
+        found = _read(200, 'GET', path)
+        assert [each['patient'] for each in found] == [person], (path, found)
+
+
 def a_query_that_finds_nobody_is_logged_too():
     for path in ('Patient?identifier=%s' % uuid.uuid4(),
                  'Patient?_summary=count&identifier=%s' % uuid.uuid4()):

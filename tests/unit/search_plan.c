@@ -381,6 +381,27 @@ static void messages_hold_no_value(void **state)
     }
 }
 
+/* With the n-th allocation failing a plan is whole or fails, and nothing leaks or is read. */
+static void lack_of_memory_is_told(void **state)
+{
+    (void)state;
+    static const char query[] =
+        "name:exact=a,b&birthdate=ge1980&_has:Observation:patient:code-value-quantity=a$1&"
+        "general-practitioner.name=x&_sort=family&_include=Patient:*&_lastUpdated=ne2020&_list=4";
+    assert_int_equal(plan_of("Patient", query), STATUS_OK);
+    for (unsigned long n = 1; n < 200; n++) {
+        struct arena *whole = arena;
+        arena = arena_create((size_t)16 << 20);
+        assert_non_null(arena);
+        (void)arena_fail_after(n);
+        enum status status = plan_of("Patient", query);
+        (void)arena_fail_after(0);
+        assert_true(status == STATUS_TOO_COSTLY || (status == STATUS_OK && !arena_full(arena)));
+        arena_destroy(arena);
+        arena = whole;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +418,7 @@ int main(void)
         SEARCH_TEST(the_links_repeat_what_was_applied),
         SEARCH_TEST(a_conditional_operation_takes_criteria_only),
         SEARCH_TEST(messages_hold_no_value),
+        SEARCH_TEST(lack_of_memory_is_told),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
 }

@@ -26,6 +26,7 @@ static void put_some(void)
              "'performer':[{'reference':'Patient/q'}],'valueQuantity':{'value':1,'unit':'g'}}");
     must_put("{'resourceType':'Observation','id':'o','subject':{'reference':'Patient/q'}}");
     must_put("{'resourceType':'Observation','id':'v','subject':{'reference':'Patient/p'},"
+             "'code':{'coding':[{'system':'x','code':'y','display':'some words'}]},"
              "'encounter':{'reference':'http://here.example/fhir/Encounter/e'}}");
     must_put("{'resourceType':'Basic','id':'b'}");
     assert_int_equal(try_delete("Basic", "b", (struct store_condition){0}), STATUS_OK);
@@ -59,6 +60,8 @@ static void check_sees_each_fault(void **state)
     static const char *const faults[] = {
         "DELETE FROM token WHERE rowid IN (SELECT 1)",
         "DELETE FROM token WHERE (parameter, code, rid) IN (SELECT * FROM token LIMIT 1)",
+        "DELETE FROM word",
+        "DELETE FROM code_word",
         "INSERT INTO date SELECT parameter, low+1, width, rid FROM date LIMIT 1",
         "UPDATE resource SET facts=x'' WHERE length(facts)>0",
         "UPDATE directory SET version=version+1 WHERE state=1",
@@ -151,7 +154,7 @@ static void files_that_are_not_ours_or_newer_are_refused(void **state)
     meddle("PRAGMA user_version=99");
     outcome_init(&outcome, arena);
     assert_int_equal(store_open(&options, &outcome, &other), STATUS_CORRUPT);
-    meddle("PRAGMA user_version=3; PRAGMA application_id=7");
+    meddle("PRAGMA user_version=4; PRAGMA application_id=7");
     assert_int_equal(store_open(&options, &outcome, &other), STATUS_CORRUPT);
     assert_int_equal(outcome.errors, 2);
     meddle("PRAGMA application_id=1129075283");
@@ -163,7 +166,8 @@ static void an_older_layout_is_migrated_and_keeps_its_records(void **state)
     (void)state;
     put_some();
     store_shut();
-    meddle("DROP TABLE quality; DROP TABLE quality_rule; PRAGMA user_version=2");
+    meddle("DROP TABLE quality; DROP TABLE quality_rule; DROP TABLE word; DROP TABLE code_word;"
+           "DROP INDEX code_alike; PRAGMA user_version=2");
     struct store_options options = {.folder = folder, .definitions = definitions};
     struct store *other = NULL;
     options.read_only = true;

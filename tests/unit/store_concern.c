@@ -405,7 +405,8 @@ static void opening_an_older_layout_finds_whom_all_concern(void **state)
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db,
                                   "DROP TABLE tie; DROP TABLE tied; DROP TABLE quality;"
-                                  "DROP TABLE quality_rule; DELETE FROM member;"
+                                  "DROP TABLE quality_rule; DROP TABLE word; DROP TABLE code_word;"
+                                  "DROP INDEX code_alike; DELETE FROM member;"
                                   "UPDATE resource SET others=NULL; UPDATE history SET others=NULL;"
                                   "PRAGMA user_version=1",
                                   NULL, NULL, NULL),

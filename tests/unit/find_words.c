@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* Words: `_text`, `_content` and `:text`; and the folding of strings. */
+#include <sqlite3.h>
+
+#include "clause_test.h"
+
+static void put_some(void)
+{
+    must_put("{'resourceType':'Condition','id':'1','text':{'status':'generated','div':"
+             "'<div><p title=\\'hidden\\'>Chronic <b>migraine</b>, caf&#xe9; &amp; light</p>"
+             "</div>'},'code':{'coding':[{'system':'http://snomed.info/sct','code':'37796009',"
+             "'display':'Migraine (disorder)'}],'text':'Kopfschmerz links'},"
+             "'note':[{'text':'Worse after Wine'}],'subject':{'reference':'Patient/abc',"
+             "'display':'Anna Bell'}}");
+    must_put("{'resourceType':'Condition','id':'2','code':{'coding':[{'system':"
+             "'http://snomed.info/sct','code':'37796009','display':'Migraine'}]},'subject':"
+             "{'reference':'Patient/abc'},'note':[{'text':'no links'}]}");
+    must_put("{'resourceType':'Condition','id':'3','code':{'text':'links headache'},'subject':"
+             "{'display':'Bell, somebody'}}");
+    must_put("{'resourceType':'Condition','id':'4','code':{'coding':[{'code':'x','display':"
+             "'Kopf'},{'code':'y','display':'links'}]},'contained':[{'resourceType':'Patient',"
+             "'id':'c','name':[{'family':'Zebedee'}]}],'subject':{'reference':'#c'}}");
+}
+
+static void content_is_all_that_people_wrote(void **state)
+{
+    (void)state;
+    put_some();
+    static const struct expectation rows[] = {
+        {"migraine", "1 2"}, {"MIGRAINE disorder", "1"},
+        {"wine", "1"},       {"cafe", "1"},
+        {"café", "1"},       {"links", "1 2 3 4"},
+        {"links kopf", "4"}, {"zebedee", "4"},
+        {"bell", "1 3"},     {"win", ""},
+        {"hidden", ""},      {"div", ""},
+        {"37796009", ""},    {"generated", ""},
+        {"never-seen", ""},  {"wine, (after)", "1"},
+        {"abc", ""},
+    };
+    EXPECT("Condition", "_content", STORE_PLAIN, text_of, rows);
+    assert_string_equal(found("Patient", "_content", STORE_PLAIN, text_of("zebedee")), "");
+    struct store_value either[] = {text_of("wine"), text_of("zebedee")};
+    assert_int_equal(try_values("Condition", "_content", STORE_PLAIN, either, 2), STATUS_OK);
+    assert_string_equal(ids_of(&page), "1 4");
+}
+
+static void text_is_the_narrative_without_its_markup(void **state)
+{
+    (void)state;
+    put_some();
+    static const struct expectation rows[] = {{"migraine", "1"}, {"light chronic", "1"},
+                                              {"cafe", "1"},     {"wine", ""},
+                                              {"hidden", ""},    {"links", ""}};
+    EXPECT("Condition", "_text", STORE_PLAIN, text_of, rows);
+}
+
+static void text_of_a_code_is_what_stands_beside_it(void **state)
+{
+    (void)state;
+    put_some();
+    static const struct expectation rows[] = {{"migraine", "1 2"},  {"migraine disorder", "1"},
+                                              {"kopfschmerz", "1"}, {"links migraine", "1"},
+                                              {"links", "1 3 4"},   {"headache", "3"},
+                                              {"kopf links", "4"},  {"wine", ""},
+                                              {"bell", ""}};
+    EXPECT("Condition", "code", STORE_TEXT, text_of, rows);
+    assert_string_equal(found("Condition", "subject", STORE_TEXT, text_of("bell")), "1 3");
+    assert_string_equal(found("Condition", "subject", STORE_TEXT, text_of("bell anna")), "1");
+    assert_string_equal(found("Condition", "subject", STORE_TEXT, text_of("links")), "");
+}
+
+static void text_of_an_identifier_is_that_of_its_type(void **state)
+{
+    (void)state;
+    must_put("{'resourceType':'Patient','id':'p','identifier':[{'type':{'text':'Hospital number'},"
+             "'value':'77'},{'type':{'text':'passport'}}]}");
+    assert_string_equal(found("Patient", "identifier", STORE_TEXT, text_of("hospital")), "p");
+    assert_string_equal(found("Patient", "identifier", STORE_TEXT, text_of("hospital passport")),
+                        "");
+    assert_string_equal(found("Patient", "identifier", STORE_TEXT, text_of("77")), "");
+}
+
+static void a_uuid_is_one_word(void **state)
+{
+    (void)state;
+    must_put("{'resourceType':'Basic','id':'b','identifier':[{'value':"
+             "'0b8e4a6e-8a1f-4d1c-9b7a-0123456789ab'}]}");
+    static const struct expectation rows[] = {{"0b8e4a6e-8a1f-4d1c-9b7a-0123456789ab", "b"},
+                                              {"0B8E4A6E-8A1F-4D1C-9B7A-0123456789AB", "b"},
+                                              {"0b8e4a6e", ""}};
+    EXPECT("Basic", "_content", STORE_PLAIN, text_of, rows);
+}
+
+static void words_are_refused_where_there_are_none_or_too_many(void **state)
+{
+    (void)state;
+    struct store_value none = text_of(" -- ");
+    assert_int_equal(try_values("Basic", "_content", STORE_PLAIN, &none, 1), STATUS_VALUE);
+    struct buffer many = {.arena = arena};
+    for (int i = 0; i < 65; i++) {
+        buffer_print(&many, "w%d ", i);
+    }
+    struct store_value value = {.text = buffer_slice(&many)};
+    assert_int_equal(try_values("Basic", "_content", STORE_PLAIN, &value, 1), STATUS_VALUE);
+    value.boolean = true;
+    assert_int_equal(try_values("Basic", "_content", STORE_EXACT, &value, 1), STATUS_NOT_SUPPORTED);
+}
+
+/* Blocks of places: the second page of a patient's record is in another. */
+static void words_are_found_in_every_block_and_after_updates_and_deletes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        must_put(arena_print(arena,
+                             "{'resourceType':'Basic','id':'%d','subject':{'reference':"
+                             "'Patient/p','display':'n%d'},'code':{'text':'every %s'}}",
+                             1000 + i, i, i % 100 == 7 ? "seventh" : "other"));
+    }
+    assert_string_equal(found("Basic", "_content", STORE_PLAIN, text_of("seventh")),
+                        "1007 1107 1207");
+    assert_string_equal(found("Basic", "code", STORE_TEXT, text_of("seventh every")),
+                        "1007 1107 1207");
+    assert_string_equal(found("Basic", "_content", STORE_PLAIN, text_of("n299")), "1299");
+    must_put("{'resourceType':'Basic','id':'1107','subject':{'reference':'Patient/q'},"
+             "'code':{'text':'seventh moved'}}");
+    must_put("{'resourceType':'Basic','id':'1207','code':{'text':'was the tenth'}}");
+    assert_int_equal(try_delete("Basic", "1007", (struct store_condition){0}), STATUS_OK);
+    assert_string_equal(found("Basic", "_content", STORE_PLAIN, text_of("seventh")), "1107");
+    assert_string_equal(found("Basic", "_content", STORE_PLAIN, text_of("tenth")), "1207");
+    assert_int_equal(store_check(store, NULL, NULL, NULL), STATUS_OK);
+    assert_int_equal(store_reindex(store, NULL, NULL, NULL), STATUS_OK);
+    assert_string_equal(found("Basic", "_content", STORE_PLAIN, text_of("seventh")), "1107");
+}
+
+static void an_older_layout_is_gone_through_when_it_is_opened(void **state)
+{
+    (void)state;
+    put_some();
+    store_shut();
+    char path[300];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof(path), "%s/records.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "DROP TABLE word; DROP TABLE code_word; DROP INDEX code_alike;"
+                                  "PRAGMA user_version=3",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    store_reopen_with(NULL);
+    assert_string_equal(found("Condition", "_content", STORE_PLAIN, text_of("wine")), "1");
+    assert_string_equal(found("Condition", "code", STORE_TEXT, text_of("kopfschmerz")), "1");
+    assert_int_equal(store_check(store, NULL, NULL, NULL), STATUS_OK);
+}
+
+static void strings_are_compared_without_case_accents_and_punctuation(void **state)
+{
+    (void)state;
+    must_put("{'resourceType':'Patient','id':'a','name':[{'family':'O\xe2\x80\x99"
+             "Brien-Smith'}]}");
+    must_put("{'resourceType':'Patient','id':'b','name':[{'family':'Ärger   &\\tSöhne'}]}");
+    must_put("{'resourceType':'Patient','id':'c','name':[{'family':'Παπαδόπουλος'}]}");
+    must_put("{'resourceType':'Patient','id':'d','name':[{'family':'Королёв'}]}");
+    must_put("{'resourceType':'Patient','id':'e','name':[{'family':'Ko\xcc\x88nig'}]}");
+    static const struct expectation rows[] = {{"obrien", "a"},
+                                              {"O'Brien", "a"},
+                                              {"o\xe2\x80\x99"
+                                               "brien smith",
+                                               ""},
+                                              {"brien", ""},
+                                              {"arger sohne", "b"},
+                                              {"ΠΑΠΑΔΟΠΟΥΛΟΣ", "c"},
+                                              {"королев", "d"},
+                                              {"könig", "e"},
+                                              {"KONIG", "e"}};
+    EXPECT("Patient", "family", STORE_PLAIN, text_of, rows);
+    assert_string_equal(found("Patient", "family", STORE_CONTAINS, text_of("BRIEN.SM")), "a");
+    assert_string_equal(found("Patient", "family", STORE_EXACT, text_of("Königs")), "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(content_is_all_that_people_wrote),
+        STORE_TEST(text_is_the_narrative_without_its_markup),
+        STORE_TEST(text_of_a_code_is_what_stands_beside_it),
+        STORE_TEST(text_of_an_identifier_is_that_of_its_type),
+        STORE_TEST(a_uuid_is_one_word),
+        STORE_TEST(words_are_refused_where_there_are_none_or_too_many),
+        STORE_TEST(words_are_found_in_every_block_and_after_updates_and_deletes),
+        STORE_TEST(an_older_layout_is_gone_through_when_it_is_opened),
+        STORE_TEST(strings_are_compared_without_case_accents_and_punctuation),
+    };
+    return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
+}
