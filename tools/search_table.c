@@ -69,7 +69,6 @@ static const struct shown {
     {SEARCH_REFERENCE, "identifier", READS_REFERENCES, REFERENCES},
     {SEARCH_REFERENCE, "[type]", READS_REFERENCES, REFERENCES},
     {SEARCH_COMPOSITE, "", READS_COMPOSITES, "finds_composite_values"},
-    {SEARCH_COMPOSITE, "missing", READS_COMPOSITES, MISSING},
     {SEARCH_QUANTITY, "", READS_NUMBERS, "finds_quantities_in_other_units"},
     {SEARCH_QUANTITY, "missing", READS_NUMBERS, MISSING},
     NINE(SEARCH_QUANTITY, READS_NUMBERS),

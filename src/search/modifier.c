@@ -8,8 +8,8 @@
 /* R4 search, "Modifiers". */
 static const struct search_modifier modifiers[] = {
     {"missing", STORE_MISSING,
-     KIND(NUMBER) | KIND(DATE) | KIND(STRING) | KIND(TOKEN) | KIND(REFERENCE) | KIND(COMPOSITE) |
-         KIND(QUANTITY) | KIND(URI),
+     KIND(NUMBER) | KIND(DATE) | KIND(STRING) | KIND(TOKEN) | KIND(REFERENCE) | KIND(QUANTITY) |
+         KIND(URI),
      "there is no such value, or (false) there is one"},
     {"exact", STORE_EXACT, KIND(STRING), "the whole text, case and accents included"},
     {"contains", STORE_CONTAINS, KIND(STRING) | KIND(URI), "the text anywhere in it"},

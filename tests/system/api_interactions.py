@@ -555,11 +555,14 @@ def the_capability_statement_is_valid_and_true():
     types = {each['type']: each for each in statement['rest'][0]['resource']}
     assert len(types) > 140
     for parameter in types['Patient']['searchParam']:
+        if parameter['name'] == '_has':  # only the beginning of a name
+            continue
         answer = SERVER.ask('GET', 'Patient?%s=x' % parameter['name'])
         assert answer.status in (200, 400), answer
         if answer.status == 400:
             assert answer.codes()[0] == 'value', (parameter, answer)
-    definitions = {each['name']: each['definition'] for each in types['Patient']['searchParam']}
+    definitions = {each['name']: each['definition'] for each in types['Patient']['searchParam']
+                   if 'definition' in each}
     assert definitions['_id'] == 'http://hl7.org/fhir/SearchParameter/Resource-id', definitions
 
 

@@ -208,8 +208,6 @@ static void reads_composites_part_by_part(void **state)
         {"DiagnosticReport", "result.code-value-quantity=2823-3$gt5.4",
          "DiagnosticReport result->(Observation code-value-quantity=2823-3 $ gt5.4 )"},
         {"Observation", "code-value-string=a\\$b$c", "Observation code-value-string=a$b $ 'c'"},
-        {"Observation", "code-value-quantity:missing=false",
-         "Observation code-value-quantity:missing=false"},
     };
     CHECK(rows);
     static const struct refusal wrong[] = {
@@ -217,6 +215,7 @@ static void reads_composites_part_by_part(void **state)
         {"Observation", "code-value-quantity=11557-6$6$7", STATUS_VALUE},
         {"Observation", "code-value-quantity=11557-6$", STATUS_VALUE},
         {"Observation", "code-value-quantity:exact=11557-6$6", STATUS_PARAMETER},
+        {"Observation", "code-value-quantity:missing=true", STATUS_PARAMETER},
         {"Observation", "_sort=code-value-quantity", STATUS_PARAMETER},
     };
     REFUSED(wrong);
