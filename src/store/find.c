@@ -2,15 +2,11 @@
 /* store: finding: pages of matches in the order of places, or ranked by sort keys. */
 #include "find_int.h"
 
-/* One search, or one for each type of a query across types, whose matches are merged. */
-struct finder {
-    struct search root;    /* of one type; else only what the others share */
-    struct search **parts; /* the searches */
-    size_t part_count;
-    const struct store_query *query;
-    struct arena *answer; /* the caller's */
-    uint64_t looked;
-};
+/* An exact count wants every match looked at. */
+static bool counts(const struct store_query *query)
+{
+    return query->total && !query->estimate;
+}
 
 /* ---- across types -------------------------------------------------------------------------------
  */
@@ -21,10 +17,15 @@ static enum status next_of_parts(struct finder *finder, int64_t from, struct can
 {
     for (;;) {
         struct search *first = NULL;
+        if (finder->pause != 0 && finder->looked >= finder->pause) {
+            *candidate = (struct candidate){.rid = from, .paused = true};
+            return STATUS_OK;
+        }
         for (size_t i = 0; i < finder->part_count; i++) {
             struct search *part = finder->parts[i];
             if (part->ahead < from) {
-                TRY(search_candidate(part, from, &part->ahead));
+                bool paused;
+                TRY(search_candidate(part, from, &part->ahead, &paused));
             }
             first = first == NULL || part->ahead < first->ahead ? part : first;
         }
@@ -45,12 +46,13 @@ static enum status next_of_parts(struct finder *finder, int64_t from, struct can
     }
 }
 
-static enum status next_match(struct finder *finder, int64_t from, struct candidate *candidate)
+enum status finder_next(struct finder *finder, int64_t from, struct candidate *candidate)
 {
     if (finder->part_count != 1) {
         return next_of_parts(finder, from, candidate);
     }
     arena_reset(finder->root.scratch, ARENA_REQUEST_BASE * 16);
+    finder->parts[0]->pause = finder->pause;
     return search_next(finder->parts[0], from, candidate);
 }
 
@@ -202,9 +204,9 @@ static enum status find_by_place(struct finder *finder, struct store_page *page)
         return STATUS_TOO_COSTLY;
     }
     /* A total counts from the beginning, a page alone starts behind the one before. */
-    int64_t from = query->total ? 0 : after + 1;
+    int64_t from = counts(query) ? 0 : after + 1;
     for (;;) {
-        TRY(next_match(finder, from, &candidate));
+        TRY(finder_next(finder, from, &candidate));
         if (candidate.rid == STREAM_END) {
             break;
         }
@@ -214,12 +216,12 @@ static enum status find_by_place(struct finder *finder, struct store_page *page)
             rids[count++] = candidate.rid;
         } else if (candidate.rid > after && query->count > 0) {
             page->more = true;
-            if (!query->total) {
+            if (!counts(query)) {
                 break;
             }
         }
     }
-    if (query->total) {
+    if (counts(query)) {
         page->total = total;
     }
     TRY(load_items(finder, rids, count, page));
@@ -229,79 +231,92 @@ static enum status find_by_place(struct finder *finder, struct store_page *page)
                        page);
 }
 
-struct ranked {
-    struct sort_key key;
-    int64_t rid;
-};
+#define RANK_LOOKS 4096 /* looks after which walking may be cheaper than ranking */
 
-static int key_compare(const struct sort_key *a, const struct sort_key *b)
+/* Every match is looked at and the first of them are kept. *RET_DONE false: LOOKS (0: any number)
+ * were not enough. */
+static enum status rank_all(struct finder *finder, const struct sort_key *after, uint64_t looks,
+                            struct ranking *ranking, uint64_t *ret_total, bool *ret_done)
 {
-    return slice_compare(slice_of((const char *)a->bytes, a->length),
-                         slice_of((const char *)b->bytes, b->length));
-}
-
-/* Keeps the COUNT first in order; the last falls out. */
-static void rank(struct ranked *items, size_t *count, size_t most, const struct ranked *item)
-{
-    size_t low = 0, high = *count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (key_compare(&items[middle].key, &item->key) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
+    struct candidate candidate = {.rid = -1};
+    ranking->count = 0;
+    *ret_total = 0;
+    finder->pause = looks > 0 ? finder->looked + looks : 0;
+    for (;;) {
+        TRY(finder_next(finder, candidate.rid + 1, &candidate));
+        if (candidate.rid == STREAM_END || candidate.paused) {
+            break;
+        }
+        struct ranked item = {.rid = candidate.rid};
+        ++*ret_total;
+        TRY(sort_key_make(&candidate, &item.key));
+        if (after->length == 0 || sort_key_compare(&item.key, after) > 0) {
+            ranking_add(ranking, &item);
         }
     }
-    if (low >= most) {
-        return;
-    }
-    size_t kept = *count < most ? *count : most - 1;
-    memmove(&items[low + 1], &items[low], (kept - low) * sizeof(*items));
-    items[low] = *item;
-    *count = kept + 1;
+    finder->pause = 0;
+    *ret_done = !candidate.paused;
+    return STATUS_OK;
 }
 
-/* With a sort: every match is looked at and the first of them are kept. */
+void finder_rewind(struct finder *finder)
+{
+    for (size_t i = 0; i < finder->part_count; i++) {
+        search_rewind(finder->parts[i]);
+        finder->parts[i]->ahead = -1;
+    }
+}
+
+/* The first of a great many need not all be ranked: so if there are many, the tree of the first key
+ * is walked. A count needs them all. */
+static enum status rank_first(struct finder *finder, const struct sort_key *after,
+                              struct ranking *ranking, uint64_t *ret_total)
+{
+    const struct store_query *query = finder->query;
+    bool done = false;
+    bool walks = !counts(query) && finder->part_count == 1 && !query->has_patient &&
+                 finder->parts[0]->query->type != RESOURCE_TYPE_NONE;
+    if (walks) {
+        if (finder->parts[0]->narrow) {
+            TRY(rank_all(finder, after, RANK_LOOKS, ranking, ret_total, &done));
+        }
+        if (!done) {
+            ranking->count = 0;
+            TRY(search_walk(finder->parts[0], after, ranking, &done));
+        }
+        finder_rewind(finder);
+    }
+    return done ? STATUS_OK : rank_all(finder, after, 0, ranking, ret_total, &done);
+}
+
 static enum status find_sorted(struct finder *finder, struct store_page *page)
 {
     const struct store_query *query = finder->query;
-    struct ranked after = {.rid = -1}, item;
+    struct sort_key after = {.length = 0};
     struct slice bytes;
     if (query->cursor.length > 0) {
         if (!cursor_read(query->cursor, 's', finder->answer, &bytes) || bytes.length > SORT_KEY) {
             return bad_cursor(finder);
         }
-        memcpy(after.key.bytes, bytes.at, bytes.length);
-        after.key.length = bytes.length;
+        memcpy(after.bytes, bytes.at, bytes.length);
+        after.length = bytes.length;
     }
-    size_t most = query->count + 1, count = 0;
-    struct ranked *items = arena_array(finder->answer, most, sizeof(*items));
-    int64_t *rids = arena_array(finder->answer, most, sizeof(*rids));
-    if (items == NULL || rids == NULL) {
+    struct ranking ranking;
+    uint64_t total = 0;
+    int64_t *rids = arena_array(finder->answer, query->count + 1, sizeof(*rids));
+    TRY(ranking_make(finder->root.arena, query->count + 1, &ranking));
+    if (rids == NULL) {
         return STATUS_TOO_COSTLY;
     }
-    uint64_t total = 0;
-    struct candidate candidate = {.rid = -1};
-    for (;;) {
-        TRY(next_match(finder, candidate.rid + 1, &candidate));
-        if (candidate.rid == STREAM_END) {
-            break;
-        }
-        total++;
-        item.rid = candidate.rid;
-        TRY(sort_key_make(&candidate, &item.key));
-        if (after.key.length == 0 || key_compare(&item.key, &after.key) > 0) {
-            rank(items, &count, most, &item);
-        }
-    }
-    page->total = query->total ? total : page->total;
-    page->more = count > query->count && query->count > 0;
-    count = count > query->count ? query->count : count;
+    TRY(rank_first(finder, &after, &ranking, &total));
+    page->total = counts(query) ? total : page->total;
+    page->more = ranking.count > query->count && query->count > 0;
+    size_t count = ranking.count > query->count ? query->count : ranking.count;
     for (size_t i = 0; i < count; i++) {
-        rids[i] = items[i].rid;
+        rids[i] = ranking.items[i].rid;
     }
     TRY(load_items(finder, rids, count, page));
-    const struct sort_key *last = &items[page->count > 0 ? page->count - 1 : 0].key;
+    const struct sort_key *last = &ranking.items[page->count > 0 ? page->count - 1 : 0].key;
     return cursor_give(finder, 's', slice_of((const char *)last->bytes, last->length), page);
 }
 
@@ -312,7 +327,9 @@ static enum status run_finder(struct finder *finder, struct store_page *page)
         page->total = finder->query->total ? 0 : UINT64_MAX;
         return STATUS_OK;
     }
-    return finder->query->sort_count > 0 ? find_sorted(finder, page) : find_by_place(finder, page);
+    TRY(finder->query->sort_count > 0 ? find_sorted(finder, page) : find_by_place(finder, page));
+    return finder->query->total && finder->query->estimate ? finder_estimate(finder, &page->total)
+                                                           : STATUS_OK;
 }
 
 /* What the search itself needs, which may be much more than a request's own. */

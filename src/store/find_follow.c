@@ -116,6 +116,64 @@ enum status place_entity(struct store_tx *tx, int64_t rid, int64_t *ret_entity)
     return STATUS_OK;
 }
 
+/* ---- when -------------------------------------------------------------------------------------
+ */
+
+enum status change_after(struct connection *connection, resource_type type, int64_t from,
+                         int64_t *ret_change, int64_t *ret_rid)
+{
+    sqlite3_stmt *statement;
+    bool row = false;
+    *ret_change = *ret_rid = 0;
+    TRY(statement_get(connection, SQL_WALK_CHANGE_UP, &statement));
+    sqlite3_bind_int(statement, 1, type);
+    sqlite3_bind_int64(statement, 2, from);
+    TRY(statement_row(connection, statement, &row));
+    if (row) {
+        *ret_rid = sqlite3_column_int64(statement, 0);
+        *ret_change = sqlite3_column_int64(statement, 1);
+        sqlite3_reset(statement);
+    }
+    return STATUS_OK;
+}
+
+enum status place_time(struct connection *connection, int64_t rid, int64_t change,
+                       int64_t *ret_updated, bool *ret_current)
+{
+    sqlite3_stmt *statement;
+    bool row = false;
+    *ret_current = false;
+    TRY(statement_get(connection, SQL_PLACE_TIMES, &statement));
+    sqlite3_bind_int64(statement, 1, rid);
+    TRY(statement_row(connection, statement, &row));
+    if (row) {
+        *ret_updated = sqlite3_column_int64(statement, 0);
+        *ret_current = sqlite3_column_int64(statement, 1) == change;
+        sqlite3_reset(statement);
+    }
+    return STATUS_OK;
+}
+
+enum status change_time(struct connection *connection, int64_t change, int64_t rid,
+                        int64_t *ret_updated)
+{
+    bool row = false;
+    TRY(place_time(connection, rid, change, ret_updated, &row));
+    if (row) {
+        return STATUS_OK;
+    }
+    sqlite3_stmt *statement;
+    TRY(statement_get(connection, SQL_PAST_TIMES, &statement));
+    sqlite3_bind_int64(statement, 1, change);
+    TRY(statement_row(connection, statement, &row));
+    if (!row) {
+        return STATUS_CORRUPT;
+    }
+    *ret_updated = sqlite3_column_int64(statement, 0);
+    sqlite3_reset(statement);
+    return STATUS_OK;
+}
+
 /* ---- includes -----------------------------------------------------------------------------------
  */
 

@@ -61,6 +61,12 @@ void stream_close(struct stream *stream);
 /* How many places, counting no further than LIMIT. Leaves the stream at its beginning. */
 MUST_CHECK enum status stream_probe(struct stream *stream, size_t limit, size_t *ret_count);
 
+/* A statement for one use among several at once, to be given back. */
+MUST_CHECK enum status statement_take(struct connection *connection, enum statement_number number,
+                                      sqlite3_stmt **ret_statement);
+void statement_give(struct connection *connection, enum statement_number number,
+                    sqlite3_stmt *statement);
+
 /* ---- tests -------------------------------------------------------------------------------------
  */
 
@@ -163,11 +169,26 @@ struct column {
     uint32_t parameter; /* of facts, even */
     enum search_kind search_kind;
 };
-#define SORT_KEY 256 /* bytes of a sort key that count */
+#define SORT_KEY  256 /* bytes of a sort key that count */
+#define SORT_TEXT 48  /* bytes of a text in it */
+#define SORT_ID   64
 struct sort_key {
     uint8_t bytes[SORT_KEY];
     size_t length;
 };
+
+/* The first MOST of all that were added, in order, each once. */
+struct ranked {
+    struct sort_key key;
+    int64_t rid;
+};
+struct ranking {
+    struct ranked *items;
+    size_t count, most;
+};
+int sort_key_compare(const struct sort_key *a, const struct sort_key *b);
+MUST_CHECK enum status ranking_make(struct arena *arena, size_t most, struct ranking *ret_ranking);
+void ranking_add(struct ranking *ranking, const struct ranked *item);
 
 /* ---- the search --------------------------------------------------------------------------------
  * A query made ready. It can give its matches in the order of places, and can say of one place
@@ -196,6 +217,7 @@ struct search {
     bool nothing;   /* some clause can match nothing */
     bool typed;     /* some stream holds only the type asked for */
     bool brief;     /* some stream is known to be short */
+    bool narrow;    /* there is a stream beside that of all places */
     bool wants_row; /* candidates come with their row even if nothing must be tested */
     bool races;     /* it gives matches, so that its links may become streams meanwhile */
     uint64_t own;   /* looks spent on its own candidates */
@@ -222,8 +244,9 @@ MUST_CHECK enum status search_prepare(struct search *search);
 MUST_CHECK enum status search_settle(struct search *search);
 void search_close(struct search *search);
 void search_rewind(struct search *search);
-/* The next place >= FROM that all streams have. */
-MUST_CHECK enum status search_candidate(struct search *search, int64_t from, int64_t *ret_rid);
+/* The next place >= FROM that all streams have. *RET_PAUSED: not found yet, none is before it. */
+MUST_CHECK enum status search_candidate(struct search *search, int64_t from, int64_t *ret_rid,
+                                        bool *ret_paused);
 /* Does the candidate, which all streams have, pass all tests? */
 MUST_CHECK enum status search_test(struct search *search, int64_t rid, struct candidate *candidate,
                                    bool *ret_match);
@@ -254,6 +277,26 @@ MUST_CHECK enum status clause_prepare(struct search *search, const struct store_
  * NULL: there is none. */
 MUST_CHECK enum status test_range(struct search *search, const struct test *test, size_t limit,
                                   const int64_t **ret_list, size_t *ret_count);
+
+/* ---- what is asked for -------------------------------------------------------------------------
+ */
+
+/* One search, or one for each type of a query across types, whose matches are merged. */
+struct finder {
+    struct search root;    /* of one type; else only what the others share */
+    struct search **parts; /* the searches */
+    size_t part_count;
+    const struct store_query *query;
+    struct arena *answer; /* the caller's */
+    uint64_t looked;
+    uint64_t pause; /* next_match gives up once looked is this; 0: never */
+};
+
+MUST_CHECK enum status finder_next(struct finder *finder, int64_t from,
+                                   struct candidate *candidate);
+void finder_rewind(struct finder *finder);
+/* Matches of all parts, exactly when they are few. */
+MUST_CHECK enum status finder_estimate(struct finder *finder, uint64_t *ret_total);
 
 /* ---- links: chains, their reverse, and any of several queries ---------------------------------
  */
@@ -288,6 +331,16 @@ MUST_CHECK enum status tree_prepare(struct search *search, const struct store_cl
 /* ---- references as rows of the directory -------------------------------------------------------
  */
 
+/* The first change of a resource of the type with this number or a greater one; 0: none. */
+MUST_CHECK enum status change_after(struct connection *connection, resource_type type, int64_t from,
+                                    int64_t *ret_change, int64_t *ret_rid);
+/* When it was. RID: where its resource was put. */
+MUST_CHECK enum status change_time(struct connection *connection, int64_t change, int64_t rid,
+                                   int64_t *ret_updated);
+/* When the row at RID was put; *RET_CURRENT: and that was the change. */
+MUST_CHECK enum status place_time(struct connection *connection, int64_t rid, int64_t change,
+                                  int64_t *ret_updated, bool *ret_current);
+
 struct place_body {
     resource_type type;
     struct slice base_url; /* that it was put under, where that matters */
@@ -310,6 +363,20 @@ MUST_CHECK enum status targets_of_place(struct store_tx *tx, int64_t rid,
 MUST_CHECK enum status place_entity(struct store_tx *tx, int64_t rid, int64_t *ret_entity);
 
 MUST_CHECK enum status sort_key_make(const struct candidate *candidate, struct sort_key *ret_key);
+/* Parts of a key, as sort_key_make writes them. */
+void sort_add_updated(struct sort_key *key, int64_t updated, bool descending);
+void sort_add_place(struct sort_key *key, int64_t rid);
+void sort_add_id(struct sort_key *key, struct slice id, bool descending);
+void sort_add_text(struct sort_key *key, struct slice text, bool descending);
+MUST_CHECK enum status sort_add_fact(struct search *search, struct sort_key *key,
+                                     const struct fact *fact, bool descending);
+MUST_CHECK enum status sort_code_text(struct search *search, int64_t number, struct arena *arena,
+                                      struct slice *ret_text);
+/* Adds the first matches behind AFTER by walking the tree of the first column. *RET_DONE false:
+ * they may not be all that there should be; rank instead. Only for a search of one type without a
+ * patient. */
+MUST_CHECK enum status search_walk(struct search *search, const struct sort_key *after,
+                                   struct ranking *ranking, bool *ret_done);
 /* Makes the columns. */
 MUST_CHECK enum status sorts_prepare(struct search *search);
 

@@ -3,7 +3,8 @@
  * tree in order; its matches one after another; and whether one place is a match. */
 #include "find_int.h"
 
-#define PROBE_LIMIT 512 /* a stream shorter than this needs no help */
+#define PROBE_LIMIT     512 /* a stream shorter than this needs no help */
+#define STEPS_OF_A_LOOK 8   /* seeks that cost as much as looking at a candidate */
 
 enum status search_refuse(struct search *search, const struct store_clause *clause,
                           const char *text)
@@ -255,11 +256,12 @@ enum status search_settle(struct search *search)
         size_t count = 0;
         TRY(stream_probe(&search->streams[i], PROBE_LIMIT, &count));
         if (count < PROBE_LIMIT) {
-            search->brief = true;
+            search->brief = search->narrow = true;
             return STATUS_OK;
         }
     }
     TRY(settle_range(search));
+    search->narrow = search->stream_count > 0;
     if (search->stream_count == 0) {
         TRY(add_places(search, stream_new(search), INT64_MIN, INT64_MAX));
         search->typed = true;
@@ -440,9 +442,11 @@ enum status search_matches(struct search *search, int64_t rid, struct candidate 
 /* ---- one match after another --------------------------------------------------------------------
  */
 
-enum status search_candidate(struct search *search, int64_t from, int64_t *ret_rid)
+enum status search_candidate(struct search *search, int64_t from, int64_t *ret_rid,
+                             bool *ret_paused)
 {
-    size_t agreed = 0;
+    size_t agreed = 0, apart = 0;
+    *ret_paused = false;
     *ret_rid = STREAM_END;
     if (search->nothing) {
         return STATUS_OK;
@@ -460,6 +464,14 @@ enum status search_candidate(struct search *search, int64_t from, int64_t *ret_r
         } else {
             from = search->streams[i].current;
             agreed = 1;
+            if (++apart % STEPS_OF_A_LOOK == 0) {
+                TRY(search_look(search));
+                search->own++;
+                *ret_paused = search->pause != 0 && *search->looked >= search->pause;
+            }
+            if (*ret_paused) {
+                break;
+            }
         }
     }
     *ret_rid = from;
@@ -476,7 +488,12 @@ enum status search_next(struct search *search, int64_t from, struct candidate *c
             return STATUS_OK;
         }
         arena_rewind(search->scratch, mark);
-        TRY(search_candidate(search, from, &rid));
+        bool paused;
+        TRY(search_candidate(search, from, &rid, &paused));
+        if (paused) {
+            from = rid;
+            continue;
+        }
         if (rid == STREAM_END) {
             *candidate = (struct candidate){.search = search, .rid = STREAM_END};
             return STATUS_OK;

@@ -3,8 +3,6 @@
  * equal. What a resource lacks comes last, whichever way the sort goes. */
 #include "find_int.h"
 
-#define SORT_TEXT    48 /* bytes of a text that count */
-#define SORT_ID      64
 #define SORT_COLUMNS 4
 
 static enum status refuse(struct search *search, const struct search_parameter *parameter)
@@ -91,22 +89,45 @@ static void add_text(struct sort_key *key, struct slice text, size_t bytes, bool
     }
 }
 
-static enum status code_text(struct search *search, int64_t number, struct slice *ret_text)
+enum status sort_code_text(struct search *search, int64_t number, struct arena *arena,
+                           struct slice *ret_text)
 {
     sqlite3_stmt *statement;
     TRY(statement_get(search->connection, SQL_CODE_TEXT, &statement));
     sqlite3_bind_int64(statement, 1, number);
     bool row = false;
     TRY(statement_row(search->connection, statement, &row));
-    *ret_text = row ? arena_copy(search->scratch, statement_blob(statement, 0)) : SLICE("");
+    *ret_text = row ? arena_copy(arena, statement_blob(statement, 0)) : SLICE("");
     sqlite3_reset(statement);
     return ret_text->at != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
-static enum status add_fact(struct search *search, struct sort_key *key, const struct fact *fact,
-                            bool descending)
+void sort_add_updated(struct sort_key *key, int64_t updated, bool descending)
+{
+    add_eight(key, order_signed(updated), descending);
+}
+
+void sort_add_place(struct sort_key *key, int64_t rid)
+{
+    add_eight(key, (uint64_t)rid, false);
+}
+
+void sort_add_id(struct sort_key *key, struct slice id, bool descending)
+{
+    add_text(key, id, SORT_ID, descending);
+}
+
+void sort_add_text(struct sort_key *key, struct slice text, bool descending)
+{
+    key->bytes[key->length++] = 0; /* it has a value */
+    add_text(key, text, SORT_TEXT, descending);
+}
+
+enum status sort_add_fact(struct search *search, struct sort_key *key, const struct fact *fact,
+                          bool descending)
 {
     struct slice text = fact->text;
+    key->bytes[key->length++] = 0; /* it has a value */
     switch ((enum tree)fact->tree) {
     case TREE_DATE:
         /* By where it begins, whichever way: so the tree of dates has the same order. */
@@ -117,7 +138,7 @@ static enum status add_fact(struct search *search, struct sort_key *key, const s
         add_eight(key, order_double(fact->real), descending);
         return STATUS_OK;
     case TREE_TOKEN:
-        TRY(code_text(search, fact->number, &text));
+        TRY(sort_code_text(search, fact->number, search->scratch, &text));
         break;
     case TREE_TEXT:
     case TREE_REFERENCE:
@@ -150,14 +171,16 @@ static enum status add_facts(const struct candidate *candidate, const struct col
             continue;
         }
         struct sort_key one = {.length = 0};
-        TRY(add_fact(candidate->search, &one, &fact, column->descending));
+        TRY(sort_add_fact(candidate->search, &one, &fact, column->descending));
         if (best.length == 0 ||
             slice_compare(slice_of((const char *)one.bytes, one.length),
                           slice_of((const char *)best.bytes, best.length)) < 0) {
             best = one;
         }
     }
-    key->bytes[key->length++] = best.length == 0;
+    if (best.length == 0) {
+        best.bytes[best.length++] = 1; /* after all that have one */
+    }
     memcpy(key->bytes + key->length, best.bytes, best.length);
     key->length += best.length;
     return STATUS_OK;
@@ -170,10 +193,10 @@ enum status sort_key_make(const struct candidate *candidate, struct sort_key *re
         const struct column *column = &candidate->search->columns[i];
         switch (column->kind) {
         case COLUMN_UPDATED:
-            add_eight(ret_key, order_signed(candidate->updated), column->descending);
+            sort_add_updated(ret_key, candidate->updated, column->descending);
             break;
         case COLUMN_ID:
-            add_text(ret_key, candidate->id, SORT_ID, column->descending);
+            sort_add_id(ret_key, candidate->id, column->descending);
             break;
         case COLUMN_FACTS:
         case COLUMN_LACKING:
@@ -181,6 +204,43 @@ enum status sort_key_make(const struct candidate *candidate, struct sort_key *re
             break;
         }
     }
-    add_eight(ret_key, (uint64_t)candidate->rid, false);
+    sort_add_place(ret_key, candidate->rid);
     return STATUS_OK;
+}
+
+/* ---- the first of many --------------------------------------------------------------------------
+ */
+
+int sort_key_compare(const struct sort_key *a, const struct sort_key *b)
+{
+    return slice_compare(slice_of((const char *)a->bytes, a->length),
+                         slice_of((const char *)b->bytes, b->length));
+}
+
+enum status ranking_make(struct arena *arena, size_t most, struct ranking *ret_ranking)
+{
+    *ret_ranking =
+        (struct ranking){.most = most, .items = arena_array(arena, most, sizeof(struct ranked))};
+    return ret_ranking->items != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
+}
+
+void ranking_add(struct ranking *ranking, const struct ranked *item)
+{
+    size_t low = 0, high = ranking->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (sort_key_compare(&ranking->items[middle].key, &item->key) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool again = low < ranking->count && ranking->items[low].rid == item->rid;
+    if (low >= ranking->most || again) {
+        return;
+    }
+    size_t kept = ranking->count < ranking->most ? ranking->count : ranking->most - 1;
+    memmove(&ranking->items[low + 1], &ranking->items[low], (kept - low) * sizeof(*ranking->items));
+    ranking->items[low] = *item;
+    ranking->count = kept + 1;
 }

@@ -138,6 +138,35 @@
     X(SQL_PLACE_RIDS, "SELECT rid FROM place WHERE type=?1 AND rid>=?2 AND rid<?3 ORDER BY rid")   \
     X(SQL_ALL_RIDS, "SELECT rid FROM resource WHERE rid>=?1 AND rid<?2 ORDER BY rid")              \
     X(SQL_MEMBER_RIDS, "SELECT rid FROM member WHERE patient=?1 AND rid>=?2 ORDER BY rid")         \
+    X(SQL_WALK_DATE_UP, "SELECT rid, low FROM date WHERE parameter=?1 AND low>=?2 ORDER BY low")   \
+    X(SQL_WALK_DATE_DOWN,                                                                          \
+      "SELECT rid, low FROM date WHERE parameter=?1 AND low<=?2 ORDER BY low DESC")                \
+    X(SQL_WALK_NUMBER_UP,                                                                          \
+      "SELECT rid, value FROM number WHERE parameter=?1 AND value>=?2 ORDER BY value")             \
+    X(SQL_WALK_NUMBER_DOWN,                                                                        \
+      "SELECT rid, value FROM number WHERE parameter=?1 AND value<=?2 ORDER BY value DESC")        \
+    X(SQL_WALK_QUANTITY_UP,                                                                        \
+      "SELECT rid, value FROM quantity WHERE parameter=?1 AND value>=?2 ORDER BY value")           \
+    X(SQL_WALK_QUANTITY_DOWN,                                                                      \
+      "SELECT rid, value FROM quantity WHERE parameter=?1 AND value<=?2 ORDER BY value DESC")      \
+    X(SQL_WALK_TEXT_UP,                                                                            \
+      "SELECT rid, value FROM text WHERE parameter=?1 AND value>=?2 ORDER BY value")               \
+    X(SQL_WALK_TEXT_DOWN,                                                                          \
+      "SELECT rid, value FROM text WHERE parameter=?1 AND value<=?2 ORDER BY value DESC")          \
+    X(SQL_WALK_CHANGE_UP,                                                                          \
+      "SELECT rid, change FROM change WHERE type=?1 AND change>=?2 ORDER BY change")               \
+    X(SQL_WALK_CHANGE_DOWN,                                                                        \
+      "SELECT rid, change FROM change WHERE type=?1 AND change<=?2 ORDER BY change DESC")          \
+    X(SQL_WALK_ID_UP,                                                                              \
+      "SELECT rid, id FROM directory WHERE type=?1 AND id>=?2 AND id<x'' AND state=1 ORDER BY id") \
+    X(SQL_WALK_ID_DOWN,                                                                            \
+      "SELECT rid, id FROM directory WHERE type=?1 AND id<=?2 AND state=1 ORDER BY id DESC")       \
+    X(SQL_WALK_UUID_UP,                                                                            \
+      "SELECT rid, id FROM directory WHERE type=?1 AND id>=?2 AND state=1 ORDER BY id")            \
+    X(SQL_WALK_UUID_DOWN, "SELECT rid, id FROM directory WHERE type=?1 AND id<=?2 AND id>=x'' "    \
+                          "AND state=1 ORDER BY id DESC")                                          \
+    X(SQL_TOKEN_NEXT,                                                                              \
+      "SELECT code FROM token WHERE parameter=?1 AND code>?2 ORDER BY code LIMIT 1")               \
     X(SQL_TEXT_RANGE, "SELECT rid FROM text WHERE parameter=?1 AND value>=?2 AND value<?3")        \
     X(SQL_TEXT_FROM, "SELECT rid FROM text WHERE parameter=?1 AND value>=?2")                      \
     X(SQL_DATE_RANGE, "SELECT rid FROM date WHERE parameter=?1 AND low>=?2 AND low<?3")            \

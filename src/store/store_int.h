@@ -12,7 +12,10 @@
  *   concern_find.c, concern.c, concern_spread.c, set.c: whom a resource concerns
  *   directory.c   ids, places and patient numbers; intern.c: codes and systems as numbers
  *   quality.c     how many entries were accepted and refused: no index, reindex leaves it alone
- *   put.c         versions written; read.c, history.c, find*.c: read
+ *   put.c         versions written; read.c, history.c: read
+ *   find*.c, stream.c: find: find_query.c prepares, find_clause.c, find_test.c, find_body.c by
+ *                 facts and body, find_link.c chains, find_composite.c, find_tree.c hierarchies,
+ *                 find_sort.c, find_walk.c sorts, find_estimate.c; find_follow.c includes
  */
 #ifndef CARELAYER_STORE_STORE_INT_H
 #define CARELAYER_STORE_STORE_INT_H

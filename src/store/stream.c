@@ -7,8 +7,8 @@
 
 /* ---- statements that several sources want at once ------------------------------------------- */
 
-static enum status statement_take(struct connection *connection, enum statement_number number,
-                                  sqlite3_stmt **ret_statement)
+enum status statement_take(struct connection *connection, enum statement_number number,
+                           sqlite3_stmt **ret_statement)
 {
     for (size_t i = 0; i < SPARE_STATEMENTS; i++) {
         sqlite3_stmt **spare = &connection->spares[i].statement;
@@ -21,8 +21,8 @@ static enum status statement_take(struct connection *connection, enum statement_
     return statement_prepare(connection, number, ret_statement);
 }
 
-static void statement_give(struct connection *connection, enum statement_number number,
-                           sqlite3_stmt *statement)
+void statement_give(struct connection *connection, enum statement_number number,
+                    sqlite3_stmt *statement)
 {
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
