@@ -88,12 +88,17 @@ enum status cli_open_store(const struct cli_arguments *arguments, enum cli_acces
     struct outcome outcome;
     outcome_init(&outcome, arguments->arena);
     TRY(cli_open_definitions(arguments, ret_definitions));
+    struct cli_progress progress;
+    cli_progress_begin(&progress, "records brought to the new layout");
     struct store_options options = {.folder = arguments->config.data,
                                     .definitions = *ret_definitions,
+                                    .progress = cli_progress_store,
+                                    .context = &progress,
                                     .cache_bytes = arguments->config.cache,
                                     .must_exist = access != CLI_MAY_CREATE,
                                     .read_only = access == CLI_READ_ONLY};
     enum status status = store_open(&options, &outcome, ret_store);
+    cli_progress_end(&progress);
     if (status != STATUS_OK) {
         cli_print_outcome(&outcome, arguments->config.data);
         definitions_close(*ret_definitions);

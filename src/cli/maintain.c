@@ -162,11 +162,16 @@ int cli_migrate(int argc, char **argv)
     }
     enum status status = cli_open_definitions(&arguments, &definitions);
     if (status == STATUS_OK) {
+        struct cli_progress progress;
+        cli_progress_begin(&progress, "records brought to the new layout");
         struct store_options options = {.folder = arguments.config.data,
                                         .definitions = definitions,
                                         .cache_bytes = arguments.config.cache,
-                                        .must_exist = true};
+                                        .must_exist = true,
+                                        .progress = cli_progress_store,
+                                        .context = &progress};
         status = store_migrate(&options, &outcome);
+        cli_progress_end(&progress);
         cli_print_outcome(&outcome, arguments.config.data);
         definitions_close(definitions);
     }

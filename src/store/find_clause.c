@@ -180,8 +180,10 @@ static enum status check_clause(struct search *search, const struct store_clause
         return search_refuse(search, clause, "this server does not index it.");
     }
     if (!known->ready) {
-        return search_refuse(search, clause,
-                             "it is new here or has changed. Run `carelayer reindex` first.");
+        return search_refuse(
+            search, clause,
+            "it is not ready: it is new here or has changed. Run `carelayer reindex` "
+            "first.");
     }
     bool fits = false;
     switch (clause->modifier) {

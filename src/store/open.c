@@ -354,7 +354,7 @@ static enum status open_inside(struct store *store, const struct store_options *
     }
     store->writer->counters = store->writer->written = store->shown;
     TRY(threads_start(store));
-    return concern_catch_up(store, outcome);
+    return layout_catch_up(store, options, outcome);
 }
 
 enum status store_open(const struct store_options *options, struct outcome *outcome,

@@ -165,7 +165,8 @@ static enum status forget_catching_up(struct store_tx *tx, void *context)
     return statement_run(tx->connection, statement);
 }
 
-enum status concern_catch_up(struct store *store, struct outcome *outcome)
+enum status layout_catch_up(struct store *store, const struct store_options *options,
+                            struct outcome *outcome)
 {
     struct slice value;
     struct arena *arena = arena_create(0);
@@ -184,6 +185,6 @@ enum status concern_catch_up(struct store *store, struct outcome *outcome)
         return STATUS_OK;
     }
     TRY(status);
-    TRY(store_reindex(store, NULL, NULL, outcome));
+    TRY(store_reindex(store, options->progress, options->context, outcome));
     return store_write(store, forget_catching_up, NULL);
 }

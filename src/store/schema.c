@@ -54,7 +54,7 @@ static const char *const steps[] = {
     "CREATE TABLE quantity(parameter INTEGER NOT NULL, value REAL NOT NULL, unit INTEGER NOT NULL,"
     " rid INTEGER NOT NULL, PRIMARY KEY(parameter, value, unit, rid)) WITHOUT ROWID;",
     /* 2: whom a resource concerns by way of others. Place: a row, or minus a change in history.
-     * What is there already is gone through at opening (concern_catch_up). */
+     * What is there already is gone through at opening (layout_catch_up). */
     "CREATE TABLE tie(key BLOB NOT NULL, place INTEGER NOT NULL, PRIMARY KEY(key, place))"
     " WITHOUT ROWID;"
     "CREATE TABLE tied(place INTEGER PRIMARY KEY, ties BLOB NOT NULL);"
@@ -71,7 +71,7 @@ static const char *const steps[] = {
     " PRIMARY KEY(rule, type)) WITHOUT ROWID;",
     /* 4: words. Which block of places (words.c) may have a word in its texts, and which codes ever
      * stood beside a word. Codes are also looked for whatever their case. Index values are of new
-     * kinds too, so what is there already is gone through at opening (concern_catch_up). */
+     * kinds too, so what is there already is gone through at opening (layout_catch_up). */
     "CREATE TABLE word(word INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY(word, block))"
     " WITHOUT ROWID;"
     "CREATE TABLE code_word(word INTEGER NOT NULL, code INTEGER NOT NULL,"

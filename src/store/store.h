@@ -23,6 +23,9 @@
 
 struct store;
 
+/* Long work tells how far it is; NULL is allowed. */
+typedef void store_progress(void *context, uint64_t done, uint64_t all);
+
 struct store_options {
     const char *folder;                    /* the data folder; the file in it is records.db */
     const struct definitions *definitions; /* must outlive the store */
@@ -30,6 +33,8 @@ struct store_options {
     int64_t cache_bytes; /* page cache over all connections; 0: 16 MiB */
     bool must_exist;     /* do not create */
     bool read_only;      /* no lock and no writer: beside a process that writes */
+    store_progress *progress; /* of going through what an older layout holds */
+    void *context;            /* its */
 };
 
 /* Opens, creating or migrating as needed, and starts the writer. STATUS_CORRUPT with what to do
@@ -427,9 +432,6 @@ struct store_statistics {
     bool full; /* writes are refused for lack of space */
 };
 MUST_CHECK enum status store_statistics(struct store *store, struct store_statistics *ret_numbers);
-
-/* Long work tells how far it is; NULL is allowed. */
-typedef void store_progress(void *context, uint64_t done, uint64_t all);
 
 /* Online backup of an open store to a new file (or of a folder nobody has open). */
 MUST_CHECK enum status store_backup(struct store *store, const char *file, store_progress *progress,

@@ -559,8 +559,10 @@ MUST_CHECK enum status schema_apply(struct connection *connection, struct outcom
 MUST_CHECK enum status parameters_load(struct store *store, struct connection *connection,
                                        bool writing);
 
-/* Goes through what was stored before the layout knew whom a resource concerns by way of others. */
-MUST_CHECK enum status concern_catch_up(struct store *store, struct outcome *outcome);
+/* Goes through what was stored before the layout had what is derived now: whom a resource concerns
+ * by way of others, words, canonical units. */
+MUST_CHECK enum status layout_catch_up(struct store *store, const struct store_options *options,
+                                       struct outcome *outcome);
 
 void *store_writer_main(void *store);
 void *store_checkpoint_main(void *store);
