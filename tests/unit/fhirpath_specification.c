@@ -190,18 +190,18 @@ static void finds_doubles_among_very_many(void **state)
     (void)state;
     struct buffer text = {.arena = arena};
     buffer_add_text(&text, "{'resourceType':'Patient','name':[{'given':[");
-    for (unsigned i = 0; i < 12000; i++) {
+    for (unsigned i = 0; i < 5000; i++) {
         buffer_print(&text, "'n%u',", i);
     }
     const char *all = arena_print(arena, "%.*s'x']}]}", SLICE_ARGS(buffer_slice(&text)));
     const char *twice = arena_print(arena, "%.*s'n7']}]}", SLICE_ARGS(buffer_slice(&text)));
     struct asked asked = {.resource = all};
     assert_string_equal(ask(&asked, "name.given.isDistinct()"), "true");
-    assert_string_equal(ask(&asked, "name.given.distinct().count()"), "12001");
-    assert_string_equal(ask(&asked, "(name.given | name.given).count()"), "12001");
+    assert_string_equal(ask(&asked, "name.given.distinct().count()"), "5001");
+    assert_string_equal(ask(&asked, "(name.given | name.given).count()"), "5001");
     asked.resource = twice;
     assert_string_equal(ask(&asked, "name.given.isDistinct()"), "false");
-    assert_string_equal(ask(&asked, "name.given.distinct().count()"), "12000");
+    assert_string_equal(ask(&asked, "name.given.distinct().count()"), "5000");
 }
 
 int main(void)
