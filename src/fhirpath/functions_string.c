@@ -535,8 +535,7 @@ static void unescape_html(struct slice text, struct buffer *out)
         struct slice near = slice_head(text, text.at[0] == '&' ? ENTITY_LONGEST : 0);
         size_t end = slice_index(near, ';');
         uint32_t code;
-        if (end < near.length &&
-            entity_value(slice_of(text.at + 1, end - 1), &code)) {
+        if (end < near.length && entity_value(slice_of(text.at + 1, end - 1), &code)) {
             add_code_point(out, code);
             text = slice_from(text, end + 1);
         } else {

@@ -177,7 +177,7 @@ struct service {
     struct api_stored *stored;       /* api's */
     /* Reads what conformance resources were stored, once; NULL: there are none to read. */
     enum status (*stored_ready)(struct service *service);
-    struct validator *validator;     /* NULL: entries are checked for their structure only */
+    struct validator *validator; /* NULL: entries are checked for their structure only */
     struct store *store;
     struct audit *audit;
     struct workers *workers;

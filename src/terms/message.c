@@ -45,9 +45,8 @@ struct problem *problem_add(struct problems *problems, enum message message, str
             return old;
         }
     }
-    struct problem *problem = problems->count < PROBLEMS_MOST
-                                  ? ARENA_NEW(problems->arena, struct problem)
-                                  : NULL;
+    struct problem *problem =
+        problems->count < PROBLEMS_MOST ? ARENA_NEW(problems->arena, struct problem) : NULL;
     if (problem == NULL) {
         problems->errors += rows[message].severity <= SEVERITY_ERROR ? 1 : 0;
         return NULL;

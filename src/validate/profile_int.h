@@ -20,7 +20,8 @@
 struct constraint {
     struct slice key, human;
     enum severity severity;
-    const struct fhirpath *expression; /* NULL: it does not compile, which is told, or there is none */
+    const struct fhirpath
+        *expression; /* NULL: it does not compile, which is told, or there is none */
     struct constraint *next;
 };
 

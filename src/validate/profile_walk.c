@@ -235,7 +235,7 @@ struct member_walk {
     const struct profile *profile;
     const struct rule_element *rule;
     const struct rule_element *last; /* slice of the value before */
-    uint32_t *counts; /* of values in each slice, by its number */
+    uint32_t *counts;                /* of values in each slice, by its number */
     uint32_t total;
     bool unmatched; /* a value of no slice has been met */
 };

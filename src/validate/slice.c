@@ -16,8 +16,8 @@ struct search {
     enum discriminator_kind kind;
     struct slice path; /* what is left of it */
     struct place place;
-    unsigned steps;    /* of the path that are open: a path may lead round in circles */
-    bool found;        /* some value was met */
+    unsigned steps; /* of the path that are open: a path may lead round in circles */
+    bool found;     /* some value was met */
     bool fits;
 };
 

@@ -87,9 +87,9 @@ struct constraint *read_constraint(const struct definitions *definitions, yyjson
     made->severity = error && !practice ? SEVERITY_ERROR : SEVERITY_WARNING;
     /* One that does not compile is no rule that a record could break: who asks is told that it was
      * not asked. */
-    if (expression.length == 0 || fhirpath_compile(definitions, expression, context,
-                                                   FHIRPATH_LENIENT, arena, NULL,
-                                                   &made->expression) != STATUS_OK) {
+    if (expression.length == 0 ||
+        fhirpath_compile(definitions, expression, context, FHIRPATH_LENIENT, arena, NULL,
+                         &made->expression) != STATUS_OK) {
         made->expression = NULL;
     }
     return made;

@@ -50,9 +50,9 @@ static void start(void)
     assert_int_equal(audit_open(&log, &outcome, &service.audit), STATUS_OK);
     assert_int_equal(api_conformance_open(&service, &outcome), STATUS_OK);
     if (service_validates) {
-        assert_int_equal(validator_open(definitions, service.conformance, service.terms,
-                                        &service.validator),
-                         STATUS_OK);
+        assert_int_equal(
+            validator_open(definitions, service.conformance, service.terms, &service.validator),
+            STATUS_OK);
     }
     if (service_sequenced) {
         assert_int_equal(audit_sequence(service.audit, service.store), STATUS_OK);

@@ -23,7 +23,8 @@ extern struct config service_config;
  * happens. Set before service_start. */
 extern bool service_sequenced;
 
-/* True: entries are checked in full, against profiles and value sets too. Set before service_start. */
+/* True: entries are checked in full, against profiles and value sets too. Set before service_start.
+ */
 extern bool service_validates;
 
 /* Called around the walk of each request and each piece of its body that is pulled: where a test

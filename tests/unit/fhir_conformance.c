@@ -135,11 +135,10 @@ static void the_types_of_the_base_cannot_be_defined_anew(void **state)
             "'http://hl7.org/fhir/StructureDefinition/Patient','version':'9','type':'Patient',"
             "'snapshot':{'element':[{'path':'Patient'}]}}"),
         STATUS_INVALID);
-    assert_int_equal(
-        add("{'resourceType':'StructureDefinition','url':"
-            "'http://hl7.org/fhir/StructureDefinition/my-patient','type':'Patient',"
-            "'snapshot':{'element':[{'path':'Patient'}]}}"),
-        STATUS_OK);
+    assert_int_equal(add("{'resourceType':'StructureDefinition','url':"
+                         "'http://hl7.org/fhir/StructureDefinition/my-patient','type':'Patient',"
+                         "'snapshot':{'element':[{'path':'Patient'}]}}"),
+                     STATUS_OK);
 }
 
 static void visits_each_once(void **state)

@@ -367,7 +367,8 @@ static void a_flag_is_true_or_false(void **state)
     (void)state;
     add(ANIMALS);
     add_set(SET, "{'include':[{'system':'" ANIMAL "'}]}");
-    ask(TERMS_EXPAND, "{'name':'url','valueUri':'" SET "'},{'name':'activeOnly','valueString':'yes'}");
+    ask(TERMS_EXPAND,
+        "{'name':'url','valueUri':'" SET "'},{'name':'activeOnly','valueString':'yes'}");
     assert_int_equal(http, 422);
     ask(TERMS_EXPAND, "{'name':'url','valueUri':'" SET "'},{'name':'activeOnly','valueBoolean':"
                       "true},{'name':'excludeNested','valueString':'true'}");

@@ -58,8 +58,7 @@ static bool is_told(const char *text, const char *rule, const char *part)
 static void counts_slices_within_a_slice(void **state)
 {
     (void)state;
-    add_profile("Patient",
-                SLICING("Patient.telecom", "value", "system", "open") //
+    add_profile("Patient", SLICING("Patient.telecom", "value", "system", "open") //
                 "{'id':'Patient.telecom:phone','path':'Patient.telecom','sliceName':'phone',"
                 "'slicing':{'discriminator':[{'type':'value','path':'use'}],'rules':'closed'}},"
                 "{'id':'Patient.telecom:phone.system','path':'Patient.telecom.system','min':1,"
@@ -118,17 +117,16 @@ static void tells_resources_apart_by_type_and_profile(void **state)
         "'kind':'resource','abstract':false,'type':'Organization','baseDefinition':"
         "'http://hl7.org/fhir/StructureDefinition/Organization','derivation':'constraint',"
         "'differential':{'element':[{'path':'Organization.active','min':1}]}}");
-    add_profile("Bundle",
-                SLICING("Bundle.entry", "type", "resource", "closed") //
+    add_profile("Bundle", SLICING("Bundle.entry", "type", "resource", "closed") //
                 "{'path':'Bundle.entry','sliceName':'patient','min':1,'max':'1'},"
                 "{'path':'Bundle.entry.resource','min':1,'type':[{'code':'Patient'}]},"
                 "{'path':'Bundle.entry','sliceName':'organization','max':'1'},"
                 "{'path':'Bundle.entry.resource','min':1,'type':[{'code':'Organization','profile':"
                 "['http://x/o']}]}");
 #define COLLECTION(entries) "{'resourceType':'Bundle','type':'collection','entry':[" entries "]}"
-#define ENTRY(id, resource) "{'fullUrl':'urn:uuid:00000000-0000-4000-8000-00000000000" id          \
-                            "','resource':" resource "}"
-#define ORGANISATION(more)  "{'resourceType':'Organization','name':'N'" more "}"
+#define ENTRY(id, resource)                                                                        \
+    "{'fullUrl':'urn:uuid:00000000-0000-4000-8000-00000000000" id "','resource':" resource "}"
+#define ORGANISATION(more) "{'resourceType':'Organization','name':'N'" more "}"
     assert_fits(COLLECTION(ENTRY("1", PATIENT("'active':true"))));
     assert_fits(COLLECTION(
         ENTRY("1", PATIENT("'active':true")) "," ENTRY("2", ORGANISATION(",'active':true"))));
@@ -144,8 +142,7 @@ static void tells_resources_apart_by_type_and_profile(void **state)
 static void follows_references_to_tell_slices_apart(void **state)
 {
     (void)state;
-    add_profile("Patient",
-                SLICING("Patient.generalPractitioner", "type", "resolve()", "closed") //
+    add_profile("Patient", SLICING("Patient.generalPractitioner", "type", "resolve()", "closed") //
                 "{'path':'Patient.generalPractitioner','sliceName':'person','max':'1','type':"
                 "[{'code':'Reference','targetProfile':['http://hl7.org/fhir/StructureDefinition/"
                 "Practitioner']}]},"
@@ -163,17 +160,20 @@ static void counts_more_slices_than_fit_on_a_page(void **state)
 {
     (void)state;
     add_profile("Patient",
-                arena_print(arena, "%s%s{'path':'Patient.name','short':'n'}", SLICING("Patient.identifier", "value", "system", "open"),
+                arena_print(arena, "%s%s{'path':'Patient.name','short':'n'}",
+                            SLICING("Patient.identifier", "value", "system", "open"),
                             repeated(120, "{'path':'Patient.identifier','sliceName':'s#','min':1,"
                                           "'max':'1'},{'path':'Patient.identifier.system','min':1,"
-                                          "'fixedUri':'http://n/#'},") ));
+                                          "'fixedUri':'http://n/#'},")));
     const char *all = repeated(120, "{'system':'http://n/#','value':'#'},");
-    const char *text = arena_print(arena, "{'resourceType':'Patient','identifier':[%s{'value':"
-                                          "'x'}]}",
+    const char *text = arena_print(arena,
+                                   "{'resourceType':'Patient','identifier':[%s{'value':"
+                                   "'x'}]}",
                                    all);
     assert_string_equal(errors_of(text, true), "");
-    text = arena_print(arena, "{'resourceType':'Patient','identifier':[%s{'system':'http://n/119',"
-                              "'value':'x'}]}",
+    text = arena_print(arena,
+                       "{'resourceType':'Patient','identifier':[%s{'system':'http://n/119',"
+                       "'value':'x'}]}",
                        all);
     assert_string_equal(errors_of(text, true), "slice-max@Patient");
 }
@@ -186,9 +186,9 @@ static void limits_quantities_in_any_unit(void **state)
     (void)state;
 #define UCUM(value, code)                                                                          \
     "{'value':" value ",'unit':'u','system':'http://unitsofmeasure.org','code':'" code "'}"
-    add_profile("Observation", "{'path':'Observation.value[x]','type':[{'code':'Quantity'}],"
-                               "'minValueQuantity':" UCUM("1", "kg") ",'maxValueQuantity':" UCUM(
-                                   "2", "kg") "}");
+    add_profile("Observation",
+                "{'path':'Observation.value[x]','type':[{'code':'Quantity'}],"
+                "'minValueQuantity':" UCUM("1", "kg") ",'maxValueQuantity':" UCUM("2", "kg") "}");
     assert_fits(OBSERVATION("'valueQuantity':" UCUM("1.5", "kg")));
     assert_fits(OBSERVATION("'valueQuantity':" UCUM("1500", "g")));
     assert_fits(OBSERVATION("'valueQuantity':" UCUM("3", "m"))); /* not to be compared */
@@ -218,8 +218,9 @@ static void finds_the_one_code_of_many_that_is_bound(void **state)
         "[{'system':'http://x/c','concept':[{'code':'29'}]}]}}");
     add_profile("Observation", "{'path':'Observation.method','binding':{'strength':'required',"
                                "'valueSet':'http://x/v'}}");
-#define MANY "{'resourceType':'Observation','status':'final','code':{'text':'x'},'method':{"       \
-             "'coding':[%s{'system':'http://x/c','code':'x'}]}}"
+#define MANY                                                                                       \
+    "{'resourceType':'Observation','status':'final','code':{'text':'x'},'method':{"                \
+    "'coding':[%s{'system':'http://x/c','code':'x'}]}}"
     const char *codings = "{'system':'http://x/c','code':'#','display':'#'},";
     assert_string_equal(errors_of(arena_print(arena, MANY, repeated(30, codings)), true), "");
     assert_string_equal(errors_of(arena_print(arena, MANY, repeated(29, codings)), true),
@@ -267,8 +268,8 @@ static void survives_paths_that_lead_nowhere_or_on_and_on(void **state)
 {
     (void)state;
     static const char *const paths[] = {
-        "(", "system(", "ofType(", "extension(", "extension(\\u0027", "$this.$this.system",
-        "resolve()", ".", "..system", "a.b.c.d"};
+        "(",         "system(", "ofType(",  "extension(", "extension(\\u0027", "$this.$this.system",
+        "resolve()", ".",       "..system", "a.b.c.d"};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         add_profile("Patient",
                     arena_print(arena,
@@ -307,9 +308,9 @@ static void makes_snapshots_of_recursions(void **state)
                          SLICE_ARGS(buffer_slice(&path)));
         }
     }
-    add_profile("Questionnaire", arena_print(arena, "%.*s{'path':'%.*s.text','short':'s'}",
-                                             SLICE_ARGS(buffer_slice(&elements)),
-                                             SLICE_ARGS(buffer_slice(&path))));
+    add_profile("Questionnaire",
+                arena_print(arena, "%.*s{'path':'%.*s.text','short':'s'}",
+                            SLICE_ARGS(buffer_slice(&elements)), SLICE_ARGS(buffer_slice(&path))));
     const struct canonical *made =
         conformance_find(conformance, SLICE(""), SLICE("http://x/p"), arena);
     assert_true(made->text.length < (size_t)4 << 20);
