@@ -21,7 +21,7 @@ struct translation {
 };
 
 /* Maps that may be used for one code: each of them may send to as many others as it has groups. */
-#define MAPS_MOST 1000u
+#define MAPS_MOST 100u
 
 /* ---- what relates how -------------------------------------------------------------------------
  */
@@ -132,7 +132,8 @@ static void use_unmapped(struct translation *translation, yyjson_val *map, yyjso
                   json_get_string(unmapped, "display"));
     } else if (slice_is(mode, "provided") || slice_is(mode, "use-source-code")) {
         add_match(translation, map, SLICE("equal"), target, translation->wanted.code, nothing);
-    } else if (slice_is(mode, "other-map") && translation->depth < 4) {
+    } else if (slice_is(mode, "other-map") && translation->depth < 4 &&
+               translation->maps <= MAPS_MOST) {
         struct slice url = json_get_string(unmapped, "url");
         url = url.length > 0 ? url : json_get_string(unmapped, "otherMap");
         const struct canonical *other =

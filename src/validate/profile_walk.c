@@ -195,13 +195,16 @@ static void check_limits(struct review *review, const struct rule_element *rule,
               tell(review, "%.*s has at most %u characters.", SLICE_ARGS(name_of(rule)),
                    rule->longest));
     }
+    /* Of quantities the validators that senders have tried before let it pass: told, not refused.
+     */
+    enum severity severity = yyjson_is_obj(node->value) ? SEVERITY_WARNING : SEVERITY_ERROR;
     if (rule->least != NULL && compare_values(node, rule->least) == -1) {
-        fault(review, node, NULL, SEVERITY_ERROR, "invalid", SLICE("least"),
+        fault(review, node, NULL, severity, "invalid", SLICE("least"),
               tell(review, "%.*s lies below the least value that is allowed.",
                    SLICE_ARGS(name_of(rule))));
     }
     if (rule->greatest != NULL && compare_values(node, rule->greatest) == 1) {
-        fault(review, node, NULL, SEVERITY_ERROR, "invalid", SLICE("greatest"),
+        fault(review, node, NULL, severity, "invalid", SLICE("greatest"),
               tell(review, "%.*s lies above the greatest value that is allowed.",
                    SLICE_ARGS(name_of(rule))));
     }

@@ -189,13 +189,20 @@ static void limits_quantities_in_any_unit(void **state)
     add_profile("Observation",
                 "{'path':'Observation.value[x]','type':[{'code':'Quantity'}],"
                 "'minValueQuantity':" UCUM("1", "kg") ",'maxValueQuantity':" UCUM("2", "kg") "}");
-    assert_fits(OBSERVATION("'valueQuantity':" UCUM("1.5", "kg")));
-    assert_fits(OBSERVATION("'valueQuantity':" UCUM("1500", "g")));
-    assert_fits(OBSERVATION("'valueQuantity':" UCUM("3", "m"))); /* not to be compared */
-    assert_breaks(OBSERVATION("'valueQuantity':" UCUM("900", "g")),
-                  "least@Observation.value.ofType(Quantity)");
-    assert_breaks(OBSERVATION("'valueQuantity':" UCUM("2.1", "kg")),
-                  "greatest@Observation.value.ofType(Quantity)");
+    static const struct {
+        const char *text, *rule;
+    } rows[] = {{OBSERVATION("'valueQuantity':" UCUM("1.5", "kg")), NULL},
+                {OBSERVATION("'valueQuantity':" UCUM("1500", "g")), NULL},
+                {OBSERVATION("'valueQuantity':" UCUM("3", "m")), NULL}, /* not to be compared */
+                {OBSERVATION("'valueQuantity':" UCUM("900", "g")), "least"},
+                {OBSERVATION("'valueQuantity':" UCUM("2.1", "kg")), "greatest"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_fits(rows[i].text);
+        bool least = is_told(rows[i].text, "least", "below");
+        bool greatest = is_told(rows[i].text, "greatest", "above");
+        assert_int_equal(least, rows[i].rule != NULL && strcmp(rows[i].rule, "least") == 0);
+        assert_int_equal(greatest, rows[i].rule != NULL && strcmp(rows[i].rule, "greatest") == 0);
+    }
 }
 
 static void asks_where_a_referenced_resource_is(void **state)
