@@ -185,10 +185,8 @@ static void validate_text(struct validation *validation, const char *name, struc
                           uint32_t line)
 {
     const struct wishes *wishes = validation->wishes;
-    const struct json_limits limits = {.bytes = INPUT_LIMIT,
-                                       .depth = 256,
-                                       .values = VALUE_LIMIT,
-                                       .comments = wishes->comments};
+    const struct json_limits limits = {
+        .bytes = INPUT_LIMIT, .depth = 256, .values = VALUE_LIMIT, .comments = wishes->comments};
     struct outcome outcome;
     struct json json;
     resource_type type;
@@ -413,9 +411,9 @@ static const char *usage_fault(const struct cli_arguments *arguments, struct wis
     return arguments->file_count == 0 ? "name at least one file"
            : !read_extensions(wishes) ? "--extensions takes any, or known and begins of urls, with "
                                         "commas between"
-           : !read_waivers(wishes)    ? "--waive takes rules as problems name them, each with @ and "
-                                        "an element path or without, with commas between"
-                                      : NULL;
+           : !read_waivers(wishes) ? "--waive takes rules as problems name them, each with @ and "
+                                     "an element path or without, with commas between"
+                                   : NULL;
 }
 
 int cli_validate(int argc, char **argv)

@@ -2,7 +2,8 @@
 /* Full validation against what others wrote: the cases of suites/validator, with the profiles and
  * value sets that each brings, where two other validators' verdicts are known; the examples of the
  * packages against their declared profiles; Synthea's records. validator_runs.json says how a case
- * was run, profile_exclusions.json where we differ, and why. CARELAYER_CASE=NAME shows one case in full, CARELAYER_CASE=all every one. */
+ * was run, profile_exclusions.json where we differ, and why. CARELAYER_CASE=NAME shows one case in
+ * full, CARELAYER_CASE=all every one. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -98,12 +99,11 @@ static struct run run_of(struct slice name)
 {
     size_t i, max;
     yyjson_val *each, *row = yyjson_obj_getn(runs, name.at, name.length);
-    struct run run = {
-        .known_extensions =
-            yyjson_is_true(json_get(json_get(runs, "every"), "known_extensions")),
-        .follow_references = yyjson_is_true(json_get(row, "follow_references")),
-        .refuse_html = yyjson_is_true(json_get(row, "refuse_html")),
-        .comments = yyjson_is_true(json_get(row, "comments"))};
+    struct run run = {.known_extensions =
+                          yyjson_is_true(json_get(json_get(runs, "every"), "known_extensions")),
+                      .follow_references = yyjson_is_true(json_get(row, "follow_references")),
+                      .refuse_html = yyjson_is_true(json_get(row, "refuse_html")),
+                      .comments = yyjson_is_true(json_get(row, "comments"))};
     yyjson_arr_foreach(json_get(row, "extension_urls"), i, max, each)
     {
         assert_true(run.url_count < RUN_MOST);

@@ -182,8 +182,8 @@ static void reads_lines_longer_than_its_buffer(void **state)
 }
 
 #define EXTENDED                                                                                   \
-    "{\"resourceType\":\"Patient\",\"birthDate\":\"1 May\",\"extension\":[{\"url\":"                \
-    "\"http://a/b\",\"valueBoolean\":true}],\"managingOrganization\":{\"reference\":"                \
+    "{\"resourceType\":\"Patient\",\"birthDate\":\"1 May\",\"extension\":[{\"url\":"               \
+    "\"http://a/b\",\"valueBoolean\":true}],\"managingOrganization\":{\"reference\":"              \
     "\"Organization/1\"}}\n"
 
 static void judges_as_it_is_asked_to(void **state)

@@ -79,8 +79,8 @@ static void knows_what_it_can_of_codes_that_other_bodies_define(void **state)
     assert_int_equal(check(jurisdiction, "", "GB-ENG"), TERMS_UNKNOWN_SYSTEM);
     assert_int_equal(check(jurisdiction, "", "Australia"), TERMS_NOT_MEMBER);
     /* what a value set lists is in it, known or not */
-    add_set("http://x/some", "{'include':[{'system':'" COUNTRIES
-                             "','concept':[{'code':'AU'},{'code':'NZL'}]}]}");
+    add_set("http://x/some",
+            "{'include':[{'system':'" COUNTRIES "','concept':[{'code':'AU'},{'code':'NZL'}]}]}");
     assert_int_equal(check("http://x/some", COUNTRIES, "AU"), TERMS_MEMBER);
     assert_int_equal(check("http://x/some", COUNTRIES, "NZL"), TERMS_MEMBER);
     assert_int_equal(check("http://x/some", COUNTRIES, "BD"), TERMS_NOT_MEMBER);

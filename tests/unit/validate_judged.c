@@ -128,16 +128,21 @@ static void refuses_html_in_markdown_when_asked_to(void **state)
 {
     (void)state;
     static const char *const fine[] = {
-        NOTE("a < b and c > d"),   NOTE("a <3 b>"),           NOTE("`<b>` and ``<i> ` </i>``"),
-        NOTE("\\\\<b>"),           NOTE("<https://x.org/a>"), NOTE("<someone@x.org>"),
-        NOTE("<b and no end"),     NOTE("<"),                 NOTE("ends in \\\\"),
+        NOTE("a < b and c > d"),
+        NOTE("a <3 b>"),
+        NOTE("`<b>` and ``<i> ` </i>``"),
+        NOTE("\\\\<b>"),
+        NOTE("<https://x.org/a>"),
+        NOTE("<someone@x.org>"),
+        NOTE("<b and no end"),
+        NOTE("<"),
+        NOTE("ends in \\\\"),
         NOTE("a <= b, b => c <>"),
     };
     static const char *const tags[] = {
-        NOTE("<b>bold</b>"),   NOTE("</b>"),           NOTE("<br/>"),
-        NOTE("<a href=x>"),    NOTE("<!-- hidden -->"), NOTE("<?php ?>"),
-        NOTE("<!DOCTYPE a>"),  NOTE("` <b>"),           NOTE("\\\\\\\\<b>"),
-        NOTE("`a` <h1> `b`"),
+        NOTE("<b>bold</b>"),     NOTE("</b>"),         NOTE("<br/>"),        NOTE("<a href=x>"),
+        NOTE("<!-- hidden -->"), NOTE("<?php ?>"),     NOTE("<!DOCTYPE a>"), NOTE("` <b>"),
+        NOTE("\\\\\\\\<b>"),     NOTE("`a` <h1> `b`"),
     };
     const struct validate_options wished = {.refuse_html = true};
     for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
@@ -181,8 +186,9 @@ static void holds_a_waived_rule_against_nobody(void **state)
 #define TEMPERATURE(codings)                                                                       \
     "{'resourceType':'Observation','status':'final','category':[{'coding':[{'system':"             \
     "'http://terminology.hl7.org/CodeSystem/observation-category','code':'vital-signs'}]}],"       \
-    "'subject':{'reference':'Patient/1'},'effectiveDateTime':'2020-01-01','code':{'coding':["      \
-    codings "]},'valueQuantity':{'value':37,'unit':'C','system':'http://unitsofmeasure.org',"      \
+    "'subject':{'reference':'Patient/"                                                             \
+    "1'},'effectiveDateTime':'2020-01-01','code':{'coding':[" codings                              \
+    "]},'valueQuantity':{'value':37,'unit':'C','system':'http://unitsofmeasure.org',"              \
     "'code':'Cel'}}"
 #define IN_LOINC  "{'system':'http://loinc.org','code':'8310-5'}"
 #define IN_SNOMED "{'system':'http://snomed.info/sct','code':'386725007'}"
@@ -192,14 +198,38 @@ static void judges_a_vital_sign_by_its_profile(void **state)
     (void)state;
     assert_judged(TEMPERATURE(IN_LOINC), nothing, "");
     assert_judged(TEMPERATURE(IN_SNOMED "," IN_LOINC), nothing, "");
-    assert_judged(TEMPERATURE(IN_SNOMED), nothing, "slice-minimum@Observation.code");
+    assert_judged(TEMPERATURE(IN_SNOMED), nothing, "slice-min@Observation.code");
     /* of another system the code says something else */
     assert_judged(TEMPERATURE("{'system':'http://x/y','code':'386725007'}"), nothing, "");
-    assert_judged("{'resourceType':'Observation','status':'final','code':{'coding':[" IN_LOINC
-                  "]}}",
-                  nothing,
-                  "profile-minimum@Observation profile-minimum@Observation "
-                  "profile-minimum@Observation vs-2@Observation");
+    assert_judged(
+        "{'resourceType':'Observation','status':'final','code':{'coding':[" IN_LOINC "]}}", nothing,
+        "min@Observation slice-min@Observation min@Observation min@Observation "
+        "vs-2@Observation");
+}
+
+#define PRESSURE(code, unit)                                                                       \
+    "{'code':{'coding':[{'system':'http://loinc.org','code':'" code "'}]},'valueQuantity':{"       \
+    "'value':80,'unit':'u','system':'http://unitsofmeasure.org','code':'" unit "'}}"
+#define BLOOD_PRESSURE(components)                                                                 \
+    "{'resourceType':'Observation','status':'final','category':[{'coding':[{'system':"             \
+    "'http://terminology.hl7.org/CodeSystem/observation-category','code':'vital-signs'}]}],"       \
+    "'subject':{'reference':'Patient/1'},'effectiveDateTime':'2020-01-01','code':{'coding':["      \
+    "{'system':'http://loinc.org','code':'85354-9'}]},'component':[" components "]}"
+#define SYSTOLIC  PRESSURE("8480-6", "mm[Hg]")
+#define DIASTOLIC PRESSURE("8462-4", "mm[Hg]")
+
+static void tells_the_components_of_a_blood_pressure_apart(void **state)
+{
+    (void)state;
+    assert_judged(BLOOD_PRESSURE(SYSTOLIC "," DIASTOLIC), nothing, "");
+    assert_judged(BLOOD_PRESSURE(DIASTOLIC "," SYSTOLIC), nothing, "");
+    assert_judged(BLOOD_PRESSURE(SYSTOLIC "," SYSTOLIC), nothing,
+                  "slice-max@Observation slice-min@Observation");
+    assert_judged(BLOOD_PRESSURE(SYSTOLIC "," PRESSURE("8462-4", "kPa")), nothing,
+                  "fixed@Observation.component[1].value.ofType(Quantity).code");
+    /* what is measured beside it has units of its own */
+    assert_judged(BLOOD_PRESSURE(SYSTOLIC "," DIASTOLIC "," PRESSURE("3151-8", "L/min")), nothing,
+                  "");
 }
 
 #define MEASURE(library, criterion)                                                                \
@@ -301,6 +331,7 @@ int main(void)
         FULL_TEST(refuses_html_in_markdown_when_asked_to),
         FULL_TEST(holds_a_waived_rule_against_nobody),
         FULL_TEST(judges_a_vital_sign_by_its_profile),
+        FULL_TEST(tells_the_components_of_a_blood_pressure_apart),
         FULL_TEST(finds_the_criteria_of_a_measure_in_its_libraries),
         FULL_TEST(inherits_obligations_from_profiles_of_obligations),
         FULL_TEST(knows_countries_and_their_names),
