@@ -408,6 +408,7 @@ static const struct {
 } resource_rules[] = {
     {"Bundle", check_bundle},
     {"Questionnaire", check_questionnaire},
+    {"MeasureReport", check_measure_report},
     {"QuestionnaireResponse", check_questionnaire_response},
     {"SearchParameter", check_search_parameter},
     {"StructureDefinition", check_structure_definition},

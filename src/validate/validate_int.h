@@ -71,7 +71,8 @@ enum rule {
     RULE_DEFINITION,     /* a StructureDefinition or SearchParameter that cannot hold */
     RULE_LINK,           /* of a Bundle: paging */
     RULE_UNIQUE,         /* two entries of one fullUrl and version */
-    RULE_DOCUMENT        /* what a document must hold */
+    RULE_DOCUMENT,       /* what a document must hold */
+    RULE_MEASURE         /* a report is not as its measure */
 };
 
 /* Adds an error at FRAME; AT is the value or key whose line it is. TEXT names no value and lives as
@@ -113,6 +114,8 @@ void check_structure_definition(struct checker *checker, const struct frame *fra
                                 const struct type_row *type, yyjson_val *root);
 void check_search_parameter(struct checker *checker, const struct frame *frame,
                             const struct type_row *type, yyjson_val *root);
+void check_measure_report(struct checker *checker, const struct frame *frame,
+                          const struct type_row *type, yyjson_val *root);
 void check_questionnaire(struct checker *checker, const struct frame *frame,
                          const struct type_row *type, yyjson_val *questionnaire);
 void check_questionnaire_response(struct checker *checker, const struct frame *frame,
