@@ -25,8 +25,9 @@ struct mender {
     uint32_t depth, depth_limit;
     struct mender_fault faults[MENDER_FAULTS_MOST];
     size_t fault_count;
-    bool stopped; /* nothing more is read */
-    bool whole;   /* what was meant is known from the first brace to the last */
+    bool comments; /* are no fault (json_limits) */
+    bool stopped;  /* nothing more is read */
+    bool whole;    /* what was meant is known from the first brace to the last */
 };
 
 /* Reads the object that TEXT is meant to be; false: it does not begin as one. Containers that

@@ -82,6 +82,7 @@ static bool begin(struct mender *mender, struct slice text, const struct json_li
     }
     mender->text = text;
     mender->arena = arena;
+    mender->comments = limits->comments;
     mender->value_limit = limits->values;
     mender->depth_limit = limits->depth < JSON_DEPTH_MOST ? limits->depth : JSON_DEPTH_MOST;
     bool fine = json_begin(text, arena, ret_json);

@@ -181,6 +181,33 @@ static void reads_lines_longer_than_its_buffer(void **state)
     assert_int_equal(lines(), 3);
 }
 
+#define EXTENDED                                                                                   \
+    "{\"resourceType\":\"Patient\",\"birthDate\":\"1 May\",\"extension\":[{\"url\":"               \
+    "\"http://a/b\",\"valueBoolean\":true}],\"managingOrganization\":{\"reference\":"              \
+    "\"Organization/1\"}}\n"
+
+static void judges_as_it_is_asked_to(void **state)
+{
+    (void)state;
+    write_file("wishes.json", EXTENDED);
+    write_file("comments.json", "// a Patient\n" GOOD);
+    assert_int_equal(run("", "wishes.json"), 1);
+    assert_int_equal(run("", "--waive format@Patient.birthDate wishes.json"), 0);
+    assert_int_equal(run("", "--waive format@Patient.deceased,dom-6 wishes.json"), 1);
+    assert_int_equal(run("", "--waive dom-6,format --extensions any wishes.json"), 0);
+    assert_int_equal(run("", "--waive format --extensions known wishes.json"), 1);
+    assert_non_null(strstr(printed, "Patient.extension[0]"));
+    assert_int_equal(run("", "--waive format --extensions known,http://a/ wishes.json"), 0);
+    assert_int_equal(run("", "--waive format --check-references wishes.json"), 1);
+    assert_non_null(strstr(printed, "Patient.managingOrganization"));
+    assert_int_equal(run("", "comments.json"), 1);
+    assert_int_equal(run("", "--allow-comments comments.json"), 0);
+    assert_int_equal(run("", "--extensions some wishes.json 2>&1"), 2);
+    assert_int_equal(run("", "--extensions any,http://a wishes.json 2>&1"), 2);
+    assert_int_equal(run("", "--waive @Patient wishes.json 2>&1"), 2);
+    assert_int_equal(run("", "--waive '' wishes.json 2>&1"), 2);
+}
+
 static void tells_usage_from_faults(void **state)
 {
     (void)state;
@@ -202,6 +229,7 @@ int main(void)
         cmocka_unit_test(reads_ndjson_gzip_and_standard_input),
         cmocka_unit_test(reads_xml_and_says_all_that_is_wrong),
         cmocka_unit_test(reads_lines_longer_than_its_buffer),
+        cmocka_unit_test(judges_as_it_is_asked_to),
         cmocka_unit_test(tells_usage_from_faults),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
