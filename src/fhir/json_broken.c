@@ -47,13 +47,20 @@ void mender_fault(struct mender *mender, uint32_t value, size_t offset, const ch
 /* ---- values -----------------------------------------------------------------------------------
  */
 
+/* Faults must not cost the request its arena: what is told of them is told without the rest. */
+static bool is_room(const struct mender *mender, size_t bytes)
+{
+    size_t limit = arena_limit(mender->arena);
+    return limit == 0 || arena_used(mender->arena) + bytes < limit / 4 * 3;
+}
+
 static uint32_t add(struct mender *mender, uint64_t tag, const char *text)
 {
     if (mender->count == mender->capacity) {
         size_t size = mender->capacity * sizeof *mender->values;
         size_t capacity = (size_t)mender->capacity * 2 + 64;
         yyjson_val *values =
-            capacity <= mender->value_limit
+            capacity <= mender->value_limit && is_room(mender, capacity * sizeof *values)
                 ? arena_resize(mender->arena, mender->values, size, capacity * sizeof *values)
                 : NULL;
         if (values == NULL) {

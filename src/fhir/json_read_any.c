@@ -25,15 +25,17 @@ static void write_step(const struct element_tables *tables, const struct element
     }
 }
 
-/* The path to INNER, from ROOT down as far as the definitions know the members on the way. */
+/* Looks at members and items, for all the faults of a text; past it paths are left out. */
+#define STEPS_MOST 8000000u
+
+/* The path to INNER, from ROOT, of TYPE (NULL: unknown), down as far as the definitions know the
+ * members on the way. */
 static struct slice path_to(const struct definitions *definitions, yyjson_val *root,
-                            const yyjson_val *inner, struct arena *arena)
+                            const struct type_row *type, const yyjson_val *inner,
+                            struct arena *arena, size_t *steps)
 {
     const struct element_tables *tables = definitions_tables(definitions);
     struct buffer out = {.arena = arena};
-    resource_type resource = resource_type_find(definitions, json_get_string(root, "resourceType"));
-    const struct type_row *type =
-        resource != RESOURCE_TYPE_NONE ? resource_row(tables, resource) : NULL;
     yyjson_val *at = root;
     if (type != NULL) {
         buffer_add(&out, table_text(tables, type->name));
@@ -45,10 +47,15 @@ static struct slice path_to(const struct definitions *definitions, yyjson_val *r
         bool sibling;
         yyjson_obj_foreach(at, i, max, key, value)
         {
-            if (next == NULL && holds(value, inner)) {
+            if (holds(value, inner)) {
                 element = member_element(tables, type, json_string(key), &sibling);
                 next = value;
+                break;
             }
+        }
+        *steps += i + yyjson_arr_size(next);
+        if (*steps > STEPS_MOST) {
+            return (struct slice){NULL, 0};
         }
         if (element == NULL) {
             break;
@@ -93,6 +100,12 @@ static bool begin(struct mender *mender, struct slice text, const struct json_li
 static void tell_faults(const struct definitions *definitions, const struct mender *mender,
                         const struct json *json, struct outcome *outcome)
 {
+    yyjson_val *root = mender->values;
+    resource_type resource = resource_type_find(definitions, json_get_string(root, "resourceType"));
+    const struct type_row *type = resource != RESOURCE_TYPE_NONE
+                                      ? resource_row(definitions_tables(definitions), resource)
+                                      : NULL;
+    size_t steps = 0;
     for (size_t i = 0; i < mender->fault_count; i++) {
         const struct mender_fault *fault = &mender->faults[i];
         struct issue issue = {.severity = SEVERITY_ERROR,
@@ -100,7 +113,7 @@ static void tell_faults(const struct definitions *definitions, const struct mend
                               .rule = SLICE("json"),
                               .text = slice_text(fault->text)};
         uint32_t value = fault->value < mender->count ? fault->value : 0;
-        issue.path = path_to(definitions, mender->values, &mender->values[value], outcome->arena);
+        issue.path = path_to(definitions, root, type, root + value, outcome->arena, &steps);
         json_offset_position(json, fault->offset, &issue.line, &issue.column);
         outcome_add(outcome, &issue);
     }
@@ -113,6 +126,9 @@ static bool mend(const struct definitions *definitions, struct slice text,
 {
     struct mender *mender = ARENA_NEW(arena, struct mender);
     struct json json;
+    if (arena_limit(arena) > 0 && text.length > arena_limit(arena) / 4) {
+        return false;
+    }
     if (mender == NULL || !begin(mender, text, limits, arena, &json) || !mender_read(mender) ||
         mender->fault_count == 0 || arena_full(arena)) {
         return false;
