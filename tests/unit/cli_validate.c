@@ -104,7 +104,7 @@ static void prints_one_outcome_a_resource_in_order(void **state)
 
 #define WEIGHED                                                                                    \
     "{\"resourceType\":\"Observation\",\"status\":\"final\",\"code\":{\"coding\":[{\"system\":"    \
-    "\"http://loinc.org\",\"code\":\"29463-7\"}]},\"valueQuantity\":{\"value\":7200,\"system\":"   \
+    "\"http://loinc.org\",\"code\":\"8339-4\"}]},\"valueQuantity\":{\"value\":7200,\"system\":"    \
     "\"http://unitsofmeasure.org\",\"code\":\"kg\"}}"
 
 static void warns_by_the_national_rules_and_refuses_by_the_operators(void **state)
@@ -114,14 +114,15 @@ static void warns_by_the_national_rules_and_refuses_by_the_operators(void **stat
     assert_int_equal(run("", "weighed.json"), 0);
     assert_non_null(strstr(printed, "warning: Observation.value.ofType(Quantity): "));
     assert_null(strstr(printed, "7200"));
-    write_file("strict.txt", "body-weight  error  Observation.valueQuantity  "
-                             "code=loinc:29463-7  range 1..300 kg\n");
+    write_file("strict.txt", "birth-weight  error  Observation.valueQuantity  "
+                             "code=loinc:8339-4  range 1..300 kg\n");
     assert_int_equal(run("", "--rules strict.txt weighed.json"), 1);
     assert_non_null(strstr(printed, "(1 to 300 kg)"));
-    write_file("off.txt", "body-weight  off  Observation.valueQuantity  -  range 1..300 kg\n");
+    write_file("off.txt", "birth-weight  off  Observation.valueQuantity  -  range 1..300 kg\n");
     assert_int_equal(run("", "--rules off.txt weighed.json"), 0);
     assert_null(strstr(printed, "Quantity"));
-    write_file("wrong.txt", "\nbody-weight  strict  Observation.valueQuantity  -  range 1..3 kg\n");
+    write_file("wrong.txt",
+               "\nbirth-weight  strict  Observation.valueQuantity  -  range 1..3 kg\n");
     assert_int_equal(run("2>&1", "--rules wrong.txt weighed.json"), 2);
     assert_non_null(strstr(printed, "wrong.txt, line 2: A severity is"));
     assert_int_equal(run("2>&1", "--rules missing.txt weighed.json"), 2);
