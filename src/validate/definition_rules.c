@@ -2,7 +2,6 @@
 /* Definitions that are judged themselves: what R4 states of StructureDefinitions and
  * SearchParameters in words, or in an invariant whose expression does not ask what its words say
  * (eld-11, eld-19). */
-#include "fhir/snapshot.h"
 #include "validate/form_int.h"
 #include "validate/profile_int.h"
 

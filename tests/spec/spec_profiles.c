@@ -327,7 +327,7 @@ static void settle(struct paths *paths, const char *list, struct slice name, str
     if (listed == found || (!found && getenv("CARELAYER_PATHS") != NULL)) {
         print_message("%s%s: %.*s %.*s: %.*s\n", list,
                       listed ? found ? " no more" : " (listed)" : "", SLICE_ARGS(name),
-                      SLICE_ARGS(path), SLICE_ARGS(text));
+                      SLICE_ARGS(path), SLICE_ARGS(slice_head(text, 200)));
     }
 }
 
