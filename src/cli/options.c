@@ -239,5 +239,6 @@ int cli_exit_code(enum status status)
     if (status == STATUS_REQUIRED) {
         return CLI_USAGE; /* --data is missing */
     }
-    return status_http(status) >= 500 ? CLI_FAULT : CLI_INPUT;
+    bool fault = status_http(status) >= 500 && status != STATUS_NOT_SUPPORTED;
+    return fault ? CLI_FAULT : CLI_INPUT;
 }

@@ -126,6 +126,7 @@ static void announce(const struct server *server)
         (void)printf("open %s/apps/record/\n", address);
     }
     (void)fflush(stdout);
+    clearerr(stdout); /* whether somebody reads it or not, it serves */
 }
 
 static void wait_for_signal(const sigset_t *signals)

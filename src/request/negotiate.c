@@ -153,11 +153,18 @@ static enum status take_summary(struct request *request, struct slice value)
                         "_summary is true, text, data, count or false.");
 }
 
+/* Each is compared with each member of each resource of a page. */
+#define ELEMENTS_MOST 1000
+
 static enum status take_elements(struct request *request, struct slice value)
 {
     size_t most = 1;
     for (size_t i = 0; i < value.length; i++) {
         most += value.at[i] == ',';
+    }
+    if (most > ELEMENTS_MOST) {
+        return request_fail(request, STATUS_VALUE, "_elements", "Name at most %d elements.",
+                            ELEMENTS_MOST);
     }
     struct slice *elements = arena_array(request->arena, most, sizeof *elements);
     if (elements == NULL) {

@@ -66,6 +66,49 @@ def what_a_subcommand_does_not_take_is_refused():
     _usage('no such option', 'check', '--data', 'x', '--port', '1')
 
 
+def what_is_printed_and_does_not_arrive_is_no_success():
+    with tempfile.TemporaryDirectory() as folder:
+        one = os.path.join(folder, 'one.json')
+        many = os.path.join(folder, 'many.ndjson')
+        with open(one, 'w', encoding='utf-8') as file:
+            file.write('{"resourceType":"Patient","id":"p"}\n')
+        with open(many, 'w', encoding='utf-8') as file:
+            file.write('{"resourceType":"Patient","id":"p"}\n' * 300)
+        for arguments in (['--help'], ['import', '--help'], ['validate', '--json', one],
+                          ['validate', '--json', many], ['fhirpath', 'id', one],
+                          ['import', '--data', os.path.join(folder, 'data'), '--reserve', '8M',
+                           one]):
+            with open('/dev/full', 'w', encoding='utf-8') as full:
+                ended = subprocess.run([PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE,
+                                       check=False)
+            assert ended.returncode == 3, (arguments, ended)
+            assert b'output cannot be written' in ended.stderr, (arguments, ended)
+
+
+def nothing_is_printed_into_files_when_standard_descriptors_are_closed():
+    with tempfile.TemporaryDirectory() as folder:
+        one = os.path.join(folder, 'one.json')
+        data = os.path.join(folder, 'data')
+        with open(one, 'w', encoding='utf-8') as file:
+            file.write('{"resourceType":"Patient","id":"p"}\n')
+        command = 'exec "$0" import --data "$1" --reserve 8M "$2" <&- >&- 2>&-'
+        code = subprocess.run(['sh', '-c', command, PROGRAM, data, one], check=False).returncode
+        assert code == 3, code
+        for name in ('records.lock', 'rejects.ndjson'):
+            assert os.path.getsize(os.path.join(data, name)) == 0, name
+        assert run(PROGRAM, 'check', '--data', data)[0] == 0
+
+
+def a_rejects_file_that_cannot_be_written_is_told():
+    with tempfile.TemporaryDirectory() as folder:
+        one = os.path.join(folder, 'one.json')
+        with open(one, 'w', encoding='utf-8') as file:
+            file.write('{"resourceType":"Patient","id":"p"}\n')
+        code, _, errors = run(PROGRAM, 'import', '--data', os.path.join(folder, 'data'),
+                              '--reserve', '8M', '--rejects', os.path.join(folder, 'no', 'r'), one)
+        assert code in (1, 3) and 'rejects file cannot be written' in errors, (code, errors)
+
+
 def an_address_of_version_six_is_told_as_one_can_use_it():
     line = _announced('--host', '::1')
     assert line.startswith('carelayer serves http://[::1]:'), line
