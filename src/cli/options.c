@@ -120,8 +120,8 @@ static void print_help(const char *usage, const char *const *settings,
     (void)printf("  --%-18s %s\n", "help", "this text");
 }
 
-/* Is the argument at hand --config? Then also its file: the next argument, or after '='; NULL: there
- * is none. */
+/* Is the argument at hand --config? Then also its file: the next argument, or after '='; NULL:
+ * there is none. */
 static bool is_config(struct reading *reading, const char **ret_file)
 {
     static const char option[] = "--config";
@@ -144,9 +144,9 @@ static enum status read_other_sources(struct reading *reading)
         if (!is_config(reading, &file)) {
             continue;
         }
-        TRY(file != NULL ? config_read_file(&arguments->config, file, arguments->arena,
-                                            &reading->outcome)
-                         : complain(reading, "config", "needs a value"));
+        TRY(file != NULL
+                ? config_read_file(&arguments->config, file, arguments->arena, &reading->outcome)
+                : complain(reading, "config", "needs a value"));
     }
     return config_read_environment(&arguments->config, arguments->arena, &reading->outcome);
 }

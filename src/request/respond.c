@@ -41,7 +41,8 @@ static void write_error(struct request *request)
     struct response *response = &request->response;
     struct response found = *response;
     *response = (struct response){.body = {.arena = request->arena}, .allow = found.allow};
-    if (request_tells(request->status)) { /* of any other failure nothing of the version is logged */
+    if (request_tells(
+            request->status)) { /* of any other failure nothing of the version is logged */
         response->etag = found.etag;
         response->last_modified = found.last_modified;
     }

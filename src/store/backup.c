@@ -33,8 +33,8 @@ static enum status copy_pages(sqlite3 *from, sqlite3 *to, store_progress *progre
                                                                        : STATUS_IO;
 }
 
-/* Copies FROM's database into the new file PATH, whole or not at all. AFTERWARDS is done to the copy
- * before it gets its name. */
+/* Copies FROM's database into the new file PATH, whole or not at all. AFTERWARDS is done to the
+ * copy before it gets its name. */
 static enum status copy_to_file(sqlite3 *from, const char *path, const char *vfs,
                                 const char *afterwards, struct arena *arena,
                                 store_progress *progress, void *context)
