@@ -173,7 +173,9 @@ static void an_older_layout_is_migrated_and_keeps_its_records(void **state)
     char told[4096];
     assert_int_equal(pipe(ends), 0);
     log_target_set(ends[1]);
+    log_level_set(LOG_INFO);
     store_reopen_with(NULL);
+    log_level_set(LOG_ERROR);
     log_target_set(STDERR_FILENO);
     ssize_t length = read(ends[0], told, sizeof(told));
     assert_true(length > 0 && memmem(told, (size_t)length, "store_upgrading", 15) != NULL);
