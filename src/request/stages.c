@@ -20,6 +20,9 @@ enum step stage_authorise(struct request *request)
 static enum status take_form(struct request *request)
 {
     struct slice type = request_header(request, "Content-Type");
+    if (request->body_file >= 0) {
+        return request_fail(request, STATUS_TOO_LONG, "", "There are too many search parameters.");
+    }
     if (request->body.length == 0) {
         return STATUS_OK;
     }
