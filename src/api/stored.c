@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Conformance resources that were stored through the API: they count beside those of the packages,
  * from the moment their write is durable. At a start they are read when first something asks for
- * them, so that a server's first answer does not wait. */
+ * them (an entry to be checked, a question of terminology), so that a server's first answer does
+ * not wait. */
 #include <pthread.h>
 
 #include "api/api_int.h"
@@ -108,6 +109,8 @@ static void take_in(const struct service *service, resource_type type, struct sl
         named->url = arena_copy(arena, url);
         named->version = arena_copy(arena, version);
         named->gone = named->url.at == NULL;
+    } else {
+        take_out(service, named); /* what it was before is no more */
     }
     arena_destroy(scratch);
 }
@@ -118,9 +121,26 @@ static enum status visit(void *context, const struct store_version *version)
     return STATUS_OK;
 }
 
-enum status api_stored_ready(struct request *request)
+/* With a reader of its own: whoever asks may be in the middle of a write. */
+static enum status load(struct service *service)
 {
-    struct service *service = request->service;
+    struct store_reader *reader;
+    struct store_tx *tx;
+    TRY(store_reader_open(service->store, &reader));
+    enum status status = store_snapshot_begin(reader, 0, &tx);
+    if (status == STATUS_OK) {
+        for (size_t i = 0; status == STATUS_OK && i < TYPE_COUNT; i++) {
+            resource_type type = resource_type_find(service->definitions, slice_text(types[i]));
+            status = store_scan(tx, type, visit, service);
+        }
+        store_snapshot_end(tx);
+    }
+    store_reader_close(reader);
+    return status;
+}
+
+static enum status stored_ready(struct service *service)
+{
     struct api_stored *stored = service->stored;
     if (stored == NULL || atomic_load(&stored->loaded)) {
         return STATUS_OK;
@@ -128,16 +148,16 @@ enum status api_stored_ready(struct request *request)
     enum status status = STATUS_OK;
     (void)pthread_mutex_lock(&stored->lock);
     if (!atomic_load(&stored->loaded)) {
-        struct store_tx *tx;
-        status = request_snapshot(request, &tx);
-        for (size_t i = 0; status == STATUS_OK && i < TYPE_COUNT; i++) {
-            resource_type type = resource_type_find(service->definitions, slice_text(types[i]));
-            status = store_scan(tx, type, visit, service);
-        }
+        status = load(service);
         atomic_store(&stored->loaded, status == STATUS_OK);
     }
     (void)pthread_mutex_unlock(&stored->lock);
     return status;
+}
+
+enum status api_stored_ready(struct request *request)
+{
+    return stored_ready(request->service);
 }
 
 /* Before the first load nothing is done: the load will see what is durable by then. */
@@ -171,6 +191,7 @@ enum status api_conformance_open(struct service *service, struct outcome *outcom
     }
     stored->arena = arena;
     service->stored = stored;
+    service->stored_ready = stored_ready;
     TRY(conformance_open(service->definitions, &service->conformance));
     TRY(terms_open(service->conformance, outcome, &service->terms));
     terms_use_releases(service->terms, arena_print(arena, "%s/terminology", service->config->data));
@@ -188,4 +209,5 @@ void api_conformance_close(struct service *service)
     service->terms = NULL;
     service->conformance = NULL;
     service->stored = NULL;
+    service->stored_ready = NULL;
 }

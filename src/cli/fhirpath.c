@@ -273,10 +273,6 @@ static int run(const struct cli_arguments *arguments, const char *cases)
     arena_destroy(asking.file_arena);
     arena_destroy(asking.arena);
     definitions_close(definitions);
-    if (fflush(stdout) != 0) {
-        (void)fputs("carelayer: the output cannot be written\n", stderr);
-        return CLI_FAULT;
-    }
     return code;
 }
 

@@ -30,7 +30,7 @@ void conformance_close(struct conformance *conformance);
 
 /* Adds or replaces (same type, url and version) a resource; TEXT is copied. A StructureDefinition
  * without a snapshot gets one (R4 profiling, "Snapshot and differential"). STATUS_INVALID: it has
- * no url, or no snapshot can be made of it. */
+ * no url, no snapshot can be made of it, or it would define a type of R4 anew. */
 MUST_CHECK enum status conformance_add(struct conformance *conformance, struct slice text,
                                        struct outcome *outcome);
 

@@ -20,6 +20,9 @@ enum step stage_authorise(struct request *request)
 static enum status take_form(struct request *request)
 {
     struct slice type = request_header(request, "Content-Type");
+    if (request->body_file >= 0) {
+        return request_fail(request, STATUS_TOO_LONG, "", "There are too many search parameters.");
+    }
     if (request->body.length == 0) {
         return STATUS_OK;
     }
@@ -63,11 +66,12 @@ static enum status decode_resource(struct request *request)
     }
     struct json_limits limits = json_limits_default;
     limits.bytes = (size_t)request->service->config->max_body;
-    if (request->body_format == FORMAT_JSON) {
-        return json_read(request->body, &limits, request->arena, &request->outcome, &request->json);
-    }
-    enum status status = xml_read(request->service->definitions, request->body, &limits,
-                                  request->arena, &request->outcome, &request->json);
+    enum status status =
+        request->body_format == FORMAT_JSON
+            ? resource_read_json(request->service->definitions, request->body, &limits,
+                                 request->arena, &request->outcome, &request->json)
+            : xml_read(request->service->definitions, request->body, &limits, request->arena,
+                       &request->outcome, &request->json);
     bool only_asks = (request->interaction->flags & INTERACTION_NO_PERSON) != 0;
     /* What is asked about is told all that is wrong with it. */
     return status == STATUS_STRUCTURE && request->json.root != NULL && only_asks ? STATUS_OK
@@ -99,13 +103,16 @@ enum step stage_decode(struct request *request)
 /* No honest resource needs a tenth of it; a worker is not to be had for longer. */
 #define VALIDATION_MOST (10 * MICROS_PER_SECOND)
 
-struct validate_options service_validate_options(const struct service *service)
+enum status service_validate_options(struct service *service, struct validate_options *ret_options)
 {
-    return (struct validate_options){.definitions = service->definitions,
-                                     .validator = service->validator,
-                                     .rules = service->rules,
-                                     .refuse_test_numbers = !service->config->test_numbers,
-                                     .deadline = time_monotonic() + VALIDATION_MOST};
+    *ret_options = (struct validate_options){.definitions = service->definitions,
+                                             .validator = service->validator,
+                                             .rules = service->rules,
+                                             .refuse_test_numbers = !service->config->test_numbers,
+                                             .deadline = time_monotonic() + VALIDATION_MOST};
+    return service->validator != NULL && service->stored_ready != NULL
+               ? service->stored_ready(service)
+               : STATUS_OK;
 }
 
 enum step stage_validate(struct request *request)
@@ -114,7 +121,11 @@ enum step stage_validate(struct request *request)
     if ((flags & INTERACTION_BODY) == 0 || (flags & INTERACTION_NO_VALIDATE) != 0) {
         return STEP_NEXT;
     }
-    struct validate_options options = service_validate_options(request->service);
+    struct validate_options options;
+    request->status = service_validate_options(request->service, &options);
+    if (request->status != STATUS_OK) {
+        return STEP_NEXT;
+    }
     options.type = request->type;
     options.id = request->id;
     options.id_required = request->id.length > 0;

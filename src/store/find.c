@@ -196,6 +196,9 @@ static enum status find_by_place(struct finder *finder, struct store_page *page)
             return bad_cursor(finder);
         }
         memcpy(&after, bytes.at, 8);
+        if (after < 0 || after == INT64_MAX) {
+            return bad_cursor(search);
+        }
     }
     int64_t *rids = arena_array(finder->answer, query->count, sizeof(*rids));
     size_t count = 0;

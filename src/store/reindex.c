@@ -185,6 +185,7 @@ enum status layout_catch_up(struct store *store, const struct store_options *opt
         return STATUS_OK;
     }
     TRY(status);
+    log_event(LOG_STORE_CATCHING_UP, LOG_NUMBER(LOG_FIELD_COUNT, store->shown.resources));
     TRY(store_reindex(store, options->progress, options->context, outcome));
     return store_write(store, forget_catching_up, NULL);
 }

@@ -519,6 +519,8 @@ struct store_tx {
 struct store_reader {
     struct connection connection;
     struct store_tx tx;
+    bool keeps;    /* a snapshot for point reads is open, */
+    uint64_t turn; /* since which nothing was committed */
 };
 
 struct store {
@@ -546,6 +548,7 @@ struct store {
     struct store_job *first, *last;
     bool stopping, checkpoint_wanted, checkpoint_stopping;
     uint64_t waiting, commits, jobs;
+    _Atomic uint64_t turn; /* odd while a commit comes to be seen, then one more */
     bool full;
     struct counters shown; /* as of the last commit; under lock_queue */
 };

@@ -3,14 +3,6 @@
  * another. */
 #include "terms/terms_int.h"
 
-static void scope_begin(struct scope *scope, struct terms *terms, struct arena *arena)
-{
-    scope->terms = terms;
-    scope->arena = arena;
-    scope->problems.arena = arena;
-    scope->quiet = true;
-}
-
 static void give_display(const struct value_set *set, const struct code_system *system,
                          uint32_t code, struct arena *arena, struct slice *ret_display)
 {
@@ -36,7 +28,7 @@ static bool may_hold(const struct value_set *set, const struct terms_coding *cod
         const struct include *include = &set->includes[i];
         bool of_system = coding->system.length == 0 || include->url.length == 0 ||
                          slice_equals(include->url, coding->system);
-        if (!of_system) {
+        if (!of_system || !code_may_be(include->url, coding->code)) {
             continue;
         }
         if (include->state != INCLUDE_KNOWN && include->listed_count == 0) {
@@ -95,14 +87,16 @@ static enum terms_verdict check_system(struct scope *scope, const struct terms_c
         system = scope_system(scope, coding->system, (struct slice){0});
     }
     if (system == NULL || system->content == CONTENT_SUPPLEMENT) {
-        return TERMS_UNKNOWN_SYSTEM;
+        return code_may_be(coding->system, coding->code) ? TERMS_UNKNOWN_SYSTEM : TERMS_NOT_MEMBER;
     }
     uint32_t code = code_find(system, coding->code);
     if (code != CODE_NONE) {
         give_display(NULL, system, code, scope->arena, ret_display);
         return TERMS_MEMBER;
     }
-    return system->content == CONTENT_COMPLETE ? TERMS_NOT_MEMBER : TERMS_UNKNOWN_SYSTEM;
+    return system->content == CONTENT_COMPLETE || !code_may_be(coding->system, coding->code)
+               ? TERMS_NOT_MEMBER
+               : TERMS_UNKNOWN_SYSTEM;
 }
 
 /* A scope is large: it is taken only where the shelf has no answer. */
@@ -115,6 +109,7 @@ static enum terms_verdict check_slowly(struct terms *terms, struct slice value_s
         return TERMS_UNKNOWN_SYSTEM;
     }
     scope_begin(scope, terms, arena);
+    scope->quiet = true;
     if (value_set.length == 0) {
         return check_system(scope, coding, ret_display);
     }
@@ -158,6 +153,7 @@ enum terms_subsumption terms_subsumes(struct terms *terms, struct slice system,
     enum terms_subsumption answer = TERMS_SUBSUMPTION_UNKNOWN;
     if (scope != NULL) {
         scope_begin(scope, terms, arena);
+        scope->quiet = true;
         const struct code_system *known = scope_system(scope, system, version);
         answer = known != NULL ? code_subsumption(known, a, b) : answer;
     }

@@ -7,6 +7,23 @@
 
 #define SUPPLEMENT_URL "http://hl7.org/fhir/StructureDefinition/valueset-supplement"
 
+void scope_begin(struct scope *scope, struct terms *terms, struct arena *arena)
+{
+    scope->terms = terms;
+    scope->arena = arena;
+    scope->problems.arena = arena;
+    scope->deadline = time_monotonic() + SCOPE_TIME_MOST;
+}
+
+bool scope_late(struct scope *scope)
+{
+    if (!scope->late && time_monotonic() > scope->deadline) {
+        scope->late = true;
+        problem_add(&scope->problems, MESSAGE_TOO_LATE, (struct slice){0});
+    }
+    return scope->late;
+}
+
 bool scope_is_plain(const struct scope *scope)
 {
     return scope->rule_count == 0 && scope->set_rule_count == 0 && scope->guest_count == 0 &&
@@ -261,6 +278,9 @@ const struct code_system *scope_system(struct scope *scope, struct slice url, st
         const struct code_system *release = release_system(scope, url, version);
         system = release != NULL ? release : system;
     }
+    if (system == NULL && version.length == 0) {
+        system = shelf_listed(scope->terms, url);
+    }
     /* A system of which only the name is here tells nothing of its codes. */
     return system != NULL && system->count == 0 && system->content == CONTENT_NOT_PRESENT ? NULL
                                                                                           : system;
@@ -372,7 +392,9 @@ bool supplement_adds(const struct code_system *supplement, const struct code_sys
             struct kind *both =                                                                    \
                 more > 0 ? arena_array(scratch, *ret_count + more, sizeof *both) : NULL;           \
             if (both != NULL) {                                                                    \
-                memcpy(both, own, *ret_count * sizeof *both);                                      \
+                if (*ret_count > 0) {                                                              \
+                    memcpy(both, own, *ret_count * sizeof *both);                                  \
+                }                                                                                  \
                 memcpy(both + *ret_count, added, more * sizeof *both);                             \
                 own = both;                                                                        \
                 *ret_count += more;                                                                \

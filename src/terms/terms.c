@@ -7,8 +7,9 @@
 #include "terms/release.h"
 #include "terms/terms_int.h"
 
-/* More value sets than this are not kept: a caller may name any number of implicit ones. */
-#define SETS_KEPT 20000u
+/* More value sets than this are not kept at once: a caller may name any number of implicit ones. */
+#define SETS_KEPT       20000u
+#define SETS_KEPT_BYTES ((size_t)192 << 20)
 
 struct slot {
     uint64_t key;
@@ -29,12 +30,21 @@ struct terms {
     uint64_t generation;
     struct map systems;         /* serial -> struct code_system */
     struct map sets;            /* hash of the canonical -> struct kept_set */
+    size_t set_bytes;           /* of these */
     const char *release_folder; /* NULL: none */
     struct arena *release_arena;
     pthread_mutex_t release_lock;
     _Atomic bool releases_opened;
     const struct code_system **releases;
     size_t release_count;
+    struct listed *listed; /* under release_lock */
+};
+
+/* A code system of which a value set of the specification lists the codes. */
+struct listed {
+    struct slice url;
+    struct code_system *system; /* NULL: the value set is not loaded */
+    struct listed *next;
 };
 
 struct kept_set {
@@ -141,7 +151,7 @@ static bool still_current(struct terms *terms, const struct code_system *system,
 }
 
 /* Under the write lock. */
-static void clear_stale(struct terms *terms)
+static void clear_sets(struct terms *terms)
 {
     for (size_t i = 0; i < terms->sets.size; i++) {
         struct kept_set *kept = terms->sets.slots[i].value;
@@ -151,6 +161,13 @@ static void clear_stale(struct terms *terms)
     }
     arena_destroy(terms->sets.arena);
     terms->sets = (struct map){.arena = arena_create(0)};
+    terms->set_bytes = 0;
+}
+
+/* Under the write lock. */
+static void clear_stale(struct terms *terms)
+{
+    clear_sets(terms);
     struct arena *scratch = arena_create((size_t)4 << 20);
     for (size_t i = 0; scratch != NULL && i < terms->systems.size; i++) {
         struct code_system *system = terms->systems.slots[i].value;
@@ -266,6 +283,41 @@ size_t shelf_releases(struct terms *terms, const struct code_system *const **ret
     return terms->release_count;
 }
 
+static struct listed *listed_make(struct terms *terms, struct slice url, const char *value_set)
+{
+    struct listed *listed = ARENA_NEW(terms->release_arena, struct listed);
+    if (listed == NULL) {
+        return NULL;
+    }
+    const struct canonical *source =
+        conformance_hold(terms->conformance, SLICE("ValueSet"), slice_text(value_set));
+    *listed = (struct listed){.url = arena_copy(terms->release_arena, url), .next = terms->listed};
+    if (source != NULL) {
+        listed->system = listed_system_make(url, source->json->root, terms->release_arena);
+    }
+    conformance_release(terms->conformance, source);
+    terms->listed = listed;
+    return listed;
+}
+
+const struct code_system *shelf_listed(struct terms *terms, struct slice url)
+{
+    const char *value_set = listing_of(url);
+    if (value_set == NULL) {
+        return NULL;
+    }
+    (void)pthread_mutex_lock(&terms->release_lock);
+    struct listed *listed = terms->listed;
+    while (listed != NULL && !slice_equals(listed->url, url)) {
+        listed = listed->next;
+    }
+    if (listed == NULL) {
+        listed = listed_make(terms, url, value_set);
+    }
+    (void)pthread_mutex_unlock(&terms->release_lock);
+    return listed != NULL ? listed->system : NULL;
+}
+
 struct conformance *shelf_conformance(struct terms *terms)
 {
     return terms->conformance;
@@ -294,18 +346,37 @@ const struct value_set *shelf_set(struct terms *terms, struct slice canonical, s
     return set != NULL && hold(terms, NULL, set, arena) ? set : NULL;
 }
 
+static size_t bytes_of(const struct value_set *set)
+{
+    size_t bytes = arena_used(set->own);
+    for (size_t i = 0; i < set->set_count; i++) {
+        bytes += roaring_bitmap_size_in_bytes(set->sets[i].codes);
+    }
+    for (size_t i = 0; i < set->include_count; i++) {
+        bytes += set->includes[i].codes != NULL
+                     ? roaring_bitmap_size_in_bytes(set->includes[i].codes)
+                     : 0;
+    }
+    return bytes;
+}
+
 const struct value_set *shelf_put(struct terms *terms, struct slice canonical,
                                   struct value_set *set, uint64_t generation, struct arena *arena)
 {
+    size_t bytes = bytes_of(set);
     atomic_init(&set->references, 1);
     pthread_rwlock_wrlock(&terms->lock);
     uint64_t key = set_key(canonical);
-    if (terms->generation == generation && terms->sets.count < SETS_KEPT &&
+    if (terms->generation == generation && bytes < SETS_KEPT_BYTES / 4 &&
         map_get(&terms->sets, key) == NULL) {
+        if (terms->sets.count >= SETS_KEPT || terms->set_bytes + bytes > SETS_KEPT_BYTES) {
+            clear_sets(terms); /* what is in use comes back soon */
+        }
         struct kept_set *kept = ARENA_NEW(terms->sets.arena, struct kept_set);
         if (kept != NULL) {
             *kept = (struct kept_set){arena_copy(terms->sets.arena, canonical), set};
             if (map_set(&terms->sets, key, kept)) {
+                terms->set_bytes += bytes;
                 atomic_fetch_add(&set->references, 1);
             }
         }

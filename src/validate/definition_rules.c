@@ -5,6 +5,9 @@
 #include "validate/form_int.h"
 #include "validate/profile_int.h"
 
+#define EXTENSIONS "http://hl7.org/fhir/StructureDefinition/"
+#define TOOLS      "http://hl7.org/fhir/tools/StructureDefinition/"
+
 /* ---- types by path ----------------------------------------------------------------------------
  */
 
@@ -160,6 +163,54 @@ static void check_still_fixed(struct checker *checker, const struct place *place
     }
 }
 
+static bool is_obligation_profile(yyjson_val *root)
+{
+    static const char *const flags[] = {
+        EXTENSIONS "obligation-profile-flag", EXTENSIONS "obligation-profile",
+        TOOLS "obligation-profile-flag", TOOLS "obligation-profile"};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        if (yyjson_is_true(extension_value(root, flags[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The extension inherit-obligations (HL7 FHIR Extensions Pack): the profile that it names is marked
+ * as one of obligations; those are laid on the elements of one base, so both have that. */
+static void check_obligations(struct checker *checker, const struct place *place, yyjson_val *root)
+{
+    struct conformance *conformance = checker->options->conformance;
+    size_t i, max;
+    yyjson_val *each;
+    yyjson_arr_foreach(json_get(root, "extension"), i, max, each)
+    {
+        struct slice url = json_get_string(each, "url");
+        bool inherits = slice_is(url, EXTENSIONS "inherit-obligations") ||
+                        slice_is(url, TOOLS "inherit-obligations");
+        const struct canonical *other =
+            inherits && conformance != NULL
+                ? conformance_hold(conformance, SLICE("StructureDefinition"),
+                                   json_get_string(each, "valueCanonical"))
+                : NULL;
+        if (other == NULL) {
+            continue;
+        }
+        struct place at = place_member(checker, place, "extension", (uint32_t)i);
+        if (!is_obligation_profile(other->json->root)) {
+            report(checker, &at.frame, each, RULE_DEFINITION,
+                   "Obligations are inherited from a profile that is marked as one of obligations "
+                   "(obligation-profile-flag): name one, or mark this one.");
+        } else if (!slice_equals(json_get_string(other->json->root, "baseDefinition"),
+                                 json_get_string(root, "baseDefinition"))) {
+            report(checker, &at.frame, each, RULE_DEFINITION,
+                   "The profile whose obligations are inherited builds on another definition than "
+                   "this one: obligations are of elements of the same base.");
+        }
+        conformance_release(conformance, other);
+    }
+}
+
 static void check_elements(struct checker *checker, const struct place *place, yyjson_val *root,
                            const char *view, yyjson_val *base)
 {
@@ -178,6 +229,41 @@ static void check_elements(struct checker *checker, const struct place *place, y
     }
 }
 
+/* R4 code system discriminator-type. */
+static bool is_discriminator(struct slice type)
+{
+    static const char *const types[] = {"value", "exists", "pattern", "type", "profile"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (slice_is(type, types[i])) {
+            return true;
+        }
+    }
+    return type.length == 0; /* it is missing, which the structure says */
+}
+
+/* A differential stands for a snapshot (R4 profiling.html#snapshot), whose slices can be told
+ * apart. */
+static bool can_apply(struct checker *checker, yyjson_val *root)
+{
+    size_t i, max, j, last;
+    yyjson_val *element, *each;
+    yyjson_arr_foreach(json_get(json_get(root, "differential"), "element"), i, max, element)
+    {
+        yyjson_arr_foreach(json_get(json_get(element, "slicing"), "discriminator"), j, last, each)
+        {
+            if (!is_discriminator(json_get_string(each, "type"))) {
+                return false;
+            }
+        }
+    }
+    struct buffer snapshot = {.arena = arena_create(arena_limit(checker->arena))};
+    enum status status = snapshot.arena != NULL
+                             ? snapshot_write(checker->options->conformance, root, NULL, &snapshot)
+                             : STATUS_TOO_COSTLY;
+    arena_destroy(snapshot.arena);
+    return status != STATUS_INVALID;
+}
+
 void check_structure_definition(struct checker *checker, const struct frame *frame,
                                 const struct type_row *type, yyjson_val *root)
 {
@@ -191,7 +277,13 @@ void check_structure_definition(struct checker *checker, const struct frame *fra
         conformance != NULL && slice_is(json_get_string(root, "derivation"), "constraint")
             ? conformance_hold(conformance, SLICE("StructureDefinition"), url)
             : NULL;
+    check_obligations(checker, &place, root);
     check_elements(checker, &place, root, "differential", base != NULL ? base->json->root : NULL);
+    if (base != NULL && !can_apply(checker, root)) {
+        report(checker, frame, root, RULE_DEFINITION,
+               "No snapshot can be made of this differential, so that nothing can be checked "
+               "against it: correct its paths, slices and discriminators.");
+    }
     conformance_release(conformance, base);
 }
 

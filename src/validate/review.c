@@ -5,6 +5,10 @@
 
 #define DEPTH_LIMIT 128u
 
+/* What rules may take: those on all elements of a large value set or questionnaire need more than a
+ * request is given for its size. */
+#define REVIEW_BYTES ((size_t)64 << 20)
+
 static void review_object(struct review *review, const struct fhirpath_node *node);
 static void review_whole(struct review *review, const struct fhirpath_node *node);
 
@@ -40,6 +44,21 @@ static void check_declared(struct review *review, const struct fhirpath_node *no
     }
 }
 
+/* Does meta.profile name just this profile, so that it has been asked already? */
+static bool declares_this(struct review *review, const struct fhirpath_node *node,
+                          const struct profile *profile)
+{
+    size_t i, max;
+    yyjson_val *declared;
+    yyjson_arr_foreach(json_get(json_get(node->value, "meta"), "profile"), i, max, declared)
+    {
+        if (profile_find(review->validator, json_string(declared)) == profile) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool declares(const struct fhirpath_node *node, struct slice url)
 {
     size_t i, max;
@@ -58,9 +77,8 @@ static void check_policies(struct review *review, const struct fhirpath_node *no
 {
     for (const struct policy *each = review->validator->policies; each != NULL; each = each->next) {
         if (slice_equals(each->type, table_text(review->tables, node->type->name))) {
-            const struct profile *profile = profile_find(review->validator, each->profile);
-            if (profile != NULL && !declares(node, profile->url)) {
-                check_profile(review, node, profile, NULL);
+            if (!declares_this(review, node, each->profile)) {
+                check_profile(review, node, each->profile, NULL);
             }
         }
     }
@@ -82,6 +100,19 @@ static void check_asked(struct review *review, const struct fhirpath_node *node)
     }
 }
 
+/* What the specification asks of an Observation by what it is of. */
+static void check_vital_sign(struct review *review, const struct fhirpath_node *node)
+{
+    struct slice url = slice_is(table_text(review->tables, node->type->name), "Observation")
+                           ? vital_sign_profile(node->value)
+                           : (struct slice){NULL, 0};
+    const struct profile *profile =
+        url.length > 0 && !declares(node, url) ? profile_find(review->validator, url) : NULL;
+    if (profile != NULL) {
+        check_profile(review, node, profile, NULL);
+    }
+}
+
 /* ---- one value --------------------------------------------------------------------------------
  */
 
@@ -97,9 +128,16 @@ static void check_period(struct review *review, const struct fhirpath_node *node
     }
     date_range(&start, &start_low, &start_high);
     date_range(&end, &end_low, &end_high);
+    bool alike = start.precision == end.precision ||
+                 (start.precision >= PRECISION_SECOND && end.precision >= PRECISION_SECOND);
+    bool surely = alike ? start_low <= end_low : start_high <= end_low;
     if (start_low >= end_high) { /* however the missing parts are read */
         fault(review, node, NULL, SEVERITY_ERROR, "invariant", SLICE("per-1"),
               "A period starts before it ends: correct start or end.");
+    } else if (!surely && review->options->strict) { /* start <= end is empty, and so not true */
+        fault(review, node, NULL, SEVERITY_ERROR, "invariant", SLICE("per-1"),
+              "Whether this period starts before it ends cannot be told: write start and end to "
+              "the same precision.");
     }
 }
 
@@ -120,6 +158,9 @@ static void review_typed(struct review *review, const struct fhirpath_node *node
         break;
     case FHIR_TYPE_REFERENCE:
         check_bundled(review, node);
+        if (review->options->follow_references) {
+            check_followed(review, node);
+        }
         break;
     case FHIR_TYPE_ATTACHMENT:
         check_attachment(review, node);
@@ -368,6 +409,9 @@ static void review_whole(struct review *review, const struct fhirpath_node *node
     check_domain(review, node);
     check_declared(review, node);
     check_policies(review, node);
+    if (review->options->strict) {
+        check_vital_sign(review, node);
+    }
     if (node->parent == NULL) {
         check_asked(review, node);
     }
@@ -375,6 +419,7 @@ static void review_whole(struct review *review, const struct fhirpath_node *node
 
 void review_resource(struct checker *checker, yyjson_val *root, resource_type type)
 {
+    arena_raise(checker->arena, REVIEW_BYTES);
     struct review review = {.checker = checker,
                             .validator = checker->options->validator,
                             .options = checker->options,

@@ -16,9 +16,12 @@ struct search {
     enum discriminator_kind kind;
     struct slice path; /* what is left of it */
     struct place place;
-    bool found; /* some value was met */
+    unsigned steps; /* of the path that are open: a path may lead round in circles */
+    bool found;     /* some value was met */
     bool fits;
 };
+
+#define STEPS_MOST 64u
 
 static bool follow(struct search *search, const struct fhirpath_node *node);
 
@@ -162,19 +165,33 @@ static const struct rule_element *profile_root(struct review *review,
     return profile != NULL ? profile->root : NULL;
 }
 
+/* An element of which a slice must be there: that says more. bp tells its components by
+ * code.coding.code, and says that code of the slice SBPCode of coding. */
+static const struct rule_element *telling(const struct rule_element *rule)
+{
+    const struct rule_element *slice = rule->slices;
+    if (slice != NULL && (rule->row->flags & ELEMENT_CHOICE) != 0) {
+        return slice->next == NULL && (slice->min > 0 || !rule->asks) ? slice : rule;
+    }
+    while (slice != NULL && slice->min == 0) {
+        slice = slice->next;
+    }
+    return slice != NULL ? slice : rule;
+}
+
+static const struct rule_element *member_rule(const struct rule_element *rule, struct slice stem)
+{
+    const struct rule_element *each = rule->children;
+    while (each != NULL && !slice_equals(each->stem, stem)) {
+        each = each->next;
+    }
+    return each;
+}
+
 static const struct rule_element *child_rule(const struct rule_element *rule, struct slice stem)
 {
-    for (const struct rule_element *each = rule->children; each != NULL; each = each->next) {
-        if (slice_equals(each->stem, stem)) {
-            /* value[x] whose one slice must be there: that says more. */
-            const struct rule_element *only = each->slices;
-            bool choice = (each->row->flags & ELEMENT_CHOICE) != 0;
-            return choice && only != NULL && only->next == NULL && (only->min > 0 || !each->asks)
-                       ? only
-                       : each;
-        }
-    }
-    return NULL;
+    const struct rule_element *member = member_rule(rule, stem);
+    return member != NULL ? telling(member) : NULL;
 }
 
 static struct place step_down(struct review *review, const struct place *from, struct slice name)
@@ -235,7 +252,7 @@ static bool follow_extension(struct search *search, const struct fhirpath_node *
     struct extension_step step = {search, url};
     struct place before = search->place;
     const struct rule_element *rule =
-        before.rule != NULL ? child_rule(before.rule, SLICE("extension")) : NULL;
+        before.rule != NULL ? member_rule(before.rule, SLICE("extension")) : NULL;
     search->place = (struct place){.rule = NULL};
     for (const struct rule_element *each = rule != NULL ? rule->slices : NULL; each != NULL;
          each = each->next) {
@@ -304,7 +321,9 @@ static struct slice cut_step(struct slice *path, struct slice *ret_argument)
     *path = slice_from(*path, end + (end < path->length));
     *ret_argument = (struct slice){NULL, 0};
     if (open < step.length) {
-        *ret_argument = slice_trim(slice_of(step.at + open + 1, step.length - open - 2));
+        struct slice inner = slice_from(step, open + 1);
+        inner.length -= slice_ends(inner, SLICE(")")) ? 1 : 0;
+        *ret_argument = slice_trim(inner);
         step = slice_head(step, open);
     }
     return step;
@@ -318,15 +337,22 @@ static struct slice unquoted(struct slice text)
 
 static bool follow(struct search *search, const struct fhirpath_node *node)
 {
-    struct slice before = search->path, argument;
+    struct slice before = search->path, argument, step = SLICE("$this");
     bool more;
-    if (search->path.length == 0) {
-        return arrive(search, node);
+    while (slice_is(step, "$this") && search->path.length > 0) {
+        step = cut_step(&search->path, &argument);
     }
-    struct slice step = cut_step(&search->path, &argument);
     if (slice_is(step, "$this")) {
-        more = follow(search, node);
-    } else if (slice_is(step, "resolve")) {
+        more = arrive(search, node);
+        search->path = before;
+        return more;
+    }
+    if (search->steps == STEPS_MOST) {
+        search->path = before;
+        return true;
+    }
+    search->steps++;
+    if (slice_is(step, "resolve")) {
         more = follow_reference(search, node);
     } else if (slice_is(step, "extension") && argument.length > 0) {
         more = follow_extension(search, node, unquoted(argument));
@@ -338,6 +364,7 @@ static bool follow(struct search *search, const struct fhirpath_node *node)
         more = node_each(search->review->definitions, node, step, visit_step, search);
         search->place = place;
     }
+    search->steps--;
     search->path = before;
     return more;
 }

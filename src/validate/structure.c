@@ -407,7 +407,9 @@ static const struct {
                   yyjson_val *resource);
 } resource_rules[] = {
     {"Bundle", check_bundle},
+    {"Measure", check_measure},
     {"Questionnaire", check_questionnaire},
+    {"MeasureReport", check_measure_report},
     {"QuestionnaireResponse", check_questionnaire_response},
     {"SearchParameter", check_search_parameter},
     {"StructureDefinition", check_structure_definition},

@@ -23,6 +23,17 @@ static yyjson_val *extension_of(yyjson_val *element, const char *url)
     return NULL;
 }
 
+/* vitalsigns requires the units of components to be among those of the vital signs themselves, and
+ * so leaves no unit for what is measured with them; HL7's own pulse oximetry of US Core 3.1, which
+ * builds on it, asks for oxygen flow in L/min. Read as what it must be: extensible. */
+static bool is_too_strong(yyjson_val *element)
+{
+    struct slice set = json_get_string(json_get(element, "binding"), "valueSet");
+    return slice_is(json_get_string(element, "path"), "Observation.component.value[x]") &&
+           slice_is(slice_head(set, slice_index(set, '|')),
+                    "http://hl7.org/fhir/ValueSet/ucum-vitals-common");
+}
+
 void read_binding(yyjson_val *element, struct arena *arena, struct binding *ret_binding)
 {
     static const char *const names[] = {[STRENGTH_EXAMPLE] = "example",
@@ -39,6 +50,9 @@ void read_binding(yyjson_val *element, struct arena *arena, struct binding *ret_
     }
     if (binding == NULL) {
         return;
+    }
+    if (ret_binding->strength == STRENGTH_REQUIRED && is_too_strong(element)) {
+        ret_binding->strength = STRENGTH_EXTENSIBLE;
     }
     ret_binding->value_set = arena_copy(arena, json_get_string(binding, "valueSet"));
     ret_binding->most =
@@ -76,7 +90,7 @@ struct constraint *read_constraint(const struct definitions *definitions, yyjson
     struct slice expression =
         corrected(json_get_string(constraint, "key"), json_get_string(constraint, "expression"));
     struct constraint *made = ARENA_NEW(arena, struct constraint);
-    if (made == NULL || expression.length == 0) {
+    if (made == NULL) {
         return NULL;
     }
     made->key = arena_copy(arena, json_get_string(constraint, "key"));
@@ -85,12 +99,14 @@ struct constraint *read_constraint(const struct definitions *definitions, yyjson
     bool practice =
         yyjson_get_bool(json_get(extension_of(constraint, PRACTICE_EXTENSION), "valueBoolean"));
     made->severity = error && !practice ? SEVERITY_ERROR : SEVERITY_WARNING;
-    /* One that does not compile is no rule that a record could break: whoever loads the package is
-     * told by the snapshot's own validation. */
-    return fhirpath_compile(definitions, expression, context, FHIRPATH_LENIENT, arena, NULL,
-                            &made->expression) == STATUS_OK
-               ? made
-               : NULL;
+    /* One that does not compile is no rule that a record could break: who asks is told that it was
+     * not asked. */
+    if (expression.length == 0 ||
+        fhirpath_compile(definitions, expression, context, FHIRPATH_LENIENT, arena, NULL,
+                         &made->expression) != STATUS_OK) {
+        made->expression = NULL;
+    }
+    return made;
 }
 
 /* ---- the base ---------------------------------------------------------------------------------
@@ -357,8 +373,7 @@ enum status validator_require(struct validator *validator, struct slice type, st
     if (policy == NULL) {
         return STATUS_MEMORY;
     }
-    *policy = (struct policy){arena_copy(validator->arena, type),
-                              arena_copy(validator->arena, profile), validator->policies};
+    *policy = (struct policy){arena_copy(validator->arena, type), found, validator->policies};
     validator->policies = policy;
     return STATUS_OK;
 }

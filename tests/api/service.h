@@ -23,6 +23,10 @@ extern struct config service_config;
  * happens. Set before service_start. */
 extern bool service_sequenced;
 
+/* True: entries are checked in full, against profiles and value sets too. Set before service_start.
+ */
+extern bool service_validates;
+
 /* Called around the walk of each request and each piece of its body that is pulled: where a test
  * makes things fail. NULL: nobody. */
 extern void (*service_before_walk)(void);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Full validation against what others wrote: the cases of suites/validator, with the profiles and
  * value sets that each brings, where two other validators' verdicts are known; the examples of the
- * packages against their declared profiles; Synthea's records. profile_exclusions.json says where
- * we differ, and why. CARELAYER_CASE=NAME shows one case in full, CARELAYER_CASE=all every one. */
+ * packages against their declared profiles; Synthea's records. validator_runs.json says how a case
+ * was run, profile_exclusions.json where we differ, in verdicts and in the paths of errors, and
+ * why. CARELAYER_CASE=NAME shows one case in full, CARELAYER_CASE=all every one, CARELAYER_PATHS=1
+ * every difference of paths. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,8 +30,10 @@ struct world {
 };
 
 static struct arena *lasting, *arena;
-static yyjson_val *exclusions;
+static yyjson_val *exclusions, *runs;
 static const char *suites;
+
+#define RUN_MOST 16u
 
 static const char *blob_folder(void)
 {
@@ -83,24 +87,81 @@ static struct slice read_suite_file(const char *path)
     return buffer_slice(&plain);
 }
 
+/* How a case is run (validator_runs.json). */
+struct run {
+    bool known_extensions, follow_references, refuse_html, comments;
+    struct slice urls[RUN_MOST];
+    size_t url_count;
+    struct waiver waivers[RUN_MOST];
+    size_t waiver_count;
+};
+
+static struct run run_of(struct slice name)
+{
+    size_t i, max;
+    yyjson_val *each, *row = yyjson_obj_getn(runs, name.at, name.length);
+    struct run run = {.known_extensions =
+                          yyjson_is_true(json_get(json_get(runs, "every"), "known_extensions")),
+                      .follow_references = yyjson_is_true(json_get(row, "follow_references")),
+                      .refuse_html = yyjson_is_true(json_get(row, "refuse_html")),
+                      .comments = yyjson_is_true(json_get(row, "comments"))};
+    yyjson_arr_foreach(json_get(row, "extension_urls"), i, max, each)
+    {
+        assert_true(run.url_count < RUN_MOST);
+        run.urls[run.url_count++] = json_string(each);
+    }
+    yyjson_arr_foreach(json_get(row, "waive"), i, max, each)
+    {
+        struct slice path = json_string(each), rule = slice_cut(&path, '@');
+        assert_true(run.waiver_count < RUN_MOST);
+        run.waivers[run.waiver_count++] = (struct waiver){.rule = rule, .path = path};
+    }
+    return run;
+}
+
 /* Reads and validates TEXT; OUTCOME has everything. */
-static void check(struct world *world, struct slice text, const struct slice *profiles,
-                  size_t profile_count, struct outcome *outcome)
+static void check(struct world *world, const struct run *run, struct slice text,
+                  const struct slice *profiles, size_t profile_count, struct outcome *outcome)
 {
     struct json json;
     resource_type type;
+    struct json_limits limits = json_limits_default;
     struct validate_options options = {.definitions = world->definitions,
                                        .validator = world->validator,
                                        .strict = true,
+                                       .known_extensions = run->known_extensions,
+                                       .extension_urls = run->urls,
+                                       .extension_url_count = run->url_count,
+                                       .follow_references = run->follow_references,
+                                       .refuse_html = run->refuse_html,
+                                       .waivers = run->waivers,
+                                       .waiver_count = run->waiver_count,
                                        .profiles = profiles,
                                        .profile_count = profile_count};
+    limits.comments = run->comments;
     enum status status =
-        resource_read_any(world->definitions, text, &json_limits_default, arena, outcome, &json);
+        resource_read_any(world->definitions, text, &limits, arena, outcome, &json);
     if (json.root != NULL && (status == STATUS_OK || status == STATUS_STRUCTURE)) {
         status = validate_resource(&options, &json, json.root, (struct slice){NULL, 0}, arena,
                                    outcome, &type);
     }
     assert_true(status == STATUS_OK || outcome->errors > 0);
+}
+
+/* FILE as the program reads it: NDJSON holds a resource in each line (R4 nd-json.html). */
+static void check_file(struct world *world, const struct run *run, struct slice file,
+                       struct slice text, const struct slice *profile, struct outcome *outcome)
+{
+    if (!slice_ends(file, SLICE(".ndjson"))) {
+        check(world, run, text, profile, profile != NULL, outcome);
+        return;
+    }
+    while (text.length > 0) {
+        struct slice line = slice_trim(slice_cut(&text, '\n'));
+        if (line.length > 0) {
+            check(world, run, line, profile, profile != NULL, outcome);
+        }
+    }
 }
 
 static const char *severities[] = {"fatal", "error", "warning", "information"};
@@ -155,9 +216,10 @@ static struct added *add_file(struct world *world, struct slice file, struct add
     if (access(path, R_OK) != 0) {
         return before;
     }
-    if (resource_read_any(world->definitions, read_suite_file(path), &json_limits_default, arena,
-                          NULL, &json) != STATUS_OK ||
-        json.root == NULL) {
+    /* XML that is out of order is read all the same, as their tools read it. */
+    enum status status = resource_read_any(world->definitions, read_suite_file(path),
+                                           &json_limits_default, arena, NULL, &json);
+    if ((status != STATUS_OK && status != STATUS_STRUCTURE) || json.root == NULL) {
         return before;
     }
     if (slice_is(json_get_string(json.root, "resourceType"), "Bundle")) {
@@ -215,32 +277,84 @@ static bool near(struct slice a, struct slice b)
     return steps <= 1;
 }
 
+/* What they say of the links between entries counts entries and repeats from one, where FHIRPath
+ * (N1, "Indexer"), and they themselves elsewhere, count from zero: the fullUrls in these texts are
+ * those of the entries before. */
+static const char *path_of(struct slice path, struct slice text)
+{
+    bool from_one =
+        slice_starts(text, SLICE("Entry '")) || slice_starts(text, SLICE("Can't find '"));
+    const char *plain = plain_path(path);
+    struct buffer out = {.arena = arena};
+    for (const char *at = plain; *at != '\0'; at++) {
+        uint64_t index;
+        size_t digits = strspn(at + 1, "0123456789");
+        if (from_one && *at == '[' && slice_to_unsigned(slice_of(at + 1, digits), 100000, &index) &&
+            index > 0) {
+            buffer_print(&out, "[%u", (unsigned)index - 1);
+            at += digits;
+        } else {
+            buffer_add_byte(&out, *at);
+        }
+    }
+    buffer_add_byte(&out, '\0');
+    return out.at;
+}
+
 struct paths {
-    size_t theirs, found, ours, strange;
+    size_t theirs, found, as_written, ours, strange, unlisted;
 };
 
-static void compare_paths(yyjson_val *issues, const struct outcome *outcome, struct paths *paths)
+static bool is_found(const struct outcome *outcome, struct slice path)
+{
+    bool found = false;
+    for (const struct issue *own = outcome->first; own != NULL; own = own->next) {
+        found |= own->severity <= SEVERITY_ERROR && near(own->path, path);
+    }
+    return found;
+}
+
+#define PATHS_MOST 512
+
+/* Is this difference explained? LIST is "missing" (theirs that we do not have) or "strange" (ours
+ * that they do not have). One that is not there, or there and no difference, is printed. */
+static void settle(struct paths *paths, const char *list, struct slice name, struct slice path,
+                   struct slice text, bool found)
+{
+    yyjson_val *row = yyjson_obj_getn(json_get(exclusions, list), name.at, name.length);
+    bool listed = yyjson_obj_getn(row, path.at, path.length) != NULL;
+    paths->unlisted += listed == found;
+    if (listed == found || (!found && getenv("CARELAYER_PATHS") != NULL)) {
+        print_message("%s%s: %.*s %.*s: %.*s\n", list,
+                      listed ? found ? " no more" : " (listed)" : "", SLICE_ARGS(name),
+                      SLICE_ARGS(path), SLICE_ARGS(slice_head(text, 200)));
+    }
+}
+
+static void compare_paths(struct slice name, yyjson_val *issues, const struct outcome *outcome,
+                          struct paths *paths)
 {
     size_t i, max;
     yyjson_val *issue;
-    struct slice theirs[512];
+    struct slice theirs[PATHS_MOST], texts[PATHS_MOST];
     size_t count = 0;
     yyjson_arr_foreach(issues, i, max, issue)
     {
         struct slice severity = json_get_string(issue, "severity");
         struct slice path = json_string(yyjson_arr_get_first(json_get(issue, "expression")));
         if ((slice_is(severity, "error") || slice_is(severity, "fatal")) && path.length > 0 &&
-            count < 512) {
-            theirs[count++] = slice_text(plain_path(path));
+            count < PATHS_MOST) {
+            texts[count] = json_get_string(issue, "text");
+            paths->as_written += is_found(outcome, slice_text(plain_path(path)));
+            theirs[count] = slice_text(path_of(path, texts[count]));
+            count++;
         }
     }
     for (size_t each = 0; each < count; each++) {
-        bool found = false;
-        for (const struct issue *own = outcome->first; own != NULL; own = own->next) {
-            found |= own->severity <= SEVERITY_ERROR && near(own->path, theirs[each]);
-        }
+        bool found = is_found(outcome, theirs[each]);
         paths->theirs++;
         paths->found += found;
+        settle(paths, "missing", name, theirs[each], texts[each], found);
     }
     for (const struct issue *own = outcome->first; own != NULL; own = own->next) {
         bool found = own->severity > SEVERITY_ERROR;
@@ -249,6 +363,9 @@ static void compare_paths(yyjson_val *issues, const struct outcome *outcome, str
         }
         paths->ours += own->severity <= SEVERITY_ERROR;
         paths->strange += !found;
+        if (own->severity <= SEVERITY_ERROR) {
+            settle(paths, "strange", name, own->path, own->text, found);
+        }
     }
 }
 
@@ -271,6 +388,7 @@ static void run_case(struct world *world, yyjson_val *test, struct verdicts *ver
     const char *path = arena_print(arena, "%s/validator/%.*s", suites, SLICE_ARGS(file));
     bool has = json_number(json_get(test, "errors")).length > 0;
     bool second = json_number(json_get(test, "secondOpinionErrors")).length > 0;
+    const struct run run = run_of(name);
     if (access(path, R_OK) != 0 || slice_ends(file, SLICE(".txt"))) {
         return;
     }
@@ -292,7 +410,7 @@ static void run_case(struct world *world, yyjson_val *test, struct verdicts *ver
     struct outcome outcome;
     outcome_init(&outcome, arena);
     if (profile_url.length > 0) { /* their verdicts are those without it */
-        check(world, read_suite_file(path), &profile_url, 1, &outcome);
+        check_file(world, &run, file, read_suite_file(path), &profile_url, &outcome);
         struct slice expected =
             json_get_string(json_get(exclusions, "profiles"), arena_copy(arena, name).at);
         if (!slice_is(expected, outcome.errors > 0 ? "refused" : "accepted")) {
@@ -303,7 +421,7 @@ static void run_case(struct world *world, yyjson_val *test, struct verdicts *ver
         }
         outcome_init(&outcome, arena);
     }
-    check(world, read_suite_file(path), NULL, 0, &outcome);
+    check_file(world, &run, file, read_suite_file(path), NULL, &outcome);
     bool theirs = has ? count_of(test, "errors") > 0 : count_of(test, "secondOpinionErrors") > 0;
     bool soft = has && second &&
                 (count_of(test, "errors") > 0) != (count_of(test, "secondOpinionErrors") > 0);
@@ -326,7 +444,7 @@ static void run_case(struct world *world, yyjson_val *test, struct verdicts *ver
                           theirs ? "refuse" : "accept", ours ? "refuse" : "accept");
             show(&outcome, SEVERITY_ERROR);
         }
-        compare_paths(json_get(test, "issues"), &outcome, &verdicts->paths);
+        compare_paths(name, json_get(test, "issues"), &outcome, &verdicts->paths);
     }
     if (only != NULL && (slice_is(name, only) || strcmp(only, "all") == 0)) {
         print_message("%.*s:\n", SLICE_ARGS(name));
@@ -361,12 +479,15 @@ static void agrees_with_two_other_validators(void **state)
     arena_reset(arena, 0);
     world_close(&world);
     print_message("validator: %zu cases, %zu of them hard; %zu agree (%.1f %%), %zu listed, %zu "
-                  "not; %zu of %zu of their error paths found; %zu of %zu of ours not theirs\n",
+                  "not; %zu of %zu of their error paths found (%zu as they number entries); %zu of "
+                  "%zu of ours "
+                  "not theirs\n",
                   verdicts.cases, verdicts.hard, verdicts.agreed,
                   100.0 * (double)verdicts.agreed / (double)verdicts.hard, verdicts.excused,
                   verdicts.wrong, verdicts.paths.found, verdicts.paths.theirs,
-                  verdicts.paths.strange, verdicts.paths.ours);
+                  verdicts.paths.as_written, verdicts.paths.strange, verdicts.paths.ours);
     assert_int_equal(verdicts.wrong, 0);
+    assert_int_equal(verdicts.paths.unlisted, 0);
 }
 
 /* ---- examples of packages ---------------------------------------------------------------------
@@ -387,7 +508,7 @@ static enum status check_example(void *context, struct slice name, struct slice 
     }
     arena_reset(arena, 0);
     outcome_init(&outcome, arena);
-    check(examples->world, text, NULL, 0, &outcome);
+    check(examples->world, &(struct run){0}, text, NULL, 0, &outcome);
     bool listed = excluded(examples->list, name) != NULL;
     examples->files++;
     examples->fine += outcome.errors == 0;
@@ -505,19 +626,24 @@ static void accepts_synthetic_records(void **state)
 
 /* ---- */
 
+static yyjson_val *read_table(const char *path)
+{
+    struct json json;
+    struct slice text;
+    return disk_read_file(path, FILE_LIMIT, lasting, &text) == STATUS_OK &&
+                   json_read(text, &json_limits_default, lasting, NULL, &json) == STATUS_OK
+               ? json.root
+               : NULL;
+}
+
 static int setup(void **state)
 {
     (void)state;
-    struct json json;
-    struct slice text;
     lasting = arena_create(0);
     arena = arena_create(0);
-    bool fine = disk_read_file("tests/spec/profile_exclusions.json", FILE_LIMIT, lasting, &text) ==
-                    STATUS_OK &&
-                json_read(text, &json_limits_default, lasting, NULL, &json) == STATUS_OK &&
-                getenv("CARELAYER_DEFINITIONS") != NULL;
-    exclusions = fine ? json.root : NULL;
-    return fine ? 0 : -1;
+    exclusions = read_table("tests/spec/profile_exclusions.json");
+    runs = read_table("tests/spec/validator_runs.json");
+    return exclusions != NULL && runs != NULL && getenv("CARELAYER_DEFINITIONS") != NULL ? 0 : -1;
 }
 
 static int teardown(void **state)
