@@ -197,7 +197,7 @@ static enum status find_by_place(struct finder *finder, struct store_page *page)
         }
         memcpy(&after, bytes.at, 8);
         if (after < 0 || after == INT64_MAX) {
-            return bad_cursor(search);
+            return bad_cursor(finder);
         }
     }
     int64_t *rids = arena_array(finder->answer, query->count, sizeof(*rids));
