@@ -35,6 +35,7 @@ struct terms {
     _Atomic bool releases_opened;
     const struct code_system **releases;
     size_t release_count;
+    struct map_notes *maps;
 };
 
 struct kept_set {
@@ -271,6 +272,11 @@ struct conformance *shelf_conformance(struct terms *terms)
     return terms->conformance;
 }
 
+struct map_notes *shelf_maps(struct terms *terms)
+{
+    return terms->maps;
+}
+
 /* ---- value sets -------------------------------------------------------------------------------
  */
 
@@ -333,7 +339,8 @@ enum status terms_open(struct conformance *conformance, struct outcome *outcome,
                             .systems = {.arena = arena},
                             .sets = {.arena = arena_create(0)}};
     terms->release_arena = arena_create(0);
-    if (terms->sets.arena == NULL || terms->release_arena == NULL ||
+    terms->maps = map_notes_open(conformance, arena);
+    if (terms->sets.arena == NULL || terms->release_arena == NULL || terms->maps == NULL ||
         pthread_rwlock_init(&terms->lock, NULL) != 0 ||
         pthread_mutex_init(&terms->release_lock, NULL) != 0) {
         arena_destroy(terms->release_arena);
@@ -363,6 +370,7 @@ void terms_close(struct terms *terms)
             system_let_go(terms, system);
         }
     }
+    map_notes_close(terms->maps);
     (void)pthread_rwlock_destroy(&terms->lock);
     (void)pthread_mutex_destroy(&terms->release_lock);
     arena_destroy(terms->release_arena);
