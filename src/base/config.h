@@ -128,8 +128,8 @@ MUST_CHECK enum status config_read_file(struct config *config, const char *path,
 MUST_CHECK enum status config_read_environment(struct config *config, struct arena *arena,
                                                struct outcome *outcome);
 
-/* The folder of the compiled terminology releases, as the setting `terminology` says or its default;
- * NULL: neither that nor the data folder is known, or ARENA, where it may lie, is full. */
+/* The folder of the compiled terminology releases, as the setting `terminology` says or its
+ * default; NULL: neither that nor the data folder is known, or ARENA, where it may lie, is full. */
 const char *config_terminology(const struct config *config, struct arena *arena);
 
 /* Is NAME a switch (so that the command line need not give a value)? */

@@ -115,8 +115,8 @@ static enum status conforms(void *context, const struct fhirpath_node *node, str
 {
     const struct asking *asking = context;
     struct slice base = SLICE("http://hl7.org/fhir/StructureDefinition/");
-    const struct canonical *loaded = conformance_find(
-        asking->conformance, SLICE("StructureDefinition"), profile, asking->arena);
+    const struct canonical *loaded =
+        conformance_find(asking->conformance, SLICE("StructureDefinition"), profile, asking->arena);
     if (loaded != NULL && node->type->kind == TYPE_RESOURCE &&
         slice_is(json_get_string(loaded->json->root, "derivation"), "constraint")) {
         *ret_known = true;

@@ -217,8 +217,8 @@ static enum status entry_make(struct conformance *conformance, struct arena *are
     return STATUS_OK;
 }
 
-static enum status row_make(struct conformance *conformance, uint32_t number,
-                            struct arena *arena, struct entry **ret_entry)
+static enum status row_make(struct conformance *conformance, uint32_t number, struct arena *arena,
+                            struct entry **ret_entry)
 {
     const struct canonical_row *row = &conformance->definitions->canonicals[number];
     char *text = arena_alloc(arena, row->length);
@@ -350,9 +350,8 @@ static struct entry *entry_renew(struct conformance *conformance, struct entry *
         under_way = making.outer;
     }
     pthread_mutex_lock(&conformance->lock);
-    bool news =
-        status == STATUS_OK && old->listed &&
-        (old->pending || !slice_equals(made->canonical.text, old->canonical.text));
+    bool news = status == STATUS_OK && old->listed &&
+                (old->pending || !slice_equals(made->canonical.text, old->canonical.text));
     if (news) {
         entry_name(made);
         overlay_replace(conformance, old, made);
@@ -642,8 +641,9 @@ enum status conformance_open(const struct definitions *definitions,
         conformance != NULL
             ? arena_array(arena, definitions->canonical_count + 1u, sizeof(struct entry *))
             : NULL;
-    uint64_t *failed =
-        cache != NULL ? arena_array(arena, definitions->canonical_count + 1u, sizeof *failed) : NULL;
+    uint64_t *failed = cache != NULL
+                           ? arena_array(arena, definitions->canonical_count + 1u, sizeof *failed)
+                           : NULL;
     if (failed == NULL || pthread_mutex_init(&conformance->lock, NULL) != 0) {
         arena_destroy(arena);
         return STATUS_MEMORY;

@@ -513,7 +513,8 @@ enum status snapshot_write(struct conformance *conformance, const yyjson_val *de
         status = buffer_ok(out) && !arena_full(making.tree.arena) ? STATUS_OK : STATUS_MEMORY;
     }
     if (status == STATUS_MEMORY && arena_used(making.tree.arena) > ROOM / 2) {
-        status = refuse(&making, "its slices multiply past 128 MiB", json_get_string(definition, "id"));
+        status =
+            refuse(&making, "its slices multiply past 128 MiB", json_get_string(definition, "id"));
     }
     nested--;
     arena_destroy(making.tree.arena);

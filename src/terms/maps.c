@@ -125,11 +125,10 @@ static bool list_map(void *context, const struct canonical *canonical)
         fresh->list = list;
         fresh->capacity = to;
     }
-    fresh->list[fresh->count++] =
-        (struct map_note){.serial = canonical->serial,
-                          .canonical = arena_copy(fresh->arena,
-                                                  canonical_join(fresh->arena, canonical->url,
-                                                                 canonical->version))};
+    fresh->list[fresh->count++] = (struct map_note){
+        .serial = canonical->serial,
+        .canonical = arena_copy(fresh->arena,
+                                canonical_join(fresh->arena, canonical->url, canonical->version))};
     return true;
 }
 

@@ -198,8 +198,8 @@ static enum status use_fitting_maps(struct translation *translation)
     }
     TRY(maps_that_fit(shelf_maps(scope->terms), &wish, scope->arena, &names, &count));
     for (size_t i = 0; i < count; i++) {
-        const struct canonical *map = conformance_find(
-            shelf_conformance(scope->terms), SLICE("ConceptMap"), names[i], scope->arena);
+        const struct canonical *map = conformance_find(shelf_conformance(scope->terms),
+                                                       SLICE("ConceptMap"), names[i], scope->arena);
         if (map != NULL && map->json != NULL) {
             use_map(translation, map->json->root);
         }

@@ -35,10 +35,14 @@ static void must(bool so)
 #define ONE(path, type)  ",{'path':'" path "','min':0,'max':'1','type':[{'code':'" type "'}]}"
 #define MANY(path, type) ",{'path':'" path "','min':0,'max':'*','type':[{'code':'" type "'}]}"
 
+/* clang-format never settles on these. */
+/* clang-format off */
 static const char specification[] =
-    "{'resourceType':'Bundle','entry':[" DEFINE("primitive-type", "string", "Element", "") ","
-    DEFINE("primitive-type", "uri", "Element", "") "," DEFINE("primitive-type", "id", "Element", "")
-    "," DEFINE("primitive-type", "boolean", "Element", "") ","
+    "{'resourceType':'Bundle','entry':["
+    DEFINE("primitive-type", "string", "Element", "") ","
+    DEFINE("primitive-type", "uri", "Element", "") ","
+    DEFINE("primitive-type", "id", "Element", "") ","
+    DEFINE("primitive-type", "boolean", "Element", "") ","
     DEFINE("primitive-type", "code", "Element", "") ","
     DEFINE("complex-type", "Element", "Element", MANY("Element.extension", "Extension")) ","
     DEFINE("complex-type", "Extension", "Element",
@@ -64,6 +68,7 @@ static const char specification[] =
     "'http://x/set','compose':{'include':[{'system':'http://x/codes'}]}}},{'resource':"
     "{'resourceType':'SearchParameter','url':'http://x/active','code':'active','base':['Patient'],"
     "'type':'token','expression':'Patient.active'}}]}";
+/* clang-format on */
 
 /* ---- files ------------------------------------------------------------------------------------
  */
@@ -143,8 +148,8 @@ static void add_files(struct buffer *tar, struct slice text)
     while (text.length > 0 && buffer_ok(tar)) {
         struct slice line = slice_cut(&text, '\n');
         size_t end = 0;
-        while (end < text.length && !(text.at[end] == '\n' && end + 1 < text.length &&
-                                      text.at[end + 1] == '=')) {
+        while (end < text.length &&
+               !(text.at[end] == '\n' && end + 1 < text.length && text.at[end + 1] == '=')) {
             end++;
         }
         add_file(tar, slice_from(line, 1), slice_head(text, end));

@@ -63,8 +63,8 @@ static uint32_t judge(struct slice text, const struct slice *profile, bool stric
                                            .now = INT64_C(1600000000000000),
                                            .profiles = profile,
                                            .profile_count = profile != NULL ? 1 : 0};
-        status = validate_resource(&options, &json, json.root, slice_of("", 0), arena, &outcome,
-                                   &type);
+        status =
+            validate_resource(&options, &json, json.root, slice_of("", 0), arena, &outcome, &type);
     }
     bool full = arena_full(arena);
     must(full || (status == STATUS_OK) == (outcome.errors == 0));

@@ -150,10 +150,11 @@ static void visits_each_once(void **state)
 #define PROFILE(url, base, elements)                                                               \
     "{'resourceType':'StructureDefinition','url':'" url "','name':'P','status':'draft',"           \
     "'kind':'resource','abstract':false,'type':'Patient','baseDefinition':'" base "',"             \
-    "'derivation':'constraint','differential':{'element':[{'id':'Patient','path':'Patient'}"       \
-    elements "]}}"
+    "'derivation':'constraint','differential':{'element':[{'id':'Patient','path':'Patient'"        \
+    "}" elements "]}}"
 #define PATIENT "http://hl7.org/fhir/StructureDefinition/Patient"
-#define BASE    PROFILE("http://x/base", PATIENT, ",{'id':'Patient.name','path':'Patient.name','min':%d}")
+#define BASE                                                                                       \
+    PROFILE("http://x/base", PATIENT, ",{'id':'Patient.name','path':'Patient.name','min':%d}")
 #define DERIVED                                                                                    \
     PROFILE("http://x/derived", "http://x/base",                                                   \
             ",{'id':'Patient.gender','path':'Patient.gender','min':1}")
@@ -172,9 +173,8 @@ static const char *least_of(const char *url, const char *path)
     const struct canonical *found = find("StructureDefinition", url);
     size_t i, max;
     yyjson_val *element;
-    yyjson_arr_foreach(found == NULL
-                           ? NULL
-                           : json_get(json_get(found->json->root, "snapshot"), "element"),
+    yyjson_arr_foreach(found == NULL ? NULL
+                                     : json_get(json_get(found->json->root, "snapshot"), "element"),
                        i, max, element)
     {
         if (slice_is(json_get_string(element, "path"), path)) {
