@@ -39,13 +39,6 @@ static int take_number(struct cursor *cursor, int digits)
     return value;
 }
 
-static unsigned month_length(int year, unsigned month)
-{
-    static const uint8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return month == 2 && leap ? 29 : lengths[month - 1];
-}
-
 static bool take_day(struct cursor *cursor, struct partial_date *date)
 {
     int year = take_number(cursor, 4);
@@ -67,7 +60,7 @@ static bool take_day(struct cursor *cursor, struct partial_date *date)
         return true;
     }
     int day = take_number(cursor, 2);
-    if (day < 1 || (unsigned)day > month_length(year, (unsigned)month)) {
+    if (day < 1 || (unsigned)day > calendar_month_length(year, (unsigned)month)) {
         return false;
     }
     date->day = (uint8_t)day;
@@ -194,9 +187,9 @@ static int64_t unit_length(const struct partial_date *date)
     case PRECISION_DAY:
         return MICROS_PER_DAY;
     case PRECISION_MONTH:
-        return month_length(date->year, date->month) * MICROS_PER_DAY;
+        return calendar_month_length(date->year, date->month) * MICROS_PER_DAY;
     default:
-        return (month_length(date->year, 2) == 29 ? 366 : 365) * MICROS_PER_DAY;
+        return (calendar_month_length(date->year, 2) == 29 ? 366 : 365) * MICROS_PER_DAY;
     }
 }
 

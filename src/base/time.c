@@ -37,6 +37,13 @@ int64_t time_monotonic(void)
     return clock_micros(CLOCK_MONOTONIC);
 }
 
+unsigned calendar_month_length(int64_t year, unsigned month)
+{
+    static const uint8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return month == 2 && leap ? 29 : lengths[month - 1];
+}
+
 /* Counts from 0000-03-01, so that the leap day is the last of its year. */
 int64_t calendar_days(int64_t year, unsigned month, unsigned day)
 {

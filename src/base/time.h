@@ -60,6 +60,9 @@ void date_range(const struct partial_date *date, int64_t *ret_low, int64_t *ret_
 int64_t calendar_days(int64_t year, unsigned month, unsigned day);
 void calendar_date(int64_t days, int64_t *ret_year, unsigned *ret_month, unsigned *ret_day);
 
+/* Days of a month (1..12), 28 to 31. */
+unsigned calendar_month_length(int64_t year, unsigned month);
+
 /* Seconds east of UTC of the server's zone at an instant in seconds. */
 int32_t zone_offset(int64_t instant);
 

@@ -34,22 +34,6 @@ static int take_number(struct cursor *cursor, int digits)
     return value;
 }
 
-static unsigned month_length(int64_t year, unsigned month)
-{
-    int64_t days = calendar_days(year, month, 28);
-    int64_t back;
-    unsigned later_month, day;
-    unsigned length = 28;
-    while (length < 31) {
-        calendar_date(++days, &back, &later_month, &day);
-        if (later_month != month) {
-            break;
-        }
-        length++;
-    }
-    return length;
-}
-
 static bool read_days(struct cursor *cursor, struct partial_date *date)
 {
     int year = take_number(cursor, 4);
@@ -71,7 +55,7 @@ static bool read_days(struct cursor *cursor, struct partial_date *date)
         return true;
     }
     int day = take_number(cursor, 2);
-    if (day < 1 || (day > 28 && (unsigned)day > month_length(year, (unsigned)month))) {
+    if (day < 1 || (day > 28 && (unsigned)day > calendar_month_length(year, (unsigned)month))) {
         return false;
     }
     date->day = (uint8_t)day;
@@ -312,7 +296,7 @@ static bool shift_months(struct partial_date *date, int64_t months)
         date->month = (uint8_t)month;
     }
     if (date->day > 28) {
-        unsigned length = month_length(year, month);
+        unsigned length = calendar_month_length(year, month);
         date->day = (uint8_t)(date->day < length ? date->day : length);
     }
     return true;

@@ -170,6 +170,7 @@ static void respond(struct request *request)
 static struct store_reader *reader_of(struct request *request)
 {
     struct connection *connection = request->door_context;
+    event_active(connection->loop->rest_event, 0, 0);
     return connection->loop->reader;
 }
 

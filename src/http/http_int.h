@@ -108,6 +108,7 @@ struct loop {
     struct event_base *base;
     struct evconnlistener *listener;
     struct event *wake_event, *tick_event;
+    struct event *rest_event; /* behind the events that are being handled */
     int wake_fd;
     pthread_t thread;
     bool running;

@@ -142,6 +142,17 @@ static void stop_begin(struct loop *loop)
 
 /* ---- events --------------------------------------------------------------------------------- */
 
+/* What was ready has been served: the snapshot of its reads need not wait for the next to come. */
+static void rest(evutil_socket_t fd, short what, void *context)
+{
+    struct loop *loop = context;
+    (void)fd;
+    (void)what;
+    if (loop->reader != NULL) {
+        store_reader_rest(loop->reader);
+    }
+}
+
 static void tick(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
@@ -291,7 +302,8 @@ static bool add_events(struct loop *loop, int listening)
     evconnlistener_set_error_cb(loop->listener, accept_failed);
     loop->wake_event = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, woken, loop);
     loop->tick_event = event_new(loop->base, -1, EV_PERSIST, tick, loop);
-    return loop->wake_event != NULL && loop->tick_event != NULL &&
+    loop->rest_event = event_new(loop->base, -1, 0, rest, loop);
+    return loop->wake_event != NULL && loop->tick_event != NULL && loop->rest_event != NULL &&
            event_add(loop->wake_event, NULL) == 0 && event_add(loop->tick_event, &every) == 0;
 }
 
@@ -344,6 +356,9 @@ void loop_close(struct loop *loop)
     }
     if (loop->tick_event != NULL) {
         event_free(loop->tick_event);
+    }
+    if (loop->rest_event != NULL) {
+        event_free(loop->rest_event);
     }
     if (loop->base != NULL) {
         event_base_free(loop->base);

@@ -44,6 +44,7 @@ static void *worker_main(void *context)
     struct worker *worker = context;
     for (struct work *work; (work = next_work(worker->all)) != NULL;) {
         work->run(work->context, worker->reader);
+        store_reader_rest(worker->reader);
     }
     return NULL;
 }

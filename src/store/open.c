@@ -123,6 +123,7 @@ enum status store_reader_open(struct store *store, struct store_reader **ret_rea
 void store_reader_close(struct store_reader *reader)
 {
     if (reader != NULL) {
+        store_reader_rest(reader);
         /* The reader lives in the arena that closing destroys. */
         struct connection connection = reader->connection;
         database_close(&connection);
@@ -133,6 +134,7 @@ enum status store_snapshot_begin(struct store_reader *reader, int64_t deadline,
                                  struct store_tx **ret_tx)
 {
     sqlite3_stmt *statement;
+    store_reader_rest(reader);
     reader->connection.deadline = deadline;
     reader->connection.doomed = STATUS_OK;
     TRY(statement_get(&reader->connection, SQL_BEGIN_READ, &statement));

@@ -112,7 +112,28 @@ enum status store_read(struct store_tx *tx, resource_type type, struct slice id,
 enum status store_read_now(struct store_reader *reader, resource_type type, struct slice id,
                            struct arena *arena, struct store_version *ret_version)
 {
+    /* To open and close a snapshot costs as much as the read itself. Counted before it is taken: it
+     * may hold more commits than that, never fewer. */
+    uint64_t commits = reader->connection.store->commits;
+    if (reader->keeps && reader->seen != commits) {
+        store_reader_rest(reader);
+    }
+    bool inside = !reader->keeps && !sqlite3_get_autocommit(reader->connection.db);
+    if (!reader->keeps && !inside) {
+        struct store_tx *tx;
+        TRY(store_snapshot_begin(reader, 0, &tx));
+        reader->keeps = true;
+        reader->seen = commits;
+    }
     return read_current(&reader->connection, type, id, arena, ret_version);
+}
+
+void store_reader_rest(struct store_reader *reader)
+{
+    if (reader->keeps) {
+        reader->keeps = false;
+        store_snapshot_end(&reader->tx);
+    }
 }
 
 enum status store_read_version(struct store_tx *tx, resource_type type, struct slice id,

@@ -86,10 +86,16 @@ void store_snapshot_end(struct store_tx *tx);
 MUST_CHECK enum status store_read(struct store_tx *tx, resource_type type, struct slice id,
                                   struct arena *arena, struct store_version *ret_version);
 
-/* As store_read on an implicit snapshot of its own: the point read of an event loop. */
+/* As store_read, on a snapshot with all that was committed before the call: the point read of an
+ * event loop. The reader keeps that snapshot for the point reads that follow until something is
+ * committed: whoever called must end it with store_reader_rest before its thread waits, or the
+ * database's log cannot be emptied meanwhile. */
 MUST_CHECK enum status store_read_now(struct store_reader *reader, resource_type type,
                                       struct slice id, struct arena *arena,
                                       struct store_version *ret_version);
+
+/* Ends what store_read_now keeps; nothing when there is nothing. */
+void store_reader_rest(struct store_reader *reader);
 
 /* One version, current or past. A tombstone's version is STATUS_GONE. */
 MUST_CHECK enum status store_read_version(struct store_tx *tx, resource_type type, struct slice id,

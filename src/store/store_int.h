@@ -431,6 +431,8 @@ struct store_tx {
 struct store_reader {
     struct connection connection;
     struct store_tx tx;
+    bool keeps;    /* a snapshot for point reads is open, */
+    uint64_t seen; /* with the commits up to this one */
 };
 
 struct store {
@@ -457,7 +459,8 @@ struct store {
     pthread_cond_t queue_filled, checkpoint_due;
     struct store_job *first, *last;
     bool stopping, checkpoint_wanted, checkpoint_stopping;
-    uint64_t waiting, commits, jobs;
+    uint64_t waiting, jobs;
+    _Atomic uint64_t commits; /* counted before anybody is told that theirs is done */
     bool full;
     struct counters shown; /* as of the last commit; under lock_queue */
 };

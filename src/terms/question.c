@@ -405,7 +405,9 @@ static enum status answer_batch(struct question *question, bool system_only, str
         if (all == NULL) {
             return STATUS_TOO_COSTLY;
         }
-        memcpy(all, own, own_count * sizeof *all);
+        if (own_count > 0) {
+            memcpy(all, own, own_count * sizeof *all);
+        }
         for (size_t j = 0; j < question->count; j++) {
             if (!slice_is(question->parameters[j].name, "validation")) {
                 all[own_count++] = question->parameters[j];

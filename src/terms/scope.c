@@ -372,7 +372,9 @@ bool supplement_adds(const struct code_system *supplement, const struct code_sys
             struct kind *both =                                                                    \
                 more > 0 ? arena_array(scratch, *ret_count + more, sizeof *both) : NULL;           \
             if (both != NULL) {                                                                    \
-                memcpy(both, own, *ret_count * sizeof *both);                                      \
+                if (*ret_count > 0) {                                                              \
+                    memcpy(both, own, *ret_count * sizeof *both);                                  \
+                }                                                                                  \
                 memcpy(both + *ret_count, added, more * sizeof *both);                             \
                 own = both;                                                                        \
                 *ret_count += more;                                                                \

@@ -79,7 +79,7 @@ static struct slice base_of(struct slice full_url)
     return (struct slice){NULL, 0};
 }
 
-static struct slice without_version(struct slice reference)
+struct slice reference_without_version(struct slice reference)
 {
     const char *at =
         reference.length > 0 ? memmem(reference.at, reference.length, "/_history/", 10) : NULL;
@@ -90,7 +90,7 @@ const struct bundle_index_entry *bundle_index_find(const struct bundle_index *in
                                                    struct slice from, struct slice reference,
                                                    struct arena *arena)
 {
-    struct slice url = without_version(reference);
+    struct slice url = reference_without_version(reference);
     if (url.length == 0 || url.at[0] == '#') {
         return NULL;
     }

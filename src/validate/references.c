@@ -41,13 +41,6 @@ static struct slice base_of(const struct definitions *definitions, struct slice 
     return resource ? slice_head(url, cut) : (struct slice){NULL, 0};
 }
 
-static struct slice without_history(struct slice reference)
-{
-    char *at =
-        reference.length > 0 ? memmem(reference.at, reference.length, "/_history/", 10) : NULL;
-    return at != NULL ? slice_head(reference, (size_t)(at - reference.at)) : reference;
-}
-
 /* The resource that TEXT names in one of the Bundles around FROM; *RET_ENTRY: of which entry of
  * theirs FROM is a part. */
 static const struct bundle_index_entry *bundled(struct review *review,
@@ -55,12 +48,11 @@ static const struct bundle_index_entry *bundled(struct review *review,
                                                 const struct fhirpath_node **ret_entry)
 {
     const struct fhirpath_node *entry = node_entry(review->definitions, from);
-    struct slice reference = without_history(text);
     for (; entry != NULL; entry = node_entry(review->definitions, entry->parent)) {
         const struct bundle_index *index = index_of(review, entry->parent->value);
         const struct bundle_index_entry *found =
-            index != NULL ? bundle_index_find(index, json_get_string(entry->value, "fullUrl"),
-                                              reference, review->arena)
+            index != NULL ? bundle_index_find(index, json_get_string(entry->value, "fullUrl"), text,
+                                              review->arena)
                           : NULL;
         if (found != NULL && found->resource != NULL) {
             *ret_entry = entry;
@@ -181,7 +173,7 @@ enum reach reference_reach(struct review *review, const struct fhirpath_node *fr
         node_of_resource(review, resource, ret_node)) {
         return REACH_OUTSIDE;
     }
-    struct slice rest = without_history(text);
+    struct slice rest = reference_without_version(text);
     struct slice base = base_of(review->definitions, rest);
     struct slice local = base.length > 0 ? slice_from(rest, base.length + 1) : rest;
     type = resource_type_find(review->definitions, slice_head(local, slice_index(local, '/')));

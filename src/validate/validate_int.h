@@ -131,6 +131,9 @@ struct bundle_index {
     uint32_t *slots; /* 1 + number of the entry; 0: empty */
 };
 
+/* A reference up to its /_history/. */
+struct slice reference_without_version(struct slice reference);
+
 /* NULL when ARENA is full. */
 const struct bundle_index *bundle_index_make(yyjson_val *bundle, struct arena *arena);
 

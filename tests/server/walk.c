@@ -300,6 +300,11 @@ void store_reader_close(struct store_reader *reader)
     (void)reader;
 }
 
+void store_reader_rest(struct store_reader *reader)
+{
+    (void)reader;
+}
+
 enum status store_statistics(struct store *store, struct store_statistics *ret_numbers)
 {
     (void)store;

@@ -52,6 +52,54 @@ static void one_of_many_creates_of_the_same_thing_succeeds(void **state)
     assert_int_equal(atomic_load(&other_status), 0);
 }
 
+/* ---- point reads -------------------------------------------------------------------------- */
+
+#define VERSIONS 300
+
+static _Atomic uint32_t acknowledged;
+
+static enum status put_version(struct store_tx *tx, void *context)
+{
+    struct store_written written;
+    return store_put(tx, shared_draft, STORE_UPDATED, NULL, context, NULL, &written);
+}
+
+static void *writer_of_versions(void *context)
+{
+    struct arena *own = arena_create((size_t)1 << 20);
+    (void)context;
+    for (int i = 0; i < VERSIONS && store_write(store, put_version, own) == STATUS_OK; i++) {
+        atomic_fetch_add(&acknowledged, 1);
+        arena_reset(own, 0);
+    }
+    arena_destroy(own);
+    return NULL;
+}
+
+static void a_point_read_sees_all_that_was_acknowledged_before_it(void **state)
+{
+    (void)state;
+    pthread_t writing;
+    struct store_version version = {0};
+    struct arena *own = arena_create((size_t)1 << 20);
+    shared_draft = draft_of("{'resourceType':'Basic','id':'versions'}");
+    atomic_store(&acknowledged, 0);
+    must_put("{'resourceType':'Basic','id':'versions'}");
+    assert_int_equal(pthread_create(&writing, NULL, writer_of_versions, NULL), 0);
+    while (version.version < VERSIONS + 1) {
+        uint32_t least = atomic_load(&acknowledged) + 1;
+        arena_reset(own, 0);
+        assert_int_equal(
+            store_read_now(reader, type_named("Basic"), SLICE("versions"), own, &version),
+            STATUS_OK);
+        assert_true(version.version >= least);
+    }
+    pthread_join(writing, NULL);
+    store_reader_rest(reader);
+    store_reader_rest(reader); /* there is nothing to end */
+    arena_destroy(own);
+}
+
 /* The search of a conditional create sees what jobs before it in the same group wrote. */
 static enum status create_unless_found(struct store_tx *tx, void *context)
 {
@@ -385,6 +433,7 @@ int main(void)
         STORE_TEST(one_of_many_creates_of_the_same_thing_succeeds),
         STORE_TEST(a_conditional_create_by_many_makes_one_resource),
         STORE_TEST(a_failed_job_leaves_nothing_and_what_it_interned_is_not_remembered),
+        STORE_TEST(a_point_read_sees_all_that_was_acknowledged_before_it),
         STORE_TEST(a_snapshot_does_not_see_what_comes_after_it_began),
         STORE_TEST(a_snapshot_cannot_write),
         STORE_TEST(a_deadline_ends_a_search),
