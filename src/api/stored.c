@@ -118,22 +118,34 @@ static enum status visit(void *context, const struct store_version *version)
     return STATUS_OK;
 }
 
-enum status api_stored_ready(struct request *request)
+/* Under the lock; with a reader of its own, as it may be any thread's that asks first. */
+static enum status load(struct service *service)
 {
-    struct service *service = request->service;
+    struct store_reader *reader;
+    struct store_tx *tx;
+    TRY(store_reader_open(service->store, &reader));
+    enum status status = store_snapshot_begin(reader, 0, &tx);
+    if (status == STATUS_OK) {
+        for (size_t i = 0; status == STATUS_OK && i < TYPE_COUNT; i++) {
+            resource_type type = resource_type_find(service->definitions, slice_text(types[i]));
+            status = store_scan(tx, type, visit, service);
+        }
+        store_snapshot_end(tx);
+    }
+    store_reader_close(reader);
+    return status;
+}
+
+enum status api_stored_ready(struct service *service)
+{
     struct api_stored *stored = service->stored;
-    if (stored == NULL || atomic_load(&stored->loaded)) {
+    if (atomic_load(&stored->loaded)) {
         return STATUS_OK;
     }
     enum status status = STATUS_OK;
     (void)pthread_mutex_lock(&stored->lock);
     if (!atomic_load(&stored->loaded)) {
-        struct store_tx *tx;
-        status = request_snapshot(request, &tx);
-        for (size_t i = 0; status == STATUS_OK && i < TYPE_COUNT; i++) {
-            resource_type type = resource_type_find(service->definitions, slice_text(types[i]));
-            status = store_scan(tx, type, visit, service);
-        }
+        status = load(service);
         atomic_store(&stored->loaded, status == STATUS_OK);
     }
     (void)pthread_mutex_unlock(&stored->lock);
@@ -171,6 +183,7 @@ enum status api_conformance_open(struct service *service, struct outcome *outcom
     }
     stored->arena = arena;
     service->stored = stored;
+    service->ready = api_stored_ready;
     TRY(conformance_open(service->definitions, &service->conformance));
     TRY(terms_open(service->conformance, outcome, &service->terms));
     const char *releases = config_terminology(service->config, arena);
@@ -191,4 +204,5 @@ void api_conformance_close(struct service *service)
     service->terms = NULL;
     service->conformance = NULL;
     service->stored = NULL;
+    service->ready = NULL;
 }

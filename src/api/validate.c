@@ -47,6 +47,7 @@ enum status api_validate_perform(struct request *request)
         return request_fail(request, STATUS_REQUIRED, "Parameters.parameter",
                             "Send the resource as the body, or as parameter 'resource'.");
     }
+    TRY(service_ready(request->service));
     struct validate_options options = service_validate_options(request->service);
     options.type = request->type;
     options.id = request->id;

@@ -175,7 +175,8 @@ struct service {
     struct conformance *conformance; /* NULL: none (api_conformance_open) */
     struct terms *terms;             /* the same */
     struct api_stored *stored;       /* api's */
-    struct validator *validator;     /* NULL: entries are checked for their structure only */
+    enum status (*ready)(struct service *service); /* api's; NULL: nothing to wait for */
+    struct validator *validator; /* NULL: entries are checked for their structure only */
     struct store *store;
     struct audit *audit;
     struct workers *workers;
@@ -185,6 +186,10 @@ struct service {
     struct metrics *metrics;
     struct quality *quality; /* counts what is accepted and refused; NULL: nobody does */
 };
+
+/* Before anything is judged in full: the conformance resources that were stored count from here on.
+ * The first call reads them; what cannot be read is a reason to refuse. */
+MUST_CHECK enum status service_ready(struct service *service);
 
 /* What is asked of every entry, by whichever door; the caller adds what this one must be. */
 struct validate_options service_validate_options(const struct service *service);

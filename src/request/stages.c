@@ -99,6 +99,12 @@ enum step stage_decode(struct request *request)
 /* No honest resource needs a tenth of it; a worker is not to be had for longer. */
 #define VALIDATION_MOST (10 * MICROS_PER_SECOND)
 
+enum status service_ready(struct service *service)
+{
+    return service->validator != NULL && service->ready != NULL ? service->ready(service)
+                                                                : STATUS_OK;
+}
+
 struct validate_options service_validate_options(const struct service *service)
 {
     return (struct validate_options){.definitions = service->definitions,
@@ -112,6 +118,10 @@ enum step stage_validate(struct request *request)
 {
     unsigned flags = request->interaction->flags;
     if ((flags & INTERACTION_BODY) == 0 || (flags & INTERACTION_NO_VALIDATE) != 0) {
+        return STEP_NEXT;
+    }
+    request->status = service_ready(request->service);
+    if (request->status != STATUS_OK) {
         return STEP_NEXT;
     }
     struct validate_options options = service_validate_options(request->service);

@@ -12,6 +12,7 @@
 struct service service;
 struct config service_config;
 bool service_sequenced = true;
+bool service_full;
 void (*service_before_walk)(void);
 void (*service_after_walk)(void);
 
@@ -48,6 +49,11 @@ static void start(void)
     assert_int_equal(store_open(&options, &outcome, &service.store), STATUS_OK);
     assert_int_equal(audit_open(&log, &outcome, &service.audit), STATUS_OK);
     assert_int_equal(api_conformance_open(&service, &outcome), STATUS_OK);
+    if (service_full) {
+        assert_int_equal(
+            validator_open(definitions, service.conformance, service.terms, &service.validator),
+            STATUS_OK);
+    }
     if (service_sequenced) {
         assert_int_equal(audit_sequence(service.audit, service.store), STATUS_OK);
     }
@@ -69,6 +75,7 @@ static void stop(void)
     caller_close(own);
     workers_stop(service.workers);
     quality_stop(service.quality);
+    validator_close(service.validator);
     api_conformance_close(&service);
     audit_close(service.audit);
     store_close(service.store);

@@ -61,6 +61,10 @@ struct answer {
     struct arena *arena;
 };
 
+/* Full validation at entry, from the next start on: off, so that other tests' records may be short.
+ */
+extern bool service_full;
+
 /* Who sends requests: one thread each. */
 struct caller;
 struct caller *caller_open(void);
