@@ -21,6 +21,8 @@ struct json_limits {
     size_t bytes;    /* of the input */
     uint32_t depth;  /* nested arrays and objects; JSON_DEPTH_MOST at most */
     uint32_t values; /* values in all */
+    bool comments;   /* pass over comments, which JSON does not have (RFC 8259): for people's files,
+                        never for what is taken in */
 };
 
 /* What the door uses: 64 MiB, depth 64, 4 million values. */

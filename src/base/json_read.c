@@ -220,8 +220,9 @@ enum status json_read(struct slice text, const struct json_limits *limits, struc
     yyjson_read_err error = {0};
     /* yyjson writes to its input only when asked to work in place, which we do not. */
     char *input = (char *)(uintptr_t)text.at;
-    yyjson_doc *doc =
-        yyjson_read_opts(input, text.length, YYJSON_READ_NUMBER_AS_RAW, &allocator, &error);
+    yyjson_read_flag flags =
+        YYJSON_READ_NUMBER_AS_RAW | (limits->comments ? YYJSON_READ_ALLOW_COMMENTS : 0);
+    yyjson_doc *doc = yyjson_read_opts(input, text.length, flags, &allocator, &error);
     if (doc == NULL && (arena_full(arena) || error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)) {
         arena_fail(arena);
         return over(outcome, STATUS_TOO_COSTLY, "The JSON needs too much memory.",

@@ -15,8 +15,10 @@
 #define VALUE_LIMIT 50000000u
 
 static const char usage[] =
-    "usage: carelayer validate [--package FILE]... [--profile URL] [--rules FILE]... [--json] "
-    "[--terminology FOLDER] FILE...\n"
+    "usage: carelayer validate [--package FILE]... [--profile URL] [--rules FILE]... [--json]\n"
+    "           [--extensions any|known[,URL...]] [--check-references] [--no-html-in-markdown]\n"
+    "           [--waive RULE[@PATH][,RULE[@PATH]...]] [--allow-comments]\n"
+    "           [--terminology FOLDER] FILE...\n"
     "\n"
     "Checks FHIR R4 resources: .json or .xml (a resource or Bundle), .ndjson (one resource a "
     "line),\n"
@@ -29,7 +31,21 @@ static const char usage[] =
 static const char *const settings[] = {"package",     "definitions", "rules",
                                        "terminology", "validate",    NULL};
 
+#define LIST_MOST 64u
+
+/* What the command line asks beside the specification. */
+struct wishes {
+    bool json, follow_references, refuse_html, comments;
+    const char *profile, *extensions, *waived; /* NULL: not given */
+    bool known_extensions;
+    struct slice urls[LIST_MOST];
+    size_t url_count;
+    struct waiver waivers[LIST_MOST];
+    size_t waiver_count;
+};
+
 struct validation {
+    const struct wishes *wishes;
     struct definitions *definitions;
     struct conformance *conformance;
     struct terms *terms;
@@ -37,7 +53,6 @@ struct validation {
     struct slice profile;
     const struct rules *rules;
     struct arena *arena; /* reset for each resource */
-    bool json;
     uint64_t resources, wrong;
 };
 
@@ -153,7 +168,7 @@ static enum status input_line(struct input *input, struct slice *ret_line)
 static void print_outcome(struct validation *validation, struct outcome *outcome, const char *name)
 {
     struct buffer text = {.arena = validation->arena};
-    if (validation->json) {
+    if (validation->wishes->json) {
         outcome_write_json(outcome, &text);
         buffer_add_byte(&text, '\n');
     } else if (outcome->count > 0) {
@@ -171,8 +186,9 @@ static void print_outcome(struct validation *validation, struct outcome *outcome
 static void validate_text(struct validation *validation, const char *name, struct slice text,
                           uint32_t line)
 {
-    static const struct json_limits limits = {
-        .bytes = INPUT_LIMIT, .depth = 256, .values = VALUE_LIMIT};
+    const struct wishes *wishes = validation->wishes;
+    const struct json_limits limits = {
+        .bytes = INPUT_LIMIT, .depth = 256, .values = VALUE_LIMIT, .comments = wishes->comments};
     struct outcome outcome;
     struct json json;
     resource_type type;
@@ -185,6 +201,13 @@ static void validate_text(struct validation *validation, const char *name, struc
                                            .rules = validation->rules,
                                            .validator = validation->validator,
                                            .strict = true,
+                                           .known_extensions = wishes->known_extensions,
+                                           .extension_urls = wishes->urls,
+                                           .extension_url_count = wishes->url_count,
+                                           .follow_references = wishes->follow_references,
+                                           .refuse_html = wishes->refuse_html,
+                                           .waivers = wishes->waivers,
+                                           .waiver_count = wishes->waiver_count,
                                            .profiles = &validation->profile,
                                            .profile_count = validation->profile.length > 0};
         status = validate_resource(&options, &json, json.root, (struct slice){NULL, 0},
@@ -323,9 +346,9 @@ static void close_validation(struct validation *validation)
     }
 }
 
-static int validate_files(const struct cli_arguments *arguments, bool as_json, const char *profile)
+static int validate_files(const struct cli_arguments *arguments, const struct wishes *wishes)
 {
-    struct validation validation = {.json = as_json, .profile = slice_text(profile)};
+    struct validation validation = {.wishes = wishes, .profile = slice_text(wishes->profile)};
     struct outcome outcome;
     outcome_init(&outcome, arguments->arena);
     enum status status = open_validation(arguments, &validation, &outcome);
@@ -354,24 +377,75 @@ static int validate_files(const struct cli_arguments *arguments, bool as_json, c
     return validation.wrong > 0 ? CLI_INPUT : CLI_OK;
 }
 
+/* "any", or "known" and what else is. */
+static bool read_extensions(struct wishes *wishes)
+{
+    struct slice rest = slice_text(wishes->extensions);
+    if (rest.length == 0) {
+        return wishes->extensions == NULL;
+    }
+    struct slice first = slice_cut(&rest, ',');
+    wishes->known_extensions = slice_is(first, "known");
+    while (rest.length > 0 && wishes->url_count < LIST_MOST) {
+        struct slice url = slice_cut(&rest, ',');
+        if (url.length > 0) {
+            wishes->urls[wishes->url_count++] = url;
+        }
+    }
+    return rest.length == 0 &&
+           (wishes->known_extensions || (slice_is(first, "any") && wishes->url_count == 0));
+}
+
+static bool read_waivers(struct wishes *wishes)
+{
+    struct slice rest = slice_text(wishes->waived);
+    while (rest.length > 0 && wishes->waiver_count < LIST_MOST) {
+        struct slice path = slice_cut(&rest, ',');
+        struct slice rule = slice_cut(&path, '@');
+        if (rule.length == 0) {
+            return false;
+        }
+        wishes->waivers[wishes->waiver_count++] = (struct waiver){.rule = rule, .path = path};
+    }
+    return rest.length == 0 && (wishes->waived == NULL || wishes->waiver_count > 0);
+}
+
+/* NULL when what was asked can be done, else what is wrong with it. */
+static const char *usage_fault(const struct cli_arguments *arguments, struct wishes *wishes)
+{
+    return arguments->file_count == 0 ? "name at least one file"
+           : !read_extensions(wishes) ? "--extensions takes any, or known and begins of urls, with "
+                                        "commas between"
+           : !read_waivers(wishes) ? "--waive takes rules as problems name them, each with @ and "
+                                     "an element path or without, with commas between"
+                                   : NULL;
+}
+
 int cli_validate(int argc, char **argv)
 {
-    bool as_json = false;
-    const char *profile = NULL;
+    struct wishes wishes = {0};
     const struct cli_option options[] = {
-        {"json", NULL, &as_json, "one OperationOutcome a line, in the order of the resources"},
-        {"profile", &profile, NULL, "a profile to check against as well"},
+        {"json", NULL, &wishes.json, "one OperationOutcome a line, in the order of the resources"},
+        {"profile", &wishes.profile, NULL, "a profile to check against as well"},
+        {"extensions", &wishes.extensions, NULL,
+         "any (the default); known: refuse those whose definition is not loaded, unless the url "
+         "begins as one given here"},
+        {"check-references", NULL, &wishes.follow_references,
+         "relative references and urn: lead to something in the document"},
+        {"no-html-in-markdown", NULL, &wishes.refuse_html, "refuse HTML in markdown"},
+        {"waive", &wishes.waived, NULL,
+         "rules that count as information here: dom-6, format@Patient.contained.id"},
+        {"allow-comments", NULL, &wishes.comments, "pass over comments in JSON"},
         {NULL, NULL, NULL, NULL}};
     struct cli_arguments arguments;
     int code = cli_read(argc, argv, usage, settings, options, &arguments);
     if (code >= 0) {
         return code;
     }
-    if (arguments.file_count == 0) {
-        (void)fprintf(stderr, "carelayer validate: name at least one file\n%s\n", usage);
-        code = CLI_USAGE;
-    } else {
-        code = validate_files(&arguments, as_json, profile);
+    const char *wrong = usage_fault(&arguments, &wishes);
+    if (wrong != NULL) {
+        (void)fprintf(stderr, "carelayer validate: %s\n%s\n", wrong, usage);
+        return CLI_USAGE;
     }
-    return code;
+    return validate_files(&arguments, &wishes);
 }

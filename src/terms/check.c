@@ -36,7 +36,7 @@ static bool may_hold(const struct value_set *set, const struct terms_coding *cod
         const struct include *include = &set->includes[i];
         bool of_system = coding->system.length == 0 || include->url.length == 0 ||
                          slice_equals(include->url, coding->system);
-        if (!of_system) {
+        if (!of_system || !code_may_be(include->url, coding->code)) {
             continue;
         }
         if (include->state != INCLUDE_KNOWN && include->listed_count == 0) {
@@ -95,14 +95,16 @@ static enum terms_verdict check_system(struct scope *scope, const struct terms_c
         system = scope_system(scope, coding->system, (struct slice){0});
     }
     if (system == NULL || system->content == CONTENT_SUPPLEMENT) {
-        return TERMS_UNKNOWN_SYSTEM;
+        return code_may_be(coding->system, coding->code) ? TERMS_UNKNOWN_SYSTEM : TERMS_NOT_MEMBER;
     }
     uint32_t code = code_find(system, coding->code);
     if (code != CODE_NONE) {
         give_display(NULL, system, code, scope->arena, ret_display);
         return TERMS_MEMBER;
     }
-    return system->content == CONTENT_COMPLETE ? TERMS_NOT_MEMBER : TERMS_UNKNOWN_SYSTEM;
+    return system->content == CONTENT_COMPLETE || !code_may_be(coding->system, coding->code)
+               ? TERMS_NOT_MEMBER
+               : TERMS_UNKNOWN_SYSTEM;
 }
 
 /* A scope is large: it is taken only where the shelf has no answer. */

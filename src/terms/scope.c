@@ -261,6 +261,9 @@ const struct code_system *scope_system(struct scope *scope, struct slice url, st
         const struct code_system *release = release_system(scope, url, version);
         system = release != NULL ? release : system;
     }
+    if (system == NULL && version.length == 0) {
+        system = shelf_listed(scope->terms, url);
+    }
     /* A system of which only the name is here tells nothing of its codes. */
     return system != NULL && system->count == 0 && system->content == CONTENT_NOT_PRESENT ? NULL
                                                                                           : system;

@@ -36,6 +36,14 @@ struct terms {
     const struct code_system **releases;
     size_t release_count;
     struct map_notes *maps;
+    struct listed *listed; /* under release_lock */
+};
+
+/* A code system of which a value set of the specification lists the codes. */
+struct listed {
+    struct slice url;
+    struct code_system *system; /* NULL: the value set is not loaded */
+    struct listed *next;
 };
 
 struct kept_set {
@@ -265,6 +273,41 @@ size_t shelf_releases(struct terms *terms, const struct code_system *const **ret
     }
     *ret_systems = terms->releases;
     return terms->release_count;
+}
+
+static struct listed *listed_make(struct terms *terms, struct slice url, const char *value_set)
+{
+    struct listed *listed = ARENA_NEW(terms->release_arena, struct listed);
+    if (listed == NULL) {
+        return NULL;
+    }
+    const struct canonical *source =
+        conformance_hold(terms->conformance, SLICE("ValueSet"), slice_text(value_set));
+    *listed = (struct listed){.url = arena_copy(terms->release_arena, url), .next = terms->listed};
+    if (source != NULL) {
+        listed->system = listed_system_make(url, source->json->root, terms->release_arena);
+    }
+    conformance_release(terms->conformance, source);
+    terms->listed = listed;
+    return listed;
+}
+
+const struct code_system *shelf_listed(struct terms *terms, struct slice url)
+{
+    const char *value_set = listing_of(url);
+    if (value_set == NULL) {
+        return NULL;
+    }
+    (void)pthread_mutex_lock(&terms->release_lock);
+    struct listed *listed = terms->listed;
+    while (listed != NULL && !slice_equals(listed->url, url)) {
+        listed = listed->next;
+    }
+    if (listed == NULL) {
+        listed = listed_make(terms, url, value_set);
+    }
+    (void)pthread_mutex_unlock(&terms->release_lock);
+    return listed != NULL ? listed->system : NULL;
 }
 
 struct conformance *shelf_conformance(struct terms *terms)

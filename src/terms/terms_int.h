@@ -41,6 +41,7 @@ struct code_system {
     bool experimental;
     bool case_sensitive;
     bool stand_in; /* not loaded: holds the codes that a value set lists of it */
+    bool listed;   /* made of what the specification lists of it (listed.c) */
 
     uint32_t count, capacity;
     struct slice *codes;
@@ -480,6 +481,23 @@ const struct value_set *shelf_put(struct terms *terms, struct slice canonical,
 
 /* The code systems of loaded releases. */
 size_t shelf_releases(struct terms *terms, const struct code_system *const **ret_systems);
+
+/* ---- code systems without a resource (listed.c) ------------------------------------------------
+ */
+
+/* The value set that lists codes of SYSTEM, or NULL. */
+const char *listing_of(struct slice system);
+
+/* The code system URL as VALUE_SET lists it. NULL: it lists none of its codes, or the arena is
+ * full. */
+struct code_system *listed_system_make(struct slice url, yyjson_val *value_set,
+                                       struct arena *arena);
+
+/* The same, made once and kept; NULL: none. */
+const struct code_system *shelf_listed(struct terms *terms, struct slice url);
+
+/* False when no code of SYSTEM is written as CODE is. */
+bool code_may_be(struct slice system, struct slice code);
 
 struct conformance *shelf_conformance(struct terms *terms);
 

@@ -167,7 +167,8 @@ static enum status include_system(struct scope *scope, struct include *include)
 {
     include->version = scope_asked(scope, include->url, json_get_string(include->node, "version"));
     const struct code_system *system = scope_system(scope, include->url, include->version.asked);
-    if (system == NULL) {
+    /* What a value set lists itself may be more than is known of a system in part. */
+    if (system == NULL || (system->listed && json_get(include->node, "concept") != NULL)) {
         return include_unknown(scope, include);
     }
     enum status status = include_codes(scope, include, system, &include->codes);

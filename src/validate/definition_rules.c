@@ -5,6 +5,9 @@
 #include "validate/form_int.h"
 #include "validate/profile_int.h"
 
+#define EXTENSIONS "http://hl7.org/fhir/StructureDefinition/"
+#define TOOLS      "http://hl7.org/fhir/tools/StructureDefinition/"
+
 /* ---- types by path ----------------------------------------------------------------------------
  */
 
@@ -160,6 +163,54 @@ static void check_still_fixed(struct checker *checker, const struct place *place
     }
 }
 
+static bool is_obligation_profile(yyjson_val *root)
+{
+    static const char *const flags[] = {
+        EXTENSIONS "obligation-profile-flag", EXTENSIONS "obligation-profile",
+        TOOLS "obligation-profile-flag", TOOLS "obligation-profile"};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        if (yyjson_is_true(extension_value(root, flags[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The extension inherit-obligations (HL7 FHIR Extensions Pack): the profile that it names is marked
+ * as one of obligations; those are laid on the elements of one base, so both have that. */
+static void check_obligations(struct checker *checker, const struct place *place, yyjson_val *root)
+{
+    struct conformance *conformance = checker->options->conformance;
+    size_t i, max;
+    yyjson_val *each;
+    yyjson_arr_foreach(json_get(root, "extension"), i, max, each)
+    {
+        struct slice url = json_get_string(each, "url");
+        bool inherits = slice_is(url, EXTENSIONS "inherit-obligations") ||
+                        slice_is(url, TOOLS "inherit-obligations");
+        const struct canonical *other =
+            inherits && conformance != NULL
+                ? conformance_hold(conformance, SLICE("StructureDefinition"),
+                                   json_get_string(each, "valueCanonical"))
+                : NULL;
+        if (other == NULL) {
+            continue;
+        }
+        struct place at = place_member(checker, place, "extension", (uint32_t)i);
+        if (!is_obligation_profile(other->json->root)) {
+            report(checker, &at.frame, each, RULE_DEFINITION,
+                   "Obligations are inherited from a profile that is marked as one of obligations "
+                   "(obligation-profile-flag): name one, or mark this one.");
+        } else if (!slice_equals(json_get_string(other->json->root, "baseDefinition"),
+                                 json_get_string(root, "baseDefinition"))) {
+            report(checker, &at.frame, each, RULE_DEFINITION,
+                   "The profile whose obligations are inherited builds on another definition than "
+                   "this one: obligations are of elements of the same base.");
+        }
+        conformance_release(conformance, other);
+    }
+}
+
 static void check_elements(struct checker *checker, const struct place *place, yyjson_val *root,
                            const char *view, yyjson_val *base)
 {
@@ -191,6 +242,7 @@ void check_structure_definition(struct checker *checker, const struct frame *fra
         conformance != NULL && slice_is(json_get_string(root, "derivation"), "constraint")
             ? conformance_hold(conformance, SLICE("StructureDefinition"), url)
             : NULL;
+    check_obligations(checker, &place, root);
     check_elements(checker, &place, root, "differential", base != NULL ? base->json->root : NULL);
     conformance_release(conformance, base);
 }

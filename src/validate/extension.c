@@ -85,6 +85,47 @@ static bool is_published(struct slice url)
            slice_starts(url, SLICE("http://hl7.org/fhir/uv/"));
 }
 
+/* Of another version of FHIR, which has as an element what is known here only by its url (R4
+ * versions.html, "Extensions for converting between versions"). */
+static bool is_of_other_version(struct slice url)
+{
+    return slice_starts(url, SLICE("http://hl7.org/fhir/")) && url.length > 20 &&
+           url.at[20] >= '0' && url.at[20] <= '9';
+}
+
+static bool is_allowed(const struct validate_options *options, struct slice url)
+{
+    for (size_t i = 0; i < options->extension_url_count; i++) {
+        if (slice_starts(url, options->extension_urls[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The definition of the extension at NODE is not loaded. */
+static void report_unknown(struct review *review, const struct fhirpath_node *node,
+                           struct slice url, bool modifier)
+{
+    const struct validate_options *options = review->options;
+    bool other = is_of_other_version(url);
+    bool ours = options->strict && is_published(url);
+    bool asked = options->known_extensions && !other && !is_allowed(options, url);
+    const char *text =
+        modifier ? "The definition of this modifier extension is not loaded, so what it changes is "
+                   "not known: load its package."
+        : ours   ? "An extension of a guide of HL7's that is not loaded, so that it cannot be "
+                   "judged: load the guide's package, or correct the url."
+        : asked  ? "Only extensions that are known may stand here, and the definition of this one "
+                   "is not loaded: load its package, or correct the url."
+                 : "The definition of this extension is not loaded.";
+    fault(review, node, json_get(node->value, "url"),
+          !modifier && !ours && !asked ? SEVERITY_INFORMATION
+          : other                      ? SEVERITY_WARNING
+                                       : SEVERITY_ERROR,
+          "not-found", SLICE("extension-unknown"), text);
+}
+
 void check_extension_use(struct review *review, const struct fhirpath_node *node, bool modifier)
 {
     struct slice url = json_get_string(node->value, "url");
@@ -96,21 +137,7 @@ void check_extension_use(struct review *review, const struct fhirpath_node *node
     }
     const struct profile *profile = profile_find(review->validator, url);
     if (profile == NULL || profile->type->fhir_type != FHIR_TYPE_EXTENSION) {
-        /* What other versions of FHIR have as an element is known, only not here (R4 versions.html,
-         * "Extensions for converting between versions"). */
-        bool other = slice_starts(url, SLICE("http://hl7.org/fhir/")) && url.length > 20 &&
-                     url.at[20] >= '0' && url.at[20] <= '9';
-        bool ours = review->options->strict && is_published(url);
-        fault(review, node, at,
-              !modifier && !ours ? SEVERITY_INFORMATION
-              : other            ? SEVERITY_WARNING
-                                 : SEVERITY_ERROR,
-              "not-found", SLICE("extension-unknown"),
-              modifier ? "The definition of this modifier extension is not loaded, so what it "
-                         "changes is not known: load its package."
-              : ours ? "An extension of a guide of HL7's that is not loaded, so that it cannot be "
-                       "judged: load the guide's package, or correct the url."
-                     : "The definition of this extension is not loaded.");
+        report_unknown(review, node, url, modifier);
         return;
     }
     if (profile->modifier != modifier) {

@@ -37,11 +37,26 @@ static void write_path(const struct review *review, const struct fhirpath_node *
     }
 }
 
+static bool is_waived_at(const struct review *review, const struct fhirpath_node *node,
+                         struct slice rule)
+{
+    struct buffer path = {.arena = review->scratch};
+    if (review->options->waiver_count == 0) {
+        return false;
+    }
+    write_path(review, node, &path);
+    return is_waived(review->options, rule, buffer_slice(&path));
+}
+
 void fault(struct review *review, const struct fhirpath_node *node, const yyjson_val *at,
            enum severity severity, const char *code, struct slice rule, const char *text)
 {
     struct checker *checker = review->checker;
     bool error = severity <= SEVERITY_ERROR;
+    if (error && is_waived_at(review, node, rule)) {
+        error = false;
+        severity = SEVERITY_INFORMATION;
+    }
     if (review->quiet > 0) {
         review->failed = review->failed || error;
         return;

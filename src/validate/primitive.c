@@ -257,6 +257,10 @@ static void check_text(struct checker *checker, const struct frame *frame, enum 
         }
         return;
     }
+    if (type == FHIR_TYPE_MARKDOWN && checker->options->refuse_html && markdown_has_html(text)) {
+        report(checker, frame, value, RULE_MARKDOWN,
+               "HTML may not stand in this text: write it in markdown, or escape '<' as \\<.");
+    }
     fault = text_fault(type, text);
     if (fault != NULL) {
         report(checker, frame, value, RULE_FORMAT, fault);

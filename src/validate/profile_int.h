@@ -306,6 +306,12 @@ void check_targets(struct review *review, const struct rule_element *rule,
 /* A Reference to another entry of a Bundle: is that what the reference and its element say? */
 void check_bundled(struct review *review, const struct fhirpath_node *node);
 
+/* A Reference leads to something in the document (follow_references). */
+void check_followed(struct review *review, const struct fhirpath_node *node);
+
+/* The profile of the vital sign that an Observation is of; empty: of none. */
+struct slice vital_sign_profile(yyjson_val *observation);
+
 /* The resource type of a profile or of a base type's url; empty when it is not known. */
 struct slice profile_type(struct review *review, struct slice canonical);
 

@@ -40,6 +40,8 @@ static const struct {
     [RULE_LINK] = {"bundle-link", STATUS_INVALID, NULL},
     [RULE_UNIQUE] = {"bdl-7", STATUS_INVALID, "invariant"},
     [RULE_DOCUMENT] = {"document", STATUS_INVALID, NULL},
+    [RULE_CRITERION] = {"criterion", STATUS_INVALID, NULL},
+    [RULE_MARKDOWN] = {"markdown-html", STATUS_INVALID, NULL},
 };
 
 static void write_path(const struct checker *checker, const struct frame *frame, struct buffer *out)
@@ -70,14 +72,44 @@ static bool keeps_more(const struct checker *checker)
     return checker->outcome->count < OUTCOME_LIMIT;
 }
 
+/* PATH with its indexes is the element WANTED. */
+static bool same_element(struct slice wanted, struct slice path)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < path.length; i++) {
+        if (path.at[i] == '[') {
+            i += slice_index(slice_from(path, i), ']');
+        } else if (at == wanted.length || wanted.at[at++] != path.at[i]) {
+            return false;
+        }
+    }
+    return at == wanted.length;
+}
+
+bool is_waived(const struct validate_options *options, struct slice rule, struct slice path)
+{
+    for (size_t i = 0; i < options->waiver_count; i++) {
+        const struct waiver *waiver = &options->waivers[i];
+        if (slice_equals(waiver->rule, rule) &&
+            (waiver->path.length == 0 || same_element(waiver->path, path))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void add_issue(struct checker *checker, const struct frame *frame, const yyjson_val *at,
                       struct issue *issue, enum status status)
 {
-    if (keeps_more(checker)) {
+    bool waivers = checker->options->waiver_count > 0;
+    if (keeps_more(checker) || waivers) {
         struct buffer path = {.arena = checker->outcome->arena};
         write_path(checker, frame, &path);
         issue->path = buffer_slice(&path);
         json_position(checker->json, at, &issue->line, &issue->column);
+    }
+    if (waivers && is_waived(checker->options, issue->rule, issue->path)) {
+        issue->severity = SEVERITY_INFORMATION;
     }
     outcome_add(checker->outcome, issue);
     if (checker->status == STATUS_OK && issue->severity <= SEVERITY_ERROR) {

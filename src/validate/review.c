@@ -82,6 +82,19 @@ static void check_asked(struct review *review, const struct fhirpath_node *node)
     }
 }
 
+/* What the specification asks of an Observation by what it is of. */
+static void check_vital_sign(struct review *review, const struct fhirpath_node *node)
+{
+    struct slice url = slice_is(table_text(review->tables, node->type->name), "Observation")
+                           ? vital_sign_profile(node->value)
+                           : (struct slice){NULL, 0};
+    const struct profile *profile =
+        url.length > 0 && !declares(node, url) ? profile_find(review->validator, url) : NULL;
+    if (profile != NULL) {
+        check_profile(review, node, profile, NULL);
+    }
+}
+
 /* ---- one value --------------------------------------------------------------------------------
  */
 
@@ -120,6 +133,9 @@ static void review_typed(struct review *review, const struct fhirpath_node *node
         break;
     case FHIR_TYPE_REFERENCE:
         check_bundled(review, node);
+        if (review->options->follow_references) {
+            check_followed(review, node);
+        }
         break;
     case FHIR_TYPE_ATTACHMENT:
         check_attachment(review, node);
@@ -368,6 +384,9 @@ static void review_whole(struct review *review, const struct fhirpath_node *node
     check_domain(review, node);
     check_declared(review, node);
     check_policies(review, node);
+    if (review->options->strict) {
+        check_vital_sign(review, node);
+    }
     if (node->parent == NULL) {
         check_asked(review, node);
     }

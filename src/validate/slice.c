@@ -162,19 +162,33 @@ static const struct rule_element *profile_root(struct review *review,
     return profile != NULL ? profile->root : NULL;
 }
 
+/* An element of which a slice must be there: that says more. bp tells its components by
+ * code.coding.code, and says that code of the slice SBPCode of coding. */
+static const struct rule_element *telling(const struct rule_element *rule)
+{
+    const struct rule_element *slice = rule->slices;
+    if (slice != NULL && (rule->row->flags & ELEMENT_CHOICE) != 0) {
+        return slice->next == NULL && (slice->min > 0 || !rule->asks) ? slice : rule;
+    }
+    while (slice != NULL && slice->min == 0) {
+        slice = slice->next;
+    }
+    return slice != NULL ? slice : rule;
+}
+
+static const struct rule_element *member_rule(const struct rule_element *rule, struct slice stem)
+{
+    const struct rule_element *each = rule->children;
+    while (each != NULL && !slice_equals(each->stem, stem)) {
+        each = each->next;
+    }
+    return each;
+}
+
 static const struct rule_element *child_rule(const struct rule_element *rule, struct slice stem)
 {
-    for (const struct rule_element *each = rule->children; each != NULL; each = each->next) {
-        if (slice_equals(each->stem, stem)) {
-            /* value[x] whose one slice must be there: that says more. */
-            const struct rule_element *only = each->slices;
-            bool choice = (each->row->flags & ELEMENT_CHOICE) != 0;
-            return choice && only != NULL && only->next == NULL && (only->min > 0 || !each->asks)
-                       ? only
-                       : each;
-        }
-    }
-    return NULL;
+    const struct rule_element *member = member_rule(rule, stem);
+    return member != NULL ? telling(member) : NULL;
 }
 
 static struct place step_down(struct review *review, const struct place *from, struct slice name)
@@ -235,7 +249,7 @@ static bool follow_extension(struct search *search, const struct fhirpath_node *
     struct extension_step step = {search, url};
     struct place before = search->place;
     const struct rule_element *rule =
-        before.rule != NULL ? child_rule(before.rule, SLICE("extension")) : NULL;
+        before.rule != NULL ? member_rule(before.rule, SLICE("extension")) : NULL;
     search->place = (struct place){.rule = NULL};
     for (const struct rule_element *each = rule != NULL ? rule->slices : NULL; each != NULL;
          each = each->next) {

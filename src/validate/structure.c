@@ -407,6 +407,7 @@ static const struct {
                   yyjson_val *resource);
 } resource_rules[] = {
     {"Bundle", check_bundle},
+    {"Measure", check_measure},
     {"Questionnaire", check_questionnaire},
     {"QuestionnaireResponse", check_questionnaire_response},
     {"SearchParameter", check_search_parameter},

@@ -51,6 +51,13 @@ MUST_CHECK enum status rules_read(const struct definitions *definitions, const c
                                   size_t count, struct arena *arena, struct outcome *outcome,
                                   const struct rules **ret_rules);
 
+/* A rule that is not held against what stands at an element: a problem of it becomes information.
+ * For a judgement that leaves a known matter aside; nothing is taken in under a waiver. */
+struct waiver {
+    struct slice rule; /* as issues name it: "format" */
+    struct slice path; /* without indexes: "Condition.contained.id"; empty: anywhere */
+};
+
 struct validate_options {
     const struct definitions *definitions;
     resource_type type; /* what it must be; RESOURCE_TYPE_NONE: any */
@@ -75,6 +82,18 @@ struct validate_options {
      * are warnings, because the fact is worth keeping with its text; and best practice (dom-6) is
      * spoken of. */
     bool strict;
+    /* An extension whose definition is not loaded is refused, unless its url begins with one of
+     * EXTENSION_URLS. R4 extensibility.html lets a reader pass over what it does not know, so this
+     * is for who writes records and has all their definitions. */
+    bool known_extensions;
+    const struct slice *extension_urls;
+    size_t extension_url_count;
+    /* What a relative reference or urn: names must be in the document, or RESOLVE has it (R4
+     * references.html does not ask it of a record alone). An absolute URL is another server's. */
+    bool follow_references;
+    bool refuse_html; /* tags in markdown: R4 datatypes.html#markdown leaves them to the reader */
+    const struct waiver *waivers;
+    size_t waiver_count;
     int64_t deadline;          /* time_monotonic; past it rules are not asked and the resource is
                                   refused as too costly; 0: none */
     bool must_support;         /* say of each must-support element that is not there */

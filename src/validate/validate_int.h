@@ -71,7 +71,9 @@ enum rule {
     RULE_DEFINITION,     /* a StructureDefinition or SearchParameter that cannot hold */
     RULE_LINK,           /* of a Bundle: paging */
     RULE_UNIQUE,         /* two entries of one fullUrl and version */
-    RULE_DOCUMENT        /* what a document must hold */
+    RULE_DOCUMENT,       /* what a document must hold */
+    RULE_CRITERION,      /* of a Measure: no such expression in its libraries */
+    RULE_MARKDOWN        /* HTML where that is refused */
 };
 
 /* Adds an error at FRAME; AT is the value or key whose line it is. TEXT names no value and lives as
@@ -87,6 +89,9 @@ void report_as(struct checker *checker, enum severity severity, const struct fra
 void report_rule(struct checker *checker, const struct frame *frame, const yyjson_val *at,
                  enum severity severity, struct slice name, const char *text);
 
+/* Is RULE waived for what stands at PATH (which may have indexes)? */
+bool is_waived(const struct validate_options *options, struct slice rule, struct slice path);
+
 /* printf into the outcome's arena; "" when the outcome keeps no more issues. */
 const char *say(struct checker *checker, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -94,6 +99,9 @@ const char *say(struct checker *checker, const char *format, ...)
 /* One primitive value, not null, against its type: reports what is wrong with it. */
 void check_primitive(struct checker *checker, const struct frame *frame, enum fhir_type type,
                      yyjson_val *value);
+
+/* Does markdown hold tags, comments or other HTML that CommonMark lets through? */
+bool markdown_has_html(struct slice text);
 
 /* "required by ..." rules of single data types, once their members have been checked. */
 void check_reference(struct checker *checker, const struct frame *frame, yyjson_val *reference);
@@ -113,6 +121,8 @@ void check_structure_definition(struct checker *checker, const struct frame *fra
                                 const struct type_row *type, yyjson_val *root);
 void check_search_parameter(struct checker *checker, const struct frame *frame,
                             const struct type_row *type, yyjson_val *root);
+void check_measure(struct checker *checker, const struct frame *frame, const struct type_row *type,
+                   yyjson_val *root);
 void check_questionnaire(struct checker *checker, const struct frame *frame,
                          const struct type_row *type, yyjson_val *questionnaire);
 void check_questionnaire_response(struct checker *checker, const struct frame *frame,

@@ -23,6 +23,17 @@ static yyjson_val *extension_of(yyjson_val *element, const char *url)
     return NULL;
 }
 
+/* vitalsigns requires the units of components to be among those of the vital signs themselves, and
+ * so leaves no unit for what is measured with them; HL7's own pulse oximetry of US Core 3.1, which
+ * builds on it, asks for oxygen flow in L/min. Read as what it must be: extensible. */
+static bool is_too_strong(yyjson_val *element)
+{
+    struct slice set = json_get_string(json_get(element, "binding"), "valueSet");
+    return slice_is(json_get_string(element, "path"), "Observation.component.value[x]") &&
+           slice_is(slice_head(set, slice_index(set, '|')),
+                    "http://hl7.org/fhir/ValueSet/ucum-vitals-common");
+}
+
 void read_binding(yyjson_val *element, struct arena *arena, struct binding *ret_binding)
 {
     static const char *const names[] = {[STRENGTH_EXAMPLE] = "example",
@@ -39,6 +50,9 @@ void read_binding(yyjson_val *element, struct arena *arena, struct binding *ret_
     }
     if (binding == NULL) {
         return;
+    }
+    if (ret_binding->strength == STRENGTH_REQUIRED && is_too_strong(element)) {
+        ret_binding->strength = STRENGTH_EXTENSIBLE;
     }
     ret_binding->value_set = arena_copy(arena, json_get_string(binding, "valueSet"));
     ret_binding->most =

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Full validation against what others wrote: the cases of suites/validator, with the profiles and
  * value sets that each brings, where two other validators' verdicts are known; the examples of the
- * packages against their declared profiles; Synthea's records. profile_exclusions.json says where
- * we differ, and why. CARELAYER_CASE=NAME shows one case in full, CARELAYER_CASE=all every one. */
+ * packages against their declared profiles; Synthea's records. validator_runs.json says how a case
+ * was run, profile_exclusions.json where we differ, and why. CARELAYER_CASE=NAME shows one case in
+ * full, CARELAYER_CASE=all every one. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,8 +29,10 @@ struct world {
 };
 
 static struct arena *lasting, *arena;
-static yyjson_val *exclusions;
+static yyjson_val *exclusions, *runs;
 static const char *suites;
+
+#define RUN_MOST 16u
 
 static const char *blob_folder(void)
 {
@@ -83,19 +86,60 @@ static struct slice read_suite_file(const char *path)
     return buffer_slice(&plain);
 }
 
+/* How a case is run (validator_runs.json). */
+struct run {
+    bool known_extensions, follow_references, refuse_html, comments;
+    struct slice urls[RUN_MOST];
+    size_t url_count;
+    struct waiver waivers[RUN_MOST];
+    size_t waiver_count;
+};
+
+static struct run run_of(struct slice name)
+{
+    size_t i, max;
+    yyjson_val *each, *row = yyjson_obj_getn(runs, name.at, name.length);
+    struct run run = {.known_extensions =
+                          yyjson_is_true(json_get(json_get(runs, "every"), "known_extensions")),
+                      .follow_references = yyjson_is_true(json_get(row, "follow_references")),
+                      .refuse_html = yyjson_is_true(json_get(row, "refuse_html")),
+                      .comments = yyjson_is_true(json_get(row, "comments"))};
+    yyjson_arr_foreach(json_get(row, "extension_urls"), i, max, each)
+    {
+        assert_true(run.url_count < RUN_MOST);
+        run.urls[run.url_count++] = json_string(each);
+    }
+    yyjson_arr_foreach(json_get(row, "waive"), i, max, each)
+    {
+        struct slice path = json_string(each), rule = slice_cut(&path, '@');
+        assert_true(run.waiver_count < RUN_MOST);
+        run.waivers[run.waiver_count++] = (struct waiver){.rule = rule, .path = path};
+    }
+    return run;
+}
+
 /* Reads and validates TEXT; OUTCOME has everything. */
-static void check(struct world *world, struct slice text, const struct slice *profiles,
-                  size_t profile_count, struct outcome *outcome)
+static void check(struct world *world, const struct run *run, struct slice text,
+                  const struct slice *profiles, size_t profile_count, struct outcome *outcome)
 {
     struct json json;
     resource_type type;
+    struct json_limits limits = json_limits_default;
     struct validate_options options = {.definitions = world->definitions,
                                        .validator = world->validator,
                                        .strict = true,
+                                       .known_extensions = run->known_extensions,
+                                       .extension_urls = run->urls,
+                                       .extension_url_count = run->url_count,
+                                       .follow_references = run->follow_references,
+                                       .refuse_html = run->refuse_html,
+                                       .waivers = run->waivers,
+                                       .waiver_count = run->waiver_count,
                                        .profiles = profiles,
                                        .profile_count = profile_count};
+    limits.comments = run->comments;
     enum status status =
-        resource_read_any(world->definitions, text, &json_limits_default, arena, outcome, &json);
+        resource_read_any(world->definitions, text, &limits, arena, outcome, &json);
     if (json.root != NULL && (status == STATUS_OK || status == STATUS_STRUCTURE)) {
         status = validate_resource(&options, &json, json.root, (struct slice){NULL, 0}, arena,
                                    outcome, &type);
@@ -155,9 +199,10 @@ static struct added *add_file(struct world *world, struct slice file, struct add
     if (access(path, R_OK) != 0) {
         return before;
     }
-    if (resource_read_any(world->definitions, read_suite_file(path), &json_limits_default, arena,
-                          NULL, &json) != STATUS_OK ||
-        json.root == NULL) {
+    /* XML that is out of order is read all the same, as their tools read it. */
+    enum status status = resource_read_any(world->definitions, read_suite_file(path),
+                                           &json_limits_default, arena, NULL, &json);
+    if ((status != STATUS_OK && status != STATUS_STRUCTURE) || json.root == NULL) {
         return before;
     }
     if (slice_is(json_get_string(json.root, "resourceType"), "Bundle")) {
@@ -271,6 +316,7 @@ static void run_case(struct world *world, yyjson_val *test, struct verdicts *ver
     const char *path = arena_print(arena, "%s/validator/%.*s", suites, SLICE_ARGS(file));
     bool has = json_number(json_get(test, "errors")).length > 0;
     bool second = json_number(json_get(test, "secondOpinionErrors")).length > 0;
+    const struct run run = run_of(name);
     if (access(path, R_OK) != 0 || slice_ends(file, SLICE(".txt"))) {
         return;
     }
@@ -288,7 +334,7 @@ static void run_case(struct world *world, yyjson_val *test, struct verdicts *ver
     struct outcome outcome;
     outcome_init(&outcome, arena);
     if (profile_url.length > 0) { /* their verdicts are those without it */
-        check(world, read_suite_file(path), &profile_url, 1, &outcome);
+        check(world, &run, read_suite_file(path), &profile_url, 1, &outcome);
         struct slice expected =
             json_get_string(json_get(exclusions, "profiles"), arena_copy(arena, name).at);
         if (!slice_is(expected, outcome.errors > 0 ? "refused" : "accepted")) {
@@ -299,7 +345,7 @@ static void run_case(struct world *world, yyjson_val *test, struct verdicts *ver
         }
         outcome_init(&outcome, arena);
     }
-    check(world, read_suite_file(path), NULL, 0, &outcome);
+    check(world, &run, read_suite_file(path), NULL, 0, &outcome);
     bool theirs = has ? count_of(test, "errors") > 0 : count_of(test, "secondOpinionErrors") > 0;
     bool soft = has && second &&
                 (count_of(test, "errors") > 0) != (count_of(test, "secondOpinionErrors") > 0);
@@ -419,7 +465,7 @@ static enum status check_example(void *context, struct slice name, struct slice 
     }
     arena_reset(arena, 0);
     outcome_init(&outcome, arena);
-    check(examples->world, text, NULL, 0, &outcome);
+    check(examples->world, &(struct run){0}, text, NULL, 0, &outcome);
     examples->files++;
     examples->fine += outcome.errors == 0;
     compare_errors(examples, name, &outcome);
@@ -486,7 +532,7 @@ static void check_xml_example(struct examples *examples, const char *folder, con
     struct slice profile = slice_text(arena_print(arena, UK_CORE "%.*s", SLICE_ARGS(type)));
     bool known = conformance_find(examples->world->conformance, SLICE("StructureDefinition"),
                                   profile, arena) != NULL;
-    check(examples->world, text, &profile, known, &outcome);
+    check(examples->world, &(struct run){0}, text, &profile, known, &outcome);
     examples->files++;
     examples->judged += known;
     examples->fine += outcome.errors == 0;
@@ -585,19 +631,24 @@ static void accepts_synthetic_records(void **state)
 
 /* ---- */
 
+static yyjson_val *read_table(const char *path)
+{
+    struct json json;
+    struct slice text;
+    return disk_read_file(path, FILE_LIMIT, lasting, &text) == STATUS_OK &&
+                   json_read(text, &json_limits_default, lasting, NULL, &json) == STATUS_OK
+               ? json.root
+               : NULL;
+}
+
 static int setup(void **state)
 {
     (void)state;
-    struct json json;
-    struct slice text;
     lasting = arena_create(0);
     arena = arena_create(0);
-    bool fine = disk_read_file("tests/spec/profile_exclusions.json", FILE_LIMIT, lasting, &text) ==
-                    STATUS_OK &&
-                json_read(text, &json_limits_default, lasting, NULL, &json) == STATUS_OK &&
-                getenv("CARELAYER_DEFINITIONS") != NULL;
-    exclusions = fine ? json.root : NULL;
-    return fine ? 0 : -1;
+    exclusions = read_table("tests/spec/profile_exclusions.json");
+    runs = read_table("tests/spec/validator_runs.json");
+    return exclusions != NULL && runs != NULL && getenv("CARELAYER_DEFINITIONS") != NULL ? 0 : -1;
 }
 
 static int teardown(void **state)

@@ -104,7 +104,7 @@ static void prints_one_outcome_a_resource_in_order(void **state)
 
 #define WEIGHED                                                                                    \
     "{\"resourceType\":\"Observation\",\"status\":\"final\",\"code\":{\"coding\":[{\"system\":"    \
-    "\"http://loinc.org\",\"code\":\"29463-7\"}]},\"valueQuantity\":{\"value\":7200,\"system\":"   \
+    "\"http://loinc.org\",\"code\":\"8339-4\"}]},\"valueQuantity\":{\"value\":7200,\"system\":"    \
     "\"http://unitsofmeasure.org\",\"code\":\"kg\"}}"
 
 static void warns_by_the_national_rules_and_refuses_by_the_operators(void **state)
@@ -114,14 +114,15 @@ static void warns_by_the_national_rules_and_refuses_by_the_operators(void **stat
     assert_int_equal(run("", "weighed.json"), 0);
     assert_non_null(strstr(printed, "warning: Observation.value.ofType(Quantity): "));
     assert_null(strstr(printed, "7200"));
-    write_file("strict.txt", "body-weight  error  Observation.valueQuantity  "
-                             "code=loinc:29463-7  range 1..300 kg\n");
+    write_file("strict.txt", "birth-weight  error  Observation.valueQuantity  "
+                             "code=loinc:8339-4  range 1..300 kg\n");
     assert_int_equal(run("", "--rules strict.txt weighed.json"), 1);
     assert_non_null(strstr(printed, "(1 to 300 kg)"));
-    write_file("off.txt", "body-weight  off  Observation.valueQuantity  -  range 1..300 kg\n");
+    write_file("off.txt", "birth-weight  off  Observation.valueQuantity  -  range 1..300 kg\n");
     assert_int_equal(run("", "--rules off.txt weighed.json"), 0);
     assert_null(strstr(printed, "Quantity"));
-    write_file("wrong.txt", "\nbody-weight  strict  Observation.valueQuantity  -  range 1..3 kg\n");
+    write_file("wrong.txt",
+               "\nbirth-weight  strict  Observation.valueQuantity  -  range 1..3 kg\n");
     assert_int_equal(run("2>&1", "--rules wrong.txt weighed.json"), 2);
     assert_non_null(strstr(printed, "wrong.txt, line 2: A severity is"));
     assert_int_equal(run("2>&1", "--rules missing.txt weighed.json"), 2);
@@ -181,6 +182,33 @@ static void reads_lines_longer_than_its_buffer(void **state)
     assert_int_equal(lines(), 3);
 }
 
+#define EXTENDED                                                                                   \
+    "{\"resourceType\":\"Patient\",\"birthDate\":\"1 May\",\"extension\":[{\"url\":"               \
+    "\"http://a/b\",\"valueBoolean\":true}],\"managingOrganization\":{\"reference\":"              \
+    "\"Organization/1\"}}\n"
+
+static void judges_as_it_is_asked_to(void **state)
+{
+    (void)state;
+    write_file("wishes.json", EXTENDED);
+    write_file("comments.json", "// a Patient\n" GOOD);
+    assert_int_equal(run("", "wishes.json"), 1);
+    assert_int_equal(run("", "--waive format@Patient.birthDate wishes.json"), 0);
+    assert_int_equal(run("", "--waive format@Patient.deceased,dom-6 wishes.json"), 1);
+    assert_int_equal(run("", "--waive dom-6,format --extensions any wishes.json"), 0);
+    assert_int_equal(run("", "--waive format --extensions known wishes.json"), 1);
+    assert_non_null(strstr(printed, "Patient.extension[0]"));
+    assert_int_equal(run("", "--waive format --extensions known,http://a/ wishes.json"), 0);
+    assert_int_equal(run("", "--waive format --check-references wishes.json"), 1);
+    assert_non_null(strstr(printed, "Patient.managingOrganization"));
+    assert_int_equal(run("", "comments.json"), 1);
+    assert_int_equal(run("", "--allow-comments comments.json"), 0);
+    assert_int_equal(run("", "--extensions some wishes.json 2>&1"), 2);
+    assert_int_equal(run("", "--extensions any,http://a wishes.json 2>&1"), 2);
+    assert_int_equal(run("", "--waive @Patient wishes.json 2>&1"), 2);
+    assert_int_equal(run("", "--waive '' wishes.json 2>&1"), 2);
+}
+
 static void tells_usage_from_faults(void **state)
 {
     (void)state;
@@ -202,6 +230,7 @@ int main(void)
         cmocka_unit_test(reads_ndjson_gzip_and_standard_input),
         cmocka_unit_test(reads_xml_and_says_all_that_is_wrong),
         cmocka_unit_test(reads_lines_longer_than_its_buffer),
+        cmocka_unit_test(judges_as_it_is_asked_to),
         cmocka_unit_test(tells_usage_from_faults),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

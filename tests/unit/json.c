@@ -77,6 +77,19 @@ static void never_quotes_the_input_in_an_error(void **state)
     }
 }
 
+static void passes_over_comments_only_where_that_is_asked(void **state)
+{
+    struct json_limits lenient = json_limits_default;
+    struct json json;
+    const struct slice text = SLICE("// a\n{/* b */\"c\":\"// d\"}\n/* e */");
+    lenient.comments = true;
+    assert_refused(*state, text, 1, 1);
+    assert_int_equal(json_read(text, &lenient, *state, NULL, &json), STATUS_OK);
+    assert_slice_is(json_get_string(json.root, "c"), "// d");
+    assert_int_equal(json_read(SLICE("{} // a /* b"), &lenient, *state, NULL, &json), STATUS_OK);
+    assert_int_equal(json_read(SLICE("{} /* a"), &lenient, *state, NULL, &json), STATUS_STRUCTURE);
+}
+
 static void refuses_what_is_over_a_limit(void **state)
 {
     struct json_limits limits = {.bytes = 20, .depth = 3, .values = 5};
@@ -319,6 +332,7 @@ int main(void)
         TEST_IN_ARENA(skips_a_byte_order_mark_without_counting_it),
         TEST_IN_ARENA(names_line_and_column_of_what_is_wrong),
         TEST_IN_ARENA(never_quotes_the_input_in_an_error),
+        TEST_IN_ARENA(passes_over_comments_only_where_that_is_asked),
         TEST_IN_ARENA(refuses_what_is_over_a_limit),
         TEST_IN_ARENA(says_where_it_is_too_deep),
         TEST_IN_ARENA(refuses_ten_thousand_levels_whatever_the_limit),

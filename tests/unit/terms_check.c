@@ -55,6 +55,42 @@ static void gives_the_preferred_display(void **state)
     assert_true(slice_is(display, "Man"));
 }
 
+#define COUNTRIES "urn:iso:std:iso:3166"
+
+static void knows_what_it_can_of_codes_that_other_bodies_define(void **state)
+{
+    (void)state;
+    struct terms_coding coding = {.system = SLICE(COUNTRIES), .code = SLICE("AU")};
+    struct slice display;
+    assert_int_equal(terms_check(terms, SLICE(""), &coding, arena, &display), TERMS_MEMBER);
+    assert_true(slice_is(display, "Australia"));
+    /* of those of three letters or digits only the form is known */
+    assert_int_equal(check("", COUNTRIES, "AUS"), TERMS_UNKNOWN_SYSTEM);
+    assert_int_equal(check("", COUNTRIES, "036"), TERMS_UNKNOWN_SYSTEM);
+    assert_int_equal(check("", COUNTRIES, "Australia"), TERMS_NOT_MEMBER);
+    assert_int_equal(check("", COUNTRIES, "au"), TERMS_NOT_MEMBER);
+    assert_int_equal(check("", "urn:iso:std:iso:3166:-2", "GB-ENG"), TERMS_UNKNOWN_SYSTEM);
+    assert_int_equal(check("", "urn:iso:std:iso:3166:-2", "England"), TERMS_NOT_MEMBER);
+    assert_int_equal(check("", "urn:iso:std:iso:4217", "GBP"), TERMS_UNKNOWN_SYSTEM);
+    assert_int_equal(check("", "urn:iso:std:iso:4217", "pounds"), TERMS_NOT_MEMBER);
+    const char *jurisdiction = "http://hl7.org/fhir/ValueSet/jurisdiction";
+    assert_int_equal(check(jurisdiction, "", "AU"), TERMS_MEMBER);
+    assert_int_equal(check(jurisdiction, COUNTRIES, "AU"), TERMS_MEMBER);
+    assert_int_equal(check(jurisdiction, "", "GB-ENG"), TERMS_UNKNOWN_SYSTEM);
+    assert_int_equal(check(jurisdiction, "", "Australia"), TERMS_NOT_MEMBER);
+    /* what a value set lists is in it, known or not */
+    add_set("http://x/some",
+            "{'include':[{'system':'" COUNTRIES "','concept':[{'code':'AU'},{'code':'NZL'}]}]}");
+    assert_int_equal(check("http://x/some", COUNTRIES, "AU"), TERMS_MEMBER);
+    assert_int_equal(check("http://x/some", COUNTRIES, "NZL"), TERMS_MEMBER);
+    assert_int_equal(check("http://x/some", COUNTRIES, "BD"), TERMS_NOT_MEMBER);
+    /* who loads the system itself knows more */
+    add("{'resourceType':'CodeSystem','url':'" COUNTRIES "','version':'1','status':'active',"
+        "'content':'complete','caseSensitive':true,'concept':[{'code':'AUS'}]}");
+    assert_int_equal(check("", COUNTRIES, "AUS"), TERMS_MEMBER);
+    assert_int_equal(check("", COUNTRIES, "AU"), TERMS_NOT_MEMBER);
+}
+
 static void selects_by_hierarchy(void **state)
 {
     (void)state;
@@ -327,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TERMS_TEST(knows_the_codes_of_the_base_specification),
         TERMS_TEST(gives_the_preferred_display),
+        TERMS_TEST(knows_what_it_can_of_codes_that_other_bodies_define),
         TERMS_TEST(selects_by_hierarchy),
         TERMS_TEST(selects_by_property),
         TERMS_TEST(a_pattern_cannot_take_long),
