@@ -165,13 +165,12 @@ enum status api_history_perform(struct request *request)
     TRY(plan(request, &query));
     arena_raise(request->arena, 6 * API_PAGE_BYTES);
     TRY(request_snapshot(request, &tx));
-    TRY(store_history(tx, &query, request->arena, &request->outcome, &page));
-    bool nothing_ever = request->id.length > 0 && page.count == 0 && query.cursor.length == 0 &&
-                        query.since == INT64_MIN && query.at_low == query.at_high;
-    if (nothing_ever && query.count > 0) {
-        return request_fail(request, STATUS_NOT_FOUND, "",
+    enum status found = store_history(tx, &query, request->arena, &request->outcome, &page);
+    if (found == STATUS_NOT_FOUND) {
+        return request_fail(request, found, "",
                             "There is no resource of this type and id, and there never was.");
     }
+    TRY(found);
     if (request->id.length > 0 && page.count == 0) {
         /* That there is a history, and how long, is told of somebody too. */
         struct store_version version;

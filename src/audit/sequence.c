@@ -3,6 +3,7 @@
 #include "audit/audit_int.h"
 
 #define ROWS_AT_ONCE      1000
+#define BYTES_AT_ONCE     ((size_t)64 << 20)
 #define PAUSE_NANOSECONDS 200000000L
 
 uint32_t audit_ticket_entries(const struct audit_ticket *ticket)
@@ -107,6 +108,17 @@ static enum status move_some(struct audit *audit, struct store_reader *reader,
     return store_write(audit->store, remove_rows, &last);
 }
 
+/* An arena that was full once is full until it is reset: each round begins with a new one, so that
+ * too many rows at once, or a moment without memory, hold up nothing that comes after. */
+static enum status move_round(struct audit *audit, struct store_reader *reader,
+                              struct collection *all, size_t *ret_moved)
+{
+    *ret_moved = 0;
+    arena_reset(all->arena, BYTES_AT_ONCE);
+    all->rows = arena_array(all->arena, ROWS_AT_ONCE, sizeof *all->rows);
+    return all->rows != NULL ? move_some(audit, reader, all, ret_moved) : STATUS_MEMORY;
+}
+
 static bool pause_or_stop(struct audit *audit)
 {
     struct timespec until;
@@ -128,10 +140,8 @@ static bool pause_or_stop(struct audit *audit)
 static void sequence(struct audit *audit, struct store_reader *reader, struct collection *all)
 {
     for (bool stopping = false;;) {
-        size_t moved = 0;
-        struct arena_mark mark = arena_mark(all->arena);
-        enum status status = move_some(audit, reader, all, &moved);
-        arena_rewind(all->arena, mark);
+        size_t moved;
+        enum status status = move_round(audit, reader, all, &moved);
         if (stopping && (moved == 0 || status != STATUS_OK)) {
             return;
         }
@@ -145,11 +155,10 @@ void *audit_sequencer_main(void *context)
 {
     struct audit *audit = context;
     struct store_reader *reader = NULL;
-    struct collection all = {.audit = audit, .arena = arena_create((size_t)64 << 20)};
-    all.rows = all.arena != NULL ? arena_array(all.arena, ROWS_AT_ONCE, sizeof *all.rows) : NULL;
+    struct collection all = {.audit = audit, .arena = arena_create(BYTES_AT_ONCE)};
     (void)pthread_mutex_init(&all.lock, NULL);
     (void)pthread_cond_init(&all.changed, NULL);
-    if (all.rows != NULL && store_reader_open(audit->store, &reader) == STATUS_OK) {
+    if (all.arena != NULL && store_reader_open(audit->store, &reader) == STATUS_OK) {
         sequence(audit, reader, &all);
         store_reader_close(reader);
     } else {

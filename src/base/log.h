@@ -31,6 +31,7 @@ enum log_class { LOG_PUBLIC, LOG_OPERATOR };
     X(LOG_FIELD_LIBRARY_CODE, "library_code", NUMBER, LOG_PUBLIC)                                  \
     X(LOG_FIELD_LIBRARY, "library", TEXT, LOG_PUBLIC)                                              \
     X(LOG_FIELD_VERSION, "version", TEXT, LOG_PUBLIC)                                              \
+    X(LOG_FIELD_LAYOUT, "layout", NUMBER, LOG_PUBLIC)                                              \
     X(LOG_FIELD_PORT, "port", NUMBER, LOG_PUBLIC)                                                  \
     X(LOG_FIELD_ADDRESS, "address", TEXT, LOG_OPERATOR)                                            \
     X(LOG_FIELD_FILE, "file", TEXT, LOG_OPERATOR)                                                  \
@@ -46,6 +47,8 @@ enum log_class { LOG_PUBLIC, LOG_OPERATOR };
     X(LOG_CONNECTION_REFUSED, LOG_WARNING, "connection refused: too many connections")             \
     X(LOG_CONNECTION_TIMEOUT, LOG_DEBUG, "connection closed: the client was too slow")             \
     X(LOG_STORE_OPENED, LOG_INFO, "store opened")                                                  \
+    X(LOG_STORE_UPGRADING, LOG_INFO, "records are brought to this program's layout: please wait")  \
+    X(LOG_STORE_CATCHING_UP, LOG_INFO, "whom each record concerns is found anew: please wait")     \
     X(LOG_STORE_FULL, LOG_ERROR, "disk full: writes are refused until there is space")             \
     X(LOG_STORE_RECOVERED, LOG_INFO, "disk has space again: writes are accepted")                  \
     X(LOG_STORE_FAILED, LOG_ERROR, "store operation failed")                                       \

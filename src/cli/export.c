@@ -40,7 +40,9 @@ int cli_export(int argc, char **argv)
             feed_export(&service.service, folder, cli_progress_store, &progress, &outcome, &count);
         cli_progress_end(&progress);
         cli_print_outcome(&outcome, "carelayer export");
-        (void)printf("%llu resources written to %s\n", (unsigned long long)count, folder);
+        if (status == STATUS_OK) {
+            (void)printf("%llu resources written to %s\n", (unsigned long long)count, folder);
+        }
     }
     cli_close_service(&service);
     return cli_exit_code(status);

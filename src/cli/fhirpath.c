@@ -336,10 +336,6 @@ static int run(const struct cli_arguments *arguments, const char *cases)
         }
     }
     close_asking(&asking);
-    if (fflush(stdout) != 0) {
-        (void)fputs("carelayer: the output cannot be written\n", stderr);
-        return CLI_FAULT;
-    }
     return code;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* carelayer import */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -48,7 +49,11 @@ static enum status run(const struct cli_arguments *arguments, struct feed_option
     options->rejects =
         open(rejects, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600); /* an earlier run's stay */
     if (options->rejects < 0) {
-        return outcome_fail(&outcome, STATUS_IO, rejects, "The rejects file cannot be written.");
+        enum status failed = outcome_fail(&outcome, disk_status(errno), rejects,
+                                          "The rejects file cannot be written: check its path and "
+                                          "rights.");
+        cli_print_outcome(&outcome, "carelayer import");
+        return failed;
     }
     cli_progress_begin(&progress, "resources");
     options->progress = show;

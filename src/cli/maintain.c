@@ -140,7 +140,7 @@ int cli_restore(int argc, char **argv)
     if (status == STATUS_OK) {
         (void)puts("restored");
     }
-    return cli_exit_code(status);
+    return status == STATUS_CORRUPT ? CLI_INPUT : cli_exit_code(status); /* of the backup */
 }
 
 int cli_migrate(int argc, char **argv)
@@ -156,8 +156,11 @@ int cli_migrate(int argc, char **argv)
     struct definitions *definitions;
     struct outcome outcome;
     outcome_init(&outcome, arguments.arena);
-    if (arguments.config.data[0] == '\0') {
-        (void)fputs("carelayer migrate: say where the records are: --data DIR\n", stderr);
+    if (arguments.file_count > 0) {
+        (void)fputs("carelayer migrate: takes options only; see --help\n", stderr);
+        return CLI_USAGE;
+    }
+    if (!cli_has_data(&arguments)) {
         return CLI_USAGE;
     }
     enum status status = cli_open_definitions(&arguments, &definitions);

@@ -120,15 +120,33 @@ static void print_help(const char *usage, const char *const *settings,
     (void)printf("  --%-18s %s\n", "help", "this text");
 }
 
+/* Is the argument at hand --config? Then also its file: the next argument, or after '='; NULL:
+ * there is none. */
+static bool is_config(struct reading *reading, const char **ret_file)
+{
+    static const char option[] = "--config";
+    const char *text = reading->argv[reading->at];
+    size_t length = sizeof option - 1;
+    bool is = strncmp(text, option, length) == 0 && (text[length] == '\0' || text[length] == '=');
+    *ret_file = is ? take_value(reading, text[length] == '=' ? text + length + 1 : NULL) : NULL;
+    return is;
+}
+
 /* The file and the environment come before the command line, whatever the order written. */
 static enum status read_other_sources(struct reading *reading)
 {
     struct cli_arguments *arguments = reading->arguments;
-    for (int i = 1; i + 1 < reading->argc; i++) {
-        if (strcmp(reading->argv[i], "--config") == 0) {
-            TRY(config_read_file(&arguments->config, reading->argv[i + 1], arguments->arena,
-                                 &reading->outcome));
+    for (reading->at = 1; reading->at < reading->argc; reading->at++) {
+        const char *file;
+        if (strcmp(reading->argv[reading->at], "--") == 0) {
+            break;
         }
+        if (!is_config(reading, &file)) {
+            continue;
+        }
+        TRY(file != NULL
+                ? config_read_file(&arguments->config, file, arguments->arena, &reading->outcome)
+                : complain(reading, "config", "needs a value"));
     }
     return config_read_environment(&arguments->config, arguments->arena, &reading->outcome);
 }
@@ -140,6 +158,7 @@ static enum status read_all(struct reading *reading)
     TRY(read_other_sources(reading));
     for (reading->at = 1; reading->at < reading->argc; reading->at++) {
         const char *text = reading->argv[reading->at];
+        const char *file;
         bool is_option = !only_files && text[0] == '-' && text[1] == '-';
         bool is_short = !only_files && text[0] == '-' && text[1] != '\0' && !is_option;
         if (is_short) {
@@ -149,8 +168,8 @@ static enum status read_all(struct reading *reading)
         }
         if (is_option && text[2] == '\0') {
             only_files = true;
-        } else if (is_option && strcmp(text, "--config") == 0) {
-            reading->at++;
+        } else if (is_option && is_config(reading, &file)) {
+            continue; /* read already */
         } else if (is_option) {
             TRY(read_option(reading, text));
         } else {
@@ -220,5 +239,6 @@ int cli_exit_code(enum status status)
     if (status == STATUS_REQUIRED) {
         return CLI_USAGE; /* --data is missing */
     }
-    return status_http(status) >= 500 ? CLI_FAULT : CLI_INPUT;
+    bool fault = status_http(status) >= 500 && status != STATUS_NOT_SUPPORTED;
+    return fault ? CLI_FAULT : CLI_INPUT;
 }

@@ -118,11 +118,16 @@ static void close_service(struct server *server)
 static void announce(const struct server *server)
 {
     const char *scheme = server->config->tls_certificate[0] != '\0' ? "https" : "http";
-    (void)printf("carelayer serves %s://%s:%d/fhir\n", scheme, server->config->host, server->port);
+    const char *host = server->config->host;
+    bool six = strchr(host, ':') != NULL; /* RFC 3986, 3.2.2 */
+    const char *address = arena_print(server->arguments->arena, "%s://%s%s%s:%d", scheme,
+                                      six ? "[" : "", host, six ? "]" : "", server->port);
+    (void)printf("carelayer serves %s/fhir\n", address);
     if (server->config->apps[0] != '\0') {
-        (void)printf("open %s://%s:%d/apps/record/\n", scheme, server->config->host, server->port);
+        (void)printf("open %s/apps/record/\n", address);
     }
     (void)fflush(stdout);
+    clearerr(stdout); /* whether somebody reads it or not, it serves */
 }
 
 static void wait_for_signal(const sigset_t *signals)
@@ -166,15 +171,9 @@ int cli_serve(int argc, char **argv)
     if (status == STATUS_OK) {
         announce(&server);
         wait_for_signal(&signals);
-        log_event(LOG_SERVER_STOPPING, LOG_NUMBER(LOG_FIELD_PORT, server.port));
-    } else {
-        if (server.outcome.errors > 0) {
-            cli_print_outcome(&server.outcome, "carelayer serve");
-        }
+    } else if (server.outcome.errors > 0) {
+        cli_print_outcome(&server.outcome, "carelayer serve");
     }
     close_service(&server);
-    if (status == STATUS_OK) {
-        log_event(LOG_SERVER_STOPPED, LOG_NUMBER(LOG_FIELD_PORT, server.port));
-    }
     return cli_exit_code(status);
 }

@@ -13,6 +13,10 @@ static enum status require_profiles(const struct config *config, struct validato
     for (size_t i = 0; i < config->require_profile.count; i++) {
         struct slice profile = slice_text(config->require_profile.items[i]);
         struct slice type = slice_cut(&profile, '=');
+        if (slice_trim(profile).length == 0) {
+            return outcome_fail(outcome, STATUS_VALUE, "require-profile",
+                                "Give the type and its profile, as Patient=URL.");
+        }
         TRY(validator_require(validator, slice_trim(type), slice_trim(profile), outcome));
     }
     return STATUS_OK;

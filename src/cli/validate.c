@@ -370,7 +370,7 @@ static int validate_files(const struct cli_arguments *arguments, const struct wi
                       (unsigned long long)validation.resources,
                       (unsigned long long)validation.wrong);
     }
-    if (fflush(stdout) != 0 || status != STATUS_OK) {
+    if (status != STATUS_OK) {
         (void)fputs("carelayer: out of memory, or the output cannot be written\n", stderr);
         return CLI_FAULT;
     }

@@ -251,6 +251,7 @@ void resource_write_subset(const struct definitions *definitions, resource_type 
 
 #include "fhir/bundle.h"      /* batches and transactions */
 #include "fhir/conformance.h" /* StructureDefinitions, ValueSets ... by canonical url */
-#include "fhir/xml.h"         /* the other form of a resource */
+#include "fhir/snapshot.h"    /* what a differential stands for */
+#include "fhir/xml.h"         /* JSON that is broken, and the other form of a resource */
 
 #endif

@@ -34,7 +34,17 @@ MUST_CHECK enum status xml_read(const struct definitions *definitions, struct sl
  * begins so. */
 bool xml_is_likely(struct slice text);
 
-/* json_read or xml_read, as TEXT begins. */
+/* json_read for a resource. Where TEXT is not JSON (RFC 8259), everything that keeps it from being
+ * so is an issue, with its path as far as the definitions know the names on the way: comments,
+ * commas too many or missing, names and values without quotes, escapes, numbers, brackets.
+ * STATUS_STRUCTURE then; *RET_JSON holds what was meant, for checks that report more, or no root
+ * when that could only be guessed at. What was meant is never stored. OUTCOME NULL: as json_read.
+ */
+MUST_CHECK enum status resource_read_json(const struct definitions *definitions, struct slice text,
+                                          const struct json_limits *limits, struct arena *arena,
+                                          struct outcome *outcome, struct json *ret_json);
+
+/* resource_read_json or xml_read, as TEXT begins. */
 MUST_CHECK enum status resource_read_any(const struct definitions *definitions, struct slice text,
                                          const struct json_limits *limits, struct arena *arena,
                                          struct outcome *outcome, struct json *ret_json);

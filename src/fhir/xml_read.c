@@ -405,14 +405,6 @@ bool xml_is_likely(struct slice text)
     return text.length > 0 && text.at[0] == '<';
 }
 
-enum status resource_read_any(const struct definitions *definitions, struct slice text,
-                              const struct json_limits *limits, struct arena *arena,
-                              struct outcome *outcome, struct json *ret_json)
-{
-    return xml_is_likely(text) ? xml_read(definitions, text, limits, arena, outcome, ret_json)
-                               : json_read(text, limits, arena, outcome, ret_json);
-}
-
 /* The encoding that the XML declaration names; empty when it names none. */
 static struct slice declared_encoding(struct slice text)
 {

@@ -203,10 +203,23 @@ static bool is_text(const char *type)
            strncmp(type, "text/", 5) == 0 || strstr(type, "javascript") != NULL;
 }
 
+/* Content can be had in parts, resources cannot: a part of one is no resource. */
+static bool has_ranges(const struct connection *connection)
+{
+    const struct request *request = connection->request;
+    const struct response *response = &request->response;
+    return connection->route == ROUTE_FHIR && response->http == 200 &&
+           (request->method == METHOD_GET || request->method == METHOD_HEAD) &&
+           (response->pull != NULL ||
+            (response->content_type != NULL && strstr(response->content_type, "fhir+") == NULL));
+}
+
+/* Not what can be had in parts: its entity tag is a strong one, and parts are cut out of what that
+ * names (RFC 9110, 8.8.1 and 14.2). */
 static bool wants_packing(const struct connection *connection)
 {
     const struct response *response = &connection->request->response;
-    return connection->route != ROUTE_APPS && response->pull == NULL &&
+    return connection->route != ROUTE_APPS && !has_ranges(connection) &&
            response->body.length > GZIP_FROM && is_text(response->content_type) &&
            accepts_gzip(connection->parser.head.known.accept_encoding);
 }
@@ -249,17 +262,6 @@ static bool settle_packing(struct connection *connection)
 }
 
 /* ---- ranges --------------------------------------------------------------------------------- */
-
-/* Content can be had in parts, resources cannot: a part of one is no resource. */
-static bool has_ranges(const struct connection *connection)
-{
-    const struct request *request = connection->request;
-    const struct response *response = &request->response;
-    return connection->route == ROUTE_FHIR && response->http == 200 &&
-           (request->method == METHOD_GET || request->method == METHOD_HEAD) &&
-           (response->pull != NULL ||
-            (response->content_type != NULL && strstr(response->content_type, "fhir+") == NULL));
-}
 
 struct part {
     uint64_t from, end; /* of the content */

@@ -131,7 +131,7 @@ static size_t count_loops(const struct config *config)
 }
 
 /* "https://example.org:8443/care/fhir" -> "example.org:8443" and "/care/fhir". */
-static void split_base_url(struct http_server *server)
+static enum status split_base_url(struct http_server *server, struct outcome *outcome)
 {
     struct slice url = slice_text(server->service->config->base_url);
     while (slice_ends(url, SLICE("/"))) {
@@ -143,6 +143,13 @@ static void split_base_url(struct http_server *server)
     size_t slash = slice_index(rest, '/');
     server->own_authority = slice_head(rest, slash);
     server->fhir_prefix = slice_from(rest, slash);
+    bool safe = authority_is_safe(server->own_authority) && slice_index(url, '?') == url.length &&
+                slice_index(url, '#') == url.length;
+    return url.length == 0 || safe
+               ? STATUS_OK
+               : outcome_fail(outcome, STATUS_VALUE, "base-url",
+                              "Give the whole address that clients use, with its path and without "
+                              "a query: https://example.org/fhir.");
 }
 
 static enum status open_loops(struct http_server *server, struct outcome *outcome, int *ret_port)
@@ -204,7 +211,7 @@ static void close_server(struct http_server *server)
 
 static enum status open_server(struct http_server *server, struct outcome *outcome, int *ret_port)
 {
-    split_base_url(server);
+    TRY(split_base_url(server, outcome));
     TRY(tls_open(server->service->config, outcome, &server->tls));
     TRY(static_load(server, outcome));
     TRY(open_loops(server, outcome, ret_port));

@@ -53,6 +53,11 @@ static enum status add_entry(struct request *request, const struct disclosure *d
                                      : STATUS_TOO_COSTLY;
 }
 
+bool request_tells(enum status status)
+{
+    return status == STATUS_OK || status == STATUS_NOT_MODIFIED || status == STATUS_GONE;
+}
+
 static enum status own_entries(struct request *request, struct sink *sink)
 {
     if (request->interaction == NULL || request->outboxed ||
@@ -60,9 +65,7 @@ static enum status own_entries(struct request *request, struct sink *sink)
         return STATUS_OK;
     }
     static const struct disclosure nobody = {0};
-    bool refused = request->status != STATUS_OK && request->status != STATUS_NOT_MODIFIED;
-    bool told = !refused || request->status == STATUS_GONE; /* that it was there is told too */
-    size_t wanted = told ? request->disclosure_count : 0;
+    size_t wanted = request_tells(request->status) ? request->disclosure_count : 0;
     const struct disclosure *from = wanted > 0 ? request->disclosures : &nobody;
     struct slice names = parameter_names(request);
     for (size_t i = 0; i < (wanted > 0 ? wanted : 1); i++) {

@@ -153,11 +153,18 @@ static enum status take_summary(struct request *request, struct slice value)
                         "_summary is true, text, data, count or false.");
 }
 
+/* Each is compared with each member of each resource of a page. */
+#define ELEMENTS_MOST 1000
+
 static enum status take_elements(struct request *request, struct slice value)
 {
     size_t most = 1;
     for (size_t i = 0; i < value.length; i++) {
         most += value.at[i] == ',';
+    }
+    if (most > ELEMENTS_MOST) {
+        return request_fail(request, STATUS_VALUE, "_elements", "Name at most %d elements.",
+                            ELEMENTS_MOST);
     }
     struct slice *elements = arena_array(request->arena, most, sizeof *elements);
     if (elements == NULL) {
@@ -213,12 +220,70 @@ static void take_prefer(struct request *request)
     }
 }
 
+/* Is the parameter NAME of a media type, when it is given, one of the VALUES (ended by NULL)? */
+static bool parameter_is(struct slice type, const char *name, const char *const *values)
+{
+    (void)slice_cut(&type, ';');
+    while (type.at != NULL) {
+        struct slice value = slice_cut(&type, ';');
+        struct slice given = slice_trim(slice_cut(&value, '='));
+        value = slice_trim(value);
+        if (value.length >= 2 && value.at[0] == '"' && value.at[value.length - 1] == '"') {
+            value = slice_of(value.at + 1, value.length - 2);
+        }
+        if (!slice_equals_ignoring_case(given, slice_text(name))) {
+            continue;
+        }
+        const char *const *known = values;
+        while (*known != NULL && !slice_equals_ignoring_case(value, slice_text(*known))) {
+            known++;
+        }
+        if (*known == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* FHIR is UTF-8, of which ASCII is a part, and a body may say which version of FHIR it is of (R4
+ * http, 3.1.0.1.11 and 3.1.0.1.12). */
+static enum status check_text(struct request *request, struct slice type)
+{
+    static const char *const charsets[] = {"utf-8", "utf8", "us-ascii", NULL};
+    static const char *const versions[] = {"4.0", "4.0.0", "4.0.1", NULL};
+    if (!parameter_is(type, "charset", charsets)) {
+        return request_fail(request, STATUS_MEDIA_TYPE, "",
+                            "Send text in UTF-8: no other charset is read here.");
+    }
+    return parameter_is(type, "fhirVersion", versions)
+               ? STATUS_OK
+               : request_fail(request, STATUS_MEDIA_TYPE, "",
+                              "Send FHIR R4 (fhirVersion=4.0): no other version is read here.");
+}
+
+/* Is the body read as text, and not kept as the bytes it is? */
+static bool reads_text(const struct request *request, struct slice type)
+{
+    unsigned flags = request->interaction->flags;
+    bool raw = (flags & INTERACTION_RAW_BODY) != 0 && request->method != METHOD_PATCH;
+    bool fhir = slice_equals_ignoring_case(slice_head(type, 16), SLICE("application/fhir")) ||
+                slice_ends(slice_trim(slice_head(type, slice_index(type, ';'))), SLICE("+fhir"));
+    return (flags & (INTERACTION_BODY | INTERACTION_RAW_BODY | INTERACTION_PARAMETERS)) != 0 &&
+           request->method != METHOD_GET && request->method != METHOD_HEAD && (!raw || fhir);
+}
+
 static enum status check_content_type(struct request *request)
 {
-    if ((request->interaction->flags & INTERACTION_BODY) == 0 || request->parent != NULL) {
+    struct slice type = request_header(request, "Content-Type");
+    if (request->parent != NULL) {
         return STATUS_OK;
     }
-    struct slice type = request_header(request, "Content-Type");
+    if (reads_text(request, type)) {
+        TRY(check_text(request, type));
+    }
+    if ((request->interaction->flags & INTERACTION_BODY) == 0) {
+        return STATUS_OK;
+    }
     enum wanted sent = type.length > 0 ? media_type(type) : WANTED_JSON;
     request->body_format = sent == WANTED_XML ? FORMAT_XML : FORMAT_JSON;
     if (sent == WANTED_JSON || sent == WANTED_XML || may_be_raw(request)) {

@@ -19,6 +19,10 @@ enum status request_outbox(struct request *request, struct store_tx *tx);
  * more. */
 void request_count_verdicts(struct request *request);
 
+/* Does an answer of this status tell something of what was asked for, if only that it was deleted?
+ * Then whom it is about stands in the access log. */
+bool request_tells(enum status status);
+
 /* The HTTP status that the request will answer, or has answered. */
 int request_http(const struct request *request);
 

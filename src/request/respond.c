@@ -27,8 +27,8 @@ const char *request_explanation(enum status status)
     case STATUS_GONE:
         return "The resource was deleted.";
     default:
-        return "The server failed; nothing was changed. The operator finds the cause in the log "
-               "under the X-Request-Id of this answer.";
+        return "The server failed; nothing was changed. The operator finds the cause in the "
+               "server's log at the time of this answer.";
     }
 }
 
@@ -39,10 +39,13 @@ static void write_error(struct request *request)
         "\"too-costly\",\"diagnostics\":\"The request takes more memory than one request may "
         "have: ask for less at once.\"}]}";
     struct response *response = &request->response;
-    *response = (struct response){.body = {.arena = request->arena},
-                                  .etag = response->etag,
-                                  .last_modified = response->last_modified,
-                                  .allow = response->allow};
+    struct response found = *response;
+    *response = (struct response){.body = {.arena = request->arena}, .allow = found.allow};
+    if (request_tells(
+            request->status)) { /* of any other failure nothing of the version is logged */
+        response->etag = found.etag;
+        response->last_modified = found.last_modified;
+    }
     if (response->allow.length > 0) {
         response_add_header(request, "Allow", response->allow);
     }
@@ -109,7 +112,7 @@ static void tell(struct request *request, int http)
 {
     int64_t micros = time_monotonic() - request->received;
     metrics_count(request->service->metrics, request->interaction, http, micros);
-    if (http >= 500) {
+    if (http >= 500 && http != 501) { /* what is not built here is no fault */
         const char *name = request->interaction != NULL ? request->interaction->name : "none";
         log_event(LOG_REQUEST_FAILED, LOG_TEXT(LOG_FIELD_INTERACTION, name),
                   LOG_TEXT(LOG_FIELD_STATUS, status_name(request->status)),
@@ -117,14 +120,15 @@ static void tell(struct request *request, int http)
     }
 }
 
-/* What was read beside a durable write could not be logged: it is not told, but the write is. */
+/* What was read beside a durable write could not be logged: it is not told, neither that it was
+ * deleted nor its version, but the write is. */
 static void withhold_reads(struct request *request)
 {
     for (size_t i = 0; i < request->child_count; i++) {
         struct request *child = request->children[i];
-        if (!child->written &&
-            (child->status == STATUS_OK || child->status == STATUS_NOT_MODIFIED)) {
+        if (!child->written && request_tells(child->status)) {
             child->status = request->audited;
+            child->response = (struct response){.body = {.arena = request->arena}};
             outcome_init(&child->outcome, request->arena);
         }
     }

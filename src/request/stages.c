@@ -20,6 +20,9 @@ enum step stage_authorise(struct request *request)
 static enum status take_form(struct request *request)
 {
     struct slice type = request_header(request, "Content-Type");
+    if (request->body_file >= 0) {
+        return request_fail(request, STATUS_TOO_LONG, "", "There are too many search parameters.");
+    }
     if (request->body.length == 0) {
         return STATUS_OK;
     }
@@ -63,11 +66,12 @@ static enum status decode_resource(struct request *request)
     }
     struct json_limits limits = json_limits_default;
     limits.bytes = (size_t)request->service->config->max_body;
-    if (request->body_format == FORMAT_JSON) {
-        return json_read(request->body, &limits, request->arena, &request->outcome, &request->json);
-    }
-    enum status status = xml_read(request->service->definitions, request->body, &limits,
-                                  request->arena, &request->outcome, &request->json);
+    enum status status =
+        request->body_format == FORMAT_JSON
+            ? resource_read_json(request->service->definitions, request->body, &limits,
+                                 request->arena, &request->outcome, &request->json)
+            : xml_read(request->service->definitions, request->body, &limits, request->arena,
+                       &request->outcome, &request->json);
     bool only_asks = (request->interaction->flags & INTERACTION_NO_PERSON) != 0;
     /* What is asked about is told all that is wrong with it. */
     return status == STATUS_STRUCTURE && request->json.root != NULL && only_asks ? STATUS_OK

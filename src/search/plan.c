@@ -90,15 +90,24 @@ static enum status take_types(struct planning *planning, const struct search_arg
 {
     size_t count;
     struct slice *names = split_values(planning->arena, argument->value, ',', &count);
-    resource_type *types = arena_array(planning->arena, count, sizeof *types);
-    if (names == NULL || types == NULL) {
+    const struct definitions *definitions = planning->options->definitions;
+    size_t most = (size_t)resource_type_count(definitions) + 1;
+    resource_type *types = arena_array(planning->arena, most, sizeof *types);
+    bool *listed = arena_array(planning->arena, most, sizeof *listed);
+    if (names == NULL || types == NULL || listed == NULL) {
         return STATUS_TOO_COSTLY;
     }
-    for (size_t i = 0; i < count; i++) {
-        types[i] = resource_type_find(planning->options->definitions, names[i]);
-        if (types[i] == RESOURCE_TYPE_NONE) {
+    size_t name_count = count;
+    count = 0;
+    for (size_t i = 0; i < name_count; i++) {
+        resource_type type = resource_type_find(definitions, names[i]);
+        if (type == RESOURCE_TYPE_NONE) {
             return outcome_fail(planning->outcome, STATUS_VALUE, "_type",
                                 "_type lists FHIR R4 resource types: Observation,Condition.");
+        }
+        if (!listed[type]) { /* a type that is named again is looked through once */
+            types[count++] = type;
+            listed[type] = true;
         }
     }
     struct store_query *query = &planning->plan->query;

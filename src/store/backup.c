@@ -33,8 +33,8 @@ static enum status copy_pages(sqlite3 *from, sqlite3 *to, store_progress *progre
                                                                        : STATUS_IO;
 }
 
-/* Copies FROM's database into the new file PATH, whole or not at all. */
-/* AFTERWARDS: what is done to the copy before it gets its name. */
+/* Copies FROM's database into the new file PATH, whole or not at all. AFTERWARDS is done to the
+ * copy before it gets its name. */
 static enum status copy_to_file(sqlite3 *from, const char *path, const char *vfs,
                                 const char *afterwards, struct arena *arena,
                                 store_progress *progress, void *context)
@@ -73,6 +73,10 @@ static enum status copy_to_file(sqlite3 *from, const char *path, const char *vfs
     return status;
 }
 
+/* The copy says of itself what the store does: that a log goes with it, which would have to be made
+ * beside it wherever it is read. Only once it was read can that be taken back. */
+static const char be_one_file[] = "SELECT count(*) FROM sqlite_schema; PRAGMA journal_mode=DELETE";
+
 enum status store_backup(struct store *store, const char *file, store_progress *progress,
                          void *context, struct outcome *outcome)
 {
@@ -85,8 +89,8 @@ enum status store_backup(struct store *store, const char *file, store_progress *
     /* One snapshot for the whole copy: writers go on, and the copy never starts again. */
     enum status status = database_execute(&connection, "BEGIN; SELECT count(*) FROM state");
     if (status == STATUS_OK) {
-        status = copy_to_file(connection.db, file, store->vfs, NULL, connection.arena, progress,
-                              context);
+        status = copy_to_file(connection.db, file, store->vfs, be_one_file, connection.arena,
+                              progress, context);
     }
     sqlite3_exec(connection.db, "ROLLBACK", NULL, NULL, NULL);
     database_close(&connection);
@@ -117,6 +121,17 @@ static enum status check_backup(sqlite3 *db, struct arena *arena)
     return one_text(db, "PRAGMA integrity_check(1)", "ok");
 }
 
+/* The log of other records would be read into those restored beside it. */
+static bool has_remains(const char *path, struct arena *arena)
+{
+    static const char *const endings[] = {"", "-wal", "-journal"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        found = found || access(arena_print(arena, "%s%s", path, endings[i]), F_OK) == 0;
+    }
+    return found;
+}
+
 static const char forget_generation[] =
     "DELETE FROM note WHERE name=CAST('" STORE_GENERATION "' AS BLOB)";
 
@@ -130,9 +145,10 @@ enum status store_restore(const char *file, const char *folder, store_progress *
     }
     const char *path = arena_print(arena, "%s/records.db", folder);
     enum status status = STATUS_OK;
-    if (access(path, F_OK) == 0) {
+    if (has_remains(path, arena)) {
         status = outcome_fail(outcome, STATUS_CONFLICT, "",
-                              "The data folder has records already. Restore into a new folder.");
+                              "The data folder has records already, or what was left of some. "
+                              "Restore into a new folder.");
     } else if (sqlite3_open_v2(file, &from, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) !=
                SQLITE_OK) {
         status = outcome_fail(outcome, STATUS_NOT_FOUND, "", "The backup cannot be opened.");

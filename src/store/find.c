@@ -326,6 +326,9 @@ static enum status find_by_place(struct search *search, struct store_page *page)
             return bad_cursor(search);
         }
         memcpy(&after, bytes.at, 8);
+        if (after < 0 || after == INT64_MAX) {
+            return bad_cursor(search);
+        }
     }
     int64_t *rids = arena_array(search->arena, query->count, sizeof(*rids));
     size_t count = 0;

@@ -183,6 +183,7 @@ enum status concern_catch_up(struct store *store, struct outcome *outcome)
         return STATUS_OK;
     }
     TRY(status);
+    log_event(LOG_STORE_CATCHING_UP, LOG_NUMBER(LOG_FIELD_COUNT, store->shown.resources));
     TRY(store_reindex(store, NULL, NULL, outcome));
     return store_write(store, forget_catching_up, NULL);
 }

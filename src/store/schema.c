@@ -148,6 +148,9 @@ enum status schema_apply(struct connection *connection, struct outcome *outcome,
                             "`carelayer migrate`.",
                             version, SCHEMA_VERSION);
     }
+    if (version > 0 && version < SCHEMA_VERSION) {
+        log_event(LOG_STORE_UPGRADING, LOG_NUMBER(LOG_FIELD_LAYOUT, version));
+    }
     for (int step = version; step < SCHEMA_VERSION; step++) {
         TRY(step_apply(connection, step));
     }

@@ -319,25 +319,6 @@ static void check_composition(struct document *document, const struct place *pla
     check_sections(document, place, composition);
 }
 
-/* A document brings its stylesheets with it (R4 documents.html#presentation). */
-static void check_stylesheets(struct document *document, const struct place *up, yyjson_val *bundle)
-{
-    struct checker *checker = document->checker;
-    size_t i, max;
-    yyjson_val *link;
-    yyjson_arr_foreach(json_get(bundle, "link"), i, max, link)
-    {
-        struct slice url = json_get_string(link, "url");
-        if (checker->options->strict && slice_is(json_get_string(link, "relation"), "stylesheet") &&
-            !is_absolute(url) &&
-            bundle_index_find(document->index, document->full_url, url, checker->arena) == NULL) {
-            struct place at = place_member(checker, up, "link", (uint32_t)i);
-            report(checker, &at.frame, link, RULE_DOCUMENT,
-                   "A document holds its stylesheet as a Binary: add it, and link to its fullUrl.");
-        }
-    }
-}
-
 /* Which entries hang together by references: union-find over their numbers. */
 struct web {
     struct document *document;
@@ -354,6 +335,37 @@ static uint32_t web_root(struct web *web, uint32_t number)
     return number;
 }
 
+static void web_join(struct web *web, uint32_t one, uint32_t other)
+{
+    web->parents[web_root(web, one)] = web_root(web, other);
+}
+
+/* A document brings its stylesheets with it (R4 documents.html#presentation). WEB learns of those
+ * that it has. */
+static void check_stylesheets(struct document *document, const struct place *up, yyjson_val *bundle,
+                              struct web *web)
+{
+    struct checker *checker = document->checker;
+    size_t i, max;
+    yyjson_val *link;
+    yyjson_arr_foreach(json_get(bundle, "link"), i, max, link)
+    {
+        struct slice url = json_get_string(link, "url");
+        if (!slice_is(json_get_string(link, "relation"), "stylesheet")) {
+            continue;
+        }
+        const struct bundle_index_entry *sheet =
+            bundle_index_find(document->index, document->full_url, url, checker->arena);
+        if (sheet != NULL) {
+            web_join(web, 0, (uint32_t)(sheet - document->index->entries));
+        } else if (checker->options->strict && !is_absolute(url)) {
+            struct place at = place_member(checker, up, "link", (uint32_t)i);
+            report(checker, &at.frame, link, RULE_DOCUMENT,
+                   "A document holds its stylesheet as a Binary: add it, and link to its fullUrl.");
+        }
+    }
+}
+
 static void join_reference(void *context, const struct walk_value *value)
 {
     struct web *web = context;
@@ -365,37 +377,41 @@ static void join_reference(void *context, const struct walk_value *value)
         bundle_index_find(index, index->entries[web->number].full_url, json_string(value->value),
                           web->document->checker->arena);
     if (target != NULL) {
-        web->parents[web_root(web, web->number)] =
-            web_root(web, (uint32_t)(target - index->entries));
+        web_join(web, web->number, (uint32_t)(target - index->entries));
     }
 }
 
-/* Everything but stylesheets is reached from the Composition, or points to what is. */
-static void check_reached(struct document *document, const struct place *place)
+static bool web_make(struct document *document, struct web *ret_web)
+{
+    const struct bundle_index *index = document->index;
+    *ret_web = (struct web){.document = document};
+    ret_web->parents = arena_array(document->checker->arena, index->count, sizeof(uint32_t));
+    for (uint32_t i = 0; ret_web->parents != NULL && i < index->count; i++) {
+        ret_web->parents[i] = i;
+    }
+    return ret_web->parents != NULL;
+}
+
+/* Everything is reached from the Composition, or points to what is, or is a stylesheet that the
+ * document names (R4 documents.html#bundle). */
+static void check_reached(struct document *document, const struct place *place, struct web *web)
 {
     struct checker *checker = document->checker;
     const struct bundle_index *index = document->index;
-    struct web web = {.document = document};
-    web.parents = arena_array(checker->arena, index->count, sizeof(uint32_t));
-    if (web.parents == NULL) {
-        return;
-    }
-    for (uint32_t i = 0; i < index->count; i++) {
-        web.parents[i] = i;
-    }
     for (uint32_t i = 0; i < index->count; i++) {
         yyjson_val *resource = index->entries[i].resource;
         resource_type type =
             resource_type_find(checker->definitions, json_get_string(resource, "resourceType"));
-        web.number = i;
+        web->number = i;
         if (type != RESOURCE_TYPE_NONE) {
-            resource_walk(checker->definitions, type, resource, join_reference, &web);
+            resource_walk(checker->definitions, type, resource, join_reference, web);
         }
     }
     for (uint32_t i = 1; i < index->count; i++) {
         yyjson_val *resource = index->entries[i].resource;
-        if (web_root(&web, i) != web_root(&web, 0) && index->entries[i].full_url.length > 0 &&
-            !slice_is(json_get_string(resource, "resourceType"), "Binary")) {
+        bool sheet = slice_is(json_get_string(resource, "resourceType"), "Binary");
+        if (web_root(web, i) != web_root(web, 0) && index->entries[i].full_url.length > 0 &&
+            (!sheet || checker->options->strict)) {
             struct place at = place_member(checker, place, "entry", i);
             report(checker, &at.frame, resource, RULE_DOCUMENT,
                    "Nothing links this entry with the Composition: refer to it, or leave it out.");
@@ -419,8 +435,11 @@ static void check_document(struct checker *checker, const struct place *place, y
     struct place at = place_member(checker, &entry, "resource", NO_INDEX);
     at.type = type_find(checker->definitions, SLICE("Composition"));
     check_composition(&document, &at, composition);
-    check_stylesheets(&document, place, bundle);
-    check_reached(&document, place);
+    struct web web;
+    if (web_make(&document, &web)) {
+        check_stylesheets(&document, place, bundle, &web);
+        check_reached(&document, place, &web);
+    }
 }
 
 void check_bundle(struct checker *checker, const struct frame *frame, const struct type_row *type,

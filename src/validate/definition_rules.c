@@ -229,6 +229,41 @@ static void check_elements(struct checker *checker, const struct place *place, y
     }
 }
 
+/* R4 code system discriminator-type. */
+static bool is_discriminator(struct slice type)
+{
+    static const char *const types[] = {"value", "exists", "pattern", "type", "profile"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (slice_is(type, types[i])) {
+            return true;
+        }
+    }
+    return type.length == 0; /* it is missing, which the structure says */
+}
+
+/* A differential stands for a snapshot (R4 profiling.html#snapshot), whose slices can be told
+ * apart. */
+static bool can_apply(struct checker *checker, yyjson_val *root)
+{
+    size_t i, max, j, last;
+    yyjson_val *element, *each;
+    yyjson_arr_foreach(json_get(json_get(root, "differential"), "element"), i, max, element)
+    {
+        yyjson_arr_foreach(json_get(json_get(element, "slicing"), "discriminator"), j, last, each)
+        {
+            if (!is_discriminator(json_get_string(each, "type"))) {
+                return false;
+            }
+        }
+    }
+    struct buffer snapshot = {.arena = arena_create(arena_limit(checker->arena))};
+    enum status status = snapshot.arena != NULL
+                             ? snapshot_write(checker->options->conformance, root, NULL, &snapshot)
+                             : STATUS_TOO_COSTLY;
+    arena_destroy(snapshot.arena);
+    return status != STATUS_INVALID;
+}
+
 void check_structure_definition(struct checker *checker, const struct frame *frame,
                                 const struct type_row *type, yyjson_val *root)
 {
@@ -244,6 +279,11 @@ void check_structure_definition(struct checker *checker, const struct frame *fra
             : NULL;
     check_obligations(checker, &place, root);
     check_elements(checker, &place, root, "differential", base != NULL ? base->json->root : NULL);
+    if (base != NULL && !can_apply(checker, root)) {
+        report(checker, frame, root, RULE_DEFINITION,
+               "No snapshot can be made of this differential, so that nothing can be checked "
+               "against it: correct its paths, slices and discriminators.");
+    }
     conformance_release(conformance, base);
 }
 

@@ -40,6 +40,7 @@ static const struct {
     [RULE_LINK] = {"bundle-link", STATUS_INVALID, NULL},
     [RULE_UNIQUE] = {"bdl-7", STATUS_INVALID, "invariant"},
     [RULE_DOCUMENT] = {"document", STATUS_INVALID, NULL},
+    [RULE_MEASURE] = {"measure", STATUS_INVALID, "business-rule"},
     [RULE_CRITERION] = {"criterion", STATUS_INVALID, NULL},
     [RULE_MARKDOWN] = {"markdown-html", STATUS_INVALID, NULL},
 };

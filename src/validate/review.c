@@ -110,9 +110,16 @@ static void check_period(struct review *review, const struct fhirpath_node *node
     }
     date_range(&start, &start_low, &start_high);
     date_range(&end, &end_low, &end_high);
+    bool alike = start.precision == end.precision ||
+                 (start.precision >= PRECISION_SECOND && end.precision >= PRECISION_SECOND);
+    bool surely = alike ? start_low <= end_low : start_high <= end_low;
     if (start_low >= end_high) { /* however the missing parts are read */
         fault(review, node, NULL, SEVERITY_ERROR, "invariant", SLICE("per-1"),
               "A period starts before it ends: correct start or end.");
+    } else if (!surely && review->options->strict) { /* start <= end is empty, and so not true */
+        fault(review, node, NULL, SEVERITY_ERROR, "invariant", SLICE("per-1"),
+              "Whether this period starts before it ends cannot be told: write start and end to "
+              "the same precision.");
     }
 }
 

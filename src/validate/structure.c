@@ -409,6 +409,7 @@ static const struct {
     {"Bundle", check_bundle},
     {"Measure", check_measure},
     {"Questionnaire", check_questionnaire},
+    {"MeasureReport", check_measure_report},
     {"QuestionnaireResponse", check_questionnaire_response},
     {"SearchParameter", check_search_parameter},
     {"StructureDefinition", check_structure_definition},

@@ -73,7 +73,8 @@ enum rule {
     RULE_UNIQUE,         /* two entries of one fullUrl and version */
     RULE_DOCUMENT,       /* what a document must hold */
     RULE_CRITERION,      /* of a Measure: no such expression in its libraries */
-    RULE_MARKDOWN        /* HTML where that is refused */
+    RULE_MARKDOWN,       /* HTML where that is refused */
+    RULE_MEASURE         /* a report is not as its measure */
 };
 
 /* Adds an error at FRAME; AT is the value or key whose line it is. TEXT names no value and lives as
@@ -123,6 +124,8 @@ void check_search_parameter(struct checker *checker, const struct frame *frame,
                             const struct type_row *type, yyjson_val *root);
 void check_measure(struct checker *checker, const struct frame *frame, const struct type_row *type,
                    yyjson_val *root);
+void check_measure_report(struct checker *checker, const struct frame *frame,
+                          const struct type_row *type, yyjson_val *root);
 void check_questionnaire(struct checker *checker, const struct frame *frame,
                          const struct type_row *type, yyjson_val *questionnaire);
 void check_questionnaire_response(struct checker *checker, const struct frame *frame,

@@ -280,6 +280,18 @@ static void refuses_a_form_that_is_no_binary(void **state)
 
 #define BINARY_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void criteria_too_long_for_memory_are_no_search_for_all(void **state)
+{
+    (void)state;
+    struct caller *caller = caller_open();
+    assert_http(ask("PUT", "Binary/t", "Content-Type: text/plain", "x"), 201);
+    struct answer answer =
+        caller_send_file(caller, "POST", "Binary/_search",
+                         "Content-Type: application/x-www-form-urlencoded", SLICE("_id=none"));
+    assert_http(answer, 413);
+    caller_close(caller);
+}
+
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +306,7 @@ int main(int count, char **arguments)
         BINARY_TEST(a_patch_never_loses_long_content),
         BINARY_TEST(names_the_person_of_an_indirect_context_in_the_log),
         BINARY_TEST(refuses_a_form_that_is_no_binary),
+        BINARY_TEST(criteria_too_long_for_memory_are_no_search_for_all),
     };
     cmocka_set_test_filter(count > 1 ? arguments[1] : NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

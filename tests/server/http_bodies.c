@@ -256,6 +256,7 @@ static void packs_what_pays_for_who_accepts_it(void **state)
         "GET /fhir/large?5000 HTTP/1.1\r\n" HOST "Accept-Encoding: gzip;q=0\r\n\r\n",
         "GET /fhir/large?5000 HTTP/1.1\r\n" HOST "Accept-Encoding: gzip;q=0, *\r\n\r\n",
         "GET /fhir/Binary/raw?5000 HTTP/1.1\r\n" HOST "Accept-Encoding: gzip\r\n\r\n",
+        "GET /fhir/Binary/text?5000 HTTP/1.1\r\n" HOST "Accept-Encoding: gzip\r\n\r\n",
     };
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
         struct answer answer = client_ask(server.port, plain[i]);
@@ -360,6 +361,10 @@ static void sends_ranges_of_content(void **state)
     }
     assert_range("Binary/raw?1000000", "Range: bytes=0-1\r\nIf-Range: \"strong\"\r\n", 206, 0, 2);
     assert_range("large?1000000", "Range: bytes=0-1\r\n", 200, 0, 1000000);
+    /* Parts are of the content as it is, which the strong tag names, and never of it packed. */
+    assert_range("Binary/text?1000000", "Range: bytes=5-99\r\nAccept-Encoding: gzip\r\n", 206, 5,
+                 95);
+    assert_range("Binary/text?1000000", "Accept-Encoding: gzip\r\n", 200, 0, 1000000);
 }
 
 static void frees_a_request_whose_reader_left_in_the_middle(void **state)

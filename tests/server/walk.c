@@ -205,8 +205,10 @@ static void prepare(struct request *request)
     } else if (slice_is(target, "large")) {
         arena_raise(request->arena, 4 * (number_of(request) + 4096));
         add_bytes(&response->body, 0, (size_t)number_of(request));
-    } else if (slice_is(target, "Binary/raw")) {
-        response->content_type = "application/octet-stream";
+    } else if (slice_is(target, "Binary/raw") || slice_is(target, "Binary/text")) {
+        response->content_type =
+            slice_is(target, "Binary/text") ? "text/plain" : "application/octet-stream";
+        arena_raise(request->arena, 4 * (number_of(request) + 4096));
         response->etag = SLICE("\"strong\"");
         add_bytes(&response->body, 0, (size_t)number_of(request));
     } else if (slice_is(target, "Binary/pull") || slice_is(target, "broken")) {

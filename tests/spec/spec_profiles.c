@@ -2,8 +2,9 @@
 /* Full validation against what others wrote: the cases of suites/validator, with the profiles and
  * value sets that each brings, where two other validators' verdicts are known; the examples of the
  * packages against their declared profiles; Synthea's records. validator_runs.json says how a case
- * was run, profile_exclusions.json where we differ, and why. CARELAYER_CASE=NAME shows one case in
- * full, CARELAYER_CASE=all every one. */
+ * was run, profile_exclusions.json where we differ, in verdicts and in the paths of errors, and
+ * why. CARELAYER_CASE=NAME shows one case in full, CARELAYER_CASE=all every one, CARELAYER_PATHS=1
+ * every difference of paths. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -147,6 +148,22 @@ static void check(struct world *world, const struct run *run, struct slice text,
     assert_true(status == STATUS_OK || outcome->errors > 0);
 }
 
+/* FILE as the program reads it: NDJSON holds a resource in each line (R4 nd-json.html). */
+static void check_file(struct world *world, const struct run *run, struct slice file,
+                       struct slice text, const struct slice *profile, struct outcome *outcome)
+{
+    if (!slice_ends(file, SLICE(".ndjson"))) {
+        check(world, run, text, profile, profile != NULL, outcome);
+        return;
+    }
+    while (text.length > 0) {
+        struct slice line = slice_trim(slice_cut(&text, '\n'));
+        if (line.length > 0) {
+            check(world, run, line, profile, profile != NULL, outcome);
+        }
+    }
+}
+
 static const char *severities[] = {"fatal", "error", "warning", "information"};
 
 static void show(const struct outcome *outcome, enum severity most)
@@ -260,32 +277,84 @@ static bool near(struct slice a, struct slice b)
     return steps <= 1;
 }
 
+/* What they say of the links between entries counts entries and repeats from one, where FHIRPath
+ * (N1, "Indexer"), and they themselves elsewhere, count from zero: the fullUrls in these texts are
+ * those of the entries before. */
+static const char *path_of(struct slice path, struct slice text)
+{
+    bool from_one =
+        slice_starts(text, SLICE("Entry '")) || slice_starts(text, SLICE("Can't find '"));
+    const char *plain = plain_path(path);
+    struct buffer out = {.arena = arena};
+    for (const char *at = plain; *at != '\0'; at++) {
+        uint64_t index;
+        size_t digits = strspn(at + 1, "0123456789");
+        if (from_one && *at == '[' && slice_to_unsigned(slice_of(at + 1, digits), 100000, &index) &&
+            index > 0) {
+            buffer_print(&out, "[%u", (unsigned)index - 1);
+            at += digits;
+        } else {
+            buffer_add_byte(&out, *at);
+        }
+    }
+    buffer_add_byte(&out, '\0');
+    return out.at;
+}
+
 struct paths {
-    size_t theirs, found, ours, strange;
+    size_t theirs, found, as_written, ours, strange, unlisted;
 };
 
-static void compare_paths(yyjson_val *issues, const struct outcome *outcome, struct paths *paths)
+static bool is_found(const struct outcome *outcome, struct slice path)
+{
+    bool found = false;
+    for (const struct issue *own = outcome->first; own != NULL; own = own->next) {
+        found |= own->severity <= SEVERITY_ERROR && near(own->path, path);
+    }
+    return found;
+}
+
+#define PATHS_MOST 512
+
+/* Is this difference explained? LIST is "missing" (theirs that we do not have) or "strange" (ours
+ * that they do not have). One that is not there, or there and no difference, is printed. */
+static void settle(struct paths *paths, const char *list, struct slice name, struct slice path,
+                   struct slice text, bool found)
+{
+    yyjson_val *row = yyjson_obj_getn(json_get(exclusions, list), name.at, name.length);
+    bool listed = yyjson_obj_getn(row, path.at, path.length) != NULL;
+    paths->unlisted += listed == found;
+    if (listed == found || (!found && getenv("CARELAYER_PATHS") != NULL)) {
+        print_message("%s%s: %.*s %.*s: %.*s\n", list,
+                      listed ? found ? " no more" : " (listed)" : "", SLICE_ARGS(name),
+                      SLICE_ARGS(path), SLICE_ARGS(slice_head(text, 200)));
+    }
+}
+
+static void compare_paths(struct slice name, yyjson_val *issues, const struct outcome *outcome,
+                          struct paths *paths)
 {
     size_t i, max;
     yyjson_val *issue;
-    struct slice theirs[512];
+    struct slice theirs[PATHS_MOST], texts[PATHS_MOST];
     size_t count = 0;
     yyjson_arr_foreach(issues, i, max, issue)
     {
         struct slice severity = json_get_string(issue, "severity");
         struct slice path = json_string(yyjson_arr_get_first(json_get(issue, "expression")));
         if ((slice_is(severity, "error") || slice_is(severity, "fatal")) && path.length > 0 &&
-            count < 512) {
-            theirs[count++] = slice_text(plain_path(path));
+            count < PATHS_MOST) {
+            texts[count] = json_get_string(issue, "text");
+            paths->as_written += is_found(outcome, slice_text(plain_path(path)));
+            theirs[count] = slice_text(path_of(path, texts[count]));
+            count++;
         }
     }
     for (size_t each = 0; each < count; each++) {
-        bool found = false;
-        for (const struct issue *own = outcome->first; own != NULL; own = own->next) {
-            found |= own->severity <= SEVERITY_ERROR && near(own->path, theirs[each]);
-        }
+        bool found = is_found(outcome, theirs[each]);
         paths->theirs++;
         paths->found += found;
+        settle(paths, "missing", name, theirs[each], texts[each], found);
     }
     for (const struct issue *own = outcome->first; own != NULL; own = own->next) {
         bool found = own->severity > SEVERITY_ERROR;
@@ -294,6 +363,9 @@ static void compare_paths(yyjson_val *issues, const struct outcome *outcome, str
         }
         paths->ours += own->severity <= SEVERITY_ERROR;
         paths->strange += !found;
+        if (own->severity <= SEVERITY_ERROR) {
+            settle(paths, "strange", name, own->path, own->text, found);
+        }
     }
 }
 
@@ -334,7 +406,7 @@ static void run_case(struct world *world, yyjson_val *test, struct verdicts *ver
     struct outcome outcome;
     outcome_init(&outcome, arena);
     if (profile_url.length > 0) { /* their verdicts are those without it */
-        check(world, &run, read_suite_file(path), &profile_url, 1, &outcome);
+        check_file(world, &run, file, read_suite_file(path), &profile_url, &outcome);
         struct slice expected =
             json_get_string(json_get(exclusions, "profiles"), arena_copy(arena, name).at);
         if (!slice_is(expected, outcome.errors > 0 ? "refused" : "accepted")) {
@@ -345,7 +417,7 @@ static void run_case(struct world *world, yyjson_val *test, struct verdicts *ver
         }
         outcome_init(&outcome, arena);
     }
-    check(world, &run, read_suite_file(path), NULL, 0, &outcome);
+    check_file(world, &run, file, read_suite_file(path), NULL, &outcome);
     bool theirs = has ? count_of(test, "errors") > 0 : count_of(test, "secondOpinionErrors") > 0;
     bool soft = has && second &&
                 (count_of(test, "errors") > 0) != (count_of(test, "secondOpinionErrors") > 0);
@@ -368,7 +440,7 @@ static void run_case(struct world *world, yyjson_val *test, struct verdicts *ver
                           theirs ? "refuse" : "accept", ours ? "refuse" : "accept");
             show(&outcome, SEVERITY_ERROR);
         }
-        compare_paths(json_get(test, "issues"), &outcome, &verdicts->paths);
+        compare_paths(name, json_get(test, "issues"), &outcome, &verdicts->paths);
     }
     if (only != NULL && (slice_is(name, only) || strcmp(only, "all") == 0)) {
         print_message("%.*s:\n", SLICE_ARGS(name));
@@ -403,12 +475,15 @@ static void agrees_with_two_other_validators(void **state)
     arena_reset(arena, 0);
     world_close(&world);
     print_message("validator: %zu cases, %zu of them hard; %zu agree (%.1f %%), %zu listed, %zu "
-                  "not; %zu of %zu of their error paths found; %zu of %zu of ours not theirs\n",
+                  "not; %zu of %zu of their error paths found (%zu as they number entries); %zu of "
+                  "%zu of ours "
+                  "not theirs\n",
                   verdicts.cases, verdicts.hard, verdicts.agreed,
                   100.0 * (double)verdicts.agreed / (double)verdicts.hard, verdicts.excused,
                   verdicts.wrong, verdicts.paths.found, verdicts.paths.theirs,
-                  verdicts.paths.strange, verdicts.paths.ours);
+                  verdicts.paths.as_written, verdicts.paths.strange, verdicts.paths.ours);
     assert_int_equal(verdicts.wrong, 0);
+    assert_int_equal(verdicts.paths.unlisted, 0);
 }
 
 /* ---- examples of packages ---------------------------------------------------------------------

@@ -190,8 +190,25 @@ def create_refuses_other_media_types():
         _ask(415, 'POST', 'Patient', '{"resourceType":"Patient"}', {'Content-Type': kind})
     for kind in (JSON, 'application/json', 'application/fhir+json; charset=utf-8',
                  'application/json;charset=UTF-8', 'APPLICATION/FHIR+JSON',
-                 'application/fhir+json; fhirVersion=4.0'):
+                 'application/fhir+json; fhirVersion=4.0',
+                 'application/fhir+json; charset="utf-8"; fhirVersion=4.0'):
         _ask(201, 'POST', 'Patient', '{"resourceType":"Patient"}', {'Content-Type': kind})
+
+
+def text_in_another_charset_or_version_is_refused():
+    body = '{"resourceType":"Patient"}'
+    for kind in ('application/fhir+json; charset=utf-16', 'application/json;charset="ISO-8859-1"',
+                 'application/fhir+json; charset=', 'application/fhir+json; fhirVersion=3.0'):
+        _ask(415, 'POST', 'Patient', body, {'Content-Type': kind})
+        _ask(415, 'POST', 'Patient/$validate', body, {'Content-Type': kind})
+    _ask(415, 'POST', 'Patient/_search', 'name=x',
+         {'Content-Type': 'application/x-www-form-urlencoded; charset=utf-16'})
+    _ask(415, 'PATCH', 'Patient/none', '[]',
+         {'Content-Type': 'application/json-patch+json; charset=utf-16'})
+    _ask(415, 'POST', 'Binary', '{"resourceType":"Binary","contentType":"text/plain"}',
+         {'Content-Type': 'application/fhir+json; charset=utf-16'})
+    made = _ask(201, 'POST', 'Binary', 'as it is', {'Content-Type': 'text/plain; charset=utf-16'})
+    assert made.headers['location']
 
 
 def create_heeds_prefer():

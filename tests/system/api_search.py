@@ -187,6 +187,21 @@ def refuses_what_it_does_not_know():
          {'Content-Type': 'application/x-www-form-urlencoded'})
 
 
+def long_lists_take_no_longer_than_short_ones():
+    form = {'Content-Type': 'application/x-www-form-urlencoded'}
+    mark = _mark()
+    _people(mark, 2)
+    started = time.monotonic()
+    types = '_type=' + ','.join(['Patient', 'Basic'] * 50000)
+    _ask(200, 'POST', '_search', types + '&_count=2', form)
+    _ask(200, 'POST', '_search', types + '&' + types + '&_count=2', form)
+    _ask(400, 'POST', 'Patient/_search', '_elements=' + ','.join(['name'] * 100000), form)
+    assert time.monotonic() - started < 10
+    bundle = _ask(200, 'GET', 'Patient?identifier=%s&_elements=%s' % (mark, ','.join(
+        ['name'] * 1000))).json
+    assert len(bundle['entry']) == 2, bundle
+
+
 def lenient_handling_says_what_it_ignored():
     mark = _mark()
     names = _people(mark, 1)

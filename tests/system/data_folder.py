@@ -83,4 +83,59 @@ def a_folder_that_may_not_be_read_is_told_from_an_empty_one():
         _refused('cannot be read', 'backup', '--data', data, os.path.join(folder, 'second'))
 
 
+def a_backup_is_one_file_wherever_it_lies():
+    with tempfile.TemporaryDirectory() as folder:
+        data = os.path.join(folder, 'data')
+        kept = os.path.join(folder, 'kept')
+        os.mkdir(kept)
+        backup = os.path.join(kept, 'backup')
+        with Server(PROGRAM, *RESERVE, folder=data) as server:
+            server.ask('PUT', 'Patient/p', {'resourceType': 'Patient', 'id': 'p'})
+            assert run(PROGRAM, 'backup', '--data', data, backup)[0] == 0
+        with open(backup, 'rb') as file:
+            assert file.read(20)[18:] == b'\1\1'  # no log goes with it
+        assert os.listdir(kept) == ['backup'], os.listdir(kept)
+        assert run(PROGRAM, 'restore', '--data', os.path.join(folder, 'new'), backup)[0] == 0
+        assert os.listdir(kept) == ['backup'], os.listdir(kept)
+        with Server(PROGRAM, *RESERVE, folder=os.path.join(folder, 'new')) as server:
+            assert server.ask('GET', 'Patient/p').status == 200
+
+
+def a_damaged_backup_is_bad_input_and_restores_nothing():
+    with tempfile.TemporaryDirectory() as folder:
+        data = os.path.join(folder, 'data')
+        backup = os.path.join(folder, 'backup')
+        with Server(PROGRAM, *RESERVE, folder=data) as server:
+            server.ask('PUT', 'Patient/p', {'resourceType': 'Patient', 'id': 'p'})
+            assert run(PROGRAM, 'backup', '--data', data, backup)[0] == 0
+        with open(backup, 'r+b') as file:
+            file.seek(20000)
+            file.write(b'damaged' * 3000)
+        code, _, errors = run(PROGRAM, 'restore', '--data', os.path.join(folder, 'new'), backup)
+        assert code == 1 and 'damaged' in errors, (code, errors)
+        assert not os.path.exists(os.path.join(folder, 'new', 'records.db'))
+
+
+def records_are_not_restored_beside_what_is_left_of_others():
+    with tempfile.TemporaryDirectory() as folder:
+        data = os.path.join(folder, 'data')
+        backup = os.path.join(folder, 'backup')
+        server = Server(PROGRAM, *RESERVE, folder=data)
+        try:
+            server.start()
+            assert run(PROGRAM, 'backup', '--data', data, backup)[0] == 0
+            for number in range(20):
+                name = 'p%d' % number
+                server.ask('PUT', 'Patient/' + name, {'resourceType': 'Patient', 'id': name})
+            server.kill()
+        finally:
+            server.discard()
+        os.remove(os.path.join(data, 'records.db'))
+        assert os.path.getsize(os.path.join(data, 'records.db-wal')) > 0
+        _refused('Restore into a new folder', 'restore', '--data', data, backup)
+        new = os.path.join(folder, 'new')
+        assert run(PROGRAM, 'restore', '--data', new, backup)[0] == 0
+        assert run(PROGRAM, 'check', '--data', new)[0] == 0
+
+
 sys.exit(tap.run(sys.modules[__name__]))

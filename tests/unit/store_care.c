@@ -169,7 +169,18 @@ static void an_older_layout_is_migrated_and_keeps_its_records(void **state)
     options.read_only = true;
     outcome_init(&outcome, arena);
     assert_int_equal(store_open(&options, &outcome, &other), STATUS_CORRUPT);
+    int ends[2];
+    char told[4096];
+    assert_int_equal(pipe(ends), 0);
+    log_target_set(ends[1]);
+    log_level_set(LOG_INFO);
     store_reopen_with(NULL);
+    log_level_set(LOG_ERROR);
+    log_target_set(STDERR_FILENO);
+    ssize_t length = read(ends[0], told, sizeof(told));
+    assert_true(length > 0 && memmem(told, (size_t)length, "store_upgrading", 15) != NULL);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
     struct store_version version;
     assert_int_equal(try_read("Observation", "o", &version), STATUS_OK);
     assert_int_equal(check(), STATUS_OK);

@@ -362,6 +362,28 @@ static void refuses_entries_of_a_document_that_nothing_links(void **state)
         "document@Bundle.entry[2]");
 }
 
+static void refuses_a_binary_that_is_no_stylesheet_of_its_document(void **state)
+{
+    (void)state;
+#define SHEET(id)                                                                                  \
+    ENTRY("http://x.org/Binary/" id,                                                               \
+          "{'resourceType':'Binary','id':'" id "','contentType':'text/css','data':'QUJD'}")
+#define STYLED                                                                                     \
+    "{'resourceType':'Bundle','type':'document','timestamp':'2026-01-01T00:00:00Z','identifier':"  \
+    "{'system':'http://x.org','value':'1'},'link':[{'relation':'stylesheet','url':'Binary/css'}]," \
+    "'entry':[%s,%s]}"
+    struct validate_options strict = full;
+    strict.strict = true;
+    const char *links = COMPOSITION("Patient/1", "") "," OTHER("1");
+    assert_string_equal(problems_with(arena_print(arena, STYLED, links, SHEET("css")), &strict),
+                        "");
+    assert_string_equal(
+        problems_with(arena_print(arena, STYLED, links, SHEET("css") "," SHEET("more")), &strict),
+        "document@Bundle.entry[3]");
+    assert_string_equal(problems_with(arena_print(arena, STYLED, links, SHEET("more")), &strict),
+                        "document@Bundle.link[0] document@Bundle.entry[2]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +403,7 @@ int main(void)
         FHIR_TEST(says_once_that_full_urls_are_relative),
         FHIR_TEST(keeps_documents_whole),
         FHIR_TEST(refuses_entries_of_a_document_that_nothing_links),
+        FHIR_TEST(refuses_a_binary_that_is_no_stylesheet_of_its_document),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

@@ -116,7 +116,10 @@ static void asks_the_invariants_of_the_base(void **state)
     assert_base(PATIENT("'telecom':[{'value':'1'}]"), "cpt-2@Patient.telecom[0]");
     assert_base(PATIENT("'name':[{'text':'A','period':{'start':'2020-02','end':'2020-01'}}]"),
                 "per-1@Patient.name[0].period");
-    assert_base(PATIENT("'name':[{'text':'A','period':{'start':'2020-02','end':'2020'}}]"), "");
+    assert_base(PATIENT("'name':[{'text':'A','period':{'start':'2020-02','end':'2020'}}]"),
+                "per-1@Patient.name[0].period"); /* empty, and so not true */
+    assert_base(PATIENT("'name':[{'text':'A','period':{'start':'2020-02','end':'2021'}}]"), "");
+    assert_base(PATIENT("'name':[{'text':'A','period':{'start':'2020','end':'2020'}}]"), "");
     assert_base(OBSERVATION("'valueString':'a','dataAbsentReason':{'text':'b'}"),
                 "obs-6@Observation");
 }
@@ -534,7 +537,21 @@ static void judges_a_definition(void **state)
     assert_base(SLICED("value.ofType(Coding).code"), "");
     assert_base(SLICED("$this"), "");
     assert_base(SLICED("type"), SECOND ".slicing.discriminator[0]");
-    assert_base(DEFINITION(EXTENSION, "{'id':'Extension..url','path':'Extension..url'}"), SECOND);
+    assert_base(DEFINITION(EXTENSION, "{'id':'Extension..url','path':'Extension..url'}"),
+                SECOND " definition@StructureDefinition");
+}
+
+static void makes_a_snapshot_of_a_definition(void **state)
+{
+    (void)state;
+    assert_base(DEFINITION(EXTENSION, "{'id':'Extension.nothing','path':'Extension.nothing'}"),
+                "definition@StructureDefinition");
+    assert_base(DEFINITION(EXTENSION,
+                           "{'id':'Extension.extension','path':'Extension.extension','slicing':{"
+                           "'discriminator':[{'type':'other','path':'url'}],'rules':'open'}}"),
+                "binding@StructureDefinition.differential.element[1].slicing.discriminator[0].type"
+                " definition@StructureDefinition");
+    assert_base(DEFINITION("http://x/unknown", "{'id':'Extension.a','path':'Extension.a'}"), "");
 }
 
 static void keeps_what_the_base_of_a_definition_fixes(void **state)
@@ -622,6 +639,7 @@ int main(void)
         FULL_TEST(says_which_extensions_of_guides_cannot_be_judged),
         FULL_TEST(needs_the_profile_that_an_entry_must_conform_to),
         FULL_TEST(judges_a_definition),
+        FULL_TEST(makes_a_snapshot_of_a_definition),
         FULL_TEST(keeps_what_the_base_of_a_definition_fixes),
         FULL_TEST(counts_the_components_of_a_composite_parameter),
         FULL_TEST(checks_what_is_declared_and_what_a_policy_asks),
