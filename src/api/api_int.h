@@ -36,7 +36,7 @@ API_WRITE(bundle)       /* bundle.c: batch and transaction */
 /* ---- conformance resources that are stored (stored.c) ---- */
 
 /* Those that were stored are known from here on; the first call reads them. */
-MUST_CHECK enum status api_stored_ready(struct service *service);
+MUST_CHECK enum status api_stored_ready(struct request *request);
 
 /* The durable write of REQUEST, which made VERSION, is known from here on; BODY empty: it was
  * deleted. */

@@ -73,8 +73,8 @@ static enum status prepare(struct request *request, struct patching *patching,
     json_write_mutable(yyjson_mut_doc_get_root(result), &patched);
     TRY(json_read(buffer_slice(&patched), &json_limits_default, request->arena, &request->outcome,
                   &after));
-    TRY(service_ready(request->service));
-    struct validate_options options = service_validate_options(request->service);
+    struct validate_options options;
+    TRY(service_validate_options(request->service, &options));
     options.type = version->type;
     options.id = version->id;
     options.id_required = true;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Conformance resources that were stored through the API: they count beside those of the packages,
  * from the moment their write is durable. At a start they are read when first something asks for
- * them, so that a server's first answer does not wait. */
+ * them (an entry to be checked, a question of terminology), so that a server's first answer does
+ * not wait. */
 #include <pthread.h>
 
 #include "api/api_int.h"
@@ -108,6 +109,8 @@ static void take_in(const struct service *service, resource_type type, struct sl
         named->url = arena_copy(arena, url);
         named->version = arena_copy(arena, version);
         named->gone = named->url.at == NULL;
+    } else {
+        take_out(service, named); /* what it was before is no more */
     }
     arena_destroy(scratch);
 }
@@ -118,7 +121,7 @@ static enum status visit(void *context, const struct store_version *version)
     return STATUS_OK;
 }
 
-/* Under the lock; with a reader of its own, as it may be any thread's that asks first. */
+/* With a reader of its own: whoever asks may be in the middle of a write. */
 static enum status load(struct service *service)
 {
     struct store_reader *reader;
@@ -136,10 +139,10 @@ static enum status load(struct service *service)
     return status;
 }
 
-enum status api_stored_ready(struct service *service)
+static enum status stored_ready(struct service *service)
 {
     struct api_stored *stored = service->stored;
-    if (atomic_load(&stored->loaded)) {
+    if (stored == NULL || atomic_load(&stored->loaded)) {
         return STATUS_OK;
     }
     enum status status = STATUS_OK;
@@ -150,6 +153,11 @@ enum status api_stored_ready(struct service *service)
     }
     (void)pthread_mutex_unlock(&stored->lock);
     return status;
+}
+
+enum status api_stored_ready(struct request *request)
+{
+    return stored_ready(request->service);
 }
 
 /* Before the first load nothing is done: the load will see what is durable by then. */
@@ -183,7 +191,7 @@ enum status api_conformance_open(struct service *service, struct outcome *outcom
     }
     stored->arena = arena;
     service->stored = stored;
-    service->ready = api_stored_ready;
+    service->stored_ready = stored_ready;
     TRY(conformance_open(service->definitions, &service->conformance));
     TRY(terms_open(service->conformance, outcome, &service->terms));
     const char *releases = config_terminology(service->config, arena);
@@ -204,5 +212,5 @@ void api_conformance_close(struct service *service)
     service->terms = NULL;
     service->conformance = NULL;
     service->stored = NULL;
-    service->ready = NULL;
+    service->stored_ready = NULL;
 }

@@ -83,7 +83,7 @@ enum status api_terms_perform(struct request *request)
         return request_fail(request, STATUS_NOT_SUPPORTED, "",
                             "This service has no terminology: ask the server.");
     }
-    TRY(api_stored_ready(request->service));
+    TRY(api_stored_ready(request));
     TRY(read_parameters(request, &question));
     TRY(read_instance(request, &question));
     arena_raise(request->arena, API_TERMS_BYTES);
@@ -135,7 +135,7 @@ enum status api_terms_capabilities(struct request *request)
 {
     struct buffer *out = &request->response.body;
     char now[INSTANT_LENGTH + 1];
-    TRY(api_stored_ready(request->service));
+    TRY(api_stored_ready(request));
     instant_write(request->service->started, now);
     buffer_print(out,
                  "{\"resourceType\":\"TerminologyCapabilities\",\"status\":\"active\",\"date\":"

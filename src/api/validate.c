@@ -47,8 +47,8 @@ enum status api_validate_perform(struct request *request)
         return request_fail(request, STATUS_REQUIRED, "Parameters.parameter",
                             "Send the resource as the body, or as parameter 'resource'.");
     }
-    TRY(service_ready(request->service));
-    struct validate_options options = service_validate_options(request->service);
+    struct validate_options options;
+    TRY(service_validate_options(request->service, &options));
     options.type = request->type;
     options.id = request->id;
     options.id_required = request->id.length > 0 && !slice_is(mode, "create");

@@ -126,8 +126,8 @@ enum status unit_take(struct unit *unit, struct item *item)
     struct request *request = unit->request;
     struct outcome outcome;
     outcome_init(&outcome, request->arena);
-    TRY(service_ready(request->service));
-    struct validate_options options = service_validate_options(request->service);
+    struct validate_options options;
+    TRY(service_validate_options(request->service, &options));
     struct slice path = item->entry >= 0
                             ? slice_text(arena_print(request->arena, "Bundle.entry[%lld].resource",
                                                      (long long)item->entry))

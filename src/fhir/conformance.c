@@ -454,11 +454,20 @@ static struct entry *overlay_take(struct conformance *conformance, const struct 
     return NULL;
 }
 
-static enum status check_added(const struct entry *entry, struct outcome *outcome)
+static enum status check_added(const struct conformance *conformance, const struct entry *entry,
+                               struct outcome *outcome)
 {
     const struct canonical *canonical = &entry->canonical;
     if (!slice_is(canonical->type, "NamingSystem") && canonical->url.length == 0) {
         return outcome_fail(outcome, STATUS_INVALID, "", "A conformance resource needs a url.");
+    }
+    /* Base rules are compiled once, and profiles stand on them. */
+    struct slice prefix = SLICE("http://hl7.org/fhir/StructureDefinition/");
+    if (slice_is(canonical->type, "StructureDefinition") && slice_starts(canonical->url, prefix) &&
+        type_find(conformance->definitions, slice_from(canonical->url, prefix.length)) != NULL) {
+        return outcome_fail(outcome, STATUS_INVALID, "StructureDefinition.url",
+                            "The types of FHIR R4 itself cannot be defined anew: give the "
+                            "definition a url of its own.");
     }
     if (entry->pending) {
         outcome_warn(outcome, "not-found", "StructureDefinition.baseDefinition",
@@ -495,7 +504,7 @@ enum status conformance_add(struct conformance *conformance, struct slice text,
     uint64_t structures = structures_now(conformance);
     enum status status = entry_make(conformance, arena, copy, outcome, &entry);
     if (status == STATUS_OK) {
-        status = check_added(entry, outcome);
+        status = check_added(conformance, entry, outcome);
     }
     if (status != STATUS_OK) {
         arena_destroy(arena);

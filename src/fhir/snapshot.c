@@ -81,18 +81,21 @@ static struct node *find_path(struct node *root, struct slice path)
 static enum status descend_reference(struct making *making, struct node *node,
                                      struct slice reference)
 {
+    reference = arena_copy(making->tree.arena, reference); /* its element goes */
     struct slice path = slice_from(reference, slice_index(reference, '#') + 1);
     struct node *target = find_path(making->tree.root, path);
     if (target == NULL || target == node) {
         return refuse(making, "its content reference names no element", path);
     }
+    /* First the children, one of which is mostly this node, with its own reference still in it. */
+    tree_copy_children(&making->tree, target, node, true);
+    node->reference = reference;
     yyjson_mut_obj_remove_key(node->element, "contentReference");
     yyjson_mut_val *type = yyjson_mut_obj_get(target->element, "type");
     if (type != NULL) {
         yyjson_mut_obj_put(node->element, yyjson_mut_str(making->tree.doc, "type"),
                            tree_copy_element(&making->tree, type));
     }
-    tree_copy_children(&making->tree, target, node);
     return STATUS_OK;
 }
 
@@ -120,7 +123,7 @@ static enum status descend(struct making *making, struct node *node)
         from = borrow(making, type_url(making, code));
     }
     if (from != NULL) {
-        tree_copy_children(&making->tree, from, node);
+        tree_copy_children(&making->tree, from, node, false);
     }
     return STATUS_OK;
 }
@@ -202,7 +205,7 @@ static struct node *add_slice(struct making *making, struct node *unsliced, stru
     /* What must occur at least so often need not be of this slice. */
     yyjson_mut_obj_put(node->element, yyjson_mut_str(making->tree.doc, "min"),
                        yyjson_mut_rawcpy(making->tree.doc, "0"));
-    tree_copy_children(&making->tree, model, node);
+    tree_copy_children(&making->tree, model, node, false);
     return node;
 }
 

@@ -10,6 +10,7 @@ struct node {
     struct slice name;  /* last step of the path: "name", "value[x]" */
     struct slice slice; /* sliceName; empty: none */
     yyjson_mut_val *element;
+    struct slice reference; /* contentReference, which its children took the place of; or empty */
     struct node *parent, *first, *last, *next;
 };
 
@@ -30,8 +31,9 @@ struct node *tree_child(const struct node *parent, struct slice name, struct sli
 struct node *tree_insert(struct tree *tree, struct node *parent, struct node *after,
                          struct slice name, struct slice slice);
 
-/* A deep copy of the children of FROM below TO. */
-void tree_copy_children(struct tree *tree, const struct node *from, struct node *to);
+/* A deep copy of the children of FROM below TO. FOLDED: what was taken from a content reference is
+ * the reference again, or each level of a recursion would hold all others. */
+void tree_copy_children(struct tree *tree, const struct node *from, struct node *to, bool folded);
 
 /* A deep copy of an element's own definition. */
 yyjson_mut_val *tree_copy_element(struct tree *tree, yyjson_mut_val *element);

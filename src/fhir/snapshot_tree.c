@@ -112,7 +112,14 @@ yyjson_mut_val *tree_copy_element(struct tree *tree, yyjson_mut_val *element)
     return yyjson_mut_val_mut_copy(tree->doc, element);
 }
 
-void tree_copy_children(struct tree *tree, const struct node *from, struct node *to)
+static void fold(struct tree *tree, struct node *copy, struct slice reference)
+{
+    yyjson_mut_obj_remove_key(copy->element, "type");
+    yyjson_mut_obj_put(copy->element, yyjson_mut_str(tree->doc, "contentReference"),
+                       yyjson_mut_strncpy(tree->doc, reference.at, reference.length));
+}
+
+void tree_copy_children(struct tree *tree, const struct node *from, struct node *to, bool folded)
 {
     /* TO may lie below FROM: what is added meanwhile is not copied again. */
     struct node *end = from->last;
@@ -122,8 +129,11 @@ void tree_copy_children(struct tree *tree, const struct node *from, struct node 
             return;
         }
         copy->element = tree_copy_element(tree, each->element);
-        if (each != to) {
-            tree_copy_children(tree, each, copy);
+        if (folded && each->reference.length > 0) {
+            fold(tree, copy, each->reference);
+        } else if (each != to) {
+            copy->reference = each->reference;
+            tree_copy_children(tree, each, copy, folded);
         }
         if (each == end) {
             return;

@@ -98,10 +98,69 @@ enum status values_have(struct evaluation *evaluation, const struct step *step,
     return STATUS_OK;
 }
 
+#define HASH_FROM 64u /* items: fewer are compared with each other */
+
+/* The strings that ITEMS are, one after another; NULL: some are none. */
+static const struct slice *all_strings(struct evaluation *evaluation,
+                                       const struct fhirpath_value *items, size_t count)
+{
+    struct slice *texts = arena_array(evaluation->arena, count + 1, sizeof *texts);
+    for (size_t i = 0; texts != NULL && i < count; i++) {
+        struct fhirpath_value system;
+        if (items[i].kind != FHIRPATH_STRING &&
+            (items[i].kind != FHIRPATH_NODE || items[i].node.type->kind != TYPE_PRIMITIVE)) {
+            return NULL;
+        }
+        if (!value_system(evaluation, &items[i], &system) || system.kind != FHIRPATH_STRING) {
+            return NULL;
+        }
+        texts[i] = system.string;
+    }
+    return texts;
+}
+
+/* Many strings, as the codes of a code system are: a table finds those that are there. *RET_DONE
+ * false: they are something else. */
+static enum status add_strings(struct evaluation *evaluation, const struct step *step,
+                               struct values *values, const struct fhirpath_value *items,
+                               size_t count, bool *ret_done)
+{
+    *ret_done = false;
+    size_t size = 256;
+    while (size < count * 2) {
+        size *= 2;
+    }
+    const struct slice *texts = all_strings(evaluation, items, count);
+    uint32_t *slots = texts != NULL ? arena_array(evaluation->arena, size, sizeof *slots) : NULL;
+    if (slots == NULL) {
+        return STATUS_OK;
+    }
+    TRY(evaluation_costs(evaluation, step, count));
+    for (size_t i = 0; i < count; i++) {
+        size_t slot = slice_hash(texts[i]) & (size - 1);
+        while (slots[slot] != 0 && !slice_equals(texts[slots[slot] - 1], texts[i])) {
+            slot = (slot + 1) & (size - 1);
+        }
+        if (slots[slot] == 0) {
+            slots[slot] = (uint32_t)i + 1;
+            values_add_all(evaluation, values, &items[i], 1);
+        }
+    }
+    *ret_done = true;
+    return STATUS_OK;
+}
+
 enum status values_add_distinct(struct evaluation *evaluation, const struct step *step,
                                 struct values *values, const struct fhirpath_value *items,
                                 size_t count)
 {
+    if (values->count == 0 && count >= HASH_FROM) {
+        bool done;
+        TRY(add_strings(evaluation, step, values, items, count, &done));
+        if (done) {
+            return STATUS_OK;
+        }
+    }
     for (size_t i = 0; i < count; i++) {
         bool has;
         TRY(values_have(evaluation, step, values->items, values->count, &items[i], &has));

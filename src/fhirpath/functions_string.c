@@ -40,6 +40,10 @@ static size_t find_text(struct slice text, struct slice part, bool last)
     if (part.length > text.length) {
         return text.length + 1;
     }
+    if (!last && part.length > 0) {
+        const char *found = memmem(text.at, text.length, part.at, part.length);
+        return found != NULL ? (size_t)(found - text.at) : text.length + 1;
+    }
     size_t range = text.length - part.length;
     for (size_t i = 0; i <= range; i++) {
         size_t at = last ? range - i : i;
@@ -522,13 +526,16 @@ static bool entity_value(struct slice name, uint32_t *ret_code)
     return digits.length > 0 && code > 0 && code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF);
 }
 
+#define ENTITY_LONGEST ((size_t)16)
+
 static void unescape_html(struct slice text, struct buffer *out)
 {
     while (text.length > 0) {
-        size_t end = slice_index(text, ';');
+        /* No entity is longer: each & looks that far only. */
+        struct slice near = slice_head(text, text.at[0] == '&' ? ENTITY_LONGEST : 0);
+        size_t end = slice_index(near, ';');
         uint32_t code;
-        if (text.at[0] == '&' && end < text.length &&
-            entity_value(slice_of(text.at + 1, end - 1), &code)) {
+        if (end < near.length && entity_value(slice_of(text.at + 1, end - 1), &code)) {
             add_code_point(out, code);
             text = slice_from(text, end + 1);
         } else {

@@ -202,14 +202,43 @@ static bool object_same(yyjson_val *a, yyjson_val *b, bool loosely)
     return true;
 }
 
-/* Equivalence does not depend on order; documents have a limit on their size, and every item is
- * looked for among as many. */
+#define LOOSE_MOST 64u
+
+/* Each item of A somewhere in B, each of B once. */
+static bool array_same_loosely(yyjson_val *a, yyjson_val *b)
+{
+    uint64_t taken = 0;
+    size_t i, j, most, others;
+    yyjson_val *item, *other;
+    yyjson_arr_foreach(a, i, most, item)
+    {
+        bool found = false;
+        yyjson_arr_foreach(b, j, others, other)
+        {
+            if ((taken >> j & 1) == 0 && json_same(item, other, true)) {
+                taken |= UINT64_C(1) << j;
+                found = true;
+                break;
+            }
+        }
+        if (!found) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Equivalence does not depend on order (section 6.1.2); of more than 64 items it does here, because
+ * every item would be looked for among as many. */
 static bool array_same(yyjson_val *a, yyjson_val *b, bool loosely)
 {
     yyjson_arr_iter first, second;
     yyjson_val *item;
     if (yyjson_arr_size(a) != yyjson_arr_size(b)) {
         return false;
+    }
+    if (loosely && yyjson_arr_size(a) <= LOOSE_MOST) {
+        return array_same_loosely(a, b);
     }
     first = yyjson_arr_iter_with(a);
     second = yyjson_arr_iter_with(b);
@@ -315,6 +344,9 @@ static uint32_t upper_case(uint32_t c)
     }
     if (c == 0xFF) {
         return 0x178;
+    }
+    if (c == 0x3C2) { /* the sigma at the end of a word */
+        return 0x3A3;
     }
     if (lower_case(c - 32) == c && c >= 0xE0) {
         return c - 32;

@@ -175,7 +175,8 @@ struct service {
     struct conformance *conformance; /* NULL: none (api_conformance_open) */
     struct terms *terms;             /* the same */
     struct api_stored *stored;       /* api's */
-    enum status (*ready)(struct service *service); /* api's; NULL: nothing to wait for */
+    /* Reads what conformance resources were stored, once; NULL: there are none to read. */
+    enum status (*stored_ready)(struct service *service);
     struct validator *validator; /* NULL: entries are checked for their structure only */
     struct store *store;
     struct audit *audit;
@@ -187,12 +188,11 @@ struct service {
     struct quality *quality; /* counts what is accepted and refused; NULL: nobody does */
 };
 
-/* Before anything is judged in full: the conformance resources that were stored count from here on.
- * The first call reads them; what cannot be read is a reason to refuse. */
-MUST_CHECK enum status service_ready(struct service *service);
-
-/* What is asked of every entry, by whichever door; the caller adds what this one must be. */
-struct validate_options service_validate_options(const struct service *service);
+/* What is asked of every entry, by whichever door; the caller adds what this one must be. Profiles
+ * and value sets that were stored count from here on; when they cannot be read the status says so
+ * and nothing may be taken in. */
+MUST_CHECK enum status service_validate_options(struct service *service,
+                                                struct validate_options *ret_options);
 
 /* ---- the request ---- */
 

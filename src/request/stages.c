@@ -103,19 +103,16 @@ enum step stage_decode(struct request *request)
 /* No honest resource needs a tenth of it; a worker is not to be had for longer. */
 #define VALIDATION_MOST (10 * MICROS_PER_SECOND)
 
-enum status service_ready(struct service *service)
+enum status service_validate_options(struct service *service, struct validate_options *ret_options)
 {
-    return service->validator != NULL && service->ready != NULL ? service->ready(service)
-                                                                : STATUS_OK;
-}
-
-struct validate_options service_validate_options(const struct service *service)
-{
-    return (struct validate_options){.definitions = service->definitions,
-                                     .validator = service->validator,
-                                     .rules = service->rules,
-                                     .refuse_test_numbers = !service->config->test_numbers,
-                                     .deadline = time_monotonic() + VALIDATION_MOST};
+    *ret_options = (struct validate_options){.definitions = service->definitions,
+                                             .validator = service->validator,
+                                             .rules = service->rules,
+                                             .refuse_test_numbers = !service->config->test_numbers,
+                                             .deadline = time_monotonic() + VALIDATION_MOST};
+    return service->validator != NULL && service->stored_ready != NULL
+               ? service->stored_ready(service)
+               : STATUS_OK;
 }
 
 enum step stage_validate(struct request *request)
@@ -124,11 +121,11 @@ enum step stage_validate(struct request *request)
     if ((flags & INTERACTION_BODY) == 0 || (flags & INTERACTION_NO_VALIDATE) != 0) {
         return STEP_NEXT;
     }
-    request->status = service_ready(request->service);
+    struct validate_options options;
+    request->status = service_validate_options(request->service, &options);
     if (request->status != STATUS_OK) {
         return STEP_NEXT;
     }
-    struct validate_options options = service_validate_options(request->service);
     options.type = request->type;
     options.id = request->id;
     options.id_required = request->id.length > 0;

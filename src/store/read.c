@@ -112,10 +112,11 @@ enum status store_read(struct store_tx *tx, resource_type type, struct slice id,
 enum status store_read_now(struct store_reader *reader, resource_type type, struct slice id,
                            struct arena *arena, struct store_version *ret_version)
 {
-    /* To open and close a snapshot costs as much as the read itself. Counted before it is taken: it
-     * may hold more commits than that, never fewer. */
-    uint64_t commits = reader->connection.store->commits;
-    if (reader->keeps && reader->seen != commits) {
+    /* To open and close a snapshot costs as much as the read itself. The turn is looked at before
+     * one is taken, and while a commit is on its way none is kept: so nobody reads what is older
+     * than what another reader has seen. */
+    uint64_t turn = reader->connection.store->turn;
+    if (reader->keeps && (reader->turn != turn || turn % 2 != 0)) {
         store_reader_rest(reader);
     }
     bool inside = !reader->keeps && !sqlite3_get_autocommit(reader->connection.db);
@@ -123,7 +124,7 @@ enum status store_read_now(struct store_reader *reader, resource_type type, stru
         struct store_tx *tx;
         TRY(store_snapshot_begin(reader, 0, &tx));
         reader->keeps = true;
-        reader->seen = commits;
+        reader->turn = turn;
     }
     return read_current(&reader->connection, type, id, arena, ret_version);
 }

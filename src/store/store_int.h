@@ -432,7 +432,7 @@ struct store_reader {
     struct connection connection;
     struct store_tx tx;
     bool keeps;    /* a snapshot for point reads is open, */
-    uint64_t seen; /* with the commits up to this one */
+    uint64_t turn; /* since which nothing was committed */
 };
 
 struct store {
@@ -459,8 +459,8 @@ struct store {
     pthread_cond_t queue_filled, checkpoint_due;
     struct store_job *first, *last;
     bool stopping, checkpoint_wanted, checkpoint_stopping;
-    uint64_t waiting, jobs;
-    _Atomic uint64_t commits; /* counted before anybody is told that theirs is done */
+    uint64_t waiting, commits, jobs;
+    _Atomic uint64_t turn; /* odd while a commit comes to be seen, then one more */
     bool full;
     struct counters shown; /* as of the last commit; under lock_queue */
 };

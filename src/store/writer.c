@@ -155,7 +155,9 @@ static enum status group_run(struct writer *writer, struct store *store, struct 
         status = counters_store(writer);
     }
     if (status == STATUS_OK) {
+        store->turn++;
         status = run_statement(writer, SQL_COMMIT);
+        store->turn++;
     }
     if (status != STATUS_OK) {
         reset_all(&writer->connection);

@@ -3,14 +3,6 @@
  * another. */
 #include "terms/terms_int.h"
 
-static void scope_begin(struct scope *scope, struct terms *terms, struct arena *arena)
-{
-    scope->terms = terms;
-    scope->arena = arena;
-    scope->problems.arena = arena;
-    scope->quiet = true;
-}
-
 static void give_display(const struct value_set *set, const struct code_system *system,
                          uint32_t code, struct arena *arena, struct slice *ret_display)
 {
@@ -117,6 +109,7 @@ static enum terms_verdict check_slowly(struct terms *terms, struct slice value_s
         return TERMS_UNKNOWN_SYSTEM;
     }
     scope_begin(scope, terms, arena);
+    scope->quiet = true;
     if (value_set.length == 0) {
         return check_system(scope, coding, ret_display);
     }
@@ -160,6 +153,7 @@ enum terms_subsumption terms_subsumes(struct terms *terms, struct slice system,
     enum terms_subsumption answer = TERMS_SUBSUMPTION_UNKNOWN;
     if (scope != NULL) {
         scope_begin(scope, terms, arena);
+        scope->quiet = true;
         const struct code_system *known = scope_system(scope, system, version);
         answer = known != NULL ? code_subsumption(known, a, b) : answer;
     }

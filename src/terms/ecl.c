@@ -10,6 +10,7 @@
 #define TEXT_LONGEST 20000u
 #define DEPTH_MOST   64u
 #define PARTS_MOST   64u
+#define CLOCK_EVERY  1024u /* concepts between two looks at the clock */
 
 enum comparison { EQUAL, UNEQUAL, LESS, AT_MOST, MORE, AT_LEAST };
 
@@ -30,6 +31,7 @@ struct refinement {
 };
 
 struct reading {
+    struct scope *scope;
     const struct code_system *system;
     const struct release *release;
     struct arena *arena;
@@ -51,6 +53,16 @@ static void *fail(struct reading *reading, enum status status)
         reading->status = status;
     }
     return NULL;
+}
+
+/* The number of concepts that were looked at since the last look at the clock is not known: a walk
+ * over all of them takes milliseconds. */
+static bool in_time(struct reading *reading)
+{
+    if (scope_late(reading->scope)) {
+        (void)fail(reading, STATUS_TOO_COSTLY);
+    }
+    return reading->status == STATUS_OK;
 }
 
 static void skip_space(struct reading *reading)
@@ -225,16 +237,23 @@ static roaring_bitmap_t *walk_from(struct reading *reading, const roaring_bitmap
         return set;
     }
     size_t count;
-    const uint32_t *list = bitmap_list(from, reading->arena, &count);
     roaring_bitmap_t *reached = bitmap_make(reading->arena);
+    struct arena_mark mark = arena_mark(reading->arena);
+    const uint32_t *list = bitmap_list(from, reading->arena, &count);
     for (size_t i = 0; reached != NULL && i < count; i++) {
         /* What is below something that was reached already was reached with it. */
         bool deep = walk == BELOW || walk == SELF_BELOW || walk == ABOVE || walk == SELF_ABOVE;
         if (!deep || !roaring_bitmap_contains(reached, list[i])) {
             steps[walk](reading->system, list[i], reached);
         }
+        if (i % CLOCK_EVERY == 0 && !in_time(reading)) {
+            break;
+        }
     }
-    if (reached == NULL) {
+    if (list != NULL) {
+        arena_rewind(reading->arena, mark);
+    }
+    if (reached == NULL || list == NULL) {
         return fail(reading, STATUS_TOO_COSTLY);
     }
     roaring_bitmap_or_inplace(set, reached);
@@ -265,10 +284,14 @@ static roaring_bitmap_t *read_focus(struct reading *reading)
 static roaring_bitmap_t *members_of(struct reading *reading, const roaring_bitmap_t *sets)
 {
     size_t count;
-    const uint32_t *list = bitmap_list(sets, reading->arena, &count);
     roaring_bitmap_t *members = bitmap_make(reading->arena);
+    struct arena_mark mark = arena_mark(reading->arena);
+    const uint32_t *list = bitmap_list(sets, reading->arena, &count);
     for (size_t i = 0; members != NULL && i < count; i++) {
         add_members(reading->release, list[i], members);
+    }
+    if (list != NULL) {
+        arena_rewind(reading->arena, mark);
     }
     return members != NULL ? members : fail(reading, STATUS_TOO_COSTLY);
 }
@@ -411,8 +434,9 @@ static roaring_bitmap_t *values_of(struct reading *reading, const roaring_bitmap
                                    const roaring_bitmap_t *names)
 {
     size_t count;
-    const uint32_t *list = bitmap_list(concepts, reading->arena, &count);
     roaring_bitmap_t *values = bitmap_make(reading->arena);
+    struct arena_mark mark = arena_mark(reading->arena);
+    const uint32_t *list = bitmap_list(concepts, reading->arena, &count);
     for (size_t i = 0; values != NULL && i < count; i++) {
         const struct release_concept *rows = &reading->release->concepts[list[i]];
         for (uint32_t j = rows[0].properties; j < rows[1].properties; j++) {
@@ -422,6 +446,12 @@ static roaring_bitmap_t *values_of(struct reading *reading, const roaring_bitmap
                 roaring_bitmap_add(values, row->target);
             }
         }
+        if (i % CLOCK_EVERY == 0 && !in_time(reading)) {
+            break;
+        }
+    }
+    if (list != NULL) {
+        arena_rewind(reading->arena, mark);
     }
     return values != NULL ? values : fail(reading, STATUS_TOO_COSTLY);
 }
@@ -615,12 +645,20 @@ static roaring_bitmap_t *refined(struct reading *reading, roaring_bitmap_t *focu
         return fail(reading, STATUS_INVALID);
     }
     size_t count;
+    struct arena_mark mark = arena_mark(reading->arena);
     const uint32_t *list = bitmap_list(focus, reading->arena, &count);
     for (size_t i = 0; i < count; i++) {
+        if (i % CLOCK_EVERY == 0 && !in_time(reading)) {
+            break;
+        }
         if (fits(wanted, reading->release, list[i], (struct group){.all = true})) {
             roaring_bitmap_add(set, list[i]);
         }
     }
+    if (list == NULL) {
+        return fail(reading, STATUS_TOO_COSTLY);
+    }
+    arena_rewind(reading->arena, mark);
     return set;
 }
 
@@ -678,11 +716,14 @@ static roaring_bitmap_t *read_expression(struct reading *reading)
     return reading->status == STATUS_OK ? set : NULL;
 }
 
-enum status ecl_select(const struct code_system *system, struct slice text, struct arena *arena,
+enum status ecl_select(struct scope *scope, const struct code_system *system, struct slice text,
                        roaring_bitmap_t **ret_set)
 {
-    struct reading reading = {
-        .system = system, .release = system->release, .arena = arena, .text = text};
+    struct reading reading = {.scope = scope,
+                              .system = system,
+                              .release = system->release,
+                              .arena = scope->arena,
+                              .text = text};
     if (system->release == NULL || system->release->head->snomed == 0) {
         return STATUS_NOT_SUPPORTED;
     }
@@ -691,7 +732,7 @@ enum status ecl_select(const struct code_system *system, struct slice text, stru
     }
     *ret_set = read_expression(&reading);
     if (reading.status == STATUS_OK && (*ret_set == NULL || peek(&reading) != '\0')) {
-        reading.status = arena_full(arena) ? STATUS_TOO_COSTLY : STATUS_INVALID;
+        reading.status = arena_full(scope->arena) ? STATUS_TOO_COSTLY : STATUS_INVALID;
     }
     return reading.status;
 }
@@ -699,8 +740,8 @@ enum status ecl_select(const struct code_system *system, struct slice text, stru
 /* ---- filters ----------------------------------------------------------------------------------
  */
 
-enum status ecl_filter(const struct code_system *system, struct slice property, struct slice op,
-                       struct slice value, struct arena *arena, roaring_bitmap_t *set)
+enum status ecl_filter(struct scope *scope, const struct code_system *system, struct slice property,
+                       struct slice op, struct slice value, roaring_bitmap_t *set)
 {
     const struct release *release = system->release;
     bool equals = slice_is(op, "=");
@@ -709,7 +750,7 @@ enum status ecl_filter(const struct code_system *system, struct slice property, 
     }
     if (equals && (slice_is(property, "constraint") || slice_is(property, "expression"))) {
         roaring_bitmap_t *selected = NULL;
-        enum status status = ecl_select(system, value, arena, &selected);
+        enum status status = ecl_select(scope, system, value, &selected);
         if (status == STATUS_OK) {
             roaring_bitmap_or_inplace(set, selected);
         }

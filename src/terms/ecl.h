@@ -8,12 +8,13 @@
 
 /* Puts the concepts that a filter selects into SET. STATUS_NOT_SUPPORTED: not one of a release's
  * own filters, ask the general ones; STATUS_INVALID: the value cannot be read. */
-MUST_CHECK enum status ecl_filter(const struct code_system *system, struct slice property,
-                                  struct slice op, struct slice value, struct arena *arena,
+MUST_CHECK enum status ecl_filter(struct scope *scope, const struct code_system *system,
+                                  struct slice property, struct slice op, struct slice value,
                                   roaring_bitmap_t *set);
 
-/* The concepts that an expression constraint selects. */
-MUST_CHECK enum status ecl_select(const struct code_system *system, struct slice text,
-                                  struct arena *arena, roaring_bitmap_t **ret_set);
+/* The concepts that an expression constraint selects. STATUS_TOO_COSTLY: past the scope's deadline,
+ * or too long or deep. */
+MUST_CHECK enum status ecl_select(struct scope *scope, const struct code_system *system,
+                                  struct slice text, roaring_bitmap_t **ret_set);
 
 #endif

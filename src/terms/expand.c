@@ -4,6 +4,8 @@
 
 static const struct slice nothing = {0};
 
+#define CLOCK_EVERY 1024u /* concepts between two looks at the clock */
+
 /* ---- may it be expanded? ----------------------------------------------------------------------
  */
 
@@ -31,6 +33,9 @@ static void check_set(struct expansion *expansion, const struct value_set *set)
     for (size_t i = 0; i < set->include_count + set->exclude_count; i++) {
         const struct include *include =
             i < set->include_count ? &set->includes[i] : &set->excludes[i - set->include_count];
+        if (scope_late(expansion->question->scope)) {
+            return;
+        }
         check_include(expansion, include);
         for (size_t j = 0; j < include->import_count; j++) {
             check_set(expansion, include->imports[j]);
@@ -139,6 +144,9 @@ static bool add_bitmap(struct expansion *expansion, const struct code_system *sy
     size_t count;
     const uint32_t *list = bitmap_list(codes, expansion->question->arena, &count);
     for (size_t i = 0; i < count; i++) {
+        if (i % CLOCK_EVERY == CLOCK_EVERY - 1 && scope_late(expansion->question->scope)) {
+            return false;
+        }
         if (!add_item(expansion, system, list[i], NULL)) {
             return false;
         }

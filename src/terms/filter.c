@@ -13,6 +13,8 @@
 #define PATTERN_HEAP      4000u /* KiB */
 #define PATTERN_WORKSPACE 4096
 
+#define CLOCK_EVERY 256u /* concepts between two looks at the clock */
+
 struct filter {
     struct scope *scope;
     const struct code_system *system;
@@ -144,7 +146,8 @@ static enum status filter_values(struct filter *filter, bool negated)
             roaring_bitmap_add(filter->set, i);
         }
         arena_rewind(filter->scope->arena, mark);
-        if (pattern != NULL && pattern->costly) {
+        if ((pattern != NULL && pattern->costly) ||
+            (i % CLOCK_EVERY == CLOCK_EVERY - 1 && scope_late(filter->scope))) {
             return refuse(filter, MESSAGE_FILTER_COSTLY, STATUS_TOO_COSTLY);
         }
     }
@@ -255,8 +258,8 @@ static enum status filter_run(struct filter *filter)
 {
     struct slice op = filter->op;
     if (filter->system->release != NULL) {
-        enum status status = ecl_filter(filter->system, filter->property, op, filter->value,
-                                        filter->scope->arena, filter->set);
+        enum status status = ecl_filter(filter->scope, filter->system, filter->property, op,
+                                        filter->value, filter->set);
         if (status != STATUS_NOT_SUPPORTED) {
             return status == STATUS_OK           ? status
                    : status == STATUS_TOO_COSTLY ? refuse(filter, MESSAGE_FILTER_COSTLY, status)

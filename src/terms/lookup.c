@@ -16,9 +16,13 @@ static struct coded coded_of(const struct question *question)
                               json_get_string(coding, "code")};
     }
     yyjson_val *instance = question->asked->instance;
+    struct slice version = question_text(question, "version");
+    if (instance != NULL && version.length == 0) {
+        version = json_get_string(instance, "version"); /* this one, not the newest */
+    }
     return (struct coded){instance != NULL ? json_get_string(instance, "url")
                                            : question_text(question, "system"),
-                          question_text(question, "version"), question_text(question, "code")};
+                          version, question_text(question, "code")};
 }
 
 static enum status required(struct question *question, const char *name)

@@ -4,6 +4,9 @@
 
 #include "terms/terms_int.h"
 
+/* More are counted, not told: each is compared with all before. */
+#define PROBLEMS_MOST 500u
+
 static const struct row {
     enum severity severity;
     const char *code, *detail;
@@ -42,10 +45,13 @@ struct problem *problem_add(struct problems *problems, enum message message, str
             return old;
         }
     }
-    struct problem *problem = ARENA_NEW(problems->arena, struct problem);
+    struct problem *problem =
+        problems->count < PROBLEMS_MOST ? ARENA_NEW(problems->arena, struct problem) : NULL;
     if (problem == NULL) {
+        problems->errors += rows[message].severity <= SEVERITY_ERROR ? 1 : 0;
         return NULL;
     }
+    problems->count++;
     *problem = (struct problem){.message = message,
                                 .severity = rows[message].severity,
                                 .id = slice_text(rows[message].id),

@@ -197,8 +197,30 @@ static enum status read_common(struct question *question, const struct terms_par
     return STATUS_OK;
 }
 
+/* What is neither true nor false would be taken for false, and be echoed as it is. */
+static enum status check_flags(struct question *question)
+{
+    static const char *const flags[] = {"activeOnly",
+                                        "excludeNested",
+                                        "includeDesignations",
+                                        "includeDefinition",
+                                        "inferSystem",
+                                        "abstract",
+                                        "reverse",
+                                        "valueset-membership-only",
+                                        "lenient-display-validation"};
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        struct slice text = question_text(question, flags[i]);
+        if (text.length > 0 && !slice_is(text, "true") && !slice_is(text, "false")) {
+            return refuse(question, slice_text(flags[i]), "give true or false");
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status question_read(struct question *question)
 {
+    TRY(check_flags(question));
     for (size_t i = 0; i < question->count; i++) {
         TRY(read_common(question, &question->parameters[i]));
     }
@@ -254,15 +276,17 @@ enum status question_value_set(struct question *question, const struct value_set
 
 void value_write(struct buffer *out, const char *type, struct slice value)
 {
-    static const char *const bare[] = {"Boolean", "Integer", "Decimal"};
+    bool flag = strcmp(type, "Boolean") == 0;
+    bool number = strcmp(type, "Integer") == 0 || strcmp(type, "Decimal") == 0;
+    struct decimal decimal;
     buffer_print(out, "\"value%s\":", type);
-    for (size_t i = 0; i < sizeof bare / sizeof bare[0]; i++) {
-        if (strcmp(type, bare[i]) == 0) {
-            buffer_add(out, value);
-            return;
-        }
+    /* A code system that was brought along may call anything a number. */
+    if ((flag && (slice_is(value, "true") || slice_is(value, "false"))) ||
+        (number && decimal_parse(value, &decimal))) {
+        buffer_add(out, value);
+    } else {
+        buffer_add_json_string(out, value);
     }
-    buffer_add_json_string(out, value);
 }
 
 void part_write(struct buffer *out, const char *name, const char *type, struct slice value)
@@ -360,9 +384,7 @@ static enum status answer_in(struct terms *terms, const struct terms_question *a
     if (scope == NULL || question == NULL) {
         return STATUS_TOO_COSTLY;
     }
-    scope->terms = terms;
-    scope->arena = arena;
-    scope->problems.arena = arena;
+    scope_begin(scope, terms, arena);
     *question = (struct question){.scope = scope,
                                   .arena = arena,
                                   .asked = asked,

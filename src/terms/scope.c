@@ -7,6 +7,23 @@
 
 #define SUPPLEMENT_URL "http://hl7.org/fhir/StructureDefinition/valueset-supplement"
 
+void scope_begin(struct scope *scope, struct terms *terms, struct arena *arena)
+{
+    scope->terms = terms;
+    scope->arena = arena;
+    scope->problems.arena = arena;
+    scope->deadline = time_monotonic() + SCOPE_TIME_MOST;
+}
+
+bool scope_late(struct scope *scope)
+{
+    if (!scope->late && time_monotonic() > scope->deadline) {
+        scope->late = true;
+        problem_add(&scope->problems, MESSAGE_TOO_LATE, (struct slice){0});
+    }
+    return scope->late;
+}
+
 bool scope_is_plain(const struct scope *scope)
 {
     return scope->rule_count == 0 && scope->set_rule_count == 0 && scope->guest_count == 0 &&

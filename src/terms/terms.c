@@ -7,8 +7,9 @@
 #include "terms/release.h"
 #include "terms/terms_int.h"
 
-/* More value sets than this are not kept: a caller may name any number of implicit ones. */
-#define SETS_KEPT 20000u
+/* More value sets than this are not kept at once: a caller may name any number of implicit ones. */
+#define SETS_KEPT       20000u
+#define SETS_KEPT_BYTES ((size_t)192 << 20)
 
 struct slot {
     uint64_t key;
@@ -29,6 +30,7 @@ struct terms {
     uint64_t generation;
     struct map systems;         /* serial -> struct code_system */
     struct map sets;            /* hash of the canonical -> struct kept_set */
+    size_t set_bytes;           /* of these */
     const char *release_folder; /* NULL: none */
     struct arena *release_arena;
     pthread_mutex_t release_lock;
@@ -150,7 +152,7 @@ static bool still_current(struct terms *terms, const struct code_system *system,
 }
 
 /* Under the write lock. */
-static void clear_stale(struct terms *terms)
+static void clear_sets(struct terms *terms)
 {
     for (size_t i = 0; i < terms->sets.size; i++) {
         struct kept_set *kept = terms->sets.slots[i].value;
@@ -160,6 +162,13 @@ static void clear_stale(struct terms *terms)
     }
     arena_destroy(terms->sets.arena);
     terms->sets = (struct map){.arena = arena_create(0)};
+    terms->set_bytes = 0;
+}
+
+/* Under the write lock. */
+static void clear_stale(struct terms *terms)
+{
+    clear_sets(terms);
     struct arena *scratch = arena_create((size_t)4 << 20);
     for (size_t i = 0; scratch != NULL && i < terms->systems.size; i++) {
         struct code_system *system = terms->systems.slots[i].value;
@@ -343,18 +352,37 @@ const struct value_set *shelf_set(struct terms *terms, struct slice canonical, s
     return set != NULL && hold(terms, NULL, set, arena) ? set : NULL;
 }
 
+static size_t bytes_of(const struct value_set *set)
+{
+    size_t bytes = arena_used(set->own);
+    for (size_t i = 0; i < set->set_count; i++) {
+        bytes += roaring_bitmap_size_in_bytes(set->sets[i].codes);
+    }
+    for (size_t i = 0; i < set->include_count; i++) {
+        bytes += set->includes[i].codes != NULL
+                     ? roaring_bitmap_size_in_bytes(set->includes[i].codes)
+                     : 0;
+    }
+    return bytes;
+}
+
 const struct value_set *shelf_put(struct terms *terms, struct slice canonical,
                                   struct value_set *set, uint64_t generation, struct arena *arena)
 {
+    size_t bytes = bytes_of(set);
     atomic_init(&set->references, 1);
     pthread_rwlock_wrlock(&terms->lock);
     uint64_t key = set_key(canonical);
-    if (terms->generation == generation && terms->sets.count < SETS_KEPT &&
+    if (terms->generation == generation && bytes < SETS_KEPT_BYTES / 4 &&
         map_get(&terms->sets, key) == NULL) {
+        if (terms->sets.count >= SETS_KEPT || terms->set_bytes + bytes > SETS_KEPT_BYTES) {
+            clear_sets(terms); /* what is in use comes back soon */
+        }
         struct kept_set *kept = ARENA_NEW(terms->sets.arena, struct kept_set);
         if (kept != NULL) {
             *kept = (struct kept_set){arena_copy(terms->sets.arena, canonical), set};
             if (map_set(&terms->sets, key, kept)) {
+                terms->set_bytes += bytes;
                 atomic_fetch_add(&set->references, 1);
             }
         }

@@ -137,6 +137,10 @@ roaring_bitmap_t *bitmap_all(const struct code_system *system, struct arena *are
       "The value set %s refers to itself, so what it holds cannot be told")                        \
     X(TOO_COSTLY, ERROR, "too-costly", "", true, "VALUESET_TOO_COSTLY",                            \
       "The value set %s has more than %s codes: ask for a page (count and offset) or a filter")    \
+    X(SETS_TOO_MANY, ERROR, "too-costly", "vs-invalid", true, "VALUESET_TOO_COSTLY",               \
+      "The value set %s includes too many others, each counted as often as it is included")        \
+    X(TOO_LATE, ERROR, "too-costly", "", true, "TOO_COSTLY",                                       \
+      "The answer takes too long: ask for less at once")                                           \
     X(FILTER_WITHOUT_VALUE, ERROR, "invalid", "vs-invalid", true,                                  \
       "UNABLE_TO_HANDLE_SYSTEM_FILTER_WITH_NO_VALUE",                                              \
       "The system %s filter with property = %s, op = %s has no value")                             \
@@ -270,7 +274,7 @@ struct problem {
 struct problems {
     struct arena *arena;
     struct problem *first, *last;
-    uint32_t errors;
+    uint32_t count, errors;
 };
 
 /* Adds a problem; its text is the row's, with the slices put in for each %s. The same problem at
@@ -304,6 +308,13 @@ struct guest {
 
 #define SCOPE_MOST 64 /* rules, guests, supplements, systems used */
 
+/* Value sets that one may be made of, each counted as often as it is included: what walks over them
+ * walks over each of these. */
+#define SCOPE_SETS_MOST 1000u
+
+/* How long one question, or one value set, may keep a worker. */
+#define SCOPE_TIME_MOST (10 * MICROS_PER_SECOND)
+
 /* Where names are looked up while one question is answered, or one value set compiled. Everything
  * that it finds lives as long as its arena. */
 struct scope {
@@ -322,13 +333,22 @@ struct scope {
     size_t supplement_count;
     struct code_system *stand_ins[SCOPE_MOST]; /* of systems that are not loaded */
     size_t stand_in_count;
-    const yyjson_val *compiling[32]; /* value sets that are being compiled: imports of imports */
+    yyjson_val *compiling[32]; /* value sets that are being compiled: imports of imports */
     struct slice compiling_names[32];
     size_t depth;
+    uint32_t compiled; /* value sets so far */
+    int64_t deadline;  /* time_monotonic; past it STATUS_TOO_COSTLY */
+    bool late;
     bool versions_match, versions_match_given; /* of the value set being compiled */
     bool crossed;
     bool quiet; /* nobody reads the problems */
 };
+
+/* A cleared scope, ready to be used from now on. */
+void scope_begin(struct scope *scope, struct terms *terms, struct arena *arena);
+
+/* Is the time over? That is told once, and costs as much as looking at the clock. */
+bool scope_late(struct scope *scope);
 
 bool scope_is_plain(const struct scope *scope);
 

@@ -17,7 +17,11 @@ struct translation {
     struct buffer matches;
     bool any, result;
     size_t depth; /* of other-map */
+    size_t maps;  /* used so far */
 };
+
+/* Maps that may be used for one code: each of them may send to as many others as it has groups. */
+#define MAPS_MOST 100u
 
 /* ---- what relates how -------------------------------------------------------------------------
  */
@@ -128,7 +132,8 @@ static void use_unmapped(struct translation *translation, yyjson_val *map, yyjso
                   json_get_string(unmapped, "display"));
     } else if (slice_is(mode, "provided") || slice_is(mode, "use-source-code")) {
         add_match(translation, map, SLICE("equal"), target, translation->wanted.code, nothing);
-    } else if (slice_is(mode, "other-map") && translation->depth < 4) {
+    } else if (slice_is(mode, "other-map") && translation->depth < 4 &&
+               translation->maps <= MAPS_MOST) {
         struct slice url = json_get_string(unmapped, "url");
         url = url.length > 0 ? url : json_get_string(unmapped, "otherMap");
         const struct canonical *other =
@@ -168,6 +173,9 @@ static void use_map(struct translation *translation, yyjson_val *map)
 {
     size_t at, max;
     yyjson_val *group;
+    if (translation->maps++ >= MAPS_MOST || scope_late(translation->question->scope)) {
+        return;
+    }
     yyjson_arr_foreach(json_get(map, "group"), at, max, group)
     {
         use_group(translation, map, group);
@@ -310,6 +318,12 @@ enum status translate_answer(struct question *question, struct buffer *out)
         return STATUS_REQUIRED;
     }
     TRY(use_maps(&translation));
+    if (translation.maps > MAPS_MOST) {
+        problem_add(&question->scope->problems, MESSAGE_TOO_LATE, nothing);
+    }
+    if (question->scope->problems.errors > 0) {
+        return STATUS_TOO_COSTLY;
+    }
     struct parameters_writer writer;
     parameters_begin(&writer, out);
     parameters_flag(&writer, "result", translation.result);

@@ -6,6 +6,9 @@
 
 static const struct slice nothing = {0};
 
+/* What one compiled value set may take, bitmaps apart. */
+#define SET_BYTES ((size_t)256 << 20)
+
 struct slice value_set_name(const struct value_set *set, struct arena *arena)
 {
     return set->url.length == 0 ? SLICE("(unidentified)")
@@ -449,6 +452,9 @@ static enum status make_all(struct scope *scope, yyjson_val *nodes, const char *
     *ret_includes = all;
     yyjson_arr_foreach(nodes, at, max, node)
     {
+        if (scope_late(scope)) {
+            return STATUS_TOO_COSTLY;
+        }
         TRY(include_make(scope, node, kind, at, &all[at]));
         *ret_count = at + 1;
     }
@@ -537,6 +543,12 @@ enum status value_set_compile(struct scope *scope, yyjson_val *root, struct valu
         problem_add(&scope->problems, MESSAGE_CYCLE, nothing, value_set_name(set, scope->arena));
         return STATUS_TOO_COSTLY;
     }
+    if (++scope->compiled > SCOPE_SETS_MOST) {
+        problem_add(&scope->problems, MESSAGE_SETS_TOO_MANY, nothing,
+                    canonical_join(scope->arena, json_get_string(scope->compiling[0], "url"),
+                                   json_get_string(scope->compiling[0], "version")));
+        return STATUS_TOO_COSTLY;
+    }
     scope->compiling[scope->depth++] = root;
     enum status status = compile(scope, set);
     scope->depth--;
@@ -567,15 +579,13 @@ static enum status compile_named(struct scope *scope, struct slice canonical,
 static enum status compile_shared(struct scope *asking, struct slice canonical,
                                   const struct value_set **ret_set)
 {
-    struct arena *own = arena_create(0);
+    struct arena *own = arena_create(SET_BYTES);
     struct scope *scope = own != NULL ? ARENA_NEW(own, struct scope) : NULL;
     if (scope == NULL) {
         arena_destroy(own);
         return STATUS_MEMORY;
     }
-    scope->terms = asking->terms;
-    scope->arena = own;
-    scope->problems.arena = own;
+    scope_begin(scope, asking->terms, own);
     uint64_t generation = conformance_generation(shelf_conformance(scope->terms));
     struct value_set *set;
     enum status status = compile_named(scope, arena_copy(own, canonical), &set);

@@ -13,7 +13,7 @@ static bool was_seen(const struct review *review, struct slice text)
     return i < review->seen_count;
 }
 
-static bool seen_before(struct review *review, struct slice text)
+bool seen_before(struct review *review, struct slice text)
 {
     if (was_seen(review, text)) {
         return true;
@@ -32,29 +32,42 @@ static struct terms_coding coding_of(yyjson_val *coding)
                                  .display = json_get_string(coding, "display")};
 }
 
+#define CODINGS_FEW 16 /* that need no memory */
+
 /* The codings of a value: a Coding is one, a code is one without system. */
-static size_t codings_of(const struct fhirpath_node *node, struct terms_coding *ret_codings,
-                         size_t limit)
+static const struct terms_coding *codings_of(const struct fhirpath_node *node, struct arena *arena,
+                                             struct terms_coding few[static CODINGS_FEW],
+                                             size_t *ret_count)
 {
-    size_t count = 0, i, max;
-    yyjson_val *each;
+    size_t i, max;
+    yyjson_val *each, *list = json_get(node->value, "coding");
+    struct terms_coding *codings = few;
+    *ret_count = 0;
+    if (yyjson_arr_size(list) > CODINGS_FEW) {
+        codings = arena_array(arena, yyjson_arr_size(list), sizeof *codings);
+    }
+    if (codings == NULL) {
+        return NULL;
+    }
     switch (node->type->fhir_type) {
     case FHIR_TYPE_CODEABLECONCEPT:
-        yyjson_arr_foreach(json_get(node->value, "coding"), i, max, each)
+        yyjson_arr_foreach(list, i, max, each)
         {
-            if (count < limit && json_get_string(each, "code").length > 0) {
-                ret_codings[count++] = coding_of(each);
+            if (json_get_string(each, "code").length > 0) {
+                codings[(*ret_count)++] = coding_of(each);
             }
         }
-        return count;
+        return codings;
     case FHIR_TYPE_CODING:
     case FHIR_TYPE_QUANTITY:
-        ret_codings[0] = coding_of(node->value);
-        return ret_codings[0].code.length > 0;
+        codings[0] = coding_of(node->value);
+        break;
     default:
-        ret_codings[0] = (struct terms_coding){.code = json_string(node->value)};
-        return ret_codings[0].code.length > 0;
+        codings[0] = (struct terms_coding){.code = json_string(node->value)};
+        break;
     }
+    *ret_count = codings[0].code.length > 0;
+    return codings;
 }
 
 /* ---- bindings ---------------------------------------------------------------------------------
@@ -146,11 +159,15 @@ static bool is_bindable(const struct fhirpath_node *node)
 void check_bound(struct review *review, const struct binding *binding,
                  const struct fhirpath_node *node)
 {
-    struct terms_coding codings[16];
-    if (review->validator->terms == NULL || !is_bindable(node)) {
+    struct terms_coding few[CODINGS_FEW];
+    size_t count;
+    if (review->validator->terms == NULL || !is_bindable(node) || is_late(review, node)) {
         return;
     }
-    size_t count = codings_of(node, codings, sizeof codings / sizeof codings[0]);
+    const struct terms_coding *codings = codings_of(node, review->arena, few, &count);
+    if (codings == NULL) {
+        return; /* the arena is full, and so the record is refused */
+    }
     bool required = binding->strength == STRENGTH_REQUIRED;
     if (count == 0) {
         bool excused = yyjson_is_obj(node->value) && json_get(node->value, "extension") != NULL;

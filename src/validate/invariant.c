@@ -32,8 +32,7 @@ static void check_one(struct review *review, const struct constraint *constraint
           tell(review, "The rule %.*s could not be decided here.", SLICE_ARGS(constraint->key)));
 }
 
-/* Looks at the clock now and then: each look costs as much as a quick rule. */
-static bool is_late(struct review *review, const struct fhirpath_node *node)
+bool is_late(struct review *review, const struct fhirpath_node *node)
 {
     int64_t deadline = review->options->deadline;
     if (!review->late && deadline != 0 && review->asked++ % 64 == 0 &&
@@ -43,6 +42,19 @@ static bool is_late(struct review *review, const struct fhirpath_node *node)
               "Checking this takes too long: send less at once.");
     }
     return review->late;
+}
+
+/* A rule that cannot be asked must not look like a rule that was kept. */
+static void report_unusable(struct review *review, const struct constraint *constraint,
+                            const struct fhirpath_node *node)
+{
+    if (review->quiet == 0 && !seen_before(review, constraint->human)) {
+        fault(review, node, NULL, SEVERITY_WARNING, "not-supported", constraint->key,
+              tell(review,
+                   "The rule %.*s was not checked: its definition has no expression of FHIRPath "
+                   "that can be read. Correct the definition.",
+                   SLICE_ARGS(constraint->key)));
+    }
 }
 
 void check_constraints(struct review *review, const struct constraint *constraints,
@@ -55,7 +67,9 @@ void check_constraints(struct review *review, const struct constraint *constrain
                                                      .host = &review->host,
                                                      .resource = node_own_resource(owner)};
     for (const struct constraint *each = constraints; each != NULL; each = each->next) {
-        if (review->quiet == 0 || (each->severity == SEVERITY_ERROR && !review->failed)) {
+        if (each->expression == NULL) {
+            report_unusable(review, each, node);
+        } else if (review->quiet == 0 || (each->severity == SEVERITY_ERROR && !review->failed)) {
             check_one(review, each, &environment, node);
         }
     }

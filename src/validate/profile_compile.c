@@ -347,6 +347,14 @@ static void add_slice(struct rule_element *unsliced, struct rule_element *slice)
     *link = slice;
 }
 
+static void number_slices(struct rule_element *sliced, struct rule_element *rule)
+{
+    for (struct rule_element *each = rule->slices; each != NULL; each = each->next) {
+        each->number = sliced->slice_total++;
+        number_slices(sliced, each);
+    }
+}
+
 static struct rule_element *child_of(struct rule_element *parent, struct slice stem)
 {
     struct rule_element *each = parent->children;
@@ -417,6 +425,7 @@ static void finish(struct compiling *compiling, struct rule_element *rule)
             arena_array(compiling->arena, rule->type->group_count, sizeof(struct rule_element *));
     }
     for (struct rule_element *each = rule->children; each != NULL; each = each->next) {
+        number_slices(each, each);
         finish(compiling, each);
         rule->asks = rule->asks || each->asks;
         if (rule->by_group != NULL && each->asks) {

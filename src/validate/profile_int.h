@@ -20,7 +20,8 @@
 struct constraint {
     struct slice key, human;
     enum severity severity;
-    const struct fhirpath *expression;
+    const struct fhirpath
+        *expression; /* NULL: it does not compile, which is told, or there is none */
     struct constraint *next;
 };
 
@@ -102,6 +103,8 @@ struct rule_element {
     struct discriminator *discriminators;
     size_t discriminator_count;
     struct rule_element *slices; /* by next */
+    uint32_t number;             /* of a slice, among those of the element that is sliced */
+    uint32_t slice_total;        /* slices and theirs; of the element that is sliced */
 
     struct rule_element *parent, *children, *last_child, *next;
     struct rule_element **by_group; /* of the children, by their group within TYPE; or NULL */
@@ -125,8 +128,10 @@ struct profile {
 /* ---- the validator ----------------------------------------------------------------------------
  */
 
+/* The profile is the one of the start: who may store definitions must not undo a policy. */
 struct policy {
-    struct slice type, profile;
+    struct slice type;
+    const struct profile *profile;
     struct policy *next;
 };
 
@@ -274,6 +279,13 @@ bool node_each(const struct definitions *definitions, const struct fhirpath_node
 /* Equal as fixed[x] asks; as pattern[x] asks. */
 bool value_is_fixed(yyjson_val *fixed, yyjson_val *value);
 bool value_has_pattern(yyjson_val *pattern, yyjson_val *value);
+
+/* Is the time over? The fault is told once. Looks at the clock now and then: each look costs as
+ * much as a quick rule. */
+bool is_late(struct review *review, const struct fhirpath_node *node);
+
+/* Was TEXT asked about before? It has been from now on, unless only something is found out. */
+bool seen_before(struct review *review, struct slice text);
 
 /* OWNER: whose definition has the constraints; its resource is %resource. */
 void check_constraints(struct review *review, const struct constraint *constraints,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A profile's rules asked of a value: one pass over its members, in which only those are looked at
  * of which something is asked. What the base asks has been asked already. */
+#include "ucum/ucum.h"
 #include "validate/profile_int.h"
 
-#define COUNTS_LIMIT 96
+#define COUNTS_FEW 32 /* slices whose counts need no memory */
 
 static struct slice name_of(const struct rule_element *rule)
 {
@@ -127,13 +128,42 @@ static void check_types(struct review *review, const struct rule_element *rule,
     }
 }
 
-/* -1, 0, 1; 2: they cannot be compared. */
+/* Quantities of one unit, or of units of UCUM that convert. */
+static int compare_quantities(yyjson_val *value, yyjson_val *limit)
+{
+    struct decimal a, b;
+    int order;
+    struct slice left = json_get_string(value, "code"), right = json_get_string(limit, "code");
+    struct slice system = json_get_string(value, "system");
+    if (!decimal_parse(json_number(json_get(value, "value")), &a) ||
+        !decimal_parse(json_number(json_get(limit, "value")), &b) ||
+        !slice_equals(system, json_get_string(limit, "system"))) {
+        return 2;
+    }
+    if (slice_equals(left, right) &&
+        (left.length > 0 ||
+         slice_equals(json_get_string(value, "unit"), json_get_string(limit, "unit")))) {
+        return decimal_compare(a, b);
+    }
+    return slice_is(system, UCUM_SYSTEM) &&
+                   ucum_compare(a, left, b, right, NULL, &order) == STATUS_OK
+               ? order
+               : 2;
+}
+
+/* Negative, 0, positive as they are in order; 2: they cannot be compared. */
 static int compare_values(const struct fhirpath_node *node, yyjson_val *limit)
 {
+    if (yyjson_is_obj(node->value)) {
+        int order = compare_quantities(node->value, limit);
+        return order == 2 ? 2 : (order > 0) - (order < 0);
+    }
     struct slice left = json_number(node->value), right = json_number(limit);
     if (left.length > 0 && right.length > 0) {
         struct decimal a, b;
-        return decimal_parse(left, &a) && decimal_parse(right, &b) ? decimal_compare(a, b) : 2;
+        return decimal_parse(left, &a) && decimal_parse(right, &b)
+                   ? (decimal_compare(a, b) > 0) - (decimal_compare(a, b) < 0)
+                   : 2;
     }
     struct partial_date a, b;
     enum date_form form =
@@ -165,13 +195,16 @@ static void check_limits(struct review *review, const struct rule_element *rule,
               tell(review, "%.*s has at most %u characters.", SLICE_ARGS(name_of(rule)),
                    rule->longest));
     }
+    /* Of quantities the validators that senders have tried before let it pass: told, not refused.
+     */
+    enum severity severity = yyjson_is_obj(node->value) ? SEVERITY_WARNING : SEVERITY_ERROR;
     if (rule->least != NULL && compare_values(node, rule->least) == -1) {
-        fault(review, node, NULL, SEVERITY_ERROR, "invalid", SLICE("least"),
+        fault(review, node, NULL, severity, "invalid", SLICE("least"),
               tell(review, "%.*s lies below the least value that is allowed.",
                    SLICE_ARGS(name_of(rule))));
     }
     if (rule->greatest != NULL && compare_values(node, rule->greatest) == 1) {
-        fault(review, node, NULL, SEVERITY_ERROR, "invalid", SLICE("greatest"),
+        fault(review, node, NULL, severity, "invalid", SLICE("greatest"),
               tell(review, "%.*s lies above the greatest value that is allowed.",
                    SLICE_ARGS(name_of(rule))));
     }
@@ -200,43 +233,12 @@ static void check_fixed(struct review *review, const struct rule_element *rule,
 /* ---- members ----------------------------------------------------------------------------------
  */
 
-/* How many values each slice has got. */
-struct counts {
-    const struct rule_element *rules[COUNTS_LIMIT];
-    uint32_t numbers[COUNTS_LIMIT];
-    size_t count;
-};
-
-static void count_one(struct counts *counts, const struct rule_element *rule)
-{
-    for (size_t i = 0; i < counts->count; i++) {
-        if (counts->rules[i] == rule) {
-            counts->numbers[i]++;
-            return;
-        }
-    }
-    if (counts->count < COUNTS_LIMIT) {
-        counts->rules[counts->count] = rule;
-        counts->numbers[counts->count++] = 1;
-    }
-}
-
-static uint32_t count_of(const struct counts *counts, const struct rule_element *rule)
-{
-    for (size_t i = 0; i < counts->count; i++) {
-        if (counts->rules[i] == rule) {
-            return counts->numbers[i];
-        }
-    }
-    return 0;
-}
-
 struct member_walk {
     struct review *review;
     const struct profile *profile;
     const struct rule_element *rule;
     const struct rule_element *last; /* slice of the value before */
-    struct counts counts;
+    uint32_t *counts;                /* of values in each slice, by its number */
     uint32_t total;
     bool unmatched; /* a value of no slice has been met */
 };
@@ -281,7 +283,7 @@ static const struct rule_element *sort_into(struct member_walk *walk,
         if (rule == walk->rule) {
             check_order(walk, slice, node);
         }
-        count_one(&walk->counts, slice);
+        walk->counts[slice->number]++;
         rule = slice;
     }
     return rule;
@@ -291,6 +293,9 @@ static bool walk_one(void *context, const struct fhirpath_node *node)
 {
     struct member_walk *walk = context;
     walk->total++;
+    if (is_late(walk->review, node)) {
+        return false;
+    }
     walk_element(walk->review, walk->profile, sort_into(walk, node), node);
     return !given_up(walk->review);
 }
@@ -329,7 +334,7 @@ static void check_slice_counts(struct member_walk *walk, const struct rule_eleme
                                const struct fhirpath_node *node)
 {
     for (const struct rule_element *each = rule->slices; each != NULL; each = each->next) {
-        uint32_t count = count_of(&walk->counts, each);
+        uint32_t count = walk->counts[each->number];
         check_count(walk->review, walk->profile, each, node, count);
         if (count > 0) {
             check_slice_counts(walk, each, node);
@@ -337,16 +342,28 @@ static void check_slice_counts(struct member_walk *walk, const struct rule_eleme
     }
 }
 
+static void check_counts(struct member_walk *walk, const struct fhirpath_node *node)
+{
+    check_count(walk->review, walk->profile, walk->rule, node, walk->total);
+    check_slice_counts(walk, walk->rule, node);
+}
+
 static void walk_member(struct review *review, const struct profile *profile,
                         const struct rule_element *rule, const struct fhirpath_node *node)
 {
     struct member_walk walk = {.review = review, .profile = profile, .rule = rule};
-    (void)node_each(review->definitions, node, rule->stem, walk_one, &walk);
-    if (given_up(review)) {
-        return;
+    uint32_t few[COUNTS_FEW] = {0};
+    walk.counts = few;
+    if (rule->slice_total > COUNTS_FEW) {
+        walk.counts = arena_array(review->arena, rule->slice_total, sizeof *walk.counts);
+        if (walk.counts == NULL) {
+            return; /* the arena is full, and so the record is refused */
+        }
     }
-    check_count(review, profile, rule, node, walk.total);
-    check_slice_counts(&walk, rule, node);
+    (void)node_each(review->definitions, node, rule->stem, walk_one, &walk);
+    if (!given_up(review) && !review->late) {
+        check_counts(&walk, node);
+    }
 }
 
 /* ---- elements ---------------------------------------------------------------------------------

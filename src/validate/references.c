@@ -226,14 +226,17 @@ static void check_aggregation(struct review *review, const struct rule_element *
                    : reach == REACH_BUNDLED ? AGGREGATION_BUNDLED | AGGREGATION_REFERENCED
                                             : AGGREGATION_REFERENCED;
     if (rule->aggregation != 0 && (rule->aggregation & met) == 0) {
+        static const char *const places[] = {
+            [AGGREGATION_CONTAINED] = "contained",
+            [AGGREGATION_REFERENCED] = "a resource of its own, not contained",
+            [AGGREGATION_BUNDLED] = "in the same Bundle",
+            [AGGREGATION_CONTAINED | AGGREGATION_BUNDLED] = "contained or in the same Bundle",
+            [AGGREGATION_REFERENCED | AGGREGATION_BUNDLED] = "a resource of its own, not contained",
+            [AGGREGATION_CONTAINED | AGGREGATION_REFERENCED] = "contained or a resource of its own",
+        };
         fault(review, node, NULL, SEVERITY_ERROR, "structure", SLICE("aggregation"),
-              tell(review, "The resource that %.*s names must be %s%s%s.", SLICE_ARGS(rule->id),
-                   (rule->aggregation & AGGREGATION_CONTAINED) != 0 ? "contained" : "",
-                   (rule->aggregation & AGGREGATION_CONTAINED) != 0 &&
-                           (rule->aggregation & AGGREGATION_BUNDLED) != 0
-                       ? " or "
-                       : "",
-                   (rule->aggregation & AGGREGATION_BUNDLED) != 0 ? "in the same Bundle" : ""));
+              tell(review, "The resource that %.*s names must be %s.", SLICE_ARGS(rule->id),
+                   places[rule->aggregation]));
     }
 }
 

@@ -5,6 +5,10 @@
 
 #define DEPTH_LIMIT 128u
 
+/* What rules may take: those on all elements of a large value set or questionnaire need more than a
+ * request is given for its size. */
+#define REVIEW_BYTES ((size_t)64 << 20)
+
 static void review_object(struct review *review, const struct fhirpath_node *node);
 static void review_whole(struct review *review, const struct fhirpath_node *node);
 
@@ -40,6 +44,21 @@ static void check_declared(struct review *review, const struct fhirpath_node *no
     }
 }
 
+/* Does meta.profile name just this profile, so that it has been asked already? */
+static bool declares_this(struct review *review, const struct fhirpath_node *node,
+                          const struct profile *profile)
+{
+    size_t i, max;
+    yyjson_val *declared;
+    yyjson_arr_foreach(json_get(json_get(node->value, "meta"), "profile"), i, max, declared)
+    {
+        if (profile_find(review->validator, json_string(declared)) == profile) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool declares(const struct fhirpath_node *node, struct slice url)
 {
     size_t i, max;
@@ -58,9 +77,8 @@ static void check_policies(struct review *review, const struct fhirpath_node *no
 {
     for (const struct policy *each = review->validator->policies; each != NULL; each = each->next) {
         if (slice_equals(each->type, table_text(review->tables, node->type->name))) {
-            const struct profile *profile = profile_find(review->validator, each->profile);
-            if (profile != NULL && !declares(node, profile->url)) {
-                check_profile(review, node, profile, NULL);
+            if (!declares_this(review, node, each->profile)) {
+                check_profile(review, node, each->profile, NULL);
             }
         }
     }
@@ -401,6 +419,7 @@ static void review_whole(struct review *review, const struct fhirpath_node *node
 
 void review_resource(struct checker *checker, yyjson_val *root, resource_type type)
 {
+    arena_raise(checker->arena, REVIEW_BYTES);
     struct review review = {.checker = checker,
                             .validator = checker->options->validator,
                             .options = checker->options,

@@ -395,6 +395,67 @@ static enum status take_codings(struct reader *reader, struct rule_row *row, boo
     return STATUS_OK;
 }
 
+static bool is_date_type(unsigned type)
+{
+    return type == FHIR_TYPE_DATE || type == FHIR_TYPE_DATETIME || type == FHIR_TYPE_INSTANT;
+}
+
+/* Is that an element which the test can be asked of? One that it cannot be asked of would pass. */
+static bool test_fits(const struct reader *reader, const struct rule_row *row)
+{
+    const struct type_row *type = element_type_row(reader->tables, row->element);
+    switch (row->test) {
+    case RULE_TEST_RANGE:
+        return type->fhir_type == FHIR_TYPE_QUANTITY || type->fhir_type == FHIR_TYPE_AGE ||
+               type->fhir_type == FHIR_TYPE_DURATION || type->fhir_type == FHIR_TYPE_COUNT ||
+               type->fhir_type == FHIR_TYPE_DISTANCE;
+    case RULE_TEST_NOT_FUTURE:
+    case RULE_TEST_NOT_BEFORE:
+    case RULE_TEST_WITHIN:
+        return is_date_type(type->fhir_type);
+    default:
+        return type->kind == TYPE_PRIMITIVE && type->fhir_type != FHIR_TYPE_BOOLEAN &&
+               type->fhir_type != FHIR_TYPE_DECIMAL && type->fhir_type != FHIR_TYPE_INTEGER &&
+               type->fhir_type != FHIR_TYPE_POSITIVEINT && type->fhir_type != FHIR_TYPE_UNSIGNEDINT;
+    }
+}
+
+static bool may_be_absent(const struct rule_condition *condition)
+{
+    for (size_t i = 0; i < condition->values.count; i++) {
+        if (condition->values.items[i].length == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whatever else the row speaks of must be there too, or it would never hold. */
+static enum status check_row_fits(struct reader *reader, const struct rule_row *row,
+                                  const struct type_row *type)
+{
+    if (!test_fits(reader, row)) {
+        return refuse(reader, "The element is not of a type that the test can be asked of: range "
+                              "is for a Quantity, not-future, not-before and within are for dates, "
+                              "nhs-number and shape for text.");
+    }
+    const struct element_row *other =
+        row->other != NULL ? type_find_element(reader->tables, type, row->other, strlen(row->other))
+                           : NULL;
+    if (row->other != NULL &&
+        (other == NULL || !is_date_type(element_type_row(reader->tables, other)->fhir_type))) {
+        return refuse(reader, "The member that the test compares with is no date of this type.");
+    }
+    for (size_t i = 0; i < row->condition_count; i++) {
+        const char *member = row->conditions[i].member;
+        if (!may_be_absent(&row->conditions[i]) &&
+            type_find_element(reader->tables, type, member, strlen(member)) == NULL) {
+            return refuse(reader, "A condition names a member that this type does not have.");
+        }
+    }
+    return STATUS_OK;
+}
+
 /* One row for one element: TYPE.member. */
 static enum status add_row(struct reader *reader, const struct rule_row *model, struct slice path)
 {
@@ -419,6 +480,7 @@ static enum status add_row(struct reader *reader, const struct rule_row *model, 
     }
     row->member = terminated(reader, member);
     row->type = (uint16_t)(type - reader->tables->types);
+    TRY(check_row_fits(reader, row, type));
     bool coded;
     TRY(take_codings(reader, row, &coded));
     if (!coded) {

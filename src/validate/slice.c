@@ -16,9 +16,12 @@ struct search {
     enum discriminator_kind kind;
     struct slice path; /* what is left of it */
     struct place place;
-    bool found; /* some value was met */
+    unsigned steps; /* of the path that are open: a path may lead round in circles */
+    bool found;     /* some value was met */
     bool fits;
 };
+
+#define STEPS_MOST 64u
 
 static bool follow(struct search *search, const struct fhirpath_node *node);
 
@@ -318,7 +321,9 @@ static struct slice cut_step(struct slice *path, struct slice *ret_argument)
     *path = slice_from(*path, end + (end < path->length));
     *ret_argument = (struct slice){NULL, 0};
     if (open < step.length) {
-        *ret_argument = slice_trim(slice_of(step.at + open + 1, step.length - open - 2));
+        struct slice inner = slice_from(step, open + 1);
+        inner.length -= slice_ends(inner, SLICE(")")) ? 1 : 0;
+        *ret_argument = slice_trim(inner);
         step = slice_head(step, open);
     }
     return step;
@@ -332,15 +337,22 @@ static struct slice unquoted(struct slice text)
 
 static bool follow(struct search *search, const struct fhirpath_node *node)
 {
-    struct slice before = search->path, argument;
+    struct slice before = search->path, argument, step = SLICE("$this");
     bool more;
-    if (search->path.length == 0) {
-        return arrive(search, node);
+    while (slice_is(step, "$this") && search->path.length > 0) {
+        step = cut_step(&search->path, &argument);
     }
-    struct slice step = cut_step(&search->path, &argument);
     if (slice_is(step, "$this")) {
-        more = follow(search, node);
-    } else if (slice_is(step, "resolve")) {
+        more = arrive(search, node);
+        search->path = before;
+        return more;
+    }
+    if (search->steps == STEPS_MOST) {
+        search->path = before;
+        return true;
+    }
+    search->steps++;
+    if (slice_is(step, "resolve")) {
         more = follow_reference(search, node);
     } else if (slice_is(step, "extension") && argument.length > 0) {
         more = follow_extension(search, node, unquoted(argument));
@@ -352,6 +364,7 @@ static bool follow(struct search *search, const struct fhirpath_node *node)
         more = node_each(search->review->definitions, node, step, visit_step, search);
         search->place = place;
     }
+    search->steps--;
     search->path = before;
     return more;
 }

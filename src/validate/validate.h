@@ -30,8 +30,9 @@ MUST_CHECK enum status validator_open(const struct definitions *definitions,
                                       struct validator **ret_validator);
 void validator_close(struct validator *validator);
 
-/* From now on every resource of TYPE is checked against PROFILE too, whatever it declares. Before
- * the first validation only. STATUS_NOT_FOUND: no such profile is loaded. */
+/* From now on every resource of TYPE is checked against PROFILE too, as it is now, whatever it
+ * declares and whatever is stored under its url. Before the first validation only.
+ * STATUS_NOT_FOUND: no such profile is loaded. */
 MUST_CHECK enum status validator_require(struct validator *validator, struct slice type,
                                          struct slice profile, struct outcome *outcome);
 

@@ -90,7 +90,7 @@ struct constraint *read_constraint(const struct definitions *definitions, yyjson
     struct slice expression =
         corrected(json_get_string(constraint, "key"), json_get_string(constraint, "expression"));
     struct constraint *made = ARENA_NEW(arena, struct constraint);
-    if (made == NULL || expression.length == 0) {
+    if (made == NULL) {
         return NULL;
     }
     made->key = arena_copy(arena, json_get_string(constraint, "key"));
@@ -99,12 +99,14 @@ struct constraint *read_constraint(const struct definitions *definitions, yyjson
     bool practice =
         yyjson_get_bool(json_get(extension_of(constraint, PRACTICE_EXTENSION), "valueBoolean"));
     made->severity = error && !practice ? SEVERITY_ERROR : SEVERITY_WARNING;
-    /* One that does not compile is no rule that a record could break: whoever loads the package is
-     * told by the snapshot's own validation. */
-    return fhirpath_compile(definitions, expression, context, FHIRPATH_LENIENT, arena, NULL,
-                            &made->expression) == STATUS_OK
-               ? made
-               : NULL;
+    /* One that does not compile is no rule that a record could break: who asks is told that it was
+     * not asked. */
+    if (expression.length == 0 ||
+        fhirpath_compile(definitions, expression, context, FHIRPATH_LENIENT, arena, NULL,
+                         &made->expression) != STATUS_OK) {
+        made->expression = NULL;
+    }
+    return made;
 }
 
 /* ---- the base ---------------------------------------------------------------------------------
@@ -371,8 +373,7 @@ enum status validator_require(struct validator *validator, struct slice type, st
     if (policy == NULL) {
         return STATUS_MEMORY;
     }
-    *policy = (struct policy){arena_copy(validator->arena, type),
-                              arena_copy(validator->arena, profile), validator->policies};
+    *policy = (struct policy){arena_copy(validator->arena, type), found, validator->policies};
     validator->policies = policy;
     return STATUS_OK;
 }

@@ -12,7 +12,7 @@
 struct service service;
 struct config service_config;
 bool service_sequenced = true;
-bool service_full;
+bool service_validates;
 void (*service_before_walk)(void);
 void (*service_after_walk)(void);
 
@@ -49,7 +49,7 @@ static void start(void)
     assert_int_equal(store_open(&options, &outcome, &service.store), STATUS_OK);
     assert_int_equal(audit_open(&log, &outcome, &service.audit), STATUS_OK);
     assert_int_equal(api_conformance_open(&service, &outcome), STATUS_OK);
-    if (service_full) {
+    if (service_validates) {
         assert_int_equal(
             validator_open(definitions, service.conformance, service.terms, &service.validator),
             STATUS_OK);

@@ -23,6 +23,10 @@ extern struct config service_config;
  * happens. Set before service_start. */
 extern bool service_sequenced;
 
+/* True: entries are checked in full, against profiles and value sets too. Set before service_start.
+ */
+extern bool service_validates;
+
 /* Called around the walk of each request and each piece of its body that is pulled: where a test
  * makes things fail. NULL: nobody. */
 extern void (*service_before_walk)(void);
@@ -60,10 +64,6 @@ struct answer {
     bool cut;    /* the body broke off while it was sent: a door closes the connection */
     struct arena *arena;
 };
-
-/* Full validation at entry, from the next start on: off, so that other tests' records may be short.
- */
-extern bool service_full;
 
 /* Who sends requests: one thread each. */
 struct caller;

@@ -182,7 +182,7 @@ static void put_declaring(const char *id, const char *more, int http)
 static void entries_are_held_to_profiles_that_are_stored(void **state)
 {
     (void)state;
-    service_full = true;
+    service_validates = true;
     service_restart();
     put_declaring("before", "", 201); /* not loaded: a warning */
     assert_http(ask("PUT", "StructureDefinition/born", NULL, BORN_PROFILE), 201);
@@ -195,7 +195,7 @@ static void entries_are_held_to_profiles_that_are_stored(void **state)
     put_declaring("b", ",'birthDate':'1970-01-01','name':[{'family':'B'}]", 201);
     assert_http(ask("DELETE", "StructureDefinition/born", NULL, NULL), 204);
     put_declaring("c", "", 201);
-    service_full = false;
+    service_validates = false;
 }
 
 static void of_two_with_one_name_one_stays(void **state)
@@ -238,6 +238,45 @@ static void tells_what_its_terminology_can_do(void **state)
     assert_text(answer, "resourceType", "CapabilityStatement");
 }
 
+#define BORN                                                                                       \
+    "{'resourceType':'StructureDefinition','id':'born','url':'http://x/born','name':'Born',"       \
+    "'status':'draft','kind':'resource','abstract':false,'type':'Patient','baseDefinition':"       \
+    "'http://hl7.org/fhir/StructureDefinition/Patient','derivation':'constraint','differential':"  \
+    "{'element':[{'id':'Patient.birthDate','path':'Patient.birthDate'%s}]}}"
+#define CLAIMS "{'resourceType':'Patient','meta':{'profile':['http://x/born']},'active':true}"
+
+static bool is_valid(const char *profile)
+{
+    struct answer answer = ask("POST", text_of("Patient/$validate?profile=%s", profile), NULL,
+                               "{'resourceType':'Patient','active':true}");
+    assert_http(answer, 200);
+    return memmem(answer.body.at, answer.body.length, "\"severity\":\"error\"", 18) == NULL;
+}
+
+static void a_profile_counts_from_the_moment_it_is_stored(void **state)
+{
+    (void)state;
+    service_stop();
+    service_validates = true;
+    service_prepare();
+    service_start();
+    assert_http(ask("PUT", "StructureDefinition/born", NULL, text_of(BORN, ",'min':1")), 201);
+    assert_false(is_valid("http://x/born"));
+    assert_http(ask("POST", "Patient", NULL, CLAIMS), 422);
+    service_restart();
+    assert_http(ask("POST", "Patient", NULL, CLAIMS), 422); /* the first that is asked */
+    assert_http(ask("PUT", "StructureDefinition/born", NULL, text_of(BORN, "")), 200);
+    assert_http(ask("POST", "Patient", NULL, CLAIMS), 201);
+    /* One of which no snapshot can be made leaves nothing of the one before. */
+    assert_http(ask("PUT", "StructureDefinition/born", NULL, text_of(BORN, ",'min':1")), 200);
+    assert_http(ask("PUT", "StructureDefinition/born", NULL,
+                    text_of(BORN, "},{'id':'Patient.nothing','path':'Patient.nothing'")),
+                200);
+    assert_false(is_valid("http://x/born"));
+    assert_http(ask("POST", "Patient", NULL, CLAIMS), 201); /* a profile that is not known */
+    service_validates = false;
+}
+
 static void touches_nobody_s_record(void **state)
 {
     (void)state;
@@ -257,6 +296,7 @@ int main(void)
         SERVICE_TEST(of_two_with_one_name_one_stays),
         SERVICE_TEST(a_batch_may_ask_many_questions),
         SERVICE_TEST(tells_what_its_terminology_can_do),
+        SERVICE_TEST(a_profile_counts_from_the_moment_it_is_stored),
         SERVICE_TEST(touches_nobody_s_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,6 +127,20 @@ static bool count_one(void *context, const struct canonical *canonical)
     return !count->stop;
 }
 
+static void the_types_of_the_base_cannot_be_defined_anew(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        add("{'resourceType':'StructureDefinition','url':"
+            "'http://hl7.org/fhir/StructureDefinition/Patient','version':'9','type':'Patient',"
+            "'snapshot':{'element':[{'path':'Patient'}]}}"),
+        STATUS_INVALID);
+    assert_int_equal(add("{'resourceType':'StructureDefinition','url':"
+                         "'http://hl7.org/fhir/StructureDefinition/my-patient','type':'Patient',"
+                         "'snapshot':{'element':[{'path':'Patient'}]}}"),
+                     STATUS_OK);
+}
+
 static void visits_each_once(void **state)
 {
     (void)state;
@@ -363,6 +377,7 @@ int main(void)
         CONFORMANCE_TEST(prefers_the_newest_version_and_the_one_added_last),
         CONFORMANCE_TEST(an_added_resource_stands_before_one_of_a_package),
         CONFORMANCE_TEST(refuses_what_cannot_be_named),
+        CONFORMANCE_TEST(the_types_of_the_base_cannot_be_defined_anew),
         CONFORMANCE_TEST(visits_each_once),
         CONFORMANCE_TEST(makes_a_snapshot_once_its_base_has_come),
         CONFORMANCE_TEST(makes_a_snapshot_again_when_its_base_changes),

@@ -359,6 +359,72 @@ static void serves_fhirpath(void **state)
     assert_true(known && !yes);
 }
 
+/* ---- questions that do harm -------------------------------------------------------------------
+ */
+
+static void a_flag_is_true_or_false(void **state)
+{
+    (void)state;
+    add(ANIMALS);
+    add_set(SET, "{'include':[{'system':'" ANIMAL "'}]}");
+    ask(TERMS_EXPAND,
+        "{'name':'url','valueUri':'" SET "'},{'name':'activeOnly','valueString':'yes'}");
+    assert_int_equal(http, 422);
+    ask(TERMS_EXPAND, "{'name':'url','valueUri':'" SET "'},{'name':'activeOnly','valueBoolean':"
+                      "true},{'name':'excludeNested','valueString':'true'}");
+    assert_int_equal(http, 200);
+    assert_null(strstr(codes(), "dodo"));
+}
+
+static void a_number_that_is_none_does_not_break_the_answer(void **state)
+{
+    (void)state;
+    ask(TERMS_LOOKUP, "{'name':'system','valueUri':'http://x/odd'},{'name':'code','valueCode':'a'},"
+                      "{'name':'tx-resource','resource':{'resourceType':'CodeSystem','url':"
+                      "'http://x/odd','content':'complete','concept':[{'code':'a','property':["
+                      "{'code':'n','valueInteger':'1,x'},{'code':'b','valueBoolean':'maybe'}]}]}}");
+    assert_int_equal(http, 200); /* it was read as JSON */
+}
+
+/* Each level has two of the one below: 2^30 value sets, were they all to be made. */
+static void value_sets_that_include_each_other_twice_have_an_end(void **state)
+{
+    (void)state;
+    add(ANIMALS);
+    add_set("http://x/chain0", "{'include':[{'system':'" ANIMAL "'}]}");
+    for (int i = 1; i <= 30; i++) {
+        add_set(arena_print(arena, "http://x/chain%d", i),
+                arena_print(arena,
+                            "{'include':[{'valueSet':['http://x/chain%d']},{'valueSet':"
+                            "['http://x/chain%d']}]}",
+                            i - 1, i - 1));
+    }
+    ask(TERMS_EXPAND, "{'name':'url','valueUri':'http://x/chain5'}");
+    assert_int_equal(http, 200);
+    int64_t start = time_monotonic();
+    ask(TERMS_EXPAND, "{'name':'url','valueUri':'http://x/chain30'}");
+    assert_int_equal(http, 422);
+    assert_int_equal(check("http://x/chain30", ANIMAL, "cat"), TERMS_UNKNOWN_SYSTEM);
+    assert_true(time_monotonic() - start < 20 * MICROS_PER_SECOND);
+}
+
+static void maps_that_send_to_each_other_have_an_end(void **state)
+{
+    (void)state;
+    struct buffer groups = {.arena = arena};
+    for (int i = 0; i < 300; i++) {
+        buffer_print(&groups,
+                     "%s{'source':'http://s','target':'http://t','element':[],'unmapped':{'mode':"
+                     "'other-map','url':'http://x/m'}}",
+                     i > 0 ? "," : "");
+    }
+    add(arena_print(arena, "{'resourceType':'ConceptMap','url':'http://x/m','group':[%.*s]}",
+                    SLICE_ARGS(buffer_slice(&groups))));
+    ask(TERMS_TRANSLATE, "{'name':'url','valueUri':'http://x/m'},{'name':'system','valueUri':"
+                         "'http://s'},{'name':'code','valueCode':'a'}");
+    assert_int_equal(http, 422);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +442,10 @@ int main(void)
         TERMS_TEST(looks_up_what_is_asked_for),
         TERMS_TEST(tells_how_two_codes_stand),
         TERMS_TEST(serves_fhirpath),
+        TERMS_TEST(a_flag_is_true_or_false),
+        TERMS_TEST(a_number_that_is_none_does_not_break_the_answer),
+        TERMS_TEST(value_sets_that_include_each_other_twice_have_an_end),
+        TERMS_TEST(maps_that_send_to_each_other_have_an_end),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
 }

@@ -1,109 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Profiles: each rule of an ElementDefinition, kept and broken. The profiles are differentials, so
  * their snapshots are ours too. */
-#include "validate_test.h"
-
-static struct conformance *conformance;
-static struct terms *terms;
-static struct validator *validator;
-
-static int full_setup(void **state)
-{
-    struct outcome outcome;
-    int failed = arena_setup(state);
-    outcome_init(&outcome, arena);
-    return failed != 0 || conformance_open(definitions, &conformance) != STATUS_OK ||
-           terms_open(conformance, &outcome, &terms) != STATUS_OK ||
-           validator_open(definitions, conformance, terms, &validator) != STATUS_OK;
-}
-
-static int full_teardown(void **state)
-{
-    (void)arena_teardown(state);
-    validator_close(validator);
-    terms_close(terms);
-    conformance_close(conformance);
-    return 0;
-}
-
-static void add(const char *text)
-{
-    struct buffer out = {.arena = arena};
-    struct outcome outcome;
-    outcome_init(&outcome, arena);
-    json_write(parse(text), NULL, NULL, &out);
-    enum status status = conformance_add(conformance, buffer_slice(&out), &outcome);
-    if (status != STATUS_OK && outcome.first != NULL) {
-        print_error("%.*s\n", SLICE_ARGS(outcome.first->text));
-    }
-    assert_int_equal(status, STATUS_OK);
-}
-
-/* A profile http://x/p of TYPE. */
-static void add_profile(const char *type, const char *elements)
-{
-    add(arena_print(arena,
-                    "{'resourceType':'StructureDefinition','url':'http://x/p','name':'P',"
-                    "'status':'draft','kind':'resource','abstract':false,'type':'%s',"
-                    "'baseDefinition':'http://hl7.org/fhir/StructureDefinition/%s',"
-                    "'derivation':'constraint','differential':{'element':[%s]}}",
-                    type, type, elements));
-}
-
-static void add_extension(const char *url, const char *contexts, const char *elements)
-{
-    add(arena_print(arena,
-                    "{'resourceType':'StructureDefinition','url':'%s','name':'E',"
-                    "'status':'draft','kind':'complex-type','abstract':false,'type':'Extension',"
-                    "'context':[%s],"
-                    "'baseDefinition':'http://hl7.org/fhir/StructureDefinition/Extension',"
-                    "'derivation':'constraint','differential':{'element':[%s]}}",
-                    url, contexts, elements));
-}
-
-static int64_t deadline; /* of the tests' questions; 0: none */
-
-/* The errors of TEXT against http://x/p (and what it declares); warnings are passed over. */
-static const char *errors_of(const char *text, bool with_profile)
-{
-    struct outcome outcome;
-    struct json json;
-    resource_type type;
-    struct buffer body = {.arena = arena}, out = {.arena = arena};
-    const struct slice profile = SLICE("http://x/p");
-    struct validate_options options = {.definitions = definitions,
-                                       .validator = validator,
-                                       .strict = true,
-                                       .deadline = deadline,
-                                       .profiles = &profile,
-                                       .profile_count = with_profile};
-    outcome_init(&outcome, arena);
-    json_write(parse(text), NULL, NULL, &body);
-    assert_int_equal(json_read(buffer_slice(&body), &json_limits_default, arena, &outcome, &json),
-                     STATUS_OK);
-    enum status status =
-        validate_resource(&options, &json, json.root, SLICE(""), arena, &outcome, &type);
-    assert_int_equal(status == STATUS_OK, outcome.errors == 0);
-    for (const struct issue *issue = outcome.first; issue != NULL; issue = issue->next) {
-        if (issue->severity <= SEVERITY_ERROR) {
-            buffer_add_text(&out, out.length > 0 ? " " : "");
-            buffer_add(&out, issue->rule);
-            buffer_add_byte(&out, '@');
-            buffer_add(&out, issue->path);
-            assert_true(issue->text.length > 10);
-        }
-    }
-    buffer_add_byte(&out, '\0');
-    return out.at;
-}
-
-#define assert_fits(text)           assert_string_equal(errors_of(text, true), "")
-#define assert_breaks(text, expect) assert_string_equal(errors_of(text, true), expect)
-#define assert_base(text, expect)   assert_string_equal(errors_of(text, false), expect)
-
-#define PATIENT(members) "{'resourceType':'Patient'," members "}"
-#define OBSERVATION(members)                                                                       \
-    "{'resourceType':'Observation','status':'final','code':{'text':'x'}," members "}"
+#include "profile_test.h"
 
 /* ---- the base ---------------------------------------------------------------------------------
  */
@@ -607,8 +505,6 @@ static void refuses_a_profile_of_another_type(void **state)
     add_profile("Observation", "{'path':'Observation.value[x]','min':1}");
     assert_breaks(PATIENT("'active':true"), "profile-type@Patient");
 }
-
-#define FULL_TEST(name) cmocka_unit_test_setup_teardown(name, full_setup, full_teardown)
 
 int main(void)
 {

@@ -319,8 +319,6 @@ static void takes_an_operators_rules_over_the_national_ones(void **state)
                             "   Five\n\tdigits, as in\n    other places.\n"
                             "grip  warning  Observation.valueQuantity  code=local:grip  "
                             "range 1..900 N\n"
-                            "ward  error  Encounter.serviceType  -  nhs-number\n"
-                            "    Never met: not a string.\n"
                             "ods-code  off  Identifier.value  -  nhs-number\n"
                             "given  warning  HumanName.given  use=official  shape Xxx,Xxxx\n"
                             "    Three or four letters.\n",
@@ -359,7 +357,15 @@ static void names_the_line_of_a_table_that_is_wrong(void **state)
         {"a  error  Observation.valueQuantity  code=loinc:1,other:2  range 1..5 kg\n",
          "Codings and other values"},
         {"a  error  Observation.valueQuantity  category=loinc:1  range 1..5 kg\n", "one member"},
-        {"system  alone\n", "what it stands for"}};
+        {"system  alone\n", "what it stands for"},
+        /* What could never be met must not look like a rule that is kept. */
+        {"a  error  Encounter.serviceType  -  nhs-number\n  Say.\n", "not of a type"},
+        {"a  error  Patient.active  -  shape AA\n  Say.\n", "not of a type"},
+        {"a  error  Patient.gender  -  not-future\n  Say.\n", "not of a type"},
+        {"a  error  Observation.valueString  -  range 1..5 kg\n", "not of a type"},
+        {"a  error  Patient.birthDate  -  within 5 years of birthdate\n  Say.\n", "no date"},
+        {"a  error  Patient.birthDate  -  not-before gender\n  Say.\n", "no date"},
+        {"a  error  Patient.birthDate  sex=male  not-future\n  Say.\n", "does not have"}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         const char *message;
         assert_int_equal(extend(wrong[i][0], &message), STATUS_VALUE);
