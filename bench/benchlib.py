@@ -56,6 +56,7 @@ class Programs:
         self.bench = os.path.join(self.build, 'bench', 'carelayer-bench')
         self.floor_sqlite = os.path.join(self.build, 'bench', 'carelayer-floor-sqlite')
         self.without_log = os.path.join(self.build, 'bench', 'carelayer-without-log')
+        self.fhirpath = os.path.join(self.build, 'bench', 'carelayer-bench-fhirpath')
         self.floor_validate = os.path.join(self.build, 'bench', 'carelayer-floor-validate')
         for program in (self.carelayer, self.bench):
             if not os.access(program, os.X_OK):
@@ -372,6 +373,33 @@ def collect_ids(server, kind, limit):
     return ids[:limit]
 
 
+# Questions of the terminology service about value sets that the base specification brings: small
+# and large, by enumeration and by whole code systems.
+def _question(operation, value_set, more):
+    return f'ValueSet/{operation}?url={value_set}&{more}'
+
+
+FHIR_SETS, V3_SETS = 'http://hl7.org/fhir/ValueSet/', 'http://terminology.hl7.org/ValueSet/v3-'
+V3_CODES = 'http://terminology.hl7.org/CodeSystem/v3-'
+VALIDATE_CODE = [
+    _question('$validate-code', FHIR_SETS + name, f'system={system}&code={code}')
+    for name, system, code in (
+        ('administrative-gender', 'http://hl7.org/fhir/administrative-gender', 'female'),
+        ('administrative-gender', 'http://hl7.org/fhir/administrative-gender', 'man'),
+        ('observation-status', 'http://hl7.org/fhir/observation-status', 'final'),
+        ('resource-types', 'http://hl7.org/fhir/resource-types', 'Observation'),
+        ('condition-clinical',
+         'http://terminology.hl7.org/CodeSystem/condition-clinical', 'active'))
+] + [
+    _question('$validate-code', V3_SETS + name, f'system={V3_CODES}{name}&code={code}')
+    for name, code in (('ActCode', 'IMP'), ('RoleCode', 'MTH'), ('ActCode', 'XYZ'))
+]
+EXPAND = [
+    _question('$expand', value_set, f'count=20&offset={offset}')
+    for value_set in (FHIR_SETS + 'resource-types', V3_SETS + 'ActCode', V3_SETS + 'RoleCode')
+    for offset in (0, 20, 60)
+]
+
 # ---- measures -------------------------------------------------------------------------------
 
 def sync_rate(folder, seconds=1.0):
@@ -432,6 +460,14 @@ def ratio_row(workload, unit, ours, floor, bar, failures=0, detail=''):
     verdict = f'{failures} errors' if failures else 'met' if ratio >= bar else 'missed'
     return Row(workload, f'{ours:,.0f} {unit}', f'{floor:,.0f} {unit}', f'{ratio:.1%}',
                f'>= {bar:.0%}', verdict, detail)
+
+
+def times_row(workload, unit, ours, theirs, bar, failures=0, detail=''):
+    """A row beside another program's rate, many times slower: the more the better."""
+    ratio = ours / theirs if theirs else 0.0
+    verdict = f'{failures} errors' if failures else 'met' if ratio >= bar else 'missed'
+    return Row(workload, f'{ours:,.0f} {unit}', f'{theirs:,.0f} {unit}', f'{ratio:.1f} x',
+               f'>= {bar:g} x', verdict, detail)
 
 
 def limit_row(workload, ours, limit, unit, detail=''):

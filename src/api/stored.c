@@ -194,7 +194,10 @@ enum status api_conformance_open(struct service *service, struct outcome *outcom
     service->stored_ready = stored_ready;
     TRY(conformance_open(service->definitions, &service->conformance));
     TRY(terms_open(service->conformance, outcome, &service->terms));
-    terms_use_releases(service->terms, arena_print(arena, "%s/terminology", service->config->data));
+    const char *releases = config_terminology(service->config, arena);
+    if (releases != NULL) {
+        terms_use_releases(service->terms, releases);
+    }
     return STATUS_OK;
 }
 

@@ -324,6 +324,14 @@ enum status config_read_environment(struct config *config, struct arena *arena,
     return result;
 }
 
+const char *config_terminology(const struct config *config, struct arena *arena)
+{
+    if (config->terminology[0] != '\0') {
+        return config->terminology;
+    }
+    return config->data[0] != '\0' ? arena_print(arena, "%s/terminology", config->data) : NULL;
+}
+
 bool config_is_switch(const char *name)
 {
     const struct row *row = find_row(name);

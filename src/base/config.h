@@ -41,6 +41,8 @@ enum config_kind {
       "([national-rules.md](national-rules.md)); may be repeated.")                                \
     X(definitions, "definitions", CONFIG_TEXT, "", 0, 0,                                           \
       "Compiled base definitions; empty: the installed ones.")                                     \
+    X(terminology, "terminology", CONFIG_TEXT, "", 0, 0,                                           \
+      "Folder of the compiled terminology releases; empty: `terminology` in the data folder.")     \
     X(apps, "apps", CONFIG_TEXT, "", 0, 0, "Folder of the web apps; empty: the installed ones.")   \
     X(tls_certificate, "tls-certificate", CONFIG_TEXT, "", 0, 0,                                   \
       "PEM file with the certificate chain; together with tls-key it switches TLS on.")            \
@@ -125,6 +127,10 @@ MUST_CHECK enum status config_read_file(struct config *config, const char *path,
 /* Takes every CARELAYER_NAME (upper case, - as _) of the environment. */
 MUST_CHECK enum status config_read_environment(struct config *config, struct arena *arena,
                                                struct outcome *outcome);
+
+/* The folder of the compiled terminology releases, as the setting `terminology` says or its
+ * default; NULL: neither that nor the data folder is known, or ARENA, where it may lie, is full. */
+const char *config_terminology(const struct config *config, struct arena *arena);
 
 /* Is NAME a switch (so that the command line need not give a value)? */
 bool config_is_switch(const char *name);

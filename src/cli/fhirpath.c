@@ -18,12 +18,18 @@ static const char usage[] =
     "prints\n"
     "lines of {\"id\",\"result\":[{\"type\",\"value\"}]} or {\"id\",\"error\"}; \"file\" may be "
     "null\n"
-    "and is relative to the folder of the cases. Exit 1 when any expression has an error.";
+    "and is relative to the folder of the cases. memberOf, subsumes and conformsTo know the base\n"
+    "specification, the packages and the releases of --terminology. Exit 1 when any expression has "
+    "an\n"
+    "error.";
 
-static const char *const settings[] = {"package", "definitions", NULL};
+static const char *const settings[] = {"package", "definitions", "terminology", NULL};
 
 struct asking {
-    const struct definitions *definitions;
+    struct terms_host host; /* first: terminology's calls have it as their context */
+    struct definitions *definitions;
+    struct conformance *conformance;
+    struct validator *validator;
     struct arena *arena; /* reset for each expression */
     struct arena *file_arena;
     struct slice folder; /* of the cases, with its slash */
@@ -78,12 +84,44 @@ static bool check_html(void *context, struct slice xhtml)
     return narrative_fault(xhtml, &at) == NULL;
 }
 
-/* A base type is conformed to by what is of it; profiles are not known here. */
+/* Is the resource without error when it is validated against PROFILE too? */
+static enum status conforms_to_profile(const struct asking *asking,
+                                       const struct fhirpath_node *node, struct slice profile,
+                                       bool *ret_conforms)
+{
+    struct arena *arena = arena_create(0);
+    struct outcome outcome;
+    resource_type type;
+    struct validate_options options = {.definitions = asking->definitions,
+                                       .validator = asking->validator,
+                                       .strict = true,
+                                       .profiles = &profile,
+                                       .profile_count = 1};
+    if (arena == NULL) {
+        return STATUS_MEMORY;
+    }
+    outcome_init(&outcome, arena);
+    *ret_conforms = validate_resource(&options, &asking->json, node->value, slice_text(""), arena,
+                                      &outcome, &type) == STATUS_OK;
+    bool whole = *ret_conforms || outcome.errors > 0;
+    arena_destroy(arena);
+    return whole ? STATUS_OK : STATUS_TOO_COSTLY;
+}
+
+/* A base type is conformed to by what is of it; resources are held to the profiles that are
+ * loaded. */
 static enum status conforms(void *context, const struct fhirpath_node *node, struct slice profile,
                             bool *ret_known, bool *ret_conforms)
 {
     const struct asking *asking = context;
     struct slice base = SLICE("http://hl7.org/fhir/StructureDefinition/");
+    const struct canonical *loaded =
+        conformance_find(asking->conformance, SLICE("StructureDefinition"), profile, asking->arena);
+    if (loaded != NULL && node->type->kind == TYPE_RESOURCE &&
+        slice_is(json_get_string(loaded->json->root, "derivation"), "constraint")) {
+        *ret_known = true;
+        return conforms_to_profile(asking, node, profile, ret_conforms);
+    }
     const struct type_row *type =
         slice_starts(profile, base)
             ? type_find(asking->definitions, slice_from(profile, base.length))
@@ -159,8 +197,11 @@ static void write_error(const struct outcome *outcome, struct buffer *out)
 static enum status ask(struct asking *asking, struct slice expression, const char *path,
                        struct outcome *outcome, struct fhirpath_collection *ret_values)
 {
-    const struct fhirpath_host host = {
-        .context = asking, .conforms_to = conforms, .html_checks = check_html};
+    const struct fhirpath_host host = {.context = asking,
+                                       .member_of = terms_member_of,
+                                       .conforms_to = conforms,
+                                       .subsumes = terms_host_subsumes,
+                                       .html_checks = check_html};
     const struct fhirpath *compiled;
     struct fhirpath_environment environment = {.definitions = asking->definitions, .host = &host};
     struct fhirpath_node focus;
@@ -253,16 +294,40 @@ static enum status ask_cases(struct asking *asking, const char *path, struct are
     return STATUS_OK;
 }
 
+static enum status open_asking(const struct cli_arguments *arguments, struct asking *asking)
+{
+    asking->arena = asking->host.arena = arena_create(0);
+    asking->file_arena = arena_create(0);
+    if (asking->arena == NULL || asking->file_arena == NULL) {
+        return STATUS_MEMORY;
+    }
+    TRY(cli_open_definitions(arguments, &asking->definitions));
+    TRY(conformance_open(asking->definitions, &asking->conformance));
+    TRY(terms_open(asking->conformance, NULL, &asking->host.terms));
+    if (arguments->config.terminology[0] != '\0') {
+        terms_use_releases(asking->host.terms, arguments->config.terminology);
+    }
+    return validator_open(asking->definitions, asking->conformance, asking->host.terms,
+                          &asking->validator);
+}
+
+static void close_asking(struct asking *asking)
+{
+    arena_destroy(asking->file_arena);
+    arena_destroy(asking->arena); /* what was found is released with it */
+    validator_close(asking->validator);
+    terms_close(asking->host.terms);
+    conformance_close(asking->conformance);
+    if (asking->definitions != NULL) {
+        definitions_close(asking->definitions);
+    }
+}
+
 static int run(const struct cli_arguments *arguments, const char *cases)
 {
-    struct definitions *definitions;
-    if (cli_open_definitions(arguments, &definitions) != STATUS_OK) {
-        return CLI_FAULT;
-    }
-    struct asking asking = {
-        .definitions = definitions, .arena = arena_create(0), .file_arena = arena_create(0)};
+    struct asking asking = {.definitions = NULL};
     int code = CLI_FAULT;
-    if (asking.arena != NULL && asking.file_arena != NULL) {
+    if (open_asking(arguments, &asking) == STATUS_OK) {
         if (cases == NULL) {
             code = ask_once(&asking, arguments->files[0], arguments->files[1]);
         } else {
@@ -270,9 +335,7 @@ static int run(const struct cli_arguments *arguments, const char *cases)
             code = status != STATUS_OK || asking.wrong ? CLI_INPUT : CLI_OK;
         }
     }
-    arena_destroy(asking.file_arena);
-    arena_destroy(asking.arena);
-    definitions_close(definitions);
+    close_asking(&asking);
     return code;
 }
 

@@ -8,9 +8,10 @@
 #include "cli/cli.h"
 #include "feed/feed.h"
 
-static const char *const settings[] = {
-    "data",     "definitions", "package", "rules",        "workers",  "cache",           "reserve",
-    "timezone", "base-url",    "memory",  "test-numbers", "validate", "require-profile", NULL};
+static const char *const settings[] = {"data",     "definitions",     "terminology", "package",
+                                       "rules",    "workers",         "cache",       "reserve",
+                                       "timezone", "base-url",        "memory",      "test-numbers",
+                                       "validate", "require-profile", NULL};
 
 static void show(void *context, uint64_t resources, uint64_t bytes)
 {

@@ -6,10 +6,11 @@
 #include "cli/cli.h"
 #include "terms/terms.h"
 
-static const char *const settings[] = {"data", NULL};
+static const char *const settings[] = {"data", "terminology", NULL};
 
 static const char usage[] =
-    "usage: carelayer terminology load --data DIR RELEASE...\n\n"
+    "usage: carelayer terminology load --data DIR RELEASE...\n"
+    "       carelayer terminology load --terminology FOLDER RELEASE...\n\n"
     "Compiles releases, each a folder or zip as it was fetched, into DIR/terminology, where the\n"
     "server finds them at its next start: SNOMED CT in RF2 (the snapshot of an edition, or of its\n"
     "packages in one folder), and the NHSBSA dictionary of medicines and devices (dm+d). Of "
@@ -18,7 +19,7 @@ static const char usage[] =
 
 static int load(const struct cli_arguments *arguments)
 {
-    const char *folder = arena_print(arguments->arena, "%s/terminology", arguments->config.data);
+    const char *folder = config_terminology(&arguments->config, arguments->arena);
     enum status status = disk_make_directory(folder);
     for (size_t i = 1; i < arguments->file_count && status == STATUS_OK; i++) {
         struct outcome outcome;
@@ -51,5 +52,6 @@ int cli_terminology(int argc, char **argv)
                     stderr);
         return CLI_USAGE;
     }
-    return cli_has_data(&arguments) ? load(&arguments) : CLI_USAGE;
+    bool said = arguments.config.terminology[0] != '\0' || cli_has_data(&arguments);
+    return said ? load(&arguments) : CLI_USAGE;
 }

@@ -17,7 +17,8 @@
 static const char usage[] =
     "usage: carelayer validate [--package FILE]... [--profile URL] [--rules FILE]... [--json]\n"
     "           [--extensions any|known[,URL...]] [--check-references] [--no-html-in-markdown]\n"
-    "           [--waive RULE[@PATH][,RULE[@PATH]...]] [--allow-comments] FILE...\n"
+    "           [--waive RULE[@PATH][,RULE[@PATH]...]] [--allow-comments]\n"
+    "           [--terminology FOLDER] FILE...\n"
     "\n"
     "Checks FHIR R4 resources: .json or .xml (a resource or Bundle), .ndjson (one resource a "
     "line),\n"
@@ -27,7 +28,8 @@ static const char usage[] =
     "how to mend it.\n"
     "Exit 1 when any resource has an error.";
 
-static const char *const settings[] = {"package", "definitions", "rules", "validate", NULL};
+static const char *const settings[] = {"package",     "definitions", "rules",
+                                       "terminology", "validate",    NULL};
 
 #define LIST_MOST 64u
 
@@ -324,6 +326,9 @@ static enum status open_validation(const struct cli_arguments *arguments,
     }
     TRY(conformance_open(validation->definitions, &validation->conformance));
     TRY(terms_open(validation->conformance, outcome, &validation->terms));
+    if (arguments->config.terminology[0] != '\0') {
+        terms_use_releases(validation->terms, arguments->config.terminology);
+    }
     return validator_open(validation->definitions, validation->conformance, validation->terms,
                           &validation->validator);
 }

@@ -20,7 +20,10 @@ struct entry {
     struct entry *next;  /* in its bucket */
     uint64_t used;       /* the clock when it was last found */
     uint32_t holds;
-    bool listed; /* in the cache or the overlay; else the last release ends it */
+    bool listed;      /* in the cache or the overlay; else the last release ends it */
+    bool derived;     /* its snapshot was made here, of those that it builds on */
+    bool pending;     /* none could be made yet: it is known by name only */
+    uint64_t made_at; /* what `structures` was when that was last tried */
 };
 
 struct conformance {
@@ -31,7 +34,16 @@ struct conformance {
     struct entry *overlay[BUCKETS]; /* by the hash of the url; newest first */
     size_t overlay_count, cached_bytes;
     uint64_t clock, serial, generation;
+    uint64_t structures; /* grows when a StructureDefinition comes or goes */
+    uint64_t *failed;    /* by row: 1 + structures when no snapshot could be made; 0: never */
 };
+
+/* What this thread is making just now: definitions may lead back to themselves. */
+struct making {
+    const void *what;
+    const struct making *outer;
+};
+static _Thread_local const struct making *under_way;
 
 static const struct json_limits limits = {
     .bytes = (size_t)256 << 20, .depth = 256, .values = 50000000};
@@ -145,53 +157,109 @@ static void entry_release(struct conformance *conformance, struct entry *entry)
     }
 }
 
-/* An entry of its own arena for TEXT, which lies in that arena; NULL when it is no resource. A
- * StructureDefinition without a snapshot gets one. */
-static struct entry *entry_make(struct conformance *conformance, struct arena *arena,
-                                struct slice text, struct outcome *outcome)
+static bool is_under_way(const void *what)
 {
-    struct entry *entry = ARENA_NEW(arena, struct entry);
-    if (entry == NULL || json_read(text, &limits, arena, outcome, &entry->json) != STATUS_OK) {
-        return NULL;
+    const struct making *each = under_way;
+    while (each != NULL && each->what != what) {
+        each = each->outer;
     }
-    entry->arena = arena;
-    yyjson_val *root = entry->json.root;
-    if (slice_is(json_get_string(root, "resourceType"), "StructureDefinition") &&
-        json_get(root, "snapshot") == NULL && json_get(root, "differential") != NULL) {
-        struct buffer whole = {.arena = arena};
-        if (snapshot_write(conformance, root, outcome, &whole) != STATUS_OK ||
-            json_read(buffer_slice(&whole), &limits, arena, outcome, &entry->json) != STATUS_OK) {
-            return NULL;
-        }
-        text = buffer_slice(&whole);
-        root = entry->json.root;
-    }
-    entry->canonical = (struct canonical){.type = json_get_string(root, "resourceType"),
-                                          .url = json_get_string(root, "url"),
-                                          .version = json_get_string(root, "version"),
-                                          .text = text,
-                                          .json = &entry->json};
-    return entry;
+    return each != NULL;
 }
 
-static struct entry *row_make(struct conformance *conformance, uint32_t number)
+static bool needs_snapshot(yyjson_val *root)
+{
+    return slice_is(json_get_string(root, "resourceType"), "StructureDefinition") &&
+           json_get(root, "snapshot") == NULL && json_get(root, "differential") != NULL;
+}
+
+/* Puts the resource DEFINITION with a snapshot into ENTRY. */
+static enum status entry_derive(struct conformance *conformance, const yyjson_val *definition,
+                                struct outcome *outcome, struct entry *entry)
+{
+    struct buffer whole = {.arena = entry->arena};
+    TRY(snapshot_write(conformance, definition, outcome, &whole));
+    TRY(json_read(buffer_slice(&whole), &limits, entry->arena, outcome, &entry->json));
+    entry->canonical.text = buffer_slice(&whole);
+    return STATUS_OK;
+}
+
+static void entry_name(struct entry *entry)
+{
+    yyjson_val *root = entry->json.root;
+    entry->canonical.type = json_get_string(root, "resourceType");
+    entry->canonical.url = json_get_string(root, "url");
+    entry->canonical.version = json_get_string(root, "version");
+    entry->canonical.json = &entry->json;
+}
+
+/* An entry of its own arena for TEXT, which lies in that arena. A StructureDefinition without a
+ * snapshot gets one, or is pending when what it builds on is not known. */
+static enum status entry_make(struct conformance *conformance, struct arena *arena,
+                              struct slice text, struct outcome *outcome, struct entry **ret_entry)
+{
+    struct entry *entry = ARENA_NEW(arena, struct entry);
+    if (entry == NULL) {
+        return STATUS_MEMORY;
+    }
+    entry->arena = arena;
+    entry->canonical.text = text;
+    TRY(json_read(text, &limits, arena, outcome, &entry->json));
+    if (needs_snapshot(entry->json.root)) {
+        entry->derived = true;
+        enum status status = entry_derive(conformance, entry->json.root, outcome, entry);
+        entry->pending = status == STATUS_NOT_FOUND;
+        if (status != STATUS_OK && !entry->pending) {
+            return status;
+        }
+    }
+    entry_name(entry);
+    *ret_entry = entry;
+    return STATUS_OK;
+}
+
+static enum status row_make(struct conformance *conformance, uint32_t number, struct arena *arena,
+                            struct entry **ret_entry)
 {
     const struct canonical_row *row = &conformance->definitions->canonicals[number];
-    struct arena *arena = arena_create(0);
-    char *text = arena != NULL ? arena_alloc(arena, row->length) : NULL;
-    struct entry *entry = NULL;
-    if (text != NULL &&
-        ZSTD_decompress(text, row->length, conformance->definitions->canonical_texts + row->offset,
-                        row->stored) == row->length) {
-        entry = entry_make(conformance, arena, slice_of(text, row->length), NULL);
+    char *text = arena_alloc(arena, row->length);
+    if (text == NULL) {
+        return STATUS_MEMORY;
     }
-    if (entry == NULL) {
-        arena_destroy(arena);
-        return NULL;
+    if (ZSTD_decompress(text, row->length, conformance->definitions->canonical_texts + row->offset,
+                        row->stored) != row->length) {
+        return STATUS_CORRUPT;
     }
+    TRY(entry_make(conformance, arena, slice_of(text, row->length), NULL, ret_entry));
+    struct entry *entry = *ret_entry;
     entry->canonical.package = text_of(conformance, row->package);
     entry->canonical.serial = number + 1u;
-    return entry;
+    return entry->pending ? STATUS_NOT_FOUND : STATUS_OK;
+}
+
+/* The row's resource, unpacked; NULL: it cannot be, and will not be asked again before a
+ * StructureDefinition comes or goes. */
+static struct entry *row_unpack(struct conformance *conformance, uint32_t number,
+                                uint64_t structures)
+{
+    struct making making = {&conformance->definitions->canonicals[number], under_way};
+    struct arena *arena = arena_create(0);
+    struct entry *entry = NULL;
+    if (arena == NULL) {
+        return NULL;
+    }
+    under_way = &making;
+    enum status status = row_make(conformance, number, arena, &entry);
+    under_way = making.outer;
+    if (status == STATUS_OK) {
+        return entry;
+    }
+    arena_destroy(arena);
+    if (status != STATUS_MEMORY) {
+        pthread_mutex_lock(&conformance->lock);
+        conformance->failed[number] = structures + 1;
+        pthread_mutex_unlock(&conformance->lock);
+    }
+    return NULL;
 }
 
 /* Drops what was not asked for longest until there is room; under the lock. */
@@ -221,9 +289,12 @@ static struct entry *row_hold(struct conformance *conformance, uint32_t number)
 {
     pthread_mutex_lock(&conformance->lock);
     struct entry *entry = conformance->cache[number];
-    if (entry == NULL) {
+    uint64_t structures = conformance->structures;
+    bool hopeless = conformance->failed[number] == structures + 1 ||
+                    is_under_way(&conformance->definitions->canonicals[number]);
+    if (entry == NULL && !hopeless) {
         pthread_mutex_unlock(&conformance->lock);
-        struct entry *made = row_make(conformance, number);
+        struct entry *made = row_unpack(conformance, number, structures);
         pthread_mutex_lock(&conformance->lock);
         entry = conformance->cache[number];
         if (entry == NULL && made != NULL) {
@@ -244,6 +315,58 @@ static struct entry *row_hold(struct conformance *conformance, uint32_t number)
     return entry;
 }
 
+/* Puts MADE in the place of OLD in the overlay; under the lock. */
+static void overlay_replace(struct conformance *conformance, struct entry *old, struct entry *made)
+{
+    struct entry **link = &conformance->overlay[bucket_of(old->canonical.url)];
+    while (*link != old) {
+        link = &(*link)->next;
+    }
+    made->next = old->next;
+    made->listed = true;
+    made->canonical.serial = ++conformance->serial;
+    *link = made;
+    old->listed = false;
+    conformance->generation++;
+}
+
+/* What an added definition builds on may have come, gone or changed since its snapshot was made:
+ * makes it again. OLD is held, and so is the answer, in its place. When none can be made what is
+ * there stays: a rule that was is not lost. */
+static struct entry *entry_renew(struct conformance *conformance, struct entry *old,
+                                 uint64_t structures)
+{
+    struct making making = {old, under_way};
+    struct arena *arena = arena_create(0);
+    struct entry *made = arena != NULL ? ARENA_NEW(arena, struct entry) : NULL;
+    enum status status = STATUS_MEMORY;
+    if (made != NULL) {
+        made->arena = arena;
+        made->derived = true;
+        made->made_at = structures;
+        made->holds = 1;
+        under_way = &making;
+        status = entry_derive(conformance, old->json.root, NULL, made);
+        under_way = making.outer;
+    }
+    pthread_mutex_lock(&conformance->lock);
+    bool news = status == STATUS_OK && old->listed &&
+                (old->pending || !slice_equals(made->canonical.text, old->canonical.text));
+    if (news) {
+        entry_name(made);
+        overlay_replace(conformance, old, made);
+    } else if (status != STATUS_MEMORY) {
+        old->made_at = structures;
+    }
+    pthread_mutex_unlock(&conformance->lock);
+    if (!news) {
+        arena_destroy(arena);
+        return old;
+    }
+    entry_release(conformance, old);
+    return made;
+}
+
 const struct canonical *conformance_hold(struct conformance *conformance, struct slice type,
                                          struct slice canonical)
 {
@@ -256,10 +379,20 @@ const struct canonical *conformance_hold(struct conformance *conformance, struct
                         entry->canonical.version) > 0) {
         entry = NULL;
     }
+    uint64_t structures = conformance->structures;
+    bool stale = false;
     if (entry != NULL) {
         entry->holds++;
+        stale = entry->derived && entry->made_at != structures && !is_under_way(entry);
     }
     pthread_mutex_unlock(&conformance->lock);
+    if (stale) {
+        entry = entry_renew(conformance, entry, structures);
+    }
+    if (entry != NULL && entry->pending) {
+        entry_release(conformance, entry);
+        entry = NULL;
+    }
     if (entry == NULL && row != NO_ROW) {
         entry = row_hold(conformance, row);
     }
@@ -336,7 +469,26 @@ static enum status check_added(const struct conformance *conformance, const stru
                             "The types of FHIR R4 itself cannot be defined anew: give the "
                             "definition a url of its own.");
     }
+    if (entry->pending) {
+        outcome_warn(outcome, "not-found", "StructureDefinition.baseDefinition",
+                     "What this definition builds on is not loaded: it counts once that is.");
+    }
     return STATUS_OK;
+}
+
+/* A StructureDefinition comes or goes: what was made of others may be out of date. */
+static void note_change(struct conformance *conformance, struct slice type)
+{
+    conformance->generation++;
+    conformance->structures += slice_is(type, "StructureDefinition");
+}
+
+static uint64_t structures_now(struct conformance *conformance)
+{
+    pthread_mutex_lock(&conformance->lock);
+    uint64_t structures = conformance->structures;
+    pthread_mutex_unlock(&conformance->lock);
+    return structures;
 }
 
 enum status conformance_add(struct conformance *conformance, struct slice text,
@@ -348,11 +500,15 @@ enum status conformance_add(struct conformance *conformance, struct slice text,
         arena_destroy(arena);
         return STATUS_MEMORY;
     }
-    struct entry *entry = entry_make(conformance, arena, copy, outcome);
-    enum status status = entry == NULL ? STATUS_INVALID : check_added(conformance, entry, outcome);
+    struct entry *entry = NULL;
+    uint64_t structures = structures_now(conformance);
+    enum status status = entry_make(conformance, arena, copy, outcome, &entry);
+    if (status == STATUS_OK) {
+        status = check_added(conformance, entry, outcome);
+    }
     if (status != STATUS_OK) {
         arena_destroy(arena);
-        return status;
+        return status == STATUS_MEMORY ? status : STATUS_INVALID;
     }
     struct wanted name = {entry->canonical.type, entry->canonical.url, entry->canonical.version};
     pthread_mutex_lock(&conformance->lock);
@@ -363,7 +519,9 @@ enum status conformance_add(struct conformance *conformance, struct slice text,
     entry->next = *bucket;
     *bucket = entry;
     conformance->overlay_count++;
-    conformance->generation++;
+    bool meanwhile = conformance->structures != structures;
+    note_change(conformance, name.type);
+    entry->made_at = meanwhile ? structures : conformance->structures;
     pthread_mutex_unlock(&conformance->lock);
     if (before != NULL) {
         entry_release(conformance, before);
@@ -377,7 +535,9 @@ void conformance_remove(struct conformance *conformance, struct slice type, stru
     struct wanted name = {type, url, version};
     pthread_mutex_lock(&conformance->lock);
     struct entry *entry = overlay_take(conformance, &name);
-    conformance->generation += entry != NULL;
+    if (entry != NULL) {
+        note_change(conformance, entry->canonical.type);
+    }
     pthread_mutex_unlock(&conformance->lock);
     if (entry != NULL) {
         entry_release(conformance, entry);
@@ -490,13 +650,17 @@ enum status conformance_open(const struct definitions *definitions,
         conformance != NULL
             ? arena_array(arena, definitions->canonical_count + 1u, sizeof(struct entry *))
             : NULL;
-    if (cache == NULL || pthread_mutex_init(&conformance->lock, NULL) != 0) {
+    uint64_t *failed = cache != NULL
+                           ? arena_array(arena, definitions->canonical_count + 1u, sizeof *failed)
+                           : NULL;
+    if (failed == NULL || pthread_mutex_init(&conformance->lock, NULL) != 0) {
         arena_destroy(arena);
         return STATUS_MEMORY;
     }
     conformance->arena = arena;
     conformance->definitions = definitions;
     conformance->cache = cache;
+    conformance->failed = failed;
     conformance->serial = definitions->canonical_count;
     *ret_conformance = conformance;
     return STATUS_OK;

@@ -29,8 +29,10 @@ MUST_CHECK enum status conformance_open(const struct definitions *definitions,
 void conformance_close(struct conformance *conformance);
 
 /* Adds or replaces (same type, url and version) a resource; TEXT is copied. A StructureDefinition
- * without a snapshot gets one (R4 profiling, "Snapshot and differential"). STATUS_INVALID: it has
- * no url, no snapshot can be made of it, or it would define a type of R4 anew. */
+ * without a snapshot gets one (R4 profiling, "Snapshot and differential"), which is made again when
+ * one that it builds on may have changed: in what order they come does not matter. One whose base
+ * is not known yet is kept, with a warning, and found from when that has come. STATUS_INVALID: it
+ * has no url, no snapshot can be made of it, or it would define a type of R4 anew. */
 MUST_CHECK enum status conformance_add(struct conformance *conformance, struct slice text,
                                        struct outcome *outcome);
 

@@ -5,6 +5,9 @@
 #define STRUCTURE_PREFIX "http://hl7.org/fhir/StructureDefinition/"
 #define NESTED_LIMIT     12 /* profiles of profiles, and types within types */
 #define STEP_LIMIT       40
+/* A slice is a copy of what it slices, and of the slices within: forty lines could ask for more
+ * memory than there is. The largest published snapshots take some 20 MiB. */
+#define ROOM ((size_t)128 << 20)
 
 /* Snapshots need the snapshots of other definitions, which may lack theirs. */
 static _Thread_local int nested;
@@ -453,9 +456,12 @@ static enum status start_tree(struct making *making)
     }
     making->specialization =
         slice_is(json_get_string(making->definition, "derivation"), "specialization");
-    making->tree.root = base.length > 0 ? borrow(making, base) : NULL;
+    if (base.length == 0) {
+        return refuse(making, "it names no definition that it is based on", base);
+    }
+    making->tree.root = borrow(making, base);
     if (making->tree.root == NULL) {
-        return refuse(making, "the definition it is based on is not loaded", base);
+        return STATUS_NOT_FOUND;
     }
     if (making->specialization) { /* a new type: its elements hang below its own name */
         size_t slash = type.length;
@@ -496,7 +502,7 @@ enum status snapshot_write(struct conformance *conformance, const yyjson_val *de
         return refuse(&making, "the definitions it builds on lead back to it",
                       json_get_string(definition, "url"));
     }
-    making.tree.arena = arena_create(0);
+    making.tree.arena = arena_create(ROOM);
     if (making.tree.arena == NULL) {
         return STATUS_MEMORY;
     }
@@ -508,6 +514,10 @@ enum status snapshot_write(struct conformance *conformance, const yyjson_val *de
     if (status == STATUS_OK) {
         write_definition(&making, out);
         status = buffer_ok(out) && !arena_full(making.tree.arena) ? STATUS_OK : STATUS_MEMORY;
+    }
+    if (status == STATUS_MEMORY && arena_used(making.tree.arena) > ROOM / 2) {
+        status =
+            refuse(&making, "its slices multiply past 128 MiB", json_get_string(definition, "id"));
     }
     nested--;
     arena_destroy(making.tree.arena);

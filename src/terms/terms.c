@@ -37,6 +37,7 @@ struct terms {
     _Atomic bool releases_opened;
     const struct code_system **releases;
     size_t release_count;
+    struct map_notes *maps;
     struct listed *listed; /* under release_lock */
 };
 
@@ -323,6 +324,11 @@ struct conformance *shelf_conformance(struct terms *terms)
     return terms->conformance;
 }
 
+struct map_notes *shelf_maps(struct terms *terms)
+{
+    return terms->maps;
+}
+
 /* ---- value sets -------------------------------------------------------------------------------
  */
 
@@ -404,7 +410,8 @@ enum status terms_open(struct conformance *conformance, struct outcome *outcome,
                             .systems = {.arena = arena},
                             .sets = {.arena = arena_create(0)}};
     terms->release_arena = arena_create(0);
-    if (terms->sets.arena == NULL || terms->release_arena == NULL ||
+    terms->maps = map_notes_open(conformance, arena);
+    if (terms->sets.arena == NULL || terms->release_arena == NULL || terms->maps == NULL ||
         pthread_rwlock_init(&terms->lock, NULL) != 0 ||
         pthread_mutex_init(&terms->release_lock, NULL) != 0) {
         arena_destroy(terms->release_arena);
@@ -434,6 +441,7 @@ void terms_close(struct terms *terms)
             system_let_go(terms, system);
         }
     }
+    map_notes_close(terms->maps);
     (void)pthread_rwlock_destroy(&terms->lock);
     (void)pthread_mutex_destroy(&terms->release_lock);
     arena_destroy(terms->release_arena);

@@ -521,6 +521,30 @@ bool code_may_be(struct slice system, struct slice code);
 
 struct conformance *shelf_conformance(struct terms *terms);
 
+/* ---- concept maps by what they translate (maps.c) ------------------------------------------- */
+
+struct map_notes;
+
+/* NULL: no memory. It lies in ARENA and is closed before that goes. */
+struct map_notes *map_notes_open(struct conformance *conformance, struct arena *arena);
+void map_notes_close(struct map_notes *notes);
+struct map_notes *shelf_maps(struct terms *terms);
+
+/* What a ConceptMap is to translate between; empty: anything. */
+struct map_wish {
+    struct slice source, target;         /* code systems of one of its groups */
+    struct slice source_set, target_set; /* value sets of the whole */
+};
+
+/* The canonicals of the loaded ConceptMaps that fit, in ARENA. */
+MUST_CHECK enum status maps_that_fit(struct map_notes *notes, const struct map_wish *wish,
+                                     struct arena *arena, struct slice **ret_canonicals,
+                                     size_t *ret_count);
+
+/* The value sets that a ConceptMap says it is from and to, in the words of R4, R4B or R5. */
+struct slice map_source_set(yyjson_val *map);
+struct slice map_target_set(yyjson_val *map);
+
 /* ---- questions (question.c) ----------------------------------------------------------------- */
 
 #define LANGUAGES_MOST 16

@@ -185,69 +185,34 @@ static void use_map(struct translation *translation, yyjson_val *map)
 /* ---- which maps -------------------------------------------------------------------------------
  */
 
-static struct slice first_text(yyjson_val *map, const char *const *names)
-{
-    struct slice text = {0};
-    for (; *names != NULL && text.length == 0; names++) {
-        text = json_get_string(map, *names);
-    }
-    return text;
-}
-
-static bool scopes_fit(const struct wanted *wanted, yyjson_val *map)
-{
-    static const char *const sources[] = {"sourceUri", "sourceCanonical", "sourceScopeUri",
-                                          "sourceScopeCanonical", NULL};
-    static const char *const targets[] = {"targetUri", "targetCanonical", "targetScopeUri",
-                                          "targetScopeCanonical", NULL};
-    return (wanted->source_set.length == 0 ||
-            slice_equals(first_text(map, sources), wanted->source_set)) &&
-           (wanted->target_set.length == 0 ||
-            slice_equals(first_text(map, targets), wanted->target_set));
-}
-
-struct map_names {
-    struct arena *arena;
-    struct slice *list;
-    size_t count, capacity;
-};
-
-static bool visit_map(void *context, const struct canonical *canonical)
-{
-    struct map_names *names = context;
-    if (names->count == names->capacity) {
-        size_t to = names->capacity == 0 ? 64 : names->capacity * 2;
-        struct slice *list = arena_resize(names->arena, names->list, names->capacity * sizeof *list,
-                                          to * sizeof *list);
-        if (list == NULL) {
-            return false;
-        }
-        names->list = list;
-        names->capacity = to;
-    }
-    names->list[names->count++] =
-        arena_copy(names->arena, canonical_join(names->arena, canonical->url, canonical->version));
-    return true;
-}
-
-static void use_fitting_maps(struct translation *translation)
+static enum status use_fitting_maps(struct translation *translation)
 {
     struct scope *scope = translation->question->scope;
-    struct map_names names = {.arena = scope->arena};
+    const struct wanted *wanted = &translation->wanted;
+    const struct map_wish wish = {
+        .source = wanted->reverse ? wanted->target_system : wanted->system,
+        .target = wanted->reverse ? wanted->system : wanted->target_system,
+        .source_set = wanted->source_set,
+        .target_set = wanted->target_set};
+    struct slice *names;
+    size_t count;
     for (size_t i = 0; i < scope->guest_count; i++) {
+        yyjson_val *root = scope->guests[i].root;
         if (slice_is(scope->guests[i].type, "ConceptMap") &&
-            scopes_fit(&translation->wanted, scope->guests[i].root)) {
-            use_map(translation, scope->guests[i].root);
+            system_fits(wish.source_set, map_source_set(root)) &&
+            system_fits(wish.target_set, map_target_set(root))) {
+            use_map(translation, root);
         }
     }
-    conformance_each(shelf_conformance(scope->terms), SLICE("ConceptMap"), visit_map, &names);
-    for (size_t i = 0; i < names.count; i++) {
-        const struct canonical *map = conformance_find(
-            shelf_conformance(scope->terms), SLICE("ConceptMap"), names.list[i], scope->arena);
-        if (map != NULL && map->json != NULL && scopes_fit(&translation->wanted, map->json->root)) {
+    TRY(maps_that_fit(shelf_maps(scope->terms), &wish, scope->arena, &names, &count));
+    for (size_t i = 0; i < count; i++) {
+        const struct canonical *map = conformance_find(shelf_conformance(scope->terms),
+                                                       SLICE("ConceptMap"), names[i], scope->arena);
+        if (map != NULL && map->json != NULL) {
             use_map(translation, map->json->root);
         }
     }
+    return STATUS_OK;
 }
 
 static enum status use_maps(struct translation *translation)
@@ -262,8 +227,11 @@ static enum status use_maps(struct translation *translation)
         return STATUS_OK;
     }
     if (url.length == 0) {
-        use_fitting_maps(translation);
-        return STATUS_OK;
+        if (translation->wanted.system.length == 0) { /* R4: with a code comes its system */
+            problem_add(&scope->problems, MESSAGE_REQUIRED, nothing, SLICE("system"));
+            return STATUS_REQUIRED;
+        }
+        return use_fitting_maps(translation);
     }
     struct slice canonical =
         canonical_join(question->arena, url, question_text(question, "conceptMapVersion"));

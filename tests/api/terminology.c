@@ -158,6 +158,46 @@ static void what_was_stored_is_there_after_a_start(void **state)
     assert_http(get("ValueSet/$expand?url=http://x/set"), 422);
 }
 
+#define PROFILE_OF(id, base, elements)                                                             \
+    "{'resourceType':'StructureDefinition','id':'" id "','url':'http://x/" id "','name':'P',"      \
+    "'status':'active','kind':'resource','abstract':false,'type':'Patient','baseDefinition':"      \
+    "'" base "','derivation':'constraint','differential':{'element':[" elements "]}}"
+#define NAMED_PROFILE                                                                              \
+    PROFILE_OF("named", "http://hl7.org/fhir/StructureDefinition/Patient",                         \
+               "{'id':'Patient.name','path':'Patient.name','min':1}")
+#define BORN_PROFILE                                                                               \
+    PROFILE_OF("born", "http://x/named",                                                           \
+               "{'id':'Patient.birthDate','path':'Patient.birthDate','min':1}")
+#define DECLARES "{'resourceType':'Patient','id':'%s','meta':{'profile':['http://x/born']}%s}"
+
+static void put_declaring(const char *id, const char *more, int http)
+{
+    char path[64], body[512];
+    (void)snprintf(path, sizeof path, "Patient/%s", id);
+    (void)snprintf(body, sizeof body, DECLARES, id, more);
+    assert_http(ask("PUT", path, NULL, body), http);
+}
+
+/* Nothing has asked about terminology before: entries themselves are reason enough to look. */
+static void entries_are_held_to_profiles_that_are_stored(void **state)
+{
+    (void)state;
+    service_validates = true;
+    service_restart();
+    put_declaring("before", "", 201); /* not loaded: a warning */
+    assert_http(ask("PUT", "StructureDefinition/born", NULL, BORN_PROFILE), 201);
+    assert_http(ask("PUT", "StructureDefinition/named", NULL, NAMED_PROFILE), 201);
+    put_declaring("a", ",'birthDate':'1970-01-01'", 422); /* what the base of its profile asks */
+    put_declaring("a", ",'name':[{'family':'B'}]", 422);
+    put_declaring("a", ",'birthDate':'1970-01-01','name':[{'family':'B'}]", 201);
+    service_restart();
+    put_declaring("b", ",'birthDate':'1970-01-01'", 422);
+    put_declaring("b", ",'birthDate':'1970-01-01','name':[{'family':'B'}]", 201);
+    assert_http(ask("DELETE", "StructureDefinition/born", NULL, NULL), 204);
+    put_declaring("c", "", 201);
+    service_validates = false;
+}
+
 static void of_two_with_one_name_one_stays(void **state)
 {
     (void)state;
@@ -252,6 +292,7 @@ int main(void)
         SERVICE_TEST(says_what_it_does_not_have),
         SERVICE_TEST(uses_what_is_stored_from_the_moment_it_is),
         SERVICE_TEST(what_was_stored_is_there_after_a_start),
+        SERVICE_TEST(entries_are_held_to_profiles_that_are_stored),
         SERVICE_TEST(of_two_with_one_name_one_stays),
         SERVICE_TEST(a_batch_may_ask_many_questions),
         SERVICE_TEST(tells_what_its_terminology_can_do),

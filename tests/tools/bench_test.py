@@ -102,6 +102,9 @@ def a_ratio_is_judged_against_its_bar_and_errors_void_it():
     assert lib.ratio_row('w', 'x/s', 90, 0, 0.5).verdict == 'missed'
     assert lib.limit_row('w', 100, 100, 'ms').verdict == 'met'
     assert lib.limit_row('w', 101, 100, 'ms').verdict == 'missed'
+    assert lib.times_row('w', 'x/s', 100, 2, 50).verdict == 'met'
+    assert lib.times_row('w', 'x/s', 99, 2, 50).verdict == 'missed'
+    assert lib.times_row('w', 'x/s', 99, 1, 50, failures=1).verdict == '1 errors'
     assert lib.absent_row('w', 'why').verdict == 'n/a'
 
 

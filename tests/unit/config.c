@@ -155,6 +155,17 @@ static void takes_settings_from_the_environment(void **state)
     assert_slice_is(outcome.first->path, "page");
 }
 
+static void finds_the_folder_of_the_terminologies(void **state)
+{
+    struct config config;
+    config_init(&config);
+    assert_null(config_terminology(&config, *state));
+    config.data = "/records";
+    assert_string_equal(config_terminology(&config, *state), "/records/terminology");
+    config.terminology = "/shared";
+    assert_string_equal(config_terminology(&config, *state), "/shared");
+}
+
 static void writes_a_row_of_the_manual_for_each_setting(void **state)
 {
     struct buffer out = {.arena = *state};
@@ -180,6 +191,7 @@ int main(void)
         TEST_IN_ARENA(reads_a_file_with_comments),
         TEST_IN_ARENA(reports_every_bad_line_of_a_file_with_its_number),
         TEST_IN_ARENA(takes_settings_from_the_environment),
+        TEST_IN_ARENA(finds_the_folder_of_the_terminologies),
         TEST_IN_ARENA(writes_a_row_of_the_manual_for_each_setting),
     };
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);

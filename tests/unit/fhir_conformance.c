@@ -159,6 +159,126 @@ static void visits_each_once(void **state)
     assert_int_equal(first.all, 1);
 }
 
+/* ---- snapshots of what is added ---- */
+
+#define PROFILE(url, base, elements)                                                               \
+    "{'resourceType':'StructureDefinition','url':'" url "','name':'P','status':'draft',"           \
+    "'kind':'resource','abstract':false,'type':'Patient','baseDefinition':'" base "',"             \
+    "'derivation':'constraint','differential':{'element':[{'id':'Patient','path':'Patient'"        \
+    "}" elements "]}}"
+#define PATIENT "http://hl7.org/fhir/StructureDefinition/Patient"
+#define BASE                                                                                       \
+    PROFILE("http://x/base", PATIENT, ",{'id':'Patient.name','path':'Patient.name','min':%d}")
+#define DERIVED                                                                                    \
+    PROFILE("http://x/derived", "http://x/base",                                                   \
+            ",{'id':'Patient.gender','path':'Patient.gender','min':1}")
+#define FURTHER                                                                                    \
+    PROFILE("http://x/further", "http://x/derived",                                                \
+            ",{'id':'Patient.active','path':'Patient.active','min':1}")
+
+static void add_base(int least)
+{
+    assert_int_equal(add(arena_print(arena, BASE, least)), STATUS_OK);
+}
+
+/* "1": so often must the element of a profile's snapshot occur. */
+static const char *least_of(const char *url, const char *path)
+{
+    const struct canonical *found = find("StructureDefinition", url);
+    size_t i, max;
+    yyjson_val *element;
+    yyjson_arr_foreach(found == NULL ? NULL
+                                     : json_get(json_get(found->json->root, "snapshot"), "element"),
+                       i, max, element)
+    {
+        if (slice_is(json_get_string(element, "path"), path)) {
+            return arena_copy(arena, json_number(json_get(element, "min"))).at;
+        }
+    }
+    return "none";
+}
+
+static void makes_a_snapshot_once_its_base_has_come(void **state)
+{
+    (void)state;
+    struct outcome outcome;
+    struct buffer text = {.arena = arena};
+    outcome_init(&outcome, arena);
+    json_write(parse(FURTHER), NULL, NULL, &text);
+    assert_int_equal(conformance_add(conformance, buffer_slice(&text), &outcome), STATUS_OK);
+    assert_int_equal(outcome.errors, 0);
+    assert_int_equal(outcome.count, 1); /* a warning */
+    assert_int_equal(add(DERIVED), STATUS_OK);
+    assert_null(find("StructureDefinition", "http://x/derived"));
+    assert_null(find("StructureDefinition", "http://x/further"));
+    add_base(1);
+    assert_string_equal(least_of("http://x/further", "Patient.name"), "1");
+    assert_string_equal(least_of("http://x/further", "Patient.gender"), "1");
+    assert_string_equal(least_of("http://x/further", "Patient.active"), "1");
+}
+
+static void makes_a_snapshot_again_when_its_base_changes(void **state)
+{
+    (void)state;
+    add_base(0);
+    assert_int_equal(add(DERIVED), STATUS_OK);
+    assert_int_equal(add(FURTHER), STATUS_OK);
+    const struct canonical *before = find("StructureDefinition", "http://x/further");
+    assert_string_equal(least_of("http://x/further", "Patient.name"), "0");
+    add_base(2);
+    assert_string_equal(least_of("http://x/further", "Patient.name"), "2");
+    const struct canonical *after = find("StructureDefinition", "http://x/further");
+    assert_true(after->serial != before->serial);
+    /* Nothing that concerns it: the same one. */
+    assert_int_equal(add(PROFILE("http://x/other", PATIENT, "")), STATUS_OK);
+    assert_true(find("StructureDefinition", "http://x/further")->serial == after->serial);
+    /* Without its base the last good one stands. */
+    conformance_remove(conformance, SLICE("StructureDefinition"), SLICE("http://x/base"),
+                       SLICE(""));
+    assert_string_equal(least_of("http://x/further", "Patient.name"), "2");
+    conformance_remove(conformance, SLICE("StructureDefinition"), SLICE("http://x/further"),
+                       SLICE(""));
+    assert_null(find("StructureDefinition", "http://x/further"));
+}
+
+static void ends_where_definitions_lead_back_to_themselves(void **state)
+{
+    (void)state;
+    assert_int_equal(add(PROFILE("http://x/a", "http://x/b", "")), STATUS_OK);
+    assert_int_equal(add(PROFILE("http://x/b", "http://x/a", "")), STATUS_OK);
+    assert_int_equal(add(PROFILE("http://x/self", "http://x/self", "")), STATUS_OK);
+    assert_null(find("StructureDefinition", "http://x/a"));
+    assert_null(find("StructureDefinition", "http://x/b"));
+    assert_null(find("StructureDefinition", "http://x/self"));
+    assert_int_equal(add(PROFILE("http://x/b", PATIENT, "")), STATUS_OK);
+    assert_non_null(find("StructureDefinition", "http://x/a"));
+}
+
+/* Forty extensions in each other, each sliced from within outwards: each slice copies what lies
+ * below, slices included. */
+static void refuses_slices_that_multiply_without_end(void **state)
+{
+    (void)state;
+    struct outcome outcome;
+    struct buffer text = {.arena = arena};
+    outcome_init(&outcome, arena);
+    buffer_add_text(&text, "{\"resourceType\":\"StructureDefinition\",\"url\":\"http://x/many\","
+                           "\"kind\":\"complex-type\",\"type\":\"Extension\",\"derivation\":"
+                           "\"constraint\",\"baseDefinition\":\"http://hl7.org/fhir/"
+                           "StructureDefinition/Extension\",\"differential\":{\"element\":[");
+    for (int depth = 30; depth > 0; depth--) {
+        buffer_print(&text, "%s{\"path\":\"Extension", depth < 30 ? "," : "");
+        for (int i = 0; i < depth; i++) {
+            buffer_add_text(&text, ".extension");
+        }
+        buffer_print(&text, "\",\"sliceName\":\"s%d\"}", depth);
+    }
+    buffer_add_text(&text, "]}}");
+    assert_int_equal(conformance_add(conformance, buffer_slice(&text), &outcome), STATUS_INVALID);
+    assert_int_equal(outcome.errors, 1);
+    assert_non_null(strstr(outcome.first->text.at, "multiply"));
+}
+
 /* ---- several threads ---- */
 
 static void *find_many(void *context)
@@ -201,6 +321,52 @@ static void is_safe_for_threads(void **state)
     }
 }
 
+struct job {
+    size_t found;
+    struct slice texts[3]; /* two forms of the base, and what is derived from it */
+};
+
+static void *change_and_find(void *context)
+{
+    struct job *job = context;
+    struct arena *own = arena_create((size_t)16 << 20);
+    for (size_t i = 0; i < 20; i++) {
+        struct arena_mark mark = arena_mark(own);
+        job->found -= conformance_add(conformance, job->texts[i % 2], NULL) != STATUS_OK;
+        job->found -= conformance_add(conformance, job->texts[2], NULL) != STATUS_OK;
+        const struct canonical *canonical =
+            conformance_find(conformance, SLICE(""), SLICE("http://x/derived"), own);
+        job->found += canonical != NULL && json_get(canonical->json->root, "snapshot") != NULL;
+        arena_rewind(own, mark);
+    }
+    arena_destroy(own);
+    return NULL;
+}
+
+static void makes_snapshots_again_under_several_threads(void **state)
+{
+    (void)state;
+    struct job jobs[4];
+    pthread_t threads[4];
+    const char *texts[] = {arena_print(arena, BASE, 1), arena_print(arena, BASE, 2), DERIVED};
+    add_base(1);
+    assert_int_equal(add(DERIVED), STATUS_OK);
+    for (size_t i = 0; i < 4; i++) {
+        jobs[i].found = 0;
+        for (size_t j = 0; j < 3; j++) {
+            struct buffer out = {.arena = arena};
+            json_write(parse(texts[j]), NULL, NULL, &out);
+            jobs[i].texts[j] = buffer_slice(&out);
+        }
+        assert_int_equal(pthread_create(&threads[i], NULL, change_and_find, &jobs[i]), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(jobs[i].found, 20);
+    }
+    assert_string_not_equal(least_of("http://x/derived", "Patient.name"), "0");
+}
+
 #define CONFORMANCE_TEST(name)                                                                     \
     cmocka_unit_test_setup_teardown(name, conformance_setup, conformance_teardown)
 
@@ -213,7 +379,12 @@ int main(void)
         CONFORMANCE_TEST(refuses_what_cannot_be_named),
         CONFORMANCE_TEST(the_types_of_the_base_cannot_be_defined_anew),
         CONFORMANCE_TEST(visits_each_once),
+        CONFORMANCE_TEST(makes_a_snapshot_once_its_base_has_come),
+        CONFORMANCE_TEST(makes_a_snapshot_again_when_its_base_changes),
+        CONFORMANCE_TEST(ends_where_definitions_lead_back_to_themselves),
+        CONFORMANCE_TEST(refuses_slices_that_multiply_without_end),
         CONFORMANCE_TEST(is_safe_for_threads),
+        CONFORMANCE_TEST(makes_snapshots_again_under_several_threads),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
 }

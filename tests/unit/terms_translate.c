@@ -117,6 +117,45 @@ static void chooses_the_maps_that_fit(void **state)
     assert_int_equal(http, 422);
 }
 
+static void needs_the_system_of_a_code(void **state)
+{
+    (void)state;
+    add(FULL);
+    ask("{'name':'code','valueCode':'code-1'}");
+    assert_int_equal(http, 422);
+    assert_non_null(strstr(written(answer), "system"));
+    ask("{'name':'code','valueCode':'code-1'},{'name':'url','valueUri':'http://x/full'}");
+    assert_string_equal(matches(), "true equivalent code1");
+}
+
+#define SECOND(target)                                                                             \
+    "{'resourceType':'ConceptMap','url':'http://x/second','group':[{'source':'http://x/a|2',"      \
+    "'target':'http://x/c','element':[{'code':'code-1','target':[{'code':'" target                 \
+    "','equivalence':'equal'}]}]}]}"
+
+static void notices_maps_that_come_change_and_go(void **state)
+{
+    (void)state;
+    add(FULL);
+    ask(FROM("code-1"));
+    assert_string_equal(matches(), "true equivalent code1");
+    add(SECOND("c1"));
+    ask(FROM("code-1"));
+    assert_string_equal(matches(), "true equivalent code1 equal c1");
+    add(SECOND("c2"));
+    ask(FROM("code-1"));
+    assert_string_equal(matches(), "true equivalent code1 equal c2");
+    ask("{'name':'system','valueUri':'http://x/c'},{'name':'code','valueCode':'c2'},"
+        "{'name':'reverse','valueBoolean':true}");
+    assert_string_equal(matches(), "true equal code-1");
+    conformance_remove(conformance, SLICE("ConceptMap"), SLICE("http://x/full"), SLICE("0.1.0"));
+    ask(FROM("code-1"));
+    assert_string_equal(matches(), "true equal c2");
+    conformance_remove(conformance, SLICE("ConceptMap"), SLICE("http://x/second"), SLICE(""));
+    ask(FROM("code-1"));
+    assert_string_equal(matches(), "false");
+}
+
 static void goes_on_to_another_map(void **state)
 {
     (void)state;
@@ -145,6 +184,8 @@ int main(void)
         TERMS_TEST(understands_the_names_of_r5),
         TERMS_TEST(translates_back),
         TERMS_TEST(chooses_the_maps_that_fit),
+        TERMS_TEST(needs_the_system_of_a_code),
+        TERMS_TEST(notices_maps_that_come_change_and_go),
         TERMS_TEST(goes_on_to_another_map),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
