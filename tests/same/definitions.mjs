@@ -67,14 +67,14 @@ export class Definitions {
         this.compartments = new Map(); // type -> type of its items -> codes
         this.codeSystems = new Map();
         this.valueSets = new Map();
-        for (const one of readArchive(join(folder, name), ['SearchParameter-',
+        for (const one of readArchive(join(folder, name), ['Bundle-searchParams',
             'CompartmentDefinition-', 'CodeSystem-', 'ValueSet-'])) {
-            this.add(one);
+            (one.entry?.map((entry) => entry.resource) ?? [one]).forEach((each) => this.add(each));
         }
     }
 
     add(one) {
-        if (one.resourceType === 'SearchParameter' && one.base && !/^example/.test(one.id)) {
+        if (one.resourceType === 'SearchParameter' && one.base) {
             this.byUrl.set(one.url, one);
             for (const base of one.base) {
                 if (!this.parameters.has(base)) {

@@ -6,7 +6,7 @@
  * @module
  */
 import { Extractor } from './extract.mjs';
-import { compare, CURRENCY, dateAnswers, fold, Fraction, numberAnswers, readDate, readNumber, split,
+import { compare, CURRENCY, dateAnswers, fold, Fraction, numberAnswers, plain, readDate, readNumber, split,
     UCUM, unescape, unitOf, words } from './values.mjs';
 
 const ALLOWED = { // modifiers of each kind, :[type] apart
@@ -62,9 +62,8 @@ export function tokens({ value, type }) {
     case 'Coding':
         return [{ system: value.system, code: value.code, words: [value.display] }];
     case 'CodeableConcept':
-        return [...(value.coding ?? []).map((one) => ({ system: one.system, code: one.code,
-            words: [one.display, value.text] })),
-            ...value.coding ? [] : [{ words: [value.text] }]];
+        return (value.coding ?? [{}]).map(({ system, code }) => ({ system, code,
+            words: [value.text, ...(value.coding ?? []).map((one) => one.display)] }));
     case 'Identifier':
         return [{ system: value.system, code: value.value, words: [value.type?.text],
             types: value.type?.coding ?? [] }];
@@ -107,7 +106,7 @@ function allStrings(value) {
         : typeof value === 'object' ? Object.values(value).flatMap(allStrings) : [];
 }
 
-const plainText = (html) => html.replace(/<[^>]*>/g, ' ');
+const withoutTags = (html) => html.replace(/<[^>]*>/g, ' ');
 
 // ---- one value against one element ----
 
@@ -153,13 +152,11 @@ function stringAnswers(modifier, asked, element) {
 
 function uriAnswers(modifier, asked, element) {
     const wanted = unescape(asked);
-    const isWithin = (outer, inner) => inner === outer
-        || inner.startsWith(outer.endsWith('/') ? outer : `${outer}/`);
     const { value } = element;
     switch (modifier) {
-    case 'contains': return fold(value).includes(fold(wanted));
-    case 'below': return isWithin(wanted, value);
-    case 'above': return isWithin(value, wanted);
+    case 'contains': return plain(value).includes(plain(wanted));
+    case 'below': return value.startsWith(wanted);
+    case 'above': return wanted === value || wanted.startsWith(value.replace(/\/?$/, '/'));
     default: return value === wanted;
     }
 }
@@ -268,7 +265,7 @@ export class Evaluation {
         return tokens(element).some((token) => {
             switch (modifier) {
             case 'text':
-                return token.words.some((text) => wordsHold(unescape(asked), text));
+                return wordsHold(unescape(asked), token.words.join(' '));
             case 'in':
                 return this.definitions.codesOf(unescape(asked)).has(`${token.system}|${token.code}`);
             case 'below':
@@ -369,11 +366,11 @@ export class Evaluation {
                     === resource));
         }
         if (code === '_text') {
-            return any((one) => wordsHold(unescape(one), plainText(resource.text?.div ?? '')));
+            return any((one) => wordsHold(unescape(one), withoutTags(resource.text?.div ?? '')));
         }
         if (code === '_content') {
             return any((one) => wordsHold(unescape(one),
-                plainText(allStrings(resource).join(' '))));
+                withoutTags(allStrings(resource).join(' '))));
         }
         const parameter = this.definitions.parameter(resource.resourceType, code);
         this.check(parameter, name, modifier);
@@ -474,11 +471,13 @@ export class Evaluation {
         const values = {
             date: () => elements.flatMap(times).map((one) => one.low),
             number: () => elements.flatMap(amounts).map((one) => one.low),
-            quantity: () => elements.flatMap(amounts).map((one) => unitOf(one.code)
-                ? unitOf(one.code).convert(one.low) : one.low),
+            // By number, whatever the unit; a Range has no one place.
+            quantity: () => elements.filter((one) => one.type !== 'Range').flatMap(amounts)
+                .map((one) => one.low),
             string: () => elements.flatMap(texts).map(fold),
             uri: () => elements.map((one) => one.value),
-            token: () => elements.flatMap(tokens).map((one) => one.code ?? ''),
+            token: () => elements.flatMap(tokens).filter((one) => one.code !== undefined)
+                .map((one) => one.code),
         }[parameter.type]();
         return values.sort((left, right) => compare(left, right) * (isDown ? -1 : 1))[0];
     }

@@ -23,7 +23,9 @@ export class Extractor {
     evaluate(base, expression, element) {
         const key = `${base}: ${expression}`;
         if (!this.compiled.has(key)) {
-            const path = expression.replace(/^(\(*)(Resource|DomainResource)\./, '$1');
+            // R4 writes `as` of several elements where FHIRPath now demands ofType().
+            const path = expression.replace(/^(\(*)(Resource|DomainResource)\./, '$1')
+                .replace(/\.as\((\w+)\)/g, '.ofType($1)').replace(/ as (\w+)/g, '.ofType($1)');
             this.compiled.set(key, this.fhirpath.compile(base ? { base, expression: path } : path,
                 this.model, { resolveInternalTypes: false }));
         }
@@ -42,9 +44,15 @@ export class Extractor {
         if (!kept.has(key)) {
             kept.set(key, parameter.paths.flatMap(({ expression, only }) =>
                 this.evaluate('', expression, resource).filter(({ value }) => only === undefined
-                    || typeOfReference(value.reference, resource) === only)));
+                    || this.mayLeadTo(only, value, resource))));
         }
         return kept.get(key);
+    }
+
+    /** A reference that gives an identifier only may lead to any type. */
+    mayLeadTo(type, reference, container) {
+        return reference.reference === undefined ? (reference.type ?? type) === type
+            : typeOfReference(reference.reference, container) === type;
     }
 
     /** For a composite: for each element, the [{type, value}] of each component. */

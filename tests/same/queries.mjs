@@ -186,8 +186,10 @@ export class Questions {
 
     token(parameter, resource) {
         const { random } = this;
-        const element = random.pick(this.elements(resource, parameter));
-        const one = random.pick(tokens(element));
+        const one = this.element(parameter, resource, tokens);
+        if (one === undefined) {
+            return undefined;
+        }
         const code = escape(one.code ?? '');
         const system = escape(one.system ?? '');
         if (one.system === HIERARCHY && random.chance(0.5)) {
@@ -245,7 +247,10 @@ export class Questions {
 
     uri(parameter, resource) {
         const { random } = this;
-        const one = random.pick(this.elements(resource, parameter)).value;
+        const one = random.pick(this.elements(resource, parameter))?.value;
+        if (one === undefined) {
+            return undefined;
+        }
         const parts = one.split('/');
         return random.weighted([
             [3, [parameter.code, escape(one)]],
@@ -387,8 +392,10 @@ export class Questions {
         const includes = [];
         if (own.length > 0) {
             const parameter = random.pick(own);
-            const target = parameter.target?.[0] && random.chance(0.3)
-                ? `:${random.pick(parameter.target)}` : '';
+            const narrowed = parameter.paths.map((path) => path.only).filter((only) => only);
+            const targets = narrowed.length > 0 ? narrowed : parameter.target ?? [];
+            const target = targets.length > 0 && random.chance(0.3)
+                ? `:${random.pick(targets)}` : '';
             includes.push(['_include', random.weighted([[6, `${type}:${parameter.code}${target}`],
                 [1, `${type}:*`]])]);
             const first = world.references(resource, parameter).map((one) => world.resolve(one))
@@ -463,7 +470,7 @@ export class Questions {
             [2, 'wrong']]);
         const question = this[shape]();
         return question?.criteria.every((one) => one?.[1] !== undefined)
-            ? { shape, count: random.pick([7, 50, 1000]), post: random.chance(0.15),
+            ? { shape, count: random.pick([7, 50, 1000]), post: random.chance(0.15) && shape !== 'compartment',
                 total: random.chance(0.15), ...question } : this.next();
     }
 }

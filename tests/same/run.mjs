@@ -116,7 +116,7 @@ function sameSet(what, wanted, found) {
 
 /** Each key ascends, or descends after a minus; what has no value comes last; ties are free. */
 function sameOrder(question, world, names) {
-    const keys = question.sort.split(',').map((key) => ({ code: key.replace('-', ''),
+    const keys = question.sort.split(',').map((key) => ({ code: key.replace(/^-/, ''),
         isDown: key.startsWith('-') }));
     const ofName = (name) => keys.map(({ code, isDown }) =>
         world.sortKey(world.byName.get(name), code, isDown));

@@ -66,19 +66,20 @@ export function readNumber(text) {
 export function numberAnswers(prefix, asked, target) {
     const { value } = asked;
     const isInside = compare(target.low, asked.low) >= 0 && compare(target.high, asked.high) < 0;
-    const isValue = compare(target.low, value) === 0 && compare(target.high, value) === 0;
     const tenth = value.size.times(new Fraction(1n, 10n));
+    const half = asked.high.plus(value.times(new Fraction(-1n)));
+    const about = compare(tenth, half) > 0 ? tenth : half;
     switch (prefix) {
     case 'eq': return isInside;
     case 'ne': return !isInside;
     case 'gt': return compare(target.high, value) > 0;
     case 'lt': return compare(target.low, value) < 0;
-    case 'ge': return compare(target.high, value) > 0 || isValue;
-    case 'le': return compare(target.low, value) < 0 || isValue;
+    case 'ge': return compare(target.high, value) >= 0;
+    case 'le': return compare(target.low, value) <= 0;
     case 'sa': return compare(target.low, value) > 0;
     case 'eb': return compare(target.high, value) < 0;
-    case 'ap': return compare(target.high, value.plus(tenth.times(new Fraction(-1n)))) >= 0
-        && compare(target.low, value.plus(tenth)) <= 0;
+    case 'ap': return compare(target.high, value.plus(about.times(new Fraction(-1n)))) >= 0
+        && compare(target.low, value.plus(about)) <= 0;
     default: throw new Error(`prefix ${prefix}`);
     }
 }
@@ -124,18 +125,20 @@ export function unitsLike(code) {
 const LONDON = new Intl.DateTimeFormat('en-GB', { timeZone: 'Europe/London', hourCycle: 'h23',
     year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric',
     second: 'numeric' });
-const offsets = new Map();
+/** What London's clocks show at a time, as if it were UTC. */
+function shownInLondon(time) {
+    const part = Object.fromEntries(LONDON.formatToParts(new Date(time))
+        .map(({ type, value }) => [type, Number(value)]));
+    return Date.UTC(part.year, part.month - 1, part.day, part.hour, part.minute, part.second);
+}
 
-/** Milliseconds since 1970 of a local time in London, given as if it were UTC. */
+/**
+ * The time at which London's clocks show LOCAL, the first of two in autumn; where spring leaves an
+ * hour out, as if the clocks had not been changed yet.
+ */
 function fromLondon(local) {
-    if (!offsets.has(local)) {
-        const part = Object.fromEntries(LONDON.formatToParts(new Date(local))
-            .map(({ type, value }) => [type, Number(value)]));
-        const shown = Date.UTC(part.year, part.month - 1, part.day, part.hour, part.minute,
-            part.second);
-        offsets.set(local, shown - Math.floor(local / 1000) * 1000);
-    }
-    return local - offsets.get(local);
+    const isShownAt = (time) => shownInLondon(time) === Math.floor(local / 1000) * 1000;
+    return isShownAt(local - 3600000) ? local - 3600000 : local;
 }
 
 /** The time that a date, dateTime or instant of any precision covers: from `low` to before `high`. */
@@ -182,14 +185,17 @@ export function dateAnswers(prefix, asked, target, now) {
 
 // ---- text ----
 
-/** Without case, accents, and differences of spaces. */
+/** Without case and accents. */
+export const plain = (text) => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
+
+/** Without case, accents, punctuation, and differences of spaces. */
 export function fold(text) {
-    return text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase().replace(/\s+/gu, ' ').trim();
+    return plain(text).replace(/\p{P}/gu, '').replace(/\s+/gu, ' ').trim();
 }
 
 /** The words of a text, folded. */
 export function words(text) {
-    return fold(text).split(/[^\p{L}\p{N}]+/u).filter((word) => word !== '');
+    return plain(text).split(/[^\p{L}\p{N}]+/u).filter((word) => word !== '');
 }
 
 /** TEXT cut at each SEPARATOR that no backslash stands before; the rest keeps its backslashes. */
