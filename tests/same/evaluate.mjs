@@ -6,8 +6,8 @@
  * @module
  */
 import { Extractor } from './extract.mjs';
-import { compare, CURRENCY, dateAnswers, fold, Fraction, numberAnswers, plain, readDate, readNumber, split,
-    UCUM, unescape, unitOf, words } from './values.mjs';
+import { compare, CURRENCY, dateAnswers, fold, Fraction, numberAnswers, plain, readDate, readNumber,
+    split, UCUM, unescape, unitOf, words } from './values.mjs';
 
 const ALLOWED = { // modifiers of each kind, :[type] apart
     number: ['missing'], date: ['missing'], quantity: ['missing'], composite: [], special: [],
@@ -101,9 +101,12 @@ function wordsHold(asked, text) {
     return wanted.length > 0 && wanted.every((word) => there.has(word));
 }
 
+/** What is written for people: no codes, addresses, ids or references. */
 function allStrings(value) {
-    return typeof value === 'string' ? [value]
-        : typeof value === 'object' ? Object.values(value).flatMap(allStrings) : [];
+    return typeof value === 'string' ? [value] : typeof value !== 'object' ? []
+        : Object.entries(value).flatMap(([name, inside]) =>
+            ['id', 'system', 'code', 'reference', 'url', 'source', 'status'].includes(name) ? []
+                : allStrings(inside));
 }
 
 const withoutTags = (html) => html.replace(/<[^>]*>/g, ' ');
@@ -174,6 +177,8 @@ export class Evaluation {
         this.definitions = definitions;
         this.extractor = new Extractor(modules, definitions);
         this.base = base;
+        this.readings = new Set(); // names of KNOWN whose reading to follow instead of R4's
+        this.found = new Set(); // what the program found, for a reading that leaves it a choice
         this.byName = new Map(resources.map((one) => [`${one.resourceType}/${one.id}`, one]));
         this.byType = new Map();
         for (const one of resources) {
@@ -204,6 +209,9 @@ export class Evaluation {
     }
 
     resolve(reference) {
+        if (reference.inside && this.readings.has('contained')) {
+            return undefined;
+        }
         return reference.inside ?? this.byName.get(`${reference.type}/${reference.id}`);
     }
 
@@ -326,7 +334,8 @@ export class Evaluation {
 
     /** Does this resource have a value of the parameter's kind? */
     has(resource, parameter) {
-        const elements = this.extractor.elements(resource, parameter);
+        const elements = this.extractor.elements(resource, parameter,
+            !this.readings.has('missing'));
         const values = { date: times, string: texts, token: tokens, number: amounts,
             quantity: amounts }[parameter.type];
         return values ? elements.some((one) => values(one).length > 0) : elements.length > 0;
@@ -394,7 +403,44 @@ export class Evaluation {
         }
     }
 
+    /**
+     * Does it mention the patient in any way: itself, by an identifier, or by what it refers to, a
+     * group of theirs for one?
+     */
+    concerns(resource, id) {
+        const patient = this.byName.get(`Patient/${id}`);
+        const seen = new Set([resource]);
+        const isTheirs = ({ system, value }) => patient.identifier?.some((one) =>
+            one.system === system && one.value === value);
+        const isAbout = (element) => {
+            if (typeof element !== 'object') {
+                return false;
+            }
+            if (typeof element.reference === 'string') {
+                const to = this.resolve(this.readReference(element.reference));
+                if (to === undefined || to === patient || seen.has(to)) {
+                    return to === patient;
+                }
+                seen.add(to);
+                return to.resourceType !== 'Patient' && isAbout(to);
+            }
+            return (Object.keys(element).every((key) => ['identifier', 'display'].includes(key))
+                && element.identifier !== undefined && isTheirs(element.identifier))
+                || Object.values(element).some(isAbout);
+        };
+        return isAbout(resource);
+    }
+
     inCompartment(resource, { type, id }) {
+        if (type === 'Patient' && this.readings.has('membership')) {
+            return this.isListed(resource, { type, id }) || (this.concerns(resource, id)
+                && this.found.has(`${resource.resourceType}/${resource.id}`));
+        }
+        return this.isListed(resource, { type, id });
+    }
+
+    /** By the lists of the CompartmentDefinition. */
+    isListed(resource, { type, id }) {
         const codes = this.definitions.compartments.get(type).get(resource.resourceType) ?? [];
         return codes.some((code) => code === '{def}' ? resource.resourceType === type
             && resource.id === id
@@ -480,5 +526,13 @@ export class Evaluation {
                 .map((one) => one.code),
         }[parameter.type]();
         return values.sort((left, right) => compare(left, right) * (isDown ? -1 : 1))[0];
+    }
+
+    /** The systems in which a resource has a token: R4 says nothing of their order. */
+    systemsOf(resource, code, token) {
+        const parameter = this.definitions.parameter(resource.resourceType, code);
+        return parameter.type !== 'token' ? '' : this.extractor.elements(resource, parameter)
+            .flatMap(tokens).filter((one) => one.code === token).map((one) => one.system).sort()
+            .join();
     }
 }

@@ -86,7 +86,7 @@ export class Questions {
         if (!this.world.has(resource, parameter)) {
             const div = resource.text?.div;
             return div ? [random.pick(['_text', '_content']), random.pick(words(
-                div.replace(/<[^>]*>/g, ' ')))] : [`${code}:missing`, random.pick(['true', 'false'])];
+                div.replace(/<[^>]*>/g, ' ')).filter((word) => word.length > 3))] : [`${code}:missing`, random.pick(['true', 'false'])];
         }
         return this[parameter.type](parameter, resource);
     }
