@@ -52,7 +52,7 @@ static enum status try_referrers(const char *type, const char *id, const char *s
     assert_int_equal(store_read(tx, type_named(type), slice_text(id), arena, &version), STATUS_OK);
     enum status status = store_referrers(
         tx, &version, source != NULL ? type_named(source) : RESOURCE_TYPE_NONE,
-        code != NULL ? parameter_named(source, code) : NULL, most, arena, &items, &count);
+        code != NULL ? parameter_named(source, code) : NULL, most, arena, NULL, &items, &count);
     store_snapshot_end(tx);
     return status;
 }
