@@ -229,9 +229,10 @@ def _import_until_done(data, paths, longest):
     while True:
         process = subprocess.Popen([PROGRAM, 'import', '--data', data, *RESERVE, *paths],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # The first time so soon that no machine is done by then.
+        part = RANDOM.random() if kills > 0 else 0.1
         try:
-            output = process.communicate(timeout=RANDOM.random() * longest if kills < ROUNDS
-                                         else None)
+            output = process.communicate(timeout=part * longest if kills < ROUNDS else None)
             assert process.returncode == 0, output
             return kills
         except subprocess.TimeoutExpired:
