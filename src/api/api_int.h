@@ -167,6 +167,17 @@ struct search_answer {
 MUST_CHECK enum status api_include(struct request *request, struct store_tx *tx,
                                    const struct search_plan *plan, struct search_answer *answer);
 
+/* Whom the answer to a search tells of though no resource in it is theirs (disclose.c): after the
+ * page is written. */
+MUST_CHECK enum status api_disclose_search(struct request *request, struct store_tx *tx,
+                                           const struct search_plan *plan,
+                                           const struct store_page *page);
+
+/* Of these, those whom the criteria name: by id, by a reference to them or what is theirs, by an
+ * identifier; whether or not anything was found. */
+MUST_CHECK enum status api_disclose_named(struct request *request, struct store_tx *tx,
+                                          const struct store_query *query);
+
 /* Writes a searchset of the answer, with its self and next links. */
 enum status api_respond_page(struct request *request, const struct search_plan *plan,
                              const struct search_answer *answer);

@@ -49,6 +49,7 @@ enum status api_condition_find(struct request *request, struct store_tx *tx,
 {
     struct store_page page;
     TRY(store_find(tx, &plan->query, request->arena, &request->outcome, &page));
+    TRY(api_disclose_named(request, tx, &plan->query));
     *ret_found = page.count > 0;
     if (page.count > 1 || page.more) {
         return request_fail(request, STATUS_MULTIPLE, "",

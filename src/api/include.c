@@ -79,7 +79,7 @@ static enum status follow(struct gathering *gathering, const struct search_inclu
             return STATUS_OK;
         }
         TRY(store_referrers(gathering->tx, version, include->source, include->parameter,
-                            INCLUDES_MOST, arena, &found, &count));
+                            INCLUDES_MOST, arena, &gathering->request->outcome, &found, &count));
     } else {
         if (include->source != RESOURCE_TYPE_NONE && include->source != version->type) {
             return STATUS_OK;
@@ -152,10 +152,6 @@ enum status api_include(struct request *request, struct store_tx *tx,
            (request->deadline == 0 || time_monotonic() < request->deadline)) {
         TRY(shorten(request, tx, plan, answer));
         status = gather_of_page(request, tx, plan, answer);
-    }
-    if (status == STATUS_NOT_SUPPORTED) {
-        return request_fail(request, status, "_include",
-                            "_include and _revinclude are not supported by this store.");
     }
     if (status == STATUS_TOO_COSTLY && answer->page.count <= 1) {
         return request_fail(request, status, "_include",

@@ -378,5 +378,6 @@ enum status api_last_perform(struct request *request)
     TRY(look(&last, tx, &plan));
     keep_last(&last);
     TRY(give(&last, tx, &answer));
-    return api_respond_page(request, &plan, &answer);
+    TRY(api_respond_page(request, &plan, &answer));
+    return api_disclose_named(request, tx, &plan.query);
 }

@@ -2,9 +2,6 @@
 /* Search of a type, a compartment and the system (R4 search). */
 #include "api/api_int.h"
 
-/* The matches of a total are named in the access log while they are no more than this. */
-#define TOTAL_NAMES_PERSONS 100
-
 static struct slice page_url(struct request *request, const struct search_plan *plan,
                              struct slice cursor)
 {
@@ -107,45 +104,6 @@ enum status api_respond_page(struct request *request, const struct search_plan *
     return buffer_ok(&request->response.body) ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
-/* Whose compartment was asked about is told of them, also when nothing is in it. */
-static enum status disclose_compartment(struct request *request, struct store_tx *tx)
-{
-    struct store_version person;
-    if (request->compartment == RESOURCE_TYPE_NONE) {
-        return STATUS_OK;
-    }
-    enum status status = store_read(tx, request->compartment, request->id, request->arena, &person);
-    if (status == STATUS_NOT_FOUND) {
-        return STATUS_OK;
-    }
-    if (status == STATUS_OK || status == STATUS_GONE) {
-        request_discloses(request, person.patients, person.patient_count);
-        return STATUS_OK;
-    }
-    return status;
-}
-
-/* A total tells that somebody is among the matches: of few the persons are named, of many the
- * count. */
-static enum status disclose_total(struct request *request, struct store_tx *tx,
-                                  const struct search_plan *plan, uint64_t total)
-{
-    struct store_query query = plan->query;
-    struct store_page page;
-    if (total > TOTAL_NAMES_PERSONS) {
-        request_discloses_count(request, total);
-        return STATUS_OK;
-    }
-    query.count = TOTAL_NAMES_PERSONS;
-    query.total = query.bodies = false;
-    query.sort_count = 0;
-    TRY(store_find(tx, &query, request->arena, &request->outcome, &page));
-    for (size_t i = 0; i < page.count; i++) {
-        request_discloses_version(request, &page.items[i]);
-    }
-    return STATUS_OK;
-}
-
 enum status api_search_perform(struct request *request)
 {
     struct search_plan plan;
@@ -154,11 +112,8 @@ enum status api_search_perform(struct request *request)
     TRY(plan_search(request, &plan));
     arena_raise(request->arena, 6 * API_PAGE_BYTES);
     TRY(request_snapshot(request, &tx));
-    TRY(disclose_compartment(request, tx));
     TRY(store_find(tx, &plan.query, request->arena, &request->outcome, &answer.page));
-    if (plan.query.count == 0) {
-        TRY(disclose_total(request, tx, &plan, answer.page.total));
-    }
     TRY(api_include(request, tx, &plan, &answer));
-    return api_respond_page(request, &plan, &answer);
+    TRY(api_respond_page(request, &plan, &answer));
+    return api_disclose_search(request, tx, &plan, &answer.page);
 }

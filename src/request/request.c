@@ -252,14 +252,19 @@ void request_discloses_nobody(struct request *request)
     request->disclosure_count = request->disclosure_capacity = 0;
 }
 
-void request_discloses_also(struct request *request, const uint32_t *patients, size_t count)
+void request_discloses_once(struct request *request, const uint32_t *patients, size_t count)
 {
-    bool unknown = false;
     for (size_t i = 0; i < count; i++) {
         if (request->disclosure_capacity == 0 || *disclosure_slot(request, patients[i]) == 0) {
             request_discloses(request, &patients[i], 1);
         }
     }
+}
+
+void request_discloses_also(struct request *request, const uint32_t *patients, size_t count)
+{
+    bool unknown = false;
+    request_discloses_once(request, patients, count);
     const struct disclosure *before = request->disclosures;
     size_t before_count = request->disclosure_count;
     for (size_t i = 0; count > 0 && i < before_count; i++) {

@@ -340,6 +340,9 @@ void request_discloses_of(struct request *request, resource_type type, const uin
                           size_t count);
 void request_discloses_version(struct request *request, const struct store_version *version);
 
+/* These are told of though no resource in the answer is theirs: each who is not named yet, once. */
+void request_discloses_once(struct request *request, const uint32_t *patients, size_t count);
+
 /* What was written concerns these too, as the rest of its transaction shows. */
 void request_discloses_also(struct request *request, const uint32_t *patients, size_t count);
 

@@ -246,30 +246,37 @@ enum status store_follow(struct store_tx *tx, const struct store_version *versio
     return status;
 }
 
-static enum status referrers_by(struct store_tx *tx, uint32_t parameter, int64_t entity,
-                                size_t most, struct number_set *places)
+struct referring {
+    struct store_tx *tx;
+    int64_t entity; /* that is referred to */
+    size_t most;
+    struct number_set *places;
+    struct outcome *outcome;
+};
+
+static enum status referrers_by(const struct referring *to, uint32_t parameter)
 {
+    struct connection *connection = to->tx->connection;
     sqlite3_stmt *statement;
     bool row = false;
-    TRY(statement_get(tx->connection, SQL_REFERENCE_RIDS, &statement));
+    TRY(statement_get(connection, SQL_REFERENCE_RIDS, &statement));
     sqlite3_bind_int64(statement, 1, parameter);
-    sqlite3_bind_int64(statement, 2, entity);
+    sqlite3_bind_int64(statement, 2, to->entity);
     sqlite3_bind_int64(statement, 3, INT64_MIN);
-    TRY(statement_row(tx->connection, statement, &row));
-    while (row && places->count <= most) {
-        (void)number_set_add(places, sqlite3_column_int64(statement, 0));
-        TRY(statement_row(tx->connection, statement, &row));
+    TRY(statement_row(connection, statement, &row));
+    while (row && to->places->count <= to->most) {
+        (void)number_set_add(to->places, sqlite3_column_int64(statement, 0));
+        TRY(statement_row(connection, statement, &row));
     }
     sqlite3_reset(statement);
-    return places->count > most ? STATUS_TOO_COSTLY : STATUS_OK;
+    return to->places->count > to->most ? STATUS_TOO_COSTLY : STATUS_OK;
 }
 
 /* By PARAMETER, or by every reference parameter of the type. */
-static enum status referrers_of_type(struct store_tx *tx, resource_type type,
-                                     const struct search_parameter *parameter, int64_t entity,
-                                     size_t most, struct number_set *places)
+static enum status referrers_of_type(const struct referring *to, resource_type type,
+                                     const struct search_parameter *parameter)
 {
-    const struct store *store = tx->connection->store;
+    const struct store *store = to->tx->connection->store;
     size_t count = 0;
     const struct search_parameter *all = search_parameters(store->definitions, type, &count);
     for (size_t i = 0; i < count; i++) {
@@ -279,40 +286,44 @@ static enum status referrers_of_type(struct store_tx *tx, resource_type type,
             continue;
         }
         if (!known->ready) {
-            return STATUS_NOT_SUPPORTED;
+            return outcome_fail(to->outcome, STATUS_NOT_SUPPORTED, "_revinclude",
+                                "Parameter '%.*s' cannot be followed back: it is new here or has "
+                                "changed. Run `carelayer reindex` first.",
+                                SLICE_ARGS(all[i].code));
         }
-        TRY(referrers_by(tx, known->number * 2, entity, most, places));
+        TRY(referrers_by(to, known->number * 2));
     }
     return STATUS_OK;
 }
 
-static enum status referrer_places(struct store_tx *tx, const struct store_version *version,
-                                   resource_type source, const struct search_parameter *parameter,
-                                   size_t most, struct number_set *places)
+static enum status referrer_places(struct referring *to, const struct store_version *version,
+                                   resource_type source, const struct search_parameter *parameter)
 {
     struct entry entry;
-    TRY(version_place(tx, version, &entry));
-    resource_type last = resource_type_count(tx->connection->store->definitions);
+    TRY(version_place(to->tx, version, &entry));
+    resource_type last = resource_type_count(to->tx->connection->store->definitions);
     resource_type type = source != RESOURCE_TYPE_NONE ? source : 1;
     last = source != RESOURCE_TYPE_NONE ? source : last;
+    to->entity = entry.entity;
     for (; entry.known && type <= last; type++) {
-        TRY(referrers_of_type(tx, type, parameter, entry.entity, most, places));
+        TRY(referrers_of_type(to, type, parameter));
     }
     return STATUS_OK;
 }
 
 enum status store_referrers(struct store_tx *tx, const struct store_version *version,
                             resource_type source, const struct search_parameter *parameter,
-                            size_t most, struct arena *arena, struct store_version **ret_items,
-                            size_t *ret_count)
+                            size_t most, struct arena *arena, struct outcome *outcome,
+                            struct store_version **ret_items, size_t *ret_count)
 {
     struct number_set places = {.arena = arena_create(ARENA_REQUEST_BASE * 16)};
+    struct referring to = {.tx = tx, .most = most, .places = &places, .outcome = outcome};
     *ret_items = NULL;
     *ret_count = 0;
     if (places.arena == NULL) {
         return STATUS_MEMORY;
     }
-    enum status status = referrer_places(tx, version, source, parameter, most, &places);
+    enum status status = referrer_places(&to, version, source, parameter);
     if (status == STATUS_OK) {
         status = read_places(tx, &places, arena, ret_items, ret_count);
     }

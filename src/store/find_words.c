@@ -141,6 +141,9 @@ static enum status order_words(struct search *search, struct wanted *wanted)
 enum status stream_words(struct search *search, const struct test *test)
 {
     size_t streams = 0;
+    if (search->tx->writer != NULL) {
+        TRY(words_show(search->tx->writer));
+    }
     for (size_t i = 0; i < test->count; i++) {
         TRY(order_words(search, &test->wanted[i]));
     }

@@ -110,7 +110,9 @@ static uint32_t lower_case(uint32_t point)
 static bool is_punctuation(uint32_t point)
 {
     if (point < 0x80) {
-        return point > ' ' && strchr("!\"#%&'()*,-./:;?@[\\]_{}", (int)point) != NULL;
+        bool letter = (point | 32) >= 'a' && (point | 32) <= 'z';
+        return !letter && point > ' ' && (point < '0' || point > '9') &&
+               strchr("!\"#%&'()*,-./:;?@[\\]_{}", (int)point) != NULL;
     }
     return point == 0xa1 || point == 0xa7 || point == 0xab || point == 0xb6 || point == 0xb7 ||
            point == 0xbb || point == 0xbf || (point >= 0x2010 && point <= 0x2027) ||

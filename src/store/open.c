@@ -264,8 +264,9 @@ static enum status writer_create(struct store *store, struct outcome *outcome)
     writer->entries = arena_array(store->arena, ENTRY_CACHE, sizeof(*writer->entries));
     writer->sequences = arena_array(store->arena, SEQUENCE_CACHE, sizeof(*writer->sequences));
     writer->words = arena_array(store->arena, WORD_CACHE, sizeof(*writer->words));
+    writer->new_words = arena_array(store->arena, NEW_WORDS, sizeof(*writer->new_words));
     if (writer->intern.arena == NULL || writer->scratch == NULL || writer->entries == NULL ||
-        writer->sequences == NULL || writer->words == NULL) {
+        writer->sequences == NULL || writer->words == NULL || writer->new_words == NULL) {
         return STATUS_MEMORY;
     }
     sqlite3_wal_hook(writer->connection.db, log_grew, store);

@@ -167,6 +167,47 @@ enum status place_read(struct connection *connection, int64_t rid, bool body, st
     return one_row(connection, statement, body, arena, ret_version);
 }
 
+static enum status concerned_by_row(struct store_tx *tx, const struct entry *entry,
+                                    struct arena *arena, struct store_version *ret_version)
+{
+    struct connection *connection = tx->connection;
+    sqlite3_stmt *statement;
+    if (entry->state == ENTRY_LIVE) {
+        return place_read(connection, entry->rid, false, arena, ret_version);
+    }
+    TRY(statement_get(connection, SQL_PAST_LAST, &statement));
+    sqlite3_bind_int(statement, 1, entry->type);
+    statement_bind_id(statement, 2, &entry->id);
+    return one_row(connection, statement, false, arena, ret_version);
+}
+
+enum status store_concerned(struct store_tx *tx, resource_type type, struct slice id,
+                            struct arena *arena, const uint32_t **ret_patients, size_t *ret_count)
+{
+    struct packed_id key;
+    struct entry entry = {.known = false};
+    *ret_patients = NULL;
+    *ret_count = 0;
+    if (id_pack(id, &key)) {
+        TRY(directory_find(tx, type, &key, &entry));
+    }
+    if (entry.known && type == tx->connection->store->patient_type) {
+        uint32_t *patient = ARENA_NEW(arena, uint32_t);
+        if (patient == NULL) {
+            return STATUS_TOO_COSTLY;
+        }
+        *patient = place_patient(entry.rid);
+        *ret_patients = patient;
+        *ret_count = 1;
+    } else if (entry.known && entry.state != ENTRY_MENTIONED) {
+        struct store_version version = {0};
+        TRY(concerned_by_row(tx, &entry, arena, &version));
+        *ret_patients = version.patients;
+        *ret_count = version.patient_count;
+    }
+    return STATUS_OK;
+}
+
 enum status history_read(struct connection *connection, uint64_t change, bool body,
                          struct arena *arena, struct store_version *ret_version)
 {

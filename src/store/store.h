@@ -244,12 +244,12 @@ MUST_CHECK enum status store_follow(struct store_tx *tx, const struct store_vers
 
 /* The current resources of type SOURCE (NONE, with no parameter: of any type) that refer to VERSION
  * by PARAMETER of SOURCE (NULL: by any reference parameter of it): `_revinclude`. Otherwise as
- * store_follow. */
+ * store_follow. STATUS_NOT_SUPPORTED, said in OUTCOME, when the parameter waits for a reindex. */
 MUST_CHECK enum status store_referrers(struct store_tx *tx, const struct store_version *version,
                                        resource_type source,
                                        const struct search_parameter *parameter, size_t most,
-                                       struct arena *arena, struct store_version **ret_items,
-                                       size_t *ret_count);
+                                       struct arena *arena, struct outcome *outcome,
+                                       struct store_version **ret_items, size_t *ret_count);
 
 /* Visits every current resource of a type (NONE: all) in place order: export and reindex. The
  * version's slices live until VISIT returns. A status other than OK from VISIT ends the scan and
@@ -261,6 +261,12 @@ MUST_CHECK enum status store_scan(struct store_tx *tx, resource_type type, store
 /* The Patient id behind a patient number; STATUS_NOT_FOUND. */
 MUST_CHECK enum status store_patient_id(struct store_tx *tx, uint32_t patient, struct arena *arena,
                                         struct slice *ret_id);
+
+/* Whom the resource concerns, or concerned when it was deleted; a Patient itself also while only
+ * references name it. *RET_COUNT 0: nobody, or there never was one. */
+MUST_CHECK enum status store_concerned(struct store_tx *tx, resource_type type, struct slice id,
+                                       struct arena *arena, const uint32_t **ret_patients,
+                                       size_t *ret_count);
 
 /* Every patient number that is the same person as PATIENT, itself first. */
 MUST_CHECK enum status store_person_patients(struct store_tx *tx, uint32_t patient,

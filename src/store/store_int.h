@@ -250,6 +250,13 @@ void words_of_concept(struct facts *facts, const struct search_path *path, yyjso
  * more than that they may be in it. */
 #define WORD_BLOCK_BITS 6
 MUST_CHECK enum status words_put(struct store_tx *tx, const struct facts *facts, int64_t rid);
+/* Words that are put wait in the writer: their order has nothing to do with that of the resources,
+ * so a whole group's are sorted first. They go in before its commit (words_flush), in its savepoint
+ * for a search in the same job (words_show); a job that is undone leaves those before it. */
+struct writer;
+MUST_CHECK enum status words_begin_job(struct writer *writer);
+MUST_CHECK enum status words_show(struct writer *writer);
+MUST_CHECK enum status words_flush(struct writer *writer);
 MUST_CHECK enum status words_have(struct connection *connection, const struct facts *facts,
                                   int64_t rid, bool *ret_have);
 
@@ -450,6 +457,7 @@ struct entry {
 #define ENTRY_CACHE    8192
 #define SEQUENCE_CACHE 4096
 #define WORD_CACHE     32768
+#define NEW_WORDS      16384
 
 struct sequence {
     uint32_t patient;
@@ -482,8 +490,12 @@ struct writer {
     struct intern intern;
     struct entry *entries;
     struct sequence *sequences;
-    struct word_row *words; /* rows known to be in the tables of words */
-    bool touched;           /* caches changed since the savepoint */
+    struct word_row *words; /* rows known to be in the tables of words, or waiting */
+    /* Rows of the table of words that wait for the end of the group (words.c): room for NEW_WORDS;
+     * the first words_before are of jobs before the one that runs. */
+    struct word_row *new_words;
+    size_t word_count, words_before;
+    bool touched; /* caches changed since the savepoint */
     struct arena *scratch;
     int64_t deadline; /* of the searches of the job that runs; 0: none */
 };

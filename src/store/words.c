@@ -60,11 +60,17 @@ static bool begins_with_uuid(struct slice text, char ret_lower[static UUID_LENGT
 /* ---- words --------------------------------------------------------------------------------------
  */
 
-static void give_word(struct slice word, bool plain, struct arena *arena, word_visit *visit,
+/* BITS: all that its points have. Most words are short and of ASCII letters. */
+static void give_word(struct slice word, uint32_t bits, struct arena *arena, word_visit *visit,
                       void *context)
 {
-    if (plain) {
-        visit(context, word);
+    char lower[64];
+    if (bits < 0x80 && word.length <= sizeof(lower)) {
+        for (size_t i = 0; i < word.length; i++) {
+            char byte = word.at[i];
+            lower[i] = (char)(byte >= 'A' && byte <= 'Z' ? byte + 32 : byte);
+        }
+        visit(context, slice_of(lower, word.length));
         return;
     }
     struct buffer folded = {.arena = arena};
@@ -90,13 +96,13 @@ void words_each(struct slice text, struct arena *arena, word_visit *visit, void 
             continue;
         }
         size_t start = at;
-        bool plain = true;
+        uint32_t bits = 0;
         while (at < text.length && is_word_point(point)) {
-            plain = plain && point < 0x80 && !(point >= 'A' && point <= 'Z');
+            bits |= point;
             at += length;
             length = at < text.length ? text_decode(text, at, &point) : 0;
         }
-        give_word(slice_of(text.at + start, at - start), plain, arena, visit, context);
+        give_word(slice_of(text.at + start, at - start), bits, arena, visit, context);
     }
 }
 
@@ -351,6 +357,70 @@ void words_of_concept(struct facts *facts, const struct search_path *path, yyjso
 /* ---- rows --------------------------------------------------------------------------------------
  */
 
+static enum status insert_row(struct connection *connection, enum statement_number number,
+                              uint32_t word, int64_t other)
+{
+    sqlite3_stmt *statement;
+    TRY(statement_get(connection, number, &statement));
+    sqlite3_bind_int64(statement, 1, word);
+    sqlite3_bind_int64(statement, 2, other);
+    return statement_run(connection, statement);
+}
+
+static int row_order(const void *a, const void *b)
+{
+    const struct word_row *x = a, *y = b;
+    return x->word != y->word ? (x->word > y->word) - (x->word < y->word)
+                              : (x->other > y->other) - (x->other < y->other);
+}
+
+/* In the order of the tree, which meets each of its pages once then. */
+static enum status insert_rows(struct writer *writer, struct word_row *rows, size_t count)
+{
+    if (count > 1) {
+        qsort(rows, count, sizeof(*rows), row_order);
+    }
+    for (size_t i = 0; i < count; i++) {
+        TRY(insert_row(&writer->connection, SQL_WORD_ADD, rows[i].word, rows[i].other));
+    }
+    return STATUS_OK;
+}
+
+enum status words_flush(struct writer *writer)
+{
+    size_t count = writer->word_count;
+    writer->word_count = writer->words_before = 0;
+    return insert_rows(writer, writer->new_words, count);
+}
+
+enum status words_begin_job(struct writer *writer)
+{
+    if (writer->word_count > NEW_WORDS / 2) {
+        TRY(words_flush(writer));
+    }
+    writer->words_before = writer->word_count;
+    return STATUS_OK;
+}
+
+/* They still wait: what a savepoint undoes is not only this job's. */
+enum status words_show(struct writer *writer)
+{
+    size_t before = writer->words_before;
+    TRY(insert_rows(writer, writer->new_words, before));
+    return insert_rows(writer, writer->new_words + before, writer->word_count - before);
+}
+
+static enum status word_wait(struct writer *writer, uint32_t word, int64_t block)
+{
+    size_t before = writer->words_before;
+    if (writer->word_count == NEW_WORDS) { /* of this job, and undone with it */
+        TRY(insert_rows(writer, writer->new_words + before, writer->word_count - before));
+        writer->word_count = before;
+    }
+    writer->new_words[writer->word_count++] = (struct word_row){.other = block, .word = word};
+    return STATUS_OK;
+}
+
 /* Most words of a resource are in its block already, by its neighbours: a small memory spares most
  * of the descents. */
 static enum status add_row(struct writer *writer, enum statement_number number, uint32_t word,
@@ -362,11 +432,8 @@ static enum status add_row(struct writer *writer, enum statement_number number, 
     if (slot->word == word && slot->other == other && slot->number == 1u + number) {
         return STATUS_OK;
     }
-    sqlite3_stmt *statement;
-    TRY(statement_get(&writer->connection, number, &statement));
-    sqlite3_bind_int64(statement, 1, word);
-    sqlite3_bind_int64(statement, 2, other);
-    TRY(statement_run(&writer->connection, statement));
+    TRY(number == SQL_WORD_ADD ? word_wait(writer, word, other)
+                               : insert_row(&writer->connection, number, word, other));
     writer->touched = true;
     *slot = (struct word_row){other, word, 1u + number};
     return STATUS_OK;

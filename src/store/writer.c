@@ -116,6 +116,10 @@ static enum status savepoint(struct writer *writer, enum statement_number number
 static enum status job_run(struct writer *writer, struct store_job *job)
 {
     struct counters before = writer->counters;
+    if (writer->connection.doomed == STATUS_OK) {
+        writer->connection.doomed = words_begin_job(writer);
+    }
+    TRY(writer->connection.doomed);
     TRY(savepoint(writer, SQL_SAVEPOINT));
     writer->deadline = job->deadline;
     enum status status = job->run(writer->tx, job->context);
@@ -127,6 +131,7 @@ static enum status job_run(struct writer *writer, struct store_job *job)
     if (status != STATUS_OK) {
         TRY(savepoint(writer, SQL_ROLLBACK_JOB));
         writer->counters = before;
+        writer->word_count = writer->words_before;
         if (writer->touched) {
             writer_forget(writer);
         }
@@ -152,6 +157,9 @@ static enum status group_run(struct writer *writer, struct store *store, struct 
         }
     }
     if (status == STATUS_OK) {
+        status = words_flush(writer);
+    }
+    if (status == STATUS_OK) {
         status = counters_store(writer);
     }
     if (status == STATUS_OK) {
@@ -165,6 +173,7 @@ static enum status group_run(struct writer *writer, struct store *store, struct 
             sqlite3_exec(writer->connection.db, "ROLLBACK", NULL, NULL, NULL);
         }
         writer->counters = writer->written;
+        writer->word_count = 0;
         writer_forget(writer);
         return status;
     }

@@ -192,6 +192,38 @@ static enum status collect(struct expansion *expansion)
     return expansion->seen != NULL && add_set(expansion, set) ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
+/* Is a page just a stretch of one bitmap? */
+static bool is_plain_page(const struct expansion *expansion)
+{
+    const struct value_set *set = expansion->set;
+    return expansion->count_given && slice_trim(expansion->filter).length == 0 &&
+           !expansion->active_only && !set->merged && set->set_count == 1 &&
+           set->include_count == 1 && set->includes[0].codes != NULL &&
+           set->includes[0].listed_count == 0 && set->includes[0].system == set->sets[0].system;
+}
+
+/* The codes of a page alone, counted off; the whole is not gone through. */
+static enum status collect_page(struct expansion *expansion)
+{
+    const struct code_set *codes = &expansion->set->sets[0];
+    size_t all = (size_t)roaring_bitmap_get_cardinality(codes->codes);
+    size_t from = expansion->page_offset < all ? expansion->page_offset : all;
+    size_t count = expansion->page_count < all - from ? expansion->page_count : all - from;
+    struct arena *arena = expansion->question->arena;
+    uint32_t *list = arena_array(arena, count + 1, sizeof *list);
+    expansion->items = arena_array(arena, count + 1, sizeof *expansion->items);
+    if (expansion->items == NULL ||
+        !roaring_bitmap_range_uint32_array(codes->codes, from, count, list)) {
+        return STATUS_TOO_COSTLY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        expansion->items[i] = (struct item){.system = codes->system, .code = list[i]};
+    }
+    expansion->first = from;
+    expansion->count = all;
+    return STATUS_OK;
+}
+
 /* ---- the nesting ------------------------------------------------------------------------------
  */
 
@@ -331,7 +363,7 @@ enum status expand_answer(struct question *question, struct buffer *out)
     if (question->scope->problems.errors > 0) {
         return STATUS_INVALID;
     }
-    TRY(collect(expansion));
+    TRY(is_plain_page(expansion) ? collect_page(expansion) : collect(expansion));
     TRY(limit(expansion));
     expansion->nested = !question_flag(question, "excludeNested", false) &&
                         !expansion->count_given && !expansion->offset_given &&

@@ -30,6 +30,8 @@ struct expansion {
     const struct value_set *set;
     struct item *items;
     size_t count, capacity;
+    size_t
+        first; /* the number of items[0] in the whole: what lies before a page need not be there */
     struct seen *seen;
     size_t first_root;  /* index + 1 */
     uint32_t **by_code; /* by set, then by number of the concept: index of the item + 1 */

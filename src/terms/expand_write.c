@@ -415,7 +415,7 @@ static void write_page(struct expansion *expansion, struct buffer *out)
     for (size_t i = from; i < expansion->count && i - from < expansion->page_count; i++) {
         list_next(&list);
         buffer_add_byte(out, '{');
-        write_item(expansion, &expansion->items[i], out);
+        write_item(expansion, &expansion->items[i - expansion->first], out);
         buffer_add_byte(out, '}');
     }
     buffer_add_text(out, list.any ? "]" : "");

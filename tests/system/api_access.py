@@ -123,6 +123,83 @@ def what_is_included_is_logged_under_whom_it_concerns():
         assert [each['patient'] for each in found] == [person], (path, found)
 
 
+def _put(kind, **more):
+    name = 'r-%s' % uuid.uuid4()
+    answer = SERVER.ask('PUT', '%s/%s' % (kind, name), {'resourceType': kind, 'id': name, **more})
+    assert answer.status == 201, answer
+    return name
+
+
+def a_person_named_in_a_criterion_is_told_of_though_not_among_the_matches():
+    mark = uuid.uuid4().hex
+    name = _person(identifier=[{'value': mark}], gender='female')
+    person = _read(200, 'GET', 'Patient/' + name)[0]['patient']
+    fact = _fact(name)
+    for path in ('Practitioner?_has:Observation:performer:patient=Patient/' + name,
+                 'Practitioner?_has:Observation:performer:patient=' + name,
+                 'Practitioner?_has:Observation:performer:_id=' + fact,
+                 'Practitioner?_has:Observation:performer:patient.identifier=' + mark,
+                 'Practitioner?_has:Observation:performer:patient:identifier=' + mark,
+                 'Practitioner?_has:Observation:performer:patient=%s&_summary=count' % name,
+                 'Practitioner?_has:Patient:general-practitioner:_id=' + name,
+                 'Organization?_has:Patient:organization:identifier=' + mark,
+                 'Patient?gender=male&_id=' + name,
+                 'Patient?gender=male&identifier=' + mark,
+                 'Observation?status=amended&patient=Patient/' + name,
+                 'Observation/$lastn?code=none&patient=Patient/' + name):
+        found = _read(200, 'GET', path)
+        assert [each['patient'] for each in found] == [person], (path, found)
+    body = {'resourceType': 'Practitioner', 'active': True}
+    answer, request = _ask('PUT', 'Practitioner?_has:Observation:performer:patient=' + name, body)
+    assert answer.status == 201, answer
+    assert person in {each['patient'] for each in _logged_soon(request)}
+    found = _read(200, 'GET', 'Practitioner?_has:Observation:performer:patient=' + str(uuid.uuid4()))
+    assert [each['patient'] for each in found] == [0], found
+
+
+def those_because_of_whom_something_matches_are_told_of():
+    code = 'c' + uuid.uuid4().hex
+    doctor, other = _put('Practitioner'), _put('Practitioner')
+    names = [_person() for _ in range(3)]
+    persons = [_read(200, 'GET', 'Patient/' + name)[0]['patient'] for name in names]
+    for name, performer in zip(names, (doctor, doctor, other)):
+        _put('Observation', status='final', code={'coding': [{'code': code}]},
+             subject={'reference': 'Patient/' + name},
+             performer=[{'reference': 'Practitioner/' + performer}])
+    post = _put('PractitionerRole', practitioner={'reference': 'Practitioner/' + doctor})
+    for path, told in (
+            ('Practitioner?_has:Observation:performer:code=' + code, persons),
+            ('Practitioner?_count=0&_has:Observation:performer:code=' + code, persons),
+            ('Practitioner?_id=%s&_has:Observation:performer:code=%s' % (doctor, code),
+             persons[:2]),
+            ('PractitionerRole?_id=%s&practitioner._has:Observation:performer:code=%s'
+             % (post, code), persons[:2])):
+        found = _read(200, 'GET', path)
+        assert {each['patient'] for each in found} == set(told), (path, found, told)
+        assert len(found) == len(told), found
+
+
+def many_because_of_whom_something_matches_are_told_of_as_a_count():
+    doctor = _put('Practitioner')
+    bundle = {'resourceType': 'Bundle', 'type': 'transaction', 'entry': [
+        {'request': {'method': 'POST', 'url': 'Patient'},
+         'resource': {'resourceType': 'Patient', 'active': True,
+                      'generalPractitioner': [{'reference': 'Practitioner/' + doctor}]}}
+        for _ in range(130)]}
+    assert SERVER.ask('POST', '/fhir', bundle).status == 200
+    found = _read(200, 'GET', 'Practitioner?_id=%s&_has:Patient:general-practitioner:active=true'
+                  % doctor)
+    assert any(each['patient'] == 0 and each['resources'] > 100 for each in found), found
+
+
+def a_total_beside_a_page_is_logged_under_each_person_counted():
+    mark = str(uuid.uuid4())
+    names = [_person(identifier=[{'value': mark}]) for _ in range(3)]
+    persons = {_read(200, 'GET', 'Patient/' + name)[0]['patient'] for name in names}
+    found = _read(200, 'GET', 'Patient?_total=accurate&_count=1&identifier=' + mark)
+    assert {each['patient'] for each in found} == persons and len(found) == 3, found
+
+
 def a_query_that_finds_nobody_is_logged_too():
     for path in ('Patient?identifier=%s' % uuid.uuid4(),
                  'Patient?_summary=count&identifier=%s' % uuid.uuid4()):

@@ -34,6 +34,7 @@ class _Ledger:
         self.open = {}  # path: body of a write that was not answered
         self.logged = set()  # request ids whose entry must be there
         self.whole = {}  # transaction: paths of its resources, acknowledged or not
+        self.over = False  # the server was killed: who found nothing to read yet stops too
 
 
 def _writer(server, ledger, name, transactions):
@@ -85,7 +86,7 @@ def _reader(server, ledger, name):
     connection = server.connect()
     number = 0
     try:
-        while True:
+        while not ledger.over:
             number += 1
             paths = list(ledger.known)
             if not paths:
@@ -119,6 +120,7 @@ def _round(server, ledger, number, transactions):
         thread.start()
     time.sleep(0.05 + RANDOM.random() * 0.6)
     server.kill()
+    ledger.over = True
     for thread in threads:
         thread.join()
     assert not faults, faults[0]
@@ -227,9 +229,10 @@ def _import_until_done(data, paths, longest):
     while True:
         process = subprocess.Popen([PROGRAM, 'import', '--data', data, *RESERVE, *paths],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # The first time so soon that no machine is done by then.
+        part = RANDOM.random() if kills > 0 else 0.1
         try:
-            output = process.communicate(timeout=RANDOM.random() * longest if kills < ROUNDS
-                                         else None)
+            output = process.communicate(timeout=part * longest if kills < ROUNDS else None)
             assert process.returncode == 0, output
             return kills
         except subprocess.TimeoutExpired:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Words: `_text`, `_content` and `:text`; and the folding of strings. */
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "clause_test.h"
 
@@ -132,6 +133,97 @@ static void words_are_found_in_every_block_and_after_updates_and_deletes(void **
     assert_string_equal(found("Basic", "_content", STORE_PLAIN, text_of("seventh")), "1107");
 }
 
+/* ---- several jobs in one commit -----------------------------------------------------------------
+ */
+
+struct worded {
+    struct store_draft *draft;
+    const char *words[3];
+    size_t found[3];
+    enum status end;
+    _Atomic int status;
+};
+
+static enum status put_and_look(struct store_tx *tx, void *context)
+{
+    struct worded *worded = context;
+    struct store_written written;
+    (void)usleep(30000); /* until the next has been handed in too */
+    TRY(store_put(tx, worded->draft, STORE_UPDATED, NULL, arena, NULL, &written));
+    for (size_t i = 0; i < 3 && worded->words[i] != NULL; i++) {
+        struct store_value value = text_of(worded->words[i]);
+        struct store_clause clause = {
+            .parameter = parameter_named("Basic", "_content"), .values = &value, .value_count = 1};
+        struct store_query query = {
+            .type = type_named("Basic"), .clauses = &clause, .clause_count = 1, .count = 10};
+        struct store_page words;
+        TRY(store_find(tx, &query, arena, NULL, &words));
+        worded->found[i] = words.count;
+    }
+    return worded->end;
+}
+
+static void worded_done(void *context, enum status status)
+{
+    struct worded *worded = context;
+    atomic_store(&worded->status, (int)status);
+}
+
+static struct store_draft *basic_with(const char *id, const char *words)
+{
+    return draft_of(
+        arena_print(arena, "{'resourceType':'Basic','id':'%s','code':{'text':'%s'}}", id, words));
+}
+
+static void words_of_a_commit_are_found_inside_it_and_a_job_undone_takes_only_its_own(void **state)
+{
+    (void)state;
+    struct worded worded[] = {
+        {.draft = basic_with("a", "alpha")},
+        {.draft = basic_with("b", "beta"), .words = {"alpha", "beta"}, .end = STATUS_CONFLICT},
+        {.draft = basic_with("c", "gamma"), .words = {"alpha", "beta", "gamma"}},
+        {.draft = basic_with("d", "delta beta")}};
+    struct store_job jobs[4];
+    for (size_t i = 0; i < 4; i++) {
+        worded[i].status = -1;
+        jobs[i] =
+            (struct store_job){.run = put_and_look, .done = worded_done, .context = &worded[i]};
+        store_submit(store, &jobs[i]);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        while (atomic_load(&worded[i].status) < 0) {
+            (void)usleep(1000);
+        }
+        assert_int_equal(atomic_load(&worded[i].status), worded[i].end);
+    }
+    assert_int_equal(worded[1].found[0], 1);
+    assert_int_equal(worded[1].found[1], 1);
+    assert_int_equal(worded[2].found[0], 1);
+    assert_int_equal(worded[2].found[1], 0);
+    assert_int_equal(worded[2].found[2], 1);
+    static const struct expectation rows[] = {
+        {"alpha", "a"}, {"beta", "d"}, {"gamma", "c"}, {"delta", "d"}};
+    EXPECT("Basic", "_content", STORE_PLAIN, text_of, rows);
+    assert_int_equal(store_check(store, NULL, NULL, NULL), STATUS_OK);
+}
+
+/* More words than wait at once, in one job. */
+static void very_many_words_are_all_there(void **state)
+{
+    (void)state;
+    struct buffer text = {.arena = arena};
+    buffer_add_text(&text, "{'resourceType':'Basic','id':'much','code':{'text':'");
+    for (int i = 0; i < 40000; i++) {
+        buffer_print(&text, "w%d ", i);
+    }
+    buffer_print(&text, "'}}%c", '\0');
+    must_put(text.at);
+    static const struct expectation rows[] = {
+        {"w0", "much"}, {"w17000 w39999", "much"}, {"w40000", ""}};
+    EXPECT("Basic", "_content", STORE_PLAIN, text_of, rows);
+    assert_int_equal(store_check(store, NULL, NULL, NULL), STATUS_OK);
+}
+
 static void an_older_layout_is_gone_through_when_it_is_opened(void **state)
 {
     (void)state;
@@ -188,6 +280,8 @@ int main(void)
         STORE_TEST(a_uuid_is_one_word),
         STORE_TEST(words_are_refused_where_there_are_none_or_too_many),
         STORE_TEST(words_are_found_in_every_block_and_after_updates_and_deletes),
+        STORE_TEST(words_of_a_commit_are_found_inside_it_and_a_job_undone_takes_only_its_own),
+        STORE_TEST(very_many_words_are_all_there),
         STORE_TEST(an_older_layout_is_gone_through_when_it_is_opened),
         STORE_TEST(strings_are_compared_without_case_accents_and_punctuation),
     };

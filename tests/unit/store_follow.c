@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* From a resource along its references and back: what `_include` and `_revinclude` stand on (R4
  * search, "Including other resources in result"). */
+#include <sqlite3.h>
+
 #include "store_test.h"
 
 static struct store_version *items;
 static size_t count;
+static struct outcome said;
 
 static const char *ids(void)
 {
@@ -49,10 +52,11 @@ static enum status try_referrers(const char *type, const char *id, const char *s
 {
     struct store_version version;
     struct store_tx *tx = begin();
+    outcome_init(&said, arena);
     assert_int_equal(store_read(tx, type_named(type), slice_text(id), arena, &version), STATUS_OK);
     enum status status = store_referrers(
         tx, &version, source != NULL ? type_named(source) : RESOURCE_TYPE_NONE,
-        code != NULL ? parameter_named(source, code) : NULL, most, arena, &items, &count);
+        code != NULL ? parameter_named(source, code) : NULL, most, arena, &said, &items, &count);
     store_snapshot_end(tx);
     return status;
 }
@@ -129,6 +133,30 @@ static void gives_no_part_of_too_many(void **state)
     assert_int_equal(try_referrers("Patient", "pat", NULL, NULL, 1), STATUS_TOO_COSTLY);
 }
 
+/* As a parameter that is new with this program is, until a reindex. */
+static void refuses_what_waits_for_a_reindex_and_says_so(void **state)
+{
+    (void)state;
+    put_them();
+    store_shut();
+    char path[300];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof(path), "%s/records.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "UPDATE parameter SET ready=0 WHERE code='subject'", NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(db);
+    store_reopen_with(NULL);
+    assert_int_equal(try_referrers("Patient", "pat", "MedicationRequest", "subject", 10),
+                     STATUS_NOT_SUPPORTED);
+    assert_non_null(said.first);
+    assert_non_null(memmem(said.first->text.at, said.first->text.length, "reindex", 7));
+    assert_string_equal(referrers("Patient", "pat", "MedicationRequest", "patient"), "r1 r2");
+    assert_int_equal(store_reindex(store, NULL, NULL, NULL), STATUS_OK);
+    assert_string_equal(referrers("Patient", "pat", "MedicationRequest", "subject"), "r1 r2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +164,7 @@ int main(void)
         STORE_TEST(follows_only_to_what_is_here_now),
         STORE_TEST(finds_what_refers_to_it),
         STORE_TEST(gives_no_part_of_too_many),
+        STORE_TEST(refuses_what_waits_for_a_reindex_and_says_so),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
 }

@@ -129,6 +129,37 @@ static void gives_pages(void **state)
     assert_int_equal(http, 422);
 }
 
+/* A page that is a stretch of one bitmap, and pages that are not, are stretches of the same whole.
+ */
+static void gives_pages_of_what_is_left(void **state)
+{
+    (void)state;
+    add(ANIMALS);
+    add_set("http://x/left", "{'include':[{'system':'" ANIMAL "'}],'exclude':[{'system':'" ANIMAL
+                             "','concept':[{'code':'cat'},{'code':'bird'}]}]}");
+    add_set("http://x/two", "{'include':[{'system':'" ANIMAL "','filter':[{'property':'concept',"
+                            "'op':'is-a','value':'bird'}]},{'valueSet':['http://x/left']}]}");
+#define PAGE(set, page)                                                                            \
+    ask(TERMS_EXPAND, "{'name':'url','valueUri':'http://x/" set "'}," page);                       \
+    assert_string_equal(total(), strcmp(set, "left") == 0 ? "6" : "7")
+#define COUNT(number)  "{'name':'count','valueInteger':" number "}"
+#define OFFSET(number) ",{'name':'offset','valueInteger':" number "}"
+    PAGE("left", COUNT("4"));
+    assert_string_equal(codes(), "mammal lynx whale dodo");
+    PAGE("left", COUNT("4") OFFSET("3"));
+    assert_string_equal(codes(), "dodo owl platypus");
+    PAGE("left", COUNT("4") OFFSET("6"));
+    assert_string_equal(codes(), "");
+    PAGE("left", COUNT("2147483647") OFFSET("2147483647"));
+    assert_string_equal(codes(), "");
+    PAGE("two", COUNT("3") OFFSET("2"));
+    assert_string_equal(codes(), "owl platypus mammal");
+    ask(TERMS_EXPAND,
+        "{'name':'url','valueUri':'http://x/left'}," COUNT("9") ",{'name':'activeOnly'"
+                                                                ",'valueBoolean':true}");
+    assert_string_equal(codes(), "mammal lynx whale owl platypus");
+}
+
 static void filters_by_words(void **state)
 {
     (void)state;
@@ -430,6 +461,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TERMS_TEST(nests_where_the_code_system_does),
         TERMS_TEST(gives_pages),
+        TERMS_TEST(gives_pages_of_what_is_left),
         TERMS_TEST(filters_by_words),
         TERMS_TEST(keeps_the_order_and_the_names_of_a_list),
         TERMS_TEST(an_expansion_without_count_has_a_bound),
