@@ -33,10 +33,11 @@ export const KNOWN = [
         },
     },
     {
-        name: 'any type has',
-        reason: 'after a chain through any type, _has asks of the types that it can; the program '
-            + 'wants all of them to be possible',
-        refuses: (name) => /^[\w-]+\._has:/.test(name),
+        name: 'any type',
+        reason: 'a chain through any type asks of those that what follows, _has or a reference to a '
+            + 'type, can be asked of; the program wants that of all of them',
+        refuses: (name, text) => /(?:^|\.)[\w-]+\./.test(name)
+            && /leads to what is searched|of a type that it may refer to/.test(text),
         ask: () => ({ types: ['Provenance'],
             criteria: [['agent._has:Observation:performer:date', 'ge2019']] }),
     },

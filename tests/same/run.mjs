@@ -163,7 +163,7 @@ async function ask(server, world, question) {
         return { expected };
     }
     const refused = KNOWN.find(({ refuses }) => got.status === 400 && refuses
-        && question.criteria.some(([name]) => refuses(name)));
+        && question.criteria.some(([name]) => refuses(name, got.issues?.[0].details?.text)));
     const readings = KNOWN.filter(({ refuses }) => !refuses).map(({ name }) => [name]);
     const read = [...readings, readings.flat()].find((names) =>
         judge(question, world, answer(world, question, names), got) === undefined);
