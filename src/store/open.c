@@ -293,7 +293,17 @@ static enum status make_recovered_durable(struct connection *connection)
 {
     char sql[64];
     snprintf(sql, sizeof(sql), "PRAGMA application_id=%d", SCHEMA_APPLICATION);
-    return database_execute(connection, sql); /* the same as before: written all the same */
+    /* The same as before: written all the same. */
+    enum status status = database_execute(connection, sql);
+    sqlite3_file *log = NULL;
+    if (status != STATUS_NO_SPACE ||
+        sqlite3_file_control(connection->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) !=
+            SQLITE_OK ||
+        log == NULL || log->pMethods == NULL) {
+        return status;
+    }
+    /* A full disk has no room for that, and what is there is to be read: the log's own sync. */
+    return database_status(connection, log->pMethods->xSync(log, SQLITE_SYNC_FULL));
 }
 
 static bool was_cut_short(struct store *store)

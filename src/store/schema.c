@@ -98,13 +98,17 @@ static enum status pragma_number(struct connection *connection, const char *sql,
     return database_status(connection, code);
 }
 
-static enum status step_apply(struct connection *connection, int step)
+/* Steps FIRST up to, not including, END, in one transaction. */
+static enum status steps_apply(struct connection *connection, int first, int end)
 {
     TRY(database_execute(connection, "BEGIN IMMEDIATE"));
-    enum status status = database_execute(connection, steps[step]);
+    enum status status = STATUS_OK;
+    for (int step = first; status == STATUS_OK && step < end; step++) {
+        status = database_execute(connection, steps[step]);
+    }
     if (status == STATUS_OK) {
         char sql[96];
-        snprintf(sql, sizeof(sql), "PRAGMA user_version=%d; PRAGMA application_id=%d", step + 1,
+        snprintf(sql, sizeof(sql), "PRAGMA user_version=%d; PRAGMA application_id=%d", end,
                  SCHEMA_APPLICATION);
         status = database_execute(connection, sql);
     }
@@ -162,8 +166,11 @@ enum status schema_apply(struct connection *connection, struct outcome *outcome,
     if (version > 0 && version < SCHEMA_VERSION) {
         log_event(LOG_STORE_UPGRADING, LOG_NUMBER(LOG_FIELD_LAYOUT, version));
     }
+    if (version == 0) { /* whoever is killed meanwhile leaves nothing, not an older layout */
+        return steps_apply(connection, 0, SCHEMA_VERSION);
+    }
     for (int step = version; step < SCHEMA_VERSION; step++) {
-        TRY(step_apply(connection, step));
+        TRY(steps_apply(connection, step, step + 1));
     }
     return STATUS_OK;
 }
