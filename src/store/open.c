@@ -286,7 +286,8 @@ static enum status load_all(struct store *store, struct connection *connection, 
 
 /* After a crash the log may hold commits that were written but not yet synced, and so never
  * acknowledged. From now on they are read; another power cut must not take them back, so a commit
- * of our own syncs them. On a full disk there is no room for one, and the log is synced as it is. */
+ * of our own syncs them. On a full disk there is no room for one, and the log is synced as it is.
+ */
 static enum status make_recovered_durable(struct connection *connection)
 {
     char sql[64];
@@ -393,10 +394,11 @@ enum status store_open(const struct store_options *options, struct outcome *outc
     pthread_cond_init(&store->checkpoint_due, NULL);
     enum status status = open_inside(store, options, outcome);
     if (status != STATUS_OK && outcome != NULL && outcome->errors == 0) {
-        status = outcome_fail(outcome, status, "",
-                              "The records cannot be opened (%s). Check the disk and its space, and "
-                              "the owner and rights of the data folder.",
-                              status_name(status));
+        status =
+            outcome_fail(outcome, status, "",
+                         "The records cannot be opened (%s). Check the disk and its space, and "
+                         "the owner and rights of the data folder.",
+                         status_name(status));
     }
     if (status != STATUS_OK) {
         store_close(store);
