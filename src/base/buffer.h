@@ -61,6 +61,13 @@ static inline void buffer_add(struct buffer *buffer, struct slice bytes)
     }
 }
 
+/* A code point as UTF-8 (see utf8_write). */
+static inline void buffer_add_utf8(struct buffer *buffer, uint32_t code)
+{
+    char *at = buffer_reserve(buffer, 4);
+    buffer->length += at != NULL ? utf8_write(at, code) : 0;
+}
+
 static inline void buffer_add_text(struct buffer *buffer, const char *text)
 {
     buffer_add(buffer, slice_text(text));

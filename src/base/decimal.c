@@ -52,6 +52,40 @@ static bool take_exponent(struct slice text, size_t *at, int32_t *exponent)
     return *at > start;
 }
 
+bool decimal_is_json(struct slice text)
+{
+    const char *at = text.at;
+    const char *end = at + text.length;
+    at += at < end && *at == '-';
+    if (at == end || !is_digit(*at) || (*at == '0' && at + 1 < end && is_digit(at[1]))) {
+        return false;
+    }
+    while (at < end && is_digit(*at)) {
+        at++;
+    }
+    if (at < end && *at == '.') {
+        const char *first = ++at;
+        while (at < end && is_digit(*at)) {
+            at++;
+        }
+        if (at == first) {
+            return false;
+        }
+    }
+    if (at < end && (*at == 'e' || *at == 'E')) {
+        at++;
+        at += at < end && (*at == '+' || *at == '-');
+        const char *first = at;
+        while (at < end && is_digit(*at)) {
+            at++;
+        }
+        if (at == first) {
+            return false;
+        }
+    }
+    return at == end;
+}
+
 bool decimal_parse(struct slice text, struct decimal *ret_value)
 {
     __int128 coefficient = 0;

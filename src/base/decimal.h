@@ -16,6 +16,9 @@ struct decimal {
  * an exponent or a scale beyond +-400. */
 bool decimal_parse(struct slice text, struct decimal *ret_value);
 
+/* Is it a number as JSON writes them (RFC 8259 section 6), of whatever size? */
+bool decimal_is_json(struct slice text);
+
 /* <0, 0, >0 by value: 1.0 equals 1.00. */
 int decimal_compare(struct decimal a, struct decimal b);
 

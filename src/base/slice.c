@@ -140,6 +140,17 @@ bool slice_is_utf8(struct slice s)
     return true;
 }
 
+size_t utf8_write(char to[static 4], uint32_t code)
+{
+    static const uint8_t leads[] = {0, 0xC0, 0xE0, 0xF0};
+    size_t more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    to[0] = (char)(leads[more] | code >> (6 * more));
+    for (size_t i = 1; i <= more; i++) {
+        to[i] = (char)(0x80 | ((code >> (6 * (more - i))) & 0x3F));
+    }
+    return more + 1;
+}
+
 static uint64_t mix(uint64_t a, uint64_t b)
 {
     unsigned __int128 product = (unsigned __int128)a * b;

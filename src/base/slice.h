@@ -79,6 +79,10 @@ bool slice_to_unsigned(struct slice s, uint64_t max, uint64_t *ret_value);
 /* Are these bytes well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms)? */
 bool slice_is_utf8(struct slice s);
 
+/* Writes the UTF-8 of a code point, which is no surrogate and at most U+10FFFF; gives the number of
+ * bytes. */
+size_t utf8_write(char to[static 4], uint32_t code);
+
 /* A fast non-cryptographic 64-bit hash for tables in memory (never stored). */
 uint64_t slice_hash(struct slice s);
 

@@ -7,6 +7,8 @@
 #include "fhir/fhir.h"
 #include "request/request.h"
 #include "store/store.h"
+#include "terms/terms.h"
+#include "validate/validate.h"
 
 enum cli_exit { CLI_OK = 0, CLI_INPUT = 1, CLI_USAGE = 2, CLI_FAULT = 3 };
 
@@ -70,6 +72,18 @@ int cli_exit_code(enum status status);
  * wrong. */
 MUST_CHECK enum status cli_open_definitions(const struct cli_arguments *arguments,
                                             struct definitions **ret_definitions);
+
+/* What judges a resource where there is no store: definitions, and what stands on them. */
+struct cli_judges {
+    struct definitions *definitions; /* opened first, with cli_open_definitions */
+    struct conformance *conformance;
+    struct terms *terms;
+    struct validator *validator;
+};
+/* Opens what stands on the definitions. cli_close_judges is right after a failure too. */
+MUST_CHECK enum status cli_open_judges(const struct cli_arguments *arguments,
+                                       struct outcome *outcome, struct cli_judges *judges);
+void cli_close_judges(struct cli_judges *judges);
 
 /* Opens definitions and store for a tool that works on --data; prints what is wrong. Read-only
  * works beside a server that has the folder open. */

@@ -73,6 +73,29 @@ enum status cli_open_definitions(const struct cli_arguments *arguments,
     return status;
 }
 
+enum status cli_open_judges(const struct cli_arguments *arguments, struct outcome *outcome,
+                            struct cli_judges *judges)
+{
+    TRY(conformance_open(judges->definitions, &judges->conformance));
+    TRY(terms_open(judges->conformance, outcome, &judges->terms));
+    if (arguments->config.terminology[0] != '\0') {
+        terms_use_releases(judges->terms, arguments->config.terminology);
+    }
+    return validator_open(judges->definitions, judges->conformance, judges->terms,
+                          &judges->validator);
+}
+
+void cli_close_judges(struct cli_judges *judges)
+{
+    validator_close(judges->validator);
+    terms_close(judges->terms);
+    conformance_close(judges->conformance);
+    if (judges->definitions != NULL) {
+        definitions_close(judges->definitions);
+    }
+    *judges = (struct cli_judges){0};
+}
+
 bool cli_has_data(const struct cli_arguments *arguments)
 {
     if (arguments->config.data[0] == '\0') {

@@ -4,7 +4,6 @@
 
 #include "cli/cli.h"
 #include "fhirpath/fhirpath.h"
-#include "validate/validate.h"
 
 #define FILE_LIMIT ((size_t)256 << 20)
 
@@ -12,24 +11,18 @@ static const char usage[] =
     "usage: carelayer fhirpath [--package FILE]... EXPRESSION FILE\n"
     "       carelayer fhirpath [--package FILE]... --cases FILE\n"
     "\n"
-    "Evaluates a FHIRPath expression on a FHIR R4 resource, JSON or XML, and prints TYPE: VALUE, "
-    "a\n"
-    "line each. --cases reads lines of {\"id\",\"file\",\"expression\"} ('-' for stdin) and "
-    "prints\n"
-    "lines of {\"id\",\"result\":[{\"type\",\"value\"}]} or {\"id\",\"error\"}; \"file\" may be "
-    "null\n"
-    "and is relative to the folder of the cases. memberOf, subsumes and conformsTo know the base\n"
-    "specification, the packages and the releases of --terminology. Exit 1 when any expression has "
-    "an\n"
-    "error.";
+    "Evaluates a FHIRPath expression on a FHIR R4 resource, JSON or XML, and prints\n"
+    "TYPE: VALUE, a line each. --cases reads lines of {\"id\",\"file\",\"expression\"} ('-' for\n"
+    "stdin) and prints lines of {\"id\",\"result\":[{\"type\",\"value\"}]} or {\"id\",\"error\"};\n"
+    "\"file\" may be null and is relative to the folder of the cases. memberOf, subsumes and\n"
+    "conformsTo know the base specification, the packages and the releases of --terminology.\n"
+    "Exit 1 when any expression has an error.";
 
 static const char *const settings[] = {"package", "definitions", "terminology", NULL};
 
 struct asking {
     struct terms_host host; /* first: terminology's calls have it as their context */
-    struct definitions *definitions;
-    struct conformance *conformance;
-    struct validator *validator;
+    struct cli_judges judges;
     struct arena *arena; /* reset for each expression */
     struct arena *file_arena;
     struct slice folder; /* of the cases, with its slash */
@@ -61,8 +54,8 @@ static enum status read_resource(struct asking *asking, const char *path, struct
     if (status != STATUS_OK) {
         return outcome_fail(outcome, status, "", "The file cannot be read.");
     }
-    status = resource_read_any(asking->definitions, text, &limits, asking->file_arena, &problems,
-                               &asking->json);
+    status = resource_read_any(asking->judges.definitions, text, &limits, asking->file_arena,
+                               &problems, &asking->json);
     if (status == STATUS_STRUCTURE && asking->json.root != NULL) {
         /* Not quite FHIR's XML, but it can be asked: what is wrong with it is said beside. */
         cli_print_outcome(&problems, path);
@@ -92,8 +85,8 @@ static enum status conforms_to_profile(const struct asking *asking,
     struct arena *arena = arena_create(0);
     struct outcome outcome;
     resource_type type;
-    struct validate_options options = {.definitions = asking->definitions,
-                                       .validator = asking->validator,
+    struct validate_options options = {.definitions = asking->judges.definitions,
+                                       .validator = asking->judges.validator,
                                        .strict = true,
                                        .profiles = &profile,
                                        .profile_count = 1};
@@ -115,8 +108,8 @@ static enum status conforms(void *context, const struct fhirpath_node *node, str
 {
     const struct asking *asking = context;
     struct slice base = SLICE("http://hl7.org/fhir/StructureDefinition/");
-    const struct canonical *loaded =
-        conformance_find(asking->conformance, SLICE("StructureDefinition"), profile, asking->arena);
+    const struct canonical *loaded = conformance_find(
+        asking->judges.conformance, SLICE("StructureDefinition"), profile, asking->arena);
     if (loaded != NULL && node->type->kind == TYPE_RESOURCE &&
         slice_is(json_get_string(loaded->json->root, "derivation"), "constraint")) {
         *ret_known = true;
@@ -124,7 +117,7 @@ static enum status conforms(void *context, const struct fhirpath_node *node, str
     }
     const struct type_row *type =
         slice_starts(profile, base)
-            ? type_find(asking->definitions, slice_from(profile, base.length))
+            ? type_find(asking->judges.definitions, slice_from(profile, base.length))
             : NULL;
     *ret_known = type != NULL;
     *ret_conforms = type == node->type;
@@ -143,7 +136,7 @@ static struct slice type_name(const struct asking *asking, const struct fhirpath
         [FHIRPATH_DATE] = "date",       [FHIRPATH_DATETIME] = "dateTime",
         [FHIRPATH_TIME] = "time",       [FHIRPATH_QUANTITY] = "Quantity",
         [FHIRPATH_TYPE] = "TypeInfo"};
-    return value->kind == FHIRPATH_NODE ? fhirpath_type_of(asking->definitions, value).name
+    return value->kind == FHIRPATH_NODE ? fhirpath_type_of(asking->judges.definitions, value).name
                                         : slice_text(names[value->kind]);
 }
 
@@ -152,7 +145,7 @@ static struct slice value_text(const struct asking *asking, const struct fhirpat
 {
     struct buffer text = {.arena = asking->arena};
     struct fhirpath_value system = {.kind = FHIRPATH_NODE};
-    (void)fhirpath_system(asking->definitions, value, asking->arena, &system);
+    (void)fhirpath_system(asking->judges.definitions, value, asking->arena, &system);
     if (value->kind != FHIRPATH_NODE || value->node.value != NULL) {
         if (system.kind == FHIRPATH_DATE || system.kind == FHIRPATH_DATETIME ||
             system.kind == FHIRPATH_TIME) {
@@ -203,20 +196,21 @@ static enum status ask(struct asking *asking, struct slice expression, const cha
                                        .subsumes = terms_host_subsumes,
                                        .html_checks = check_html};
     const struct fhirpath *compiled;
-    struct fhirpath_environment environment = {.definitions = asking->definitions, .host = &host};
+    struct fhirpath_environment environment = {.definitions = asking->judges.definitions,
+                                               .host = &host};
     struct fhirpath_node focus;
     const struct type_row *type = NULL;
     if (path != NULL) {
         TRY(read_resource(asking, path, outcome));
         resource_type resource = resource_type_find(
-            asking->definitions, json_get_string(asking->resource, "resourceType"));
+            asking->judges.definitions, json_get_string(asking->resource, "resourceType"));
         if (resource == RESOURCE_TYPE_NONE) {
             return outcome_fail(outcome, STATUS_STRUCTURE, "", "This is no FHIR R4 resource.");
         }
-        focus = fhirpath_root(asking->definitions, resource, asking->resource);
+        focus = fhirpath_root(asking->judges.definitions, resource, asking->resource);
         type = focus.type;
     }
-    TRY(fhirpath_compile(asking->definitions, expression, type, 0, asking->arena, outcome,
+    TRY(fhirpath_compile(asking->judges.definitions, expression, type, 0, asking->arena, outcome,
                          &compiled));
     return fhirpath_evaluate(compiled, &environment, path != NULL ? &focus : NULL, asking->arena,
                              outcome, ret_values);
@@ -301,31 +295,22 @@ static enum status open_asking(const struct cli_arguments *arguments, struct ask
     if (asking->arena == NULL || asking->file_arena == NULL) {
         return STATUS_MEMORY;
     }
-    TRY(cli_open_definitions(arguments, &asking->definitions));
-    TRY(conformance_open(asking->definitions, &asking->conformance));
-    TRY(terms_open(asking->conformance, NULL, &asking->host.terms));
-    if (arguments->config.terminology[0] != '\0') {
-        terms_use_releases(asking->host.terms, arguments->config.terminology);
-    }
-    return validator_open(asking->definitions, asking->conformance, asking->host.terms,
-                          &asking->validator);
+    TRY(cli_open_definitions(arguments, &asking->judges.definitions));
+    TRY(cli_open_judges(arguments, NULL, &asking->judges));
+    asking->host.terms = asking->judges.terms;
+    return STATUS_OK;
 }
 
 static void close_asking(struct asking *asking)
 {
     arena_destroy(asking->file_arena);
     arena_destroy(asking->arena); /* what was found is released with it */
-    validator_close(asking->validator);
-    terms_close(asking->host.terms);
-    conformance_close(asking->conformance);
-    if (asking->definitions != NULL) {
-        definitions_close(asking->definitions);
-    }
+    cli_close_judges(&asking->judges);
 }
 
 static int run(const struct cli_arguments *arguments, const char *cases)
 {
-    struct asking asking = {.definitions = NULL};
+    struct asking asking = {.path = NULL};
     int code = CLI_FAULT;
     if (open_asking(arguments, &asking) == STATUS_OK) {
         if (cases == NULL) {

@@ -8,7 +8,6 @@
 #include <zlib.h>
 
 #include "cli/cli.h"
-#include "validate/validate.h"
 
 #define INPUT_LIMIT ((size_t)1 << 30)
 #define READ_CHUNK  ((size_t)1 << 18)
@@ -20,13 +19,11 @@ static const char usage[] =
     "           [--waive RULE[@PATH][,RULE[@PATH]...]] [--allow-comments]\n"
     "           [--terminology FOLDER] FILE...\n"
     "\n"
-    "Checks FHIR R4 resources: .json or .xml (a resource or Bundle), .ndjson (one resource a "
-    "line),\n"
-    "gzip of these, '-' for stdin; against the specification, the national rules\n"
-    "(--rules adds a table of rules), the profiles that they declare in\n"
-    "meta.profile, and the one that is named here. Prints FILE:LINE:COLUMN: error: PATH: what and "
-    "how to mend it.\n"
-    "Exit 1 when any resource has an error.";
+    "Checks FHIR R4 resources: .json or .xml (a resource or Bundle), .ndjson (one resource\n"
+    "a line), gzip of these, '-' for stdin; against the specification, the national rules\n"
+    "(--rules adds a table of rules), the profiles that they declare in meta.profile, and\n"
+    "the one that is named here. Prints FILE:LINE:COLUMN: error: PATH: what is wrong, and\n"
+    "how to mend it. Exit 1 when any resource has an error.";
 
 static const char *const settings[] = {"package",     "definitions", "rules",
                                        "terminology", "validate",    NULL};
@@ -46,10 +43,7 @@ struct wishes {
 
 struct validation {
     const struct wishes *wishes;
-    struct definitions *definitions;
-    struct conformance *conformance;
-    struct terms *terms;
-    struct validator *validator; /* NULL: structure only */
+    struct cli_judges judges; /* definitions alone: structure only */
     struct slice profile;
     const struct rules *rules;
     struct arena *arena; /* reset for each resource */
@@ -194,12 +188,12 @@ static void validate_text(struct validation *validation, const char *name, struc
     resource_type type;
     arena_reset(validation->arena, 0);
     outcome_init(&outcome, validation->arena);
-    enum status status = resource_read_any(validation->definitions, text, &limits,
+    enum status status = resource_read_any(validation->judges.definitions, text, &limits,
                                            validation->arena, &outcome, &json);
     if (json.root != NULL) { /* XML with faults is read as far as it goes */
-        struct validate_options options = {.definitions = validation->definitions,
+        struct validate_options options = {.definitions = validation->judges.definitions,
                                            .rules = validation->rules,
-                                           .validator = validation->validator,
+                                           .validator = validation->judges.validator,
                                            .strict = true,
                                            .known_extensions = wishes->known_extensions,
                                            .extension_urls = wishes->urls,
@@ -318,32 +312,19 @@ static enum status open_validation(const struct cli_arguments *arguments,
     if (validation->arena == NULL) {
         return STATUS_MEMORY;
     }
-    TRY(cli_open_definitions(arguments, &validation->definitions));
-    TRY(rules_read(validation->definitions, arguments->config.rules.items,
+    TRY(cli_open_definitions(arguments, &validation->judges.definitions));
+    TRY(rules_read(validation->judges.definitions, arguments->config.rules.items,
                    arguments->config.rules.count, arguments->arena, outcome, &validation->rules));
     if (strcmp(level, "structure") == 0) {
         return STATUS_OK;
     }
-    TRY(conformance_open(validation->definitions, &validation->conformance));
-    TRY(terms_open(validation->conformance, outcome, &validation->terms));
-    if (arguments->config.terminology[0] != '\0') {
-        terms_use_releases(validation->terms, arguments->config.terminology);
-    }
-    return validator_open(validation->definitions, validation->conformance, validation->terms,
-                          &validation->validator);
+    return cli_open_judges(arguments, outcome, &validation->judges);
 }
 
 static void close_validation(struct validation *validation)
 {
     arena_destroy(validation->arena);
-    validator_close(validation->validator);
-    if (validation->terms != NULL) {
-        terms_close(validation->terms);
-    }
-    conformance_close(validation->conformance);
-    if (validation->definitions != NULL) {
-        definitions_close(validation->definitions);
-    }
+    cli_close_judges(&validation->judges);
 }
 
 static int validate_files(const struct cli_arguments *arguments, const struct wishes *wishes)
@@ -353,7 +334,7 @@ static int validate_files(const struct cli_arguments *arguments, const struct wi
     outcome_init(&outcome, arguments->arena);
     enum status status = open_validation(arguments, &validation, &outcome);
     if (status != STATUS_OK) {
-        bool rules_failed = validation.definitions != NULL && validation.rules == NULL;
+        bool rules_failed = validation.judges.definitions != NULL && validation.rules == NULL;
         close_validation(&validation);
         if (outcome.errors > 0) {
             cli_print_outcome(&outcome, "carelayer validate");
@@ -371,7 +352,7 @@ static int validate_files(const struct cli_arguments *arguments, const struct wi
                       (unsigned long long)validation.wrong);
     }
     if (status != STATUS_OK) {
-        (void)fputs("carelayer: out of memory, or the output cannot be written\n", stderr);
+        (void)fputs("carelayer: out of memory\n", stderr);
         return CLI_FAULT;
     }
     return validation.wrong > 0 ? CLI_INPUT : CLI_OK;

@@ -149,21 +149,6 @@ static bool hex_unit(struct slice text, uint32_t *ret_unit)
     return true;
 }
 
-static size_t put_utf8(char *to, uint32_t code)
-{
-    if (code < 0x80) {
-        to[0] = (char)code;
-        return 1;
-    }
-    size_t more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    static const uint8_t leads[] = {0, 0xC0, 0xE0, 0xF0};
-    to[0] = (char)(leads[more] | code >> (6 * more));
-    for (size_t i = 1; i <= more; i++) {
-        to[i] = (char)(0x80 | ((code >> (6 * (more - i))) & 0x3F));
-    }
-    return more + 1;
-}
-
 /* One escape, at the backslash; what it stands for goes to TO. False: it is none. */
 static bool take_escape(struct mender *mender, char *to, size_t *length)
 {
@@ -182,11 +167,11 @@ static bool take_escape(struct mender *mender, char *to, size_t *length)
         if (high && slice_starts(rest_of(mender), SLICE("\\u")) &&
             hex_unit(slice_from(rest_of(mender), 2), &low) && low >= 0xDC00 && low < 0xE000) {
             mender->at += 6;
-            *length += put_utf8(to + *length, 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00));
+            *length += utf8_write(to + *length, 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00));
             return true;
         }
         if (unit < 0xD800 || unit > 0xDFFF) {
-            *length += put_utf8(to + *length, unit);
+            *length += utf8_write(to + *length, unit);
             return true;
         }
         to[(*length)++] = '?'; /* half a pair */
@@ -254,33 +239,6 @@ static void take_string(struct mender *mender, uint32_t value)
 /* ---- what stands without quotes ---------------------------------------------------------------
  */
 
-static bool is_digits(struct slice *text)
-{
-    size_t count = 0;
-    while (count < text->length && text->at[count] >= '0' && text->at[count] <= '9') {
-        count++;
-    }
-    *text = slice_from(*text, count);
-    return count > 0;
-}
-
-static bool is_number(struct slice text)
-{
-    text = slice_from(text, text.length > 0 && text.at[0] == '-');
-    bool zero = text.length > 1 && text.at[0] == '0' && text.at[1] >= '0' && text.at[1] <= '9';
-    bool fine = is_digits(&text) && !zero;
-    if (fine && text.length > 0 && text.at[0] == '.') {
-        text = slice_from(text, 1);
-        fine = is_digits(&text);
-    }
-    if (fine && text.length > 0 && (text.at[0] == 'e' || text.at[0] == 'E')) {
-        text = slice_from(text, 1);
-        text = slice_from(text, text.length > 0 && (text.at[0] == '+' || text.at[0] == '-'));
-        fine = is_digits(&text);
-    }
-    return fine && text.length == 0;
-}
-
 /* To the end of its line, or what STOPS it; without the space behind it. */
 static struct slice take_bare(struct mender *mender, const char *stops)
 {
@@ -335,7 +293,7 @@ static void take_word(struct mender *mender)
     if (take_literal(mender, text)) {
         return;
     }
-    if (is_number(text)) {
+    if (decimal_is_json(text)) {
         (void)add(mender, YYJSON_TYPE_RAW | (uint64_t)text.length << YYJSON_TAG_BIT,
                   keep(mender, text));
         return;

@@ -99,46 +99,6 @@ static uint64_t copy_text(char *to, struct slice text)
            (uint64_t)text.length << YYJSON_TAG_BIT;
 }
 
-static bool is_digit(char byte)
-{
-    return byte >= '0' && byte <= '9';
-}
-
-/* A number of RFC 8259, which is also what R4 says of decimal and more than of integer. */
-static bool is_number(struct slice text)
-{
-    const char *at = text.at;
-    const char *end = at + text.length;
-    at += at < end && *at == '-';
-    if (at == end || !is_digit(*at) || (*at == '0' && at + 1 < end && is_digit(at[1]))) {
-        return false;
-    }
-    while (at < end && is_digit(*at)) {
-        at++;
-    }
-    if (at < end && *at == '.') {
-        const char *first = ++at;
-        while (at < end && is_digit(*at)) {
-            at++;
-        }
-        if (at == first) {
-            return false;
-        }
-    }
-    if (at < end && (*at == 'e' || *at == 'E')) {
-        at++;
-        at += at < end && (*at == '+' || *at == '-');
-        const char *first = at;
-        while (at < end && is_digit(*at)) {
-            at++;
-        }
-        if (at == first) {
-            return false;
-        }
-    }
-    return at == end;
-}
-
 static void add_value(struct xml_reader *reader, enum fhir_type type,
                       const struct xml_attribute *attribute)
 {
@@ -157,7 +117,7 @@ static void add_value(struct xml_reader *reader, enum fhir_type type,
     case FHIR_TYPE_POSITIVEINT:
     case FHIR_TYPE_UNSIGNEDINT:
     case FHIR_TYPE_DECIMAL:
-        if (is_number(text)) {
+        if (decimal_is_json(text)) {
             memcpy(copy, text.at, text.length);
             copy[text.length] = '\0';
             (void)add(reader, YYJSON_TYPE_RAW | (uint64_t)text.length << YYJSON_TAG_BIT, copy);

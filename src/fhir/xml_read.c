@@ -256,12 +256,16 @@ static bool place_tag(struct xml_reader *reader, const xmlChar *prefix, size_t e
                       struct xml_tag *tag)
 {
     struct slice text = reader->json->text;
-    const char *open = memrchr(text.at, '<', end);
+    size_t start = end;
     size_t before = prefix != NULL ? strlen((const char *)prefix) + 1 : 0;
-    if (open == NULL) {
+    /* By hand: a checked memrchr looks at all that it might have to read, so far each time. */
+    while (start > 0 && text.at[start - 1] != '<') {
+        start--;
+    }
+    if (start == 0) {
         return false;
     }
-    tag->start = (size_t)(open - text.at);
+    tag->start = start - 1;
     tag->name_at = tag->start + 1 + before;
     return tag->name_at + tag->name.length <= text.length &&
            memcmp(text.at + tag->name_at, tag->name.at, tag->name.length) == 0;

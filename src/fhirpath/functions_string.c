@@ -476,25 +476,6 @@ enum status function_escape(struct call *call, struct values *out)
     return add_text(call, &escaped, out);
 }
 
-static void add_code_point(struct buffer *out, uint32_t code)
-{
-    if (code < 0x80) {
-        buffer_add_byte(out, (char)code);
-        return;
-    }
-    if (code < 0x800) {
-        buffer_add_byte(out, (char)(0xC0 | code >> 6));
-    } else if (code < 0x10000) {
-        buffer_add_byte(out, (char)(0xE0 | code >> 12));
-        buffer_add_byte(out, (char)(0x80 | (code >> 6 & 0x3F)));
-    } else {
-        buffer_add_byte(out, (char)(0xF0 | code >> 18));
-        buffer_add_byte(out, (char)(0x80 | (code >> 12 & 0x3F)));
-        buffer_add_byte(out, (char)(0x80 | (code >> 6 & 0x3F)));
-    }
-    buffer_add_byte(out, (char)(0x80 | (code & 0x3F)));
-}
-
 /* "lt" and "#60" and "#x3c", between & and ;. */
 static bool entity_value(struct slice name, uint32_t *ret_code)
 {
@@ -536,7 +517,7 @@ static void unescape_html(struct slice text, struct buffer *out)
         size_t end = slice_index(near, ';');
         uint32_t code;
         if (end < near.length && entity_value(slice_of(text.at + 1, end - 1), &code)) {
-            add_code_point(out, code);
+            buffer_add_utf8(out, code);
             text = slice_from(text, end + 1);
         } else {
             buffer_add_byte(out, text.at[0]);

@@ -103,25 +103,6 @@ static bool take_unicode(struct lexer *lexer, uint32_t *ret_code)
     return true;
 }
 
-static void add_code_point(struct buffer *out, uint32_t code)
-{
-    if (code < 0x80) {
-        buffer_add_byte(out, (char)code);
-    } else if (code < 0x800) {
-        buffer_add_byte(out, (char)(0xC0 | code >> 6));
-        buffer_add_byte(out, (char)(0x80 | (code & 0x3F)));
-    } else if (code < 0x10000) {
-        buffer_add_byte(out, (char)(0xE0 | code >> 12));
-        buffer_add_byte(out, (char)(0x80 | (code >> 6 & 0x3F)));
-        buffer_add_byte(out, (char)(0x80 | (code & 0x3F)));
-    } else {
-        buffer_add_byte(out, (char)(0xF0 | code >> 18));
-        buffer_add_byte(out, (char)(0x80 | (code >> 12 & 0x3F)));
-        buffer_add_byte(out, (char)(0x80 | (code >> 6 & 0x3F)));
-        buffer_add_byte(out, (char)(0x80 | (code & 0x3F)));
-    }
-}
-
 /* Behind \u; a pair of surrogates is one character, half a pair is none. */
 static bool unescape_unicode(struct lexer *lexer, struct buffer *out)
 {
@@ -141,7 +122,7 @@ static bool unescape_unicode(struct lexer *lexer, struct buffer *out)
     } else if (code >= 0xDC00 && code < 0xE000) {
         return false;
     }
-    add_code_point(out, code);
+    buffer_add_utf8(out, code);
     return true;
 }
 

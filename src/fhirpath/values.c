@@ -403,11 +403,8 @@ void text_write_case(struct slice text, bool upper, struct buffer *out)
         uint32_t other = upper ? upper_case(c) : lower_case(c);
         if (other == c || (c >= 0x80 && at - start == 1)) {
             buffer_add(out, slice_of(text.at + start, at - start));
-        } else if (other < 0x80) {
-            buffer_add_byte(out, (char)other);
-        } else { /* all of ours have two bytes */
-            buffer_add_byte(out, (char)(0xC0 | other >> 6));
-            buffer_add_byte(out, (char)(0x80 | (other & 0x3F)));
+        } else {
+            buffer_add_utf8(out, other);
         }
     }
 }

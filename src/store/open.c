@@ -288,13 +288,13 @@ static enum status load_all(struct store *store, struct connection *connection, 
 
 /* After a crash the log may hold commits that were written but not yet synced, and so never
  * acknowledged. From now on they are read; another power cut must not take them back, so a commit
- * of our own syncs them. */
+ * of our own syncs them. On a full disk there is no room for one, and the log is synced as it is.
+ */
 static enum status make_recovered_durable(struct connection *connection)
 {
     char sql[64];
     snprintf(sql, sizeof(sql), "PRAGMA application_id=%d", SCHEMA_APPLICATION);
-    /* The same as before: written all the same. */
-    enum status status = database_execute(connection, sql);
+    enum status status = database_execute(connection, sql); /* the same as before: written anyway */
     sqlite3_file *log = NULL;
     if (status != STATUS_NO_SPACE ||
         sqlite3_file_control(connection->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) !=
@@ -302,8 +302,8 @@ static enum status make_recovered_durable(struct connection *connection)
         log == NULL || log->pMethods == NULL) {
         return status;
     }
-    /* A full disk has no room for that, and what is there is to be read: the log's own sync. */
-    return database_status(connection, log->pMethods->xSync(log, SQLITE_SYNC_FULL));
+    connection->doomed = STATUS_OK;
+    return database_status(connection, log->pMethods->xSync(log, SQLITE_SYNC_NORMAL));
 }
 
 static bool was_cut_short(struct store *store)
@@ -395,6 +395,13 @@ enum status store_open(const struct store_options *options, struct outcome *outc
     pthread_cond_init(&store->queue_filled, NULL);
     pthread_cond_init(&store->checkpoint_due, NULL);
     enum status status = open_inside(store, options, outcome);
+    if (status != STATUS_OK && outcome != NULL && outcome->errors == 0) {
+        status =
+            outcome_fail(outcome, status, "",
+                         "The records cannot be opened (%s). Check the disk and its space, and "
+                         "the owner and rights of the data folder.",
+                         status_name(status));
+    }
     if (status != STATUS_OK) {
         store_close(store);
         return status;

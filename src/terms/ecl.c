@@ -10,7 +10,6 @@
 #define TEXT_LONGEST 20000u
 #define DEPTH_MOST   64u
 #define PARTS_MOST   64u
-#define CLOCK_EVERY  1024u /* concepts between two looks at the clock */
 
 enum comparison { EQUAL, UNEQUAL, LESS, AT_MOST, MORE, AT_LEAST };
 

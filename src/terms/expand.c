@@ -4,8 +4,6 @@
 
 static const struct slice nothing = {0};
 
-#define CLOCK_EVERY 1024u /* concepts between two looks at the clock */
-
 /* ---- may it be expanded? ----------------------------------------------------------------------
  */
 

@@ -13,8 +13,6 @@
 #define PATTERN_HEAP      4000u /* KiB */
 #define PATTERN_WORKSPACE 4096
 
-#define CLOCK_EVERY 256u /* concepts between two looks at the clock */
-
 struct filter {
     struct scope *scope;
     const struct code_system *system;

@@ -172,19 +172,20 @@ static enum status bring_up_to_date(struct map_notes *notes)
 /* ---- asking ----------------------------------------------------------------------------------
  */
 
-static bool fits(struct slice wanted, struct slice given)
+bool map_fits(struct slice wanted, struct slice given)
 {
     return wanted.length == 0 || slice_equals(wanted, given);
 }
 
 static bool note_fits(const struct map_note *note, const struct map_wish *wish)
 {
-    if (!fits(wish->source_set, note->source_set) || !fits(wish->target_set, note->target_set)) {
+    if (!map_fits(wish->source_set, note->source_set) ||
+        !map_fits(wish->target_set, note->target_set)) {
         return false;
     }
     for (size_t i = 0; i < note->group_count; i++) {
-        if (fits(wish->source, note->groups[i].source) &&
-            fits(wish->target, note->groups[i].target)) {
+        if (map_fits(wish->source, note->groups[i].source) &&
+            map_fits(wish->target, note->groups[i].target)) {
             return true;
         }
     }

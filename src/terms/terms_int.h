@@ -349,6 +349,7 @@ void scope_begin(struct scope *scope, struct terms *terms, struct arena *arena);
 
 /* Is the time over? That is told once, and costs as much as looking at the clock. */
 bool scope_late(struct scope *scope);
+#define CLOCK_EVERY 1024u /* concepts between two such looks */
 
 bool scope_is_plain(const struct scope *scope);
 
@@ -535,6 +536,8 @@ struct map_wish {
     struct slice source, target;         /* code systems of one of its groups */
     struct slice source_set, target_set; /* value sets of the whole */
 };
+
+bool map_fits(struct slice wanted, struct slice given);
 
 /* The canonicals of the loaded ConceptMaps that fit, in ARENA. */
 MUST_CHECK enum status maps_that_fit(struct map_notes *notes, const struct map_wish *wish,

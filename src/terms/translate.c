@@ -92,11 +92,6 @@ static void add_match(struct translation *translation, yyjson_val *map, struct s
     buffer_add_text(out, "]}");
 }
 
-static bool system_fits(struct slice wanted, struct slice given)
-{
-    return wanted.length == 0 || slice_equals(wanted, given);
-}
-
 /* The targets of an element, or the element of a target. True: the code was found. */
 static bool match_element(struct translation *translation, yyjson_val *map, yyjson_val *group,
                           yyjson_val *element)
@@ -155,7 +150,7 @@ static void use_group(struct translation *translation, yyjson_val *map, yyjson_v
     struct slice target = canonical_url(json_get_string(group, "target"), &version);
     struct slice from = wanted->reverse ? target : source, to = wanted->reverse ? source : target;
     bool found = false;
-    if (!system_fits(wanted->system, from) || !system_fits(wanted->target_system, to)) {
+    if (!map_fits(wanted->system, from) || !map_fits(wanted->target_system, to)) {
         return;
     }
     size_t at, max;
@@ -199,8 +194,8 @@ static enum status use_fitting_maps(struct translation *translation)
     for (size_t i = 0; i < scope->guest_count; i++) {
         yyjson_val *root = scope->guests[i].root;
         if (slice_is(scope->guests[i].type, "ConceptMap") &&
-            system_fits(wish.source_set, map_source_set(root)) &&
-            system_fits(wish.target_set, map_target_set(root))) {
+            map_fits(wish.source_set, map_source_set(root)) &&
+            map_fits(wish.target_set, map_target_set(root))) {
             use_map(translation, root);
         }
     }

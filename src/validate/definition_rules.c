@@ -149,9 +149,12 @@ static void check_still_fixed(struct checker *checker, const struct place *place
     yyjson_val *each;
     struct slice id = json_get_string(element, "id"), name, base_name;
     yyjson_val *fixed = choice_value(element, "fixed", &name);
+    if (fixed == NULL || id.length == 0) {
+        return;
+    }
     yyjson_arr_foreach(json_get(json_get(base, "snapshot"), "element"), i, max, each)
     {
-        if (fixed == NULL || id.length == 0 || !slice_equals(json_get_string(each, "id"), id)) {
+        if (!slice_equals(json_get_string(each, "id"), id)) {
             continue;
         }
         yyjson_val *before = choice_value(each, "fixed", &base_name);

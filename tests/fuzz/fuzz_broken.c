@@ -2,29 +2,7 @@
 /* Whatever the bytes: resource_read_json accepts what json_read accepts and nothing else, says what
  * is wrong with the rest, and what it takes to be meant can be located and written as JSON. The
  * definitions are those that CARELAYER_DEFINITIONS names. */
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "fhir/fhir.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
-
-static void must(bool so)
-{
-    if (!so) {
-        abort();
-    }
-}
-
-static const struct definitions *definitions_once(void)
-{
-    static struct definitions *definitions;
-    if (definitions == NULL) {
-        const char *path = getenv("CARELAYER_DEFINITIONS");
-        must(path != NULL && definitions_open(path, NULL, &definitions) == STATUS_OK);
-    }
-    return definitions;
-}
+#include "fuzz.h"
 
 static void write_meant(const struct json *json, struct arena *arena)
 {

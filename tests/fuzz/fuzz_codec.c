@@ -1,17 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Base64, percent-encoding and gzip from any bytes, and each back from its own writing. */
-#include <stdlib.h>
-
-#include "base/base.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
-
-static void must(bool so)
-{
-    if (!so) {
-        abort();
-    }
-}
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {

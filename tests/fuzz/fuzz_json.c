@@ -1,19 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Whatever the bytes: json_read answers, and what it accepts can be located and written, and the
  * writing reads back to the same writing. */
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "base/base.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
-
-static void must(bool so)
-{
-    if (!so) {
-        abort();
-    }
-}
+#include "fuzz.h"
 
 static void try_accepted(const struct json *json, struct arena *arena)
 {

@@ -3,25 +3,14 @@
  * specification into a blob, and every conformance resource asked for, which makes the snapshots
  * that are missing. The first byte says what the rest is: a whole .tgz ('g'); a tar archive ('t'),
  * whose checksums are put right; else files, each begun by a line "=NAME". */
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "fhir/conformance.h"
-#include "fhir/fhir.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 #define BLOCK ((size_t)512)
 
 static char folder[256], base[300], package[300], blob[300];
-
-static void must(bool so)
-{
-    if (!so) {
-        abort();
-    }
-}
 
 /* ---- the base ---------------------------------------------------------------------------------
  */

@@ -1,18 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Dates in every form, HTTP dates, decimals and natural numbers from any bytes: an accepted date
  * has a range that is not empty, an accepted decimal is written and read back equal. */
-#include <stdlib.h>
-
-#include "base/base.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
-
-static void must(bool so)
-{
-    if (!so) {
-        abort();
-    }
-}
+#include "fuzz.h"
 
 static void try_dates(struct slice text)
 {

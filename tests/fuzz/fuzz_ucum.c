@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Units from any bytes: what is read has words, is equal to itself, and is worth something in base
  * units that can be read again. Two codes with a zero byte between them are compared. */
-#include <stdlib.h>
 
+#include "fuzz.h"
 #include "ucum/ucum.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
-
-static void must(bool so)
-{
-    if (!so) {
-        abort();
-    }
-}
 
 static void try_unit(struct slice code, struct arena *arena)
 {

@@ -1,25 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* References and percent-encoded text from outside. CARELAYER_DEFINITIONS names the compiled
  * definitions. */
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "fhir/fhir.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const struct definitions *definitions_load(void)
-{
-    static struct definitions *definitions;
-    if (definitions == NULL) {
-        const char *path = getenv("CARELAYER_DEFINITIONS");
-        if (path == NULL || definitions_open(path, NULL, &definitions) != STATUS_OK) {
-            (void)fprintf(stderr, "CARELAYER_DEFINITIONS names no compiled definitions\n");
-            exit(2);
-        }
-    }
-    return definitions;
-}
+#include "fuzz.h"
 
 /* A part of TEXT, or nothing: a view that leaves the text is a bug. */
 static void must_lie_in(struct slice part, struct slice text)
@@ -31,7 +13,7 @@ static void must_lie_in(struct slice part, struct slice text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct definitions *definitions = definitions_load();
+    const struct definitions *definitions = definitions_once();
     struct slice text = slice_of((const char *)data, size);
     struct reference reference =
         reference_parse(definitions, text, SLICE("https://our.example/fhir"));

@@ -2,12 +2,9 @@
 /* Records and profiles from outside: a resource through full validation, against the base and, when
  * the input has a second line, against the StructureDefinition there, which is added as one that is
  * posted to the API. Taking in is never stricter than judging. */
-#include <stdio.h>
-#include <stdlib.h>
 
+#include "fuzz.h"
 #include "validate/validate.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define REOPEN_AFTER 2000u /* compiled profiles stay as long as their validator */
 
@@ -15,13 +12,6 @@ static struct definitions *definitions;
 static struct conformance *conformance;
 static struct terms *terms;
 static struct validator *validator;
-
-static void must(bool so)
-{
-    if (!so) {
-        abort();
-    }
-}
 
 static void close_all(void)
 {

@@ -2,29 +2,7 @@
 /* Whatever the bytes: xml_read answers with errors or a document; what is in that can be located,
  * and when it was read without a problem it can be written, and the writing reads back to the same
  * JSON. The definitions are those that CARELAYER_DEFINITIONS names. */
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "fhir/fhir.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
-
-static void must(bool so)
-{
-    if (!so) {
-        abort();
-    }
-}
-
-static const struct definitions *definitions_once(void)
-{
-    static struct definitions *definitions;
-    if (definitions == NULL) {
-        const char *path = getenv("CARELAYER_DEFINITIONS");
-        must(path != NULL && definitions_open(path, NULL, &definitions) == STATUS_OK);
-    }
-    return definitions;
-}
+#include "fuzz.h"
 
 static void locate(const struct json *json)
 {

@@ -500,29 +500,45 @@ static const char *place_of(const struct issue *issue)
     return arena_print(arena, "%.*s@%.*s", SLICE_ARGS(issue->rule), SLICE_ARGS(issue->path));
 }
 
+static bool is_error_at(const struct outcome *outcome, struct slice place)
+{
+    for (const struct issue *issue = outcome->first; issue != NULL; issue = issue->next) {
+        if (issue->severity <= SEVERITY_ERROR && slice_is(place, place_of(issue))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How many of the explanations explain an error that is not there, or say nothing. */
+static size_t count_idle(yyjson_val *explained, struct slice name, const struct outcome *outcome)
+{
+    size_t i, max, idle = 0;
+    yyjson_val *key, *reason;
+    if (explained == NULL) {
+        return 0; /* yyjson's loop computes with the pointer */
+    }
+    yyjson_obj_foreach(explained, i, max, key, reason)
+    {
+        const bool there = is_error_at(outcome, json_string(key));
+        if (!there) {
+            print_message("%.*s: %.*s is explained, but is not there\n", SLICE_ARGS(name),
+                          SLICE_ARGS(json_string(key)));
+        }
+        idle += !there || json_string(reason).length == 0;
+    }
+    return idle;
+}
+
 /* A row of explanations is {"errors": {"rule@path": "theirs: reason"}}. An error that it has not
  * counts as wrong, and so does one of its that is there no more. */
 static void compare_errors(struct examples *examples, struct slice name,
                            const struct outcome *outcome)
 {
     yyjson_val *explained = json_get(excluded(examples->list, name), "errors");
-    size_t i, max, wrong = 0;
-    yyjson_val *key, *reason;
+    size_t wrong = count_idle(explained, name, outcome);
     for (const struct issue *issue = outcome->first; issue != NULL; issue = issue->next) {
         wrong += issue->severity <= SEVERITY_ERROR && json_get(explained, place_of(issue)) == NULL;
-    }
-    yyjson_obj_foreach(explained, i, max, key, reason)
-    {
-        bool there = false;
-        for (const struct issue *issue = outcome->first; issue != NULL; issue = issue->next) {
-            there |=
-                issue->severity <= SEVERITY_ERROR && slice_is(json_string(key), place_of(issue));
-        }
-        if (!there) {
-            print_message("%.*s: %.*s is explained, but is not there\n", SLICE_ARGS(name),
-                          SLICE_ARGS(json_string(key)));
-        }
-        wrong += !there || json_string(reason).length == 0;
     }
     examples->wrong += wrong > 0;
     if (wrong > 0) {

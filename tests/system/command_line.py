@@ -66,14 +66,17 @@ def what_a_subcommand_does_not_take_is_refused():
     _usage('no such option', 'check', '--data', 'x', '--port', '1')
 
 
+def _write_patients(path, count):
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write('{"resourceType":"Patient","id":"p"}\n' * count)
+
+
 def what_is_printed_and_does_not_arrive_is_no_success():
     with tempfile.TemporaryDirectory() as folder:
         one = os.path.join(folder, 'one.json')
         many = os.path.join(folder, 'many.ndjson')
-        with open(one, 'w', encoding='utf-8') as file:
-            file.write('{"resourceType":"Patient","id":"p"}\n')
-        with open(many, 'w', encoding='utf-8') as file:
-            file.write('{"resourceType":"Patient","id":"p"}\n' * 300)
+        _write_patients(one, 1)
+        _write_patients(many, 300)
         for arguments in (['--help'], ['import', '--help'], ['validate', '--json', one],
                           ['validate', '--json', many], ['fhirpath', 'id', one],
                           ['import', '--data', os.path.join(folder, 'data'), '--reserve', '8M',
@@ -89,8 +92,7 @@ def nothing_is_printed_into_files_when_standard_descriptors_are_closed():
     with tempfile.TemporaryDirectory() as folder:
         one = os.path.join(folder, 'one.json')
         data = os.path.join(folder, 'data')
-        with open(one, 'w', encoding='utf-8') as file:
-            file.write('{"resourceType":"Patient","id":"p"}\n')
+        _write_patients(one, 1)
         command = 'exec "$0" import --data "$1" --reserve 8M "$2" <&- >&- 2>&-'
         code = subprocess.run(['sh', '-c', command, PROGRAM, data, one], check=False).returncode
         assert code == 3, code
@@ -102,8 +104,7 @@ def nothing_is_printed_into_files_when_standard_descriptors_are_closed():
 def a_rejects_file_that_cannot_be_written_is_told():
     with tempfile.TemporaryDirectory() as folder:
         one = os.path.join(folder, 'one.json')
-        with open(one, 'w', encoding='utf-8') as file:
-            file.write('{"resourceType":"Patient","id":"p"}\n')
+        _write_patients(one, 1)
         code, _, errors = run(PROGRAM, 'import', '--data', os.path.join(folder, 'data'),
                               '--reserve', '8M', '--rejects', os.path.join(folder, 'no', 'r'), one)
         assert code in (1, 3) and 'rejects file cannot be written' in errors, (code, errors)

@@ -1,20 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* carelayer fhirpath as a shell sees it: what expressions know of packages and releases. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "base/base.h"
-
-static char folder[256];
-static char printed[4096];
+#include "cli_test.h"
 
 static void write_file(const char *name, const char *text)
 {
@@ -48,10 +34,7 @@ static void write_package(void)
 static int setup(void **state)
 {
     (void)state;
-    const char *parent = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
-    snprintf(folder, sizeof folder, "%s/carelayer-fhirpath-XXXXXX", parent);
-    if (getenv("CARELAYER_PROGRAM") == NULL || mkdtemp(folder) == NULL || chdir(folder) != 0 ||
-        setenv("XDG_CACHE_HOME", folder, 1) != 0) {
+    if (enter_folder("fhirpath") != 0 || setenv("XDG_CACHE_HOME", folder, 1) != 0) {
         return -1;
     }
     write_package();
@@ -63,14 +46,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    char command[300];
-    snprintf(command, sizeof command, "cd / && rm -r '%s'", folder);
-    return system(command);
-}
-
 /* What `carelayer fhirpath [--package package] EXPRESSION FILE` prints; *RET_CODE how it ends. */
 static const char *ask(const char *expression, const char *file, bool with_package, int *ret_code)
 {
@@ -78,13 +53,7 @@ static const char *ask(const char *expression, const char *file, bool with_packa
     snprintf(command, sizeof command, "'%s' fhirpath %s \"%s\" %s 2>&1",
              getenv("CARELAYER_PROGRAM"), with_package ? "--package package" : "", expression,
              file);
-    FILE *output = popen(command, "r");
-    assert_non_null(output);
-    size_t length = fread(printed, 1, sizeof printed - 1, output);
-    printed[length] = '\0';
-    int status = pclose(output);
-    assert_true(WIFEXITED(status));
-    *ret_code = WEXITSTATUS(status);
+    *ret_code = run_command(command);
     return printed;
 }
 

@@ -1,37 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* carelayer validate as a shell sees it: what it prints, and how it ends. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "base/base.h"
-
-static char folder[256];
-static char printed[65536];
+#include "cli_test.h"
 
 static int setup(void **state)
 {
     (void)state;
-    const char *parent = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
-    snprintf(folder, sizeof folder, "%s/carelayer-validate-XXXXXX", parent);
-    return getenv("CARELAYER_PROGRAM") != NULL && mkdtemp(folder) != NULL && chdir(folder) == 0
-               ? 0
-               : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    char command[300];
-    snprintf(command, sizeof command, "cd / && rm -r '%s'", folder);
-    return system(command);
+    return enter_folder("validate");
 }
 
 /* Runs "BEFORE carelayer validate ARGUMENTS"; the exit code, what it printed in `printed`. */
@@ -40,13 +14,7 @@ static int run(const char *before, const char *arguments)
     char command[2048];
     snprintf(command, sizeof command, "%s '%s' validate %s", before, getenv("CARELAYER_PROGRAM"),
              arguments);
-    FILE *output = popen(command, "r");
-    assert_non_null(output);
-    size_t length = fread(printed, 1, sizeof printed - 1, output);
-    printed[length] = '\0';
-    int status = pclose(output);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
+    return run_command(command);
 }
 
 static void write_file(const char *name, const char *text)

@@ -68,6 +68,23 @@ static void refuses_what_is_no_json_number(void **state)
     }
 }
 
+static void knows_numbers_of_json_of_any_size(void **state)
+{
+    (void)state;
+    static const char *const right[] = {
+        "0",   "-0",    "10",     "0.0",   "-1.50",
+        "1e5", "1E+05", "1.5e-3", "1e401", "1234567890123456789012345678901234567890"};
+    static const char *const wrong[] = {"",   "-",   "+1",  "01",    "-01",  ".5", "5.",
+                                        "1e", "1e+", "1e.", "1.e1",  "1.-1", "1 ", " 1",
+                                        "-a", "1a",  "--1", "1.2.3", "NaN"};
+    for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
+        assert_true(decimal_is_json(slice_text(right[i])));
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_false(decimal_is_json(slice_text(wrong[i])));
+    }
+}
+
 static void orders_by_value_not_by_writing(void **state)
 {
     (void)state;
@@ -157,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_IN_ARENA(keeps_every_digit_that_was_written),
         cmocka_unit_test(refuses_what_is_no_json_number),
+        cmocka_unit_test(knows_numbers_of_json_of_any_size),
         cmocka_unit_test(orders_by_value_not_by_writing),
         cmocka_unit_test(gives_the_range_that_a_search_value_means),
         cmocka_unit_test(rounds_to_the_nearest_double),

@@ -66,27 +66,30 @@ static inline void add_extension(const char *url, const char *contexts, const ch
 
 static int64_t deadline; /* of the tests' questions; 0: none */
 
-/* The errors of TEXT against http://x/p (and what it declares); warnings are passed over. */
-static inline const char *errors_of(const char *text, bool with_profile)
+/* What is found in TEXT, judged as WISHED. */
+static inline void judge(const char *text, struct validate_options wished, struct outcome *outcome)
 {
-    struct outcome outcome;
     struct json json;
     resource_type type;
-    struct buffer body = {.arena = arena}, out = {.arena = arena};
-    const struct slice profile = SLICE("http://x/p");
-    struct validate_options options = {.definitions = definitions,
-                                       .validator = validator,
-                                       .strict = true,
-                                       .deadline = deadline,
-                                       .profiles = &profile,
-                                       .profile_count = with_profile};
-    outcome_init(&outcome, arena);
+    struct buffer body = {.arena = arena};
+    wished.definitions = definitions;
+    wished.validator = validator;
+    outcome_init(outcome, arena);
     json_write(parse(text), NULL, NULL, &body);
-    assert_int_equal(json_read(buffer_slice(&body), &json_limits_default, arena, &outcome, &json),
+    assert_int_equal(json_read(buffer_slice(&body), &json_limits_default, arena, outcome, &json),
                      STATUS_OK);
     enum status status =
-        validate_resource(&options, &json, json.root, SLICE(""), arena, &outcome, &type);
-    assert_int_equal(status == STATUS_OK, outcome.errors == 0);
+        validate_resource(&wished, &json, json.root, SLICE(""), arena, outcome, &type);
+    assert_int_equal(status == STATUS_OK, outcome->errors == 0);
+}
+
+/* The errors of TEXT, "rule@path" of each, strictly judged as WISHED; warnings are passed over. */
+static inline const char *errors_as(const char *text, struct validate_options wished)
+{
+    struct outcome outcome;
+    struct buffer out = {.arena = arena};
+    wished.strict = true;
+    judge(text, wished, &outcome);
     for (const struct issue *issue = outcome.first; issue != NULL; issue = issue->next) {
         if (issue->severity <= SEVERITY_ERROR) {
             buffer_add_text(&out, out.length > 0 ? " " : "");
@@ -100,6 +103,15 @@ static inline const char *errors_of(const char *text, bool with_profile)
     return out.at;
 }
 
+/* The same against http://x/p (and what TEXT declares). */
+static inline const char *errors_of(const char *text, bool with_profile)
+{
+    const struct slice profile = SLICE("http://x/p");
+    return errors_as(text, (struct validate_options){.deadline = deadline,
+                                                     .profiles = &profile,
+                                                     .profile_count = with_profile});
+}
+
 #define assert_fits(text)           assert_string_equal(errors_of(text, true), "")
 #define assert_breaks(text, expect) assert_string_equal(errors_of(text, true), expect)
 #define assert_base(text, expect)   assert_string_equal(errors_of(text, false), expect)
@@ -107,6 +119,10 @@ static inline const char *errors_of(const char *text, bool with_profile)
 #define PATIENT(members) "{'resourceType':'Patient'," members "}"
 #define OBSERVATION(members)                                                                       \
     "{'resourceType':'Observation','status':'final','code':{'text':'x'}," members "}"
+
+#define SLICING(path, kind, by, rules)                                                             \
+    "{'path':'" path "','slicing':{'discriminator':[{'type':'" kind "','path':'" by                \
+    "'}],'rules':'" rules "'}},"
 
 #define FULL_TEST(name) cmocka_unit_test_setup_teardown(name, full_setup, full_teardown)
 

@@ -94,6 +94,31 @@ static void knows_well_formed_utf8(void **state)
     }
 }
 
+static void writes_every_code_point_as_utf8(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t code;
+        const char *text;
+    } cases[] = {{'A', "A"},
+                 {0x7F, "\x7F"},
+                 {0x80, "\xC2\x80"},
+                 {0x7FF, "\xDF\xBF"},
+                 {0x800, "\xE0\xA0\x80"},
+                 {0xFFFF, "\xEF\xBF\xBF"},
+                 {0x10000, "\xF0\x90\x80\x80"},
+                 {0x10FFFF, "\xF4\x8F\xBF\xBF"}};
+    char text[4];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t length = utf8_write(text, cases[i].code);
+        assert_true(slice_is(slice_of(text, length), cases[i].text));
+    }
+    for (uint32_t code = 1; code <= 0x10FFFF; code += 7) {
+        size_t length = utf8_write(text, code);
+        assert_int_equal(slice_is_utf8(slice_of(text, length)), code < 0xD800 || code > 0xDFFF);
+    }
+}
+
 static void hashes_equal_texts_equally_and_others_apart(void **state)
 {
     (void)state;
@@ -133,6 +158,7 @@ int main(void)
         cmocka_unit_test(cuts_every_part_empty_ones_too),
         cmocka_unit_test(reads_natural_numbers_and_nothing_else),
         cmocka_unit_test(knows_well_formed_utf8),
+        cmocka_unit_test(writes_every_code_point_as_utf8),
         cmocka_unit_test(hashes_equal_texts_equally_and_others_apart),
         cmocka_unit_test(every_status_has_a_sound_row),
     };

@@ -2,69 +2,9 @@
 /* What is asked only where a record is judged: by the caller's own wishes (extensions that are
  * known, references that lead somewhere, no HTML in markdown, waivers), and of vital signs,
  * measures and inherited obligations. */
-#include "validate_test.h"
+#include "profile_test.h"
 
-static struct conformance *conformance;
-static struct terms *terms;
-static struct validator *validator;
-
-static int full_setup(void **state)
-{
-    struct outcome outcome;
-    int failed = arena_setup(state);
-    outcome_init(&outcome, arena);
-    return failed != 0 || conformance_open(definitions, &conformance) != STATUS_OK ||
-           terms_open(conformance, &outcome, &terms) != STATUS_OK ||
-           validator_open(definitions, conformance, terms, &validator) != STATUS_OK;
-}
-
-static int full_teardown(void **state)
-{
-    (void)arena_teardown(state);
-    validator_close(validator);
-    terms_close(terms);
-    conformance_close(conformance);
-    return 0;
-}
-
-static void add(const char *text)
-{
-    struct buffer out = {.arena = arena};
-    json_write(parse(text), NULL, NULL, &out);
-    assert_int_equal(conformance_add(conformance, buffer_slice(&out), NULL), STATUS_OK);
-}
-
-/* The errors of TEXT, "rule@path" of each, when it is judged as WISHED. */
-static const char *errors_of(const char *text, struct validate_options wished)
-{
-    struct outcome outcome;
-    struct json json;
-    resource_type type;
-    struct buffer body = {.arena = arena}, out = {.arena = arena};
-    wished.definitions = definitions;
-    wished.validator = validator;
-    wished.strict = true;
-    outcome_init(&outcome, arena);
-    json_write(parse(text), NULL, NULL, &body);
-    assert_int_equal(json_read(buffer_slice(&body), &json_limits_default, arena, &outcome, &json),
-                     STATUS_OK);
-    enum status status =
-        validate_resource(&wished, &json, json.root, SLICE(""), arena, &outcome, &type);
-    assert_int_equal(status == STATUS_OK, outcome.errors == 0);
-    for (const struct issue *issue = outcome.first; issue != NULL; issue = issue->next) {
-        if (issue->severity <= SEVERITY_ERROR) {
-            buffer_add_text(&out, out.length > 0 ? " " : "");
-            buffer_add(&out, issue->rule);
-            buffer_add_byte(&out, '@');
-            buffer_add(&out, issue->path);
-            assert_true(issue->text.length > 10);
-        }
-    }
-    buffer_add_byte(&out, '\0');
-    return out.at;
-}
-
-#define assert_judged(text, wished, expect) assert_string_equal(errors_of(text, wished), expect)
+#define assert_judged(text, wished, expect) assert_string_equal(errors_as(text, wished), expect)
 
 static const struct validate_options nothing;
 

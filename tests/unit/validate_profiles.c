@@ -145,10 +145,6 @@ static void binds_codes_to_value_sets(void **state)
 /* ---- slices -----------------------------------------------------------------------------------
  */
 
-#define SLICING(path, kind, by, rules)                                                             \
-    "{'path':'" path "','slicing':{'discriminator':[{'type':'" kind "','path':'" by                \
-    "'}],'rules':'" rules "'}},"
-
 static void sorts_slices_by_value(void **state)
 {
     (void)state;

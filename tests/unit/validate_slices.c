@@ -24,21 +24,8 @@ static const char *repeated(size_t n, const char *text)
 static bool is_told(const char *text, const char *rule, const char *part)
 {
     struct outcome outcome;
-    struct json json;
-    resource_type type;
-    struct buffer body = {.arena = arena};
     const struct slice profile = SLICE("http://x/p");
-    struct validate_options options = {.definitions = definitions,
-                                       .validator = validator,
-                                       .profiles = &profile,
-                                       .profile_count = 1};
-    outcome_init(&outcome, arena);
-    json_write(parse(text), NULL, NULL, &body);
-    assert_int_equal(json_read(buffer_slice(&body), &json_limits_default, arena, &outcome, &json),
-                     STATUS_OK);
-    enum status status =
-        validate_resource(&options, &json, json.root, SLICE(""), arena, &outcome, &type);
-    assert_int_equal(status == STATUS_OK, outcome.errors == 0);
+    judge(text, (struct validate_options){.profiles = &profile, .profile_count = 1}, &outcome);
     for (const struct issue *issue = outcome.first; issue != NULL; issue = issue->next) {
         if (slice_is(issue->rule, rule) &&
             memmem(issue->text.at, issue->text.length, part, strlen(part)) != NULL) {
@@ -47,10 +34,6 @@ static bool is_told(const char *text, const char *rule, const char *part)
     }
     return false;
 }
-
-#define SLICING(path, kind, by, rules)                                                             \
-    "{'path':'" path "','slicing':{'discriminator':[{'type':'" kind "','path':'" by                \
-    "'}],'rules':'" rules "'}},"
 
 /* ---- slices -----------------------------------------------------------------------------------
  */
