@@ -25,6 +25,7 @@ struct search_options {
     resource_type type;        /* NONE: system-wide; only parameters common to all types then */
     resource_type compartment; /* with its id: only what is in this compartment; NONE: none */
     struct slice compartment_id;
+    bool learning; /* parameters are being taken in: a code that is not known may be one's */
     bool lenient;
     bool conditional; /* of a conditional operation: result parameters (_count, _sort ...) are
                          refused, and at least one real criterion is required */

@@ -72,9 +72,8 @@ static enum status reference_parameter(struct search *search, const struct store
     if (known == NULL || parameter->kind != SEARCH_REFERENCE) {
         return search_refuse(search, clause, "it is no reference that this server indexes.");
     }
-    if (!known->ready) {
-        return search_refuse(search, clause,
-                             "it is new here or has changed. Run `carelayer reindex` first.");
+    if (!parameter_is_ready(known, search->connection)) {
+        return search_not_ready(search, parameter);
     }
     if (!leads_by_reference(parameter)) {
         return search_refuse(search, clause,
