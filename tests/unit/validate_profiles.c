@@ -450,6 +450,21 @@ static void makes_a_snapshot_of_a_definition(void **state)
     assert_base(DEFINITION("http://x/unknown", "{'id':'Extension.a','path':'Extension.a'}"), "");
 }
 
+static void tells_who_stores_a_definition_that_is_of_no_use(void **state)
+{
+    struct outcome outcome;
+    (void)state;
+    judge(DEFINITION(EXTENSION, "{'id':'Extension.nothing','path':'Extension.nothing'}"),
+          (struct validate_options){.profile_count = 0}, &outcome);
+    assert_int_equal(outcome.errors, 0);
+    assert_int_equal(outcome.count, 1);
+    assert_int_equal(outcome.first->severity, SEVERITY_WARNING);
+    assert_true(slice_is(outcome.first->rule, "definition"));
+    judge(DEFINITION(EXTENSION, "{'id':'Extension.url','path':'Extension.url','max':'1'}"),
+          (struct validate_options){.profile_count = 0}, &outcome);
+    assert_int_equal(outcome.count, 0);
+}
+
 static void keeps_what_the_base_of_a_definition_fixes(void **state)
 {
     (void)state;
@@ -578,6 +593,7 @@ int main(void)
         FULL_TEST(needs_the_profile_that_an_entry_must_conform_to),
         FULL_TEST(judges_a_definition),
         FULL_TEST(makes_a_snapshot_of_a_definition),
+        FULL_TEST(tells_who_stores_a_definition_that_is_of_no_use),
         FULL_TEST(keeps_what_the_base_of_a_definition_fixes),
         FULL_TEST(counts_the_components_of_a_composite_parameter),
         FULL_TEST(checks_what_is_declared_and_what_a_policy_asks),
