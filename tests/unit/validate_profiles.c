@@ -548,6 +548,25 @@ static void forgets_profiles_that_were_replaced(void **state)
     }
 }
 
+static void what_a_rule_found_outlives_its_profile(void **state)
+{
+    struct outcome found, other;
+    (void)state;
+    add_profile("Patient", "{'path':'Patient','constraint':[{'key':'own-rule-1','severity':'error',"
+                           "'human':'Say it','expression':'active.exists()'}]}");
+    judge(PATIENT("'gender':'male','meta':{'profile':['http://x/p']}"),
+          (struct validate_options){0}, &found);
+    assert_int_equal(found.errors, 1);
+    for (int i = 0; i < 16; i++) {
+        add_version(i);
+        judge(PATIENT("'gender':'male','meta':{'profile':['http://x/p']}"),
+              (struct validate_options){0}, &other);
+    }
+    struct buffer out = {.arena = arena};
+    outcome_write_json(&found, &out);
+    assert_non_null(memmem(out.at, out.length, "\"own-rule-1\"", strlen("\"own-rule-1\"")));
+}
+
 static void keeps_the_profile_of_a_policy_whatever_is_added(void **state)
 {
     struct outcome outcome;
@@ -599,6 +618,7 @@ int main(void)
         FULL_TEST(checks_what_is_declared_and_what_a_policy_asks),
         FULL_TEST(refuses_a_profile_of_another_type),
         FULL_TEST(forgets_profiles_that_were_replaced),
+        FULL_TEST(what_a_rule_found_outlives_its_profile),
         FULL_TEST(keeps_the_profile_of_a_policy_whatever_is_added),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
