@@ -91,7 +91,7 @@ void api_respond_written(struct request *request, const struct store_draft *draf
 {
     struct store_version version;
     store_draft_version(draft, &version);
-    api_stored_changed(request, written->version, version.body);
+    api_stored_changed(request, written, version.body);
     version.version = written->version;
     version.updated = written->updated;
     if (request->prefer_return == PREFER_REPRESENTATION) {
