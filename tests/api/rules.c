@@ -251,11 +251,10 @@ static void national_rules_refuse_errors_and_let_warnings_pass(void **state)
     answer = ask("POST", "Observation", "Prefer: return=OperationOutcome", warm);
     assert_http(answer, 201);
     assert_text(answer, "issue.0.severity", "warning");
-    answer =
-        ask("POST", "", "Prefer: return=OperationOutcome",
-            text_of("{'resourceType':'Bundle','type':'transaction','entry':[{'resource':%s,"
-                    "'request':{'method':'POST','url':'Observation'}}]}",
-                    warm));
+    answer = ask("POST", "", "Prefer: return=OperationOutcome",
+                 text_of("{'resourceType':'Bundle','type':'transaction','entry':[{'resource':%s,"
+                         "'request':{'method':'POST','url':'Observation'}}]}",
+                         warm));
     assert_http(answer, 200);
     assert_text(answer, "entry.0.response.outcome.issue.0.severity", "warning");
     answer = ask("POST", "Observation/$validate", NULL, warm);
