@@ -617,7 +617,7 @@ void learner_told(struct store *store)
     pthread_mutex_unlock(&learner->lock);
 }
 
-uint64_t learner_turn(const struct store *store)
+uint64_t store_parameters_turn(const struct store *store)
 {
     return store->learner != NULL ? store->learner->turn : 0;
 }

@@ -399,7 +399,7 @@ static enum status resolve_facts(struct change *change, const struct store_draft
     const struct store *store = change->connection->store;
     struct facts again = {.arena = change->arena};
     struct json json;
-    if (draft->turn == learner_turn(store)) {
+    if (draft->turn == store_parameters_turn(store)) {
         return facts_resolve(change->tx, &draft->facts, &change->new_facts);
     }
     TRY(json_read(draft->body, &json_limits_default, change->arena, NULL, &json));

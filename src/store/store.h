@@ -293,6 +293,9 @@ bool store_indexing(const struct store *store, uint64_t *ret_done, uint64_t *ret
  * That passes in moments. */
 bool store_learning(const struct store *store);
 
+/* Grows whenever the search parameters that count have changed. */
+uint64_t store_parameters_turn(const struct store *store);
+
 /* Waits until everything stored is taken in and indexed; for tools and tests. */
 MUST_CHECK enum status store_learned(struct store *store);
 

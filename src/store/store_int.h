@@ -598,8 +598,6 @@ void learner_stop(struct store *store);
 void learner_close(struct store *store); /* when no other thread is left */
 /* A SearchParameter has been written, or deleted, and that has been committed. */
 void learner_told(struct store *store);
-/* Grows whenever parameters have changed: what was extracted before is to be extracted again. */
-uint64_t learner_turn(const struct store *store);
 
 /* What the database says of a parameter. */
 struct parameter_state {

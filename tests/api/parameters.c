@@ -91,6 +91,7 @@ static void tells_who_sends_one_that_is_of_no_use(void **state)
 
 int main(void)
 {
+    service_validates = true;
     const struct CMUnitTest tests[] = {
         SERVICE_TEST(is_searched_by_once_it_is_ready),
         SERVICE_TEST(tells_who_sends_one_that_is_of_no_use),
