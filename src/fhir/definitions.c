@@ -210,8 +210,8 @@ static enum status materialise(struct definitions *definitions)
         return STATUS_MEMORY;
     }
     for (resource_type i = 0; i < definitions->resource_count; i++) {
-        lists[i] = (struct parameter_list){parameters + rows[i].first_parameter,
-                                           rows[i].parameter_count};
+        lists[i] =
+            (struct parameter_list){parameters + rows[i].first_parameter, rows[i].parameter_count};
         definitions->extras[i] =
             (struct resource_extra){.base = &lists[i],
                                     .parameters = &lists[i],
