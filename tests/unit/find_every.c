@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/* Every search parameter of the specification, asked as in a URL: what has its value is found, and
+ * nothing else of its type is. For each path of each parameter a resource is made that has a value
+ * of its own there, so that a parameter which looks elsewhere, or at too much, finds another one. */
+#include "search/search.h"
+#include "store_test.h"
+
+struct made {
+    const struct search_parameter *parameter;
+    char id[12];
+    const char *json, *hit, *miss; /* values of the parameter: this one has; it does not have */
+    bool shared;                   /* others may have it too: there are only two values */
+};
+
+static struct made all[64 * 1024];
+static size_t count_made, number;
+
+/* ---- values -------------------------------------------------------------------------------------
+ */
+
+struct sample {
+    const char *json, *query, *other;
+    bool shared;
+};
+
+/* A day for each number. */
+static const char *day(size_t at)
+{
+    return arena_print(arena, "%04zu-%02zu-%02zu", 1900 + at / 336, at / 28 % 12 + 1, at % 28 + 1);
+}
+
+static struct sample text_sample(enum fhir_type type, size_t at)
+{
+    const char *word = arena_print(arena, "Word%05zu", at);
+    const char *json = type == FHIR_TYPE_HUMANNAME ? arena_print(arena, "{'family':'%s'}", word)
+                       : type == FHIR_TYPE_ADDRESS ? arena_print(arena, "{'city':'%s'}", word)
+                                                   : arena_print(arena, "'%s'", word);
+    return (struct sample){json, word, "Nowhere", false};
+}
+
+static struct sample token_sample(enum fhir_type type, size_t at)
+{
+    const char *code = arena_print(arena, "c%05zu", at);
+    const char *both = arena_print(arena, "http://system|%s", code);
+    const char *none = "http://system|none";
+    switch (type) {
+    case FHIR_TYPE_CODEABLECONCEPT:
+        return (struct sample){
+            arena_print(arena, "{'coding':[{'system':'http://system','code':'%s'}]}", code), both,
+            none, false};
+    case FHIR_TYPE_CODING:
+        return (struct sample){
+            arena_print(arena, "{'system':'http://system','code':'%s'}", code), both, none, false};
+    case FHIR_TYPE_IDENTIFIER:
+        return (struct sample){
+            arena_print(arena, "{'system':'http://system','value':'%s'}", code), both, none, false};
+    case FHIR_TYPE_CONTACTPOINT:
+        return (struct sample){arena_print(arena, "{'value':'%s'}", code), code, "none", false};
+    case FHIR_TYPE_BOOLEAN:
+        return (struct sample){"true", "true", "false", true};
+    default:
+        return (struct sample){arena_print(arena, "'%s'", code), code, "none", false};
+    }
+}
+
+static struct sample date_sample(enum fhir_type type, size_t at)
+{
+    const char *date = day(at);
+    const char *json;
+    switch (type) {
+    case FHIR_TYPE_PERIOD:
+        json = arena_print(arena, "{'start':'%s','end':'%s'}", date, date);
+        break;
+    case FHIR_TYPE_TIMING:
+        json = arena_print(arena, "{'event':['%s']}", date);
+        break;
+    case FHIR_TYPE_INSTANT:
+        json = arena_print(arena, "'%sT12:00:00Z'", date);
+        break;
+    default:
+        json = arena_print(arena, "'%s'", date);
+        break;
+    }
+    return (struct sample){json, date, "1850-01-01", false};
+}
+
+static struct sample quantity_sample(enum fhir_type type, size_t at)
+{
+    const char *json;
+    switch (type) {
+    case FHIR_TYPE_MONEY:
+        json = arena_print(arena, "{'value':%zu,'currency':'GBP'}", at);
+        break;
+    case FHIR_TYPE_RANGE:
+        json = arena_print(arena, "{'low':{'value':%zu},'high':{'value':%zu}}", at, at);
+        break;
+    default:
+        json = arena_print(
+            arena, "{'value':%zu,'system':'http://unitsofmeasure.org','code':'kg'}", at);
+        break;
+    }
+    return (struct sample){json, arena_print(arena, "%zu", at), "9999999", false};
+}
+
+static struct sample reference_sample(const struct search_parameter *parameter,
+                                      const struct search_path *path, size_t at)
+{
+    resource_type target = path->target != RESOURCE_TYPE_NONE ? path->target
+                           : parameter->target_count > 0      ? parameter->targets[0]
+                                                              : type_named("Patient");
+    struct slice name = resource_type_name(definitions, target);
+    if (path->type != FHIR_TYPE_REFERENCE) { /* a canonical */
+        const char *url = arena_print(arena, "http://canonical/%05zu", at);
+        return (struct sample){arena_print(arena, "'%s|1'", url), url, "http://canonical/no", false};
+    }
+    const char *address = arena_print(arena, "%.*s/r%zu", SLICE_ARGS(name), at);
+    return (struct sample){arena_print(arena, "{'reference':'%s'}", address), address,
+                           arena_print(arena, "%.*s/none", SLICE_ARGS(name)), false};
+}
+
+static struct sample sample_of(const struct search_parameter *parameter,
+                               const struct search_path *path, size_t at)
+{
+    const char *plain = arena_print(arena, "%zu", at);
+    switch (parameter->kind) {
+    case SEARCH_NUMBER:
+        return (struct sample){plain, plain, "9999999", false};
+    case SEARCH_DATE:
+        return date_sample(path->type, at);
+    case SEARCH_STRING:
+        return text_sample(path->type, at);
+    case SEARCH_TOKEN:
+        return token_sample(path->type, at);
+    case SEARCH_REFERENCE:
+        return reference_sample(parameter, path, at);
+    case SEARCH_QUANTITY:
+        return quantity_sample(path->type, at);
+    case SEARCH_URI: {
+        const char *url = arena_print(arena, "http://uri/%05zu", at);
+        return (struct sample){arena_print(arena, "'%s'", url), url, "http://uri/no", false};
+    }
+    default:
+        fail();
+        return (struct sample){0};
+    }
+}
+
+/* ---- resources ----------------------------------------------------------------------------------
+ */
+
+/* The members from step AT of the path on: `'a':{'b':VALUE}`. */
+static void write_steps(struct buffer *out, const struct search_path *path, size_t at,
+                        const char *value)
+{
+    size_t open = 0;
+    for (; at < path->count; at++) {
+        if (path->filter_name.length > 0 && path->filter_step == at) {
+            buffer_print(out, "'%.*s':'%.*s',", SLICE_ARGS(path->filter_name),
+                         SLICE_ARGS(path->filter_value));
+        }
+        buffer_print(out, "'%.*s':", SLICE_ARGS(path->steps[at]));
+        if (at + 1 < path->count) {
+            buffer_add_byte(out, '{');
+            open++;
+        }
+    }
+    if (path->filter_name.length > 0 && path->filter_step == path->count && value[0] == '{') {
+        buffer_print(out, "{'%.*s':'%.*s',%s", SLICE_ARGS(path->filter_name),
+                     SLICE_ARGS(path->filter_value), value + 1);
+    } else {
+        buffer_add_text(out, value);
+    }
+    for (; open > 0; open--) {
+        buffer_add_byte(out, '}');
+    }
+}
+
+static struct made *made_new(resource_type type, const struct search_parameter *parameter,
+                             struct buffer *out)
+{
+    struct made *made = &all[count_made++];
+    assert_true(count_made < sizeof all / sizeof all[0]);
+    *made = (struct made){.parameter = parameter};
+    snprintf(made->id, sizeof made->id, "i%zu", ++number);
+    *out = (struct buffer){.arena = arena};
+    buffer_print(out, "{'resourceType':'%.*s','id':'%s'",
+                 SLICE_ARGS(resource_type_name(definitions, type)), made->id);
+    return made;
+}
+
+static void made_end(struct made *made, struct buffer *out, const char *hit, const char *miss)
+{
+    buffer_add_byte(out, '}');
+    made->json = as_text(out);
+    made->hit = hit;
+    made->miss = miss;
+}
+
+static void make_plain(resource_type type, const struct search_parameter *parameter)
+{
+    for (size_t i = 0; i < parameter->path_count; i++) {
+        struct buffer out;
+        struct made *made = made_new(type, parameter, &out);
+        const struct search_path *path = &parameter->paths[i];
+        struct sample sample = parameter->exists ? (struct sample){"true", "true", "false", true}
+                                                 : sample_of(parameter, path, number);
+        buffer_add_byte(&out, ',');
+        write_steps(&out, path, 0, sample.json);
+        made->shared = sample.shared;
+        made_end(made, &out, sample.query, sample.other);
+    }
+}
+
+static size_t common_steps(const struct search_path *a, const struct search_path *b)
+{
+    size_t most = (a->count < b->count ? a->count : b->count) - 1, same = 0;
+    while (same < most && slice_equals(a->steps[same], b->steps[same])) {
+        same++;
+    }
+    return same;
+}
+
+/* Values of both components beside each other; of every pair of their paths one resource. */
+static void make_composite(resource_type type, const struct search_parameter *parameter)
+{
+    const struct search_parameter *first = parameter->components[0].parameter;
+    const struct search_parameter *second = parameter->components[1].parameter;
+    for (size_t i = 0; i < first->path_count * second->path_count; i++) {
+        const struct search_path *a = &first->paths[i / second->path_count];
+        const struct search_path *b = &second->paths[i % second->path_count];
+        struct buffer out;
+        struct made *made = made_new(type, parameter, &out);
+        struct sample one = sample_of(first, a, number), two = sample_of(second, b, number);
+        size_t same = common_steps(a, b);
+        buffer_add_byte(&out, ',');
+        for (size_t j = 0; j < same; j++) {
+            buffer_print(&out, "'%.*s':{", SLICE_ARGS(a->steps[j]));
+        }
+        write_steps(&out, a, same, one.json);
+        buffer_add_byte(&out, ',');
+        write_steps(&out, b, same, two.json);
+        for (size_t j = 0; j < same; j++) {
+            buffer_add_byte(&out, '}');
+        }
+        made->shared = one.shared && two.shared;
+        made_end(made, &out, arena_print(arena, "%s$%s", one.query, two.query),
+                 arena_print(arena, "%s$%s", one.query, two.other));
+    }
+}
+
+/* What is no path of members: [type, parameter, members, hit, miss]. */
+static const char *const by_hand[][5] = {
+    {"Bundle", "composition",
+     ",'type':'document','entry':[{'resource':{'resourceType':'Composition','id':'inside'}}]",
+     "Composition/inside", "Composition/none"},
+    {"Bundle", "message",
+     ",'type':'message','entry':[{'resource':{'resourceType':'MessageHeader','id':'inside'}}]",
+     "MessageHeader/inside", "MessageHeader/none"},
+    {"QuestionnaireResponse", "item-subject",
+     ",'item':[{'extension':[{'url':'http://hl7.org/fhir/StructureDefinition/"
+     "questionnaireresponse-isSubject','valueBoolean':true}],'linkId':'1','answer':[{"
+     "'valueReference':{'reference':'Patient/subject'}}]}]",
+     "Patient/subject", "Patient/none"},
+    {"Location", "near", ",'position':{'longitude':-1.5,'latitude':53.8}", "53.8|-1.5|1|km",
+     "51.5|-0.1|1|km"},
+};
+
+static bool make_by_hand(resource_type type, const struct search_parameter *parameter)
+{
+    for (size_t i = 0; i < sizeof by_hand / sizeof by_hand[0]; i++) {
+        const char *const *row = by_hand[i];
+        if (type == type_named(row[0]) && slice_is(parameter->code, row[1])) {
+            struct buffer out;
+            struct made *made = made_new(type, parameter, &out);
+            buffer_add_text(&out, row[2]);
+            made_end(made, &out, row[3], row[4]);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those of every type that are no paths. */
+static bool make_of_every_type(resource_type type, const struct search_parameter *parameter)
+{
+    struct buffer out;
+    bool words = slice_is(parameter->code, "_text") || slice_is(parameter->code, "_content");
+    if (words) {
+        struct made *made = made_new(type, parameter, &out);
+        buffer_print(&out,
+                     ",'text':{'status':'generated','div':'<div "
+                     "xmlns=\\'http://www.w3.org/1999/xhtml\\'>seen%05zu</div>'}",
+                     number);
+        made_end(made, &out, arena_print(arena, "seen%05zu", number), "unseen");
+    } else if (slice_is(parameter->code, "_id")) {
+        struct made *made = made_new(type, parameter, &out);
+        made_end(made, &out, made->id, "none");
+    } else if (slice_is(parameter->code, "_lastUpdated")) {
+        struct made *made = made_new(type, parameter, &out);
+        made->shared = true;
+        made_end(made, &out, "gt2000", "lt2000");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void make(resource_type type, const struct search_parameter *parameter)
+{
+    if (make_by_hand(type, parameter) || make_of_every_type(type, parameter)) {
+        return;
+    }
+    assert_true(parameter->kind != SEARCH_SPECIAL);
+    if (parameter->kind == SEARCH_COMPOSITE) {
+        assert_int_equal(parameter->component_count, 2);
+        make_composite(type, parameter);
+    } else {
+        assert_true(parameter->simple);
+        make_plain(type, parameter);
+    }
+}
+
+/* ---- asking -------------------------------------------------------------------------------------
+ */
+
+struct puts {
+    struct store_draft **drafts;
+    size_t count;
+};
+
+static enum status put_all(struct store_tx *tx, void *context)
+{
+    const struct puts *puts = context;
+    for (size_t i = 0; i < puts->count; i++) {
+        struct store_condition condition = {0};
+        struct store_written written;
+        TRY(store_put(tx, puts->drafts[i], STORE_UPDATED, &condition, arena, NULL, &written));
+    }
+    return STATUS_OK;
+}
+
+static void store_all(void)
+{
+    struct puts puts = {arena_array(arena, count_made + 1, sizeof *puts.drafts), count_made};
+    for (size_t i = 0; i < count_made; i++) {
+        puts.drafts[i] = draft_of(all[i].json);
+    }
+    assert_int_equal(store_write(store, put_all, &puts), STATUS_OK);
+}
+
+/* The ids that `code=value` finds; of those only ID when that is not NULL. */
+static const char *ask(resource_type type, const struct search_parameter *parameter,
+                       const char *value, const char *id)
+{
+    const struct search_argument arguments[2] = {
+        {.name = parameter->code, .value = slice_text(value)},
+        {.name = SLICE("_id"), .value = slice_text(id != NULL ? id : "")}};
+    const struct search_options options = {.definitions = definitions,
+                                           .base_url = SLICE("http://here.example/fhir"),
+                                           .type = type,
+                                           .count_default = 100,
+                                           .count_max = 100};
+    struct search_plan plan;
+    struct store_page page;
+    struct outcome outcome;
+    outcome_init(&outcome, arena);
+    enum status status = search_plan_make(&options, arguments, id != NULL ? 2 : 1, arena, &outcome,
+                                          &plan);
+    if (status == STATUS_OK) {
+        struct store_tx *tx = begin();
+        status = store_find(tx, &plan.query, arena, &outcome, &page);
+        store_snapshot_end(tx);
+    }
+    return status == STATUS_OK ? ids_of(&page) : status_name(status);
+}
+
+static size_t wrong;
+
+static void expect(resource_type type, const struct made *made, const char *value,
+                   const char *wanted)
+{
+    const char *found = ask(type, made->parameter, value, made->shared ? made->id : NULL);
+    if (strcmp(found, wanted) != 0) {
+        wrong++;
+        print_message("%.*s?%.*s=%s: '%s', not '%s'; made: %s\n",
+                      SLICE_ARGS(resource_type_name(definitions, type)),
+                      SLICE_ARGS(made->parameter->code), value, found, wanted, made->json);
+    }
+}
+
+static void every_parameter_finds_what_has_its_value_and_nothing_else(void **state)
+{
+    (void)state;
+    size_t hits = 0, refused = 0;
+    for (resource_type type = 1; type <= resource_type_count(definitions); type++) {
+        struct arena_mark mark = arena_mark(arena);
+        size_t count;
+        const struct search_parameter *parameters = search_parameters(definitions, type, &count);
+        count_made = 0;
+        for (size_t i = 0; i < count; i++) {
+            if (search_parameter_answered(&parameters[i])) {
+                make(type, &parameters[i]);
+            } else { /* they name a query, a filter, or nothing */
+                assert_string_equal(ask(type, &parameters[i], "x", NULL), "PARAMETER");
+                refused++;
+            }
+        }
+        store_all();
+        const struct search_parameter *last = NULL;
+        for (size_t i = 0; i < count_made; i++) {
+            expect(type, &all[i], all[i].hit, all[i].id);
+            expect(type, &all[i], all[i].miss, "");
+            hits += all[i].parameter != last;
+            last = all[i].parameter;
+        }
+        arena_rewind(arena, mark);
+    }
+    print_message("%zu parameters, %zu paths\n", hits, number);
+    assert_int_equal(wrong, 0);
+    assert_int_equal(hits, 1708 + 1457 - refused);
+    assert_int_equal(refused, 2 * 146 + 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(every_parameter_finds_what_has_its_value_and_nothing_else),
+    };
+    return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
+}
