@@ -137,8 +137,8 @@ static enum status chain_type(struct planning *planning, const struct scope *sco
     return STATUS_OK;
 }
 
-/* What follows the dot, asked of one of the types that the reference may lead to. A chain applies to
- * those of them that it can be asked of; STATUS_PARAMETER, kept in REFUSED: not of this. */
+/* What follows the dot, asked of one of the types that the reference may lead to. A chain applies
+ * to those of them that it can be asked of; STATUS_PARAMETER, kept in REFUSED: not of this. */
 static enum status plan_target(struct planning *planning, resource_type type, size_t depth,
                                struct slice path, struct slice value, struct store_query *ret_query,
                                struct outcome *refused)

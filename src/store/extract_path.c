@@ -166,8 +166,7 @@ static void visit_narrowed(void *context, const struct search_path *path, yyjson
 {
     const struct narrowed *narrowed = context;
     if (path->target == RESOURCE_TYPE_NONE || path->type != FHIR_TYPE_REFERENCE ||
-        leads_to(narrowed->root, value,
-                 resource_type_name(narrowed->definitions, path->target))) {
+        leads_to(narrowed->root, value, resource_type_name(narrowed->definitions, path->target))) {
         narrowed->visit(narrowed->context, path, value);
     }
 }

@@ -133,8 +133,7 @@ static enum status value_matches(struct body *body, const struct part *part, siz
     if (body->contained) {
         bool decided;
         TRY(raw_matches(search, &one, &raw, &decided, ret_match));
-        return decided ? STATUS_OK
-                       : test_body_value(&one, &path, node->value, scratch, ret_match);
+        return decided ? STATUS_OK : test_body_value(&one, &path, node->value, scratch, ret_match);
     }
     TRY(facts_resolve(search->tx, &raw, &facts));
     facts_write(&facts, &blob);

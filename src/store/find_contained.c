@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* store: the tests of a search on a resource that is contained in another (R4 search, "Contained
- * resources": a chain is evaluated inside contained resources too). Such a one has no row: its codes
- * and targets may have no numbers, so values are compared as they are written. */
+ * resources": a chain is evaluated inside contained resources too). Such a one has no row: its
+ * codes and targets may have no numbers, so values are compared as they are written. */
 #include "find_int.h"
 
 /* ---- values without numbers ---------------------------------------------------------------------
@@ -58,8 +58,9 @@ enum status raw_matches(struct search *search, const struct test *test, const st
     enum store_modifier modifier = test->clause->modifier;
     enum search_kind kind = test->clause->parameter->kind;
     bool token = kind == SEARCH_TOKEN && (modifier == STORE_PLAIN || modifier == STORE_NOT);
-    bool reference = kind == SEARCH_REFERENCE && (modifier == STORE_PLAIN ||
-                                                  modifier == STORE_BELOW || modifier == STORE_ABOVE);
+    bool reference =
+        kind == SEARCH_REFERENCE &&
+        (modifier == STORE_PLAIN || modifier == STORE_BELOW || modifier == STORE_ABOVE);
     *ret_match = false;
     *ret_decided = token || reference || kind == SEARCH_DATE;
     if (raw->broken) {
@@ -115,8 +116,8 @@ static enum status facts_match(struct search *search, const struct test *test,
 }
 
 static enum status test_contained(struct search *search, const struct test *test,
-                                  const struct place_body *place, int64_t rid,
-                                  yyjson_val *resource, bool *ret_match)
+                                  const struct place_body *place, int64_t rid, yyjson_val *resource,
+                                  bool *ret_match)
 {
     switch (test->kind) {
     case TEST_LINK:
@@ -150,8 +151,7 @@ enum status contained_matches(struct search *search, const struct place_body *pl
         resource_type_find(search->store->definitions, json_get_string(resource, "resourceType"));
     /* It was never updated by itself. */
     *ret_match = type != RESOURCE_TYPE_NONE && type == query->type && query->updated_low == 0 &&
-                 query->updated_high == 0 &&
-                 is_among_ids(query, json_get_string(resource, "id"));
+                 query->updated_high == 0 && is_among_ids(query, json_get_string(resource, "id"));
     for (size_t i = 0; i < search->test_count && *ret_match; i++) {
         struct arena_mark mark = arena_mark(search->scratch);
         TRY(test_contained(search, &search->tests[i], place, rid, resource, ret_match));

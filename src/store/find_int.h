@@ -324,7 +324,8 @@ MUST_CHECK enum status link_test_contained(struct search *search, const struct t
 /* Is RESOURCE, contained in the one at RID, a match of the search? */
 MUST_CHECK enum status contained_matches(struct search *search, const struct place_body *place,
                                          int64_t rid, yyjson_val *resource, bool *ret_match);
-/* Do values that have no numbers match any of what the test wants? *RET_DECIDED false: ask the body.
+/* Do values that have no numbers match any of what the test wants? *RET_DECIDED false: ask the
+ * body.
  */
 MUST_CHECK enum status raw_matches(struct search *search, const struct test *test,
                                    const struct facts *raw, bool *ret_decided, bool *ret_match);

@@ -428,9 +428,8 @@ static enum status follow_chain(struct search *search, const struct test *test,
     if (unknown && !*ret_match) {
         TRY(follow_body(search, link, test->clause, candidate->rid, ret_match));
     }
-    return contains && !*ret_match
-               ? follow_contained(search, test, candidate->rid, ret_match)
-               : STATUS_OK;
+    return contains && !*ret_match ? follow_contained(search, test, candidate->rid, ret_match)
+                                   : STATUS_OK;
 }
 
 /* Does a match of the branch's query refer to the entity? */

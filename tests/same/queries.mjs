@@ -471,7 +471,7 @@ export class Questions {
             [2, 'wrong']]);
         const question = this[shape]();
         return question?.criteria.every((one) => one?.[1] !== undefined)
-            ? { shape, count: random.pick([7, 50, 1000]), post: random.chance(0.15) && shape !== 'compartment',
+            ? { shape, count: random.pick([7, 50, 1000]), post: random.chance(0.15),
                 total: random.chance(0.15), ...question } : this.next();
     }
 }

@@ -6,6 +6,32 @@
 #include "search/search.h"
 #include "store_test.h"
 
+struct puts {
+    struct store_draft **drafts;
+    size_t count;
+};
+
+static inline enum status put_all(struct store_tx *tx, void *context)
+{
+    const struct puts *puts = context;
+    for (size_t i = 0; i < puts->count; i++) {
+        struct store_condition condition = {0};
+        struct store_written written;
+        TRY(store_put(tx, puts->drafts[i], STORE_UPDATED, &condition, arena, NULL, &written));
+    }
+    return STATUS_OK;
+}
+
+/* In one commit. */
+static inline void must_put_all(const char *const *texts, size_t count)
+{
+    struct puts puts = {arena_array(arena, count + 1, sizeof *puts.drafts), count};
+    for (size_t i = 0; i < count; i++) {
+        puts.drafts[i] = draft_of(texts[i]);
+    }
+    assert_int_equal(store_write(store, put_all, &puts), STATUS_OK);
+}
+
 static inline int found_order(const void *a, const void *b)
 {
     const struct store_version *x = a, *y = b;
@@ -35,8 +61,7 @@ static inline const char *ask(const char *url)
     struct store_page page;
     struct outcome outcome;
     outcome_init(&outcome, arena);
-    enum status status =
-        search_plan_make(&options, arguments, count, arena, &outcome, &plan);
+    enum status status = search_plan_make(&options, arguments, count, arena, &outcome, &plan);
     if (status == STATUS_OK) {
         struct store_tx *tx = begin();
         status = store_find(tx, &plan.query, arena, &outcome, &page);

@@ -131,14 +131,18 @@ static void many_that_contain_are_found_whichever_way_is_shorter(void **state)
 {
     (void)state;
     must_put("{'resourceType':'Patient','id':'p'}");
-    for (int i = 0; i < 1500; i++) {
+    for (int i = 0; i < 1500;) {
+        const char *texts[100];
         struct arena_mark mark = arena_mark(arena);
-        must_put(arena_print(arena,
-                             "{'resourceType':'MedicationRequest','id':'m%04d','subject':"
-                             "{'reference':'Patient/%s'},'medicationReference':{'reference':'#x'},"
-                             "'contained':[{'resourceType':'Medication','id':'x','code':{'coding':"
-                             "[{'code':'c%d'}]}}]}",
-                             i, i % 500 == 7 ? "p" : "q", i % 700));
+        for (size_t j = 0; j < 100; j++, i++) {
+            texts[j] = arena_print(
+                arena,
+                "{'resourceType':'MedicationRequest','id':'m%04d','subject':{'reference':"
+                "'Patient/%s'},'medicationReference':{'reference':'#x'},'contained':[{"
+                "'resourceType':'Medication','id':'x','code':{'coding':[{'code':'c%d'}]}}]}",
+                i, i % 500 == 7 ? "p" : "q", i % 700);
+        }
+        must_put_all(texts, 100);
         arena_rewind(arena, mark);
     }
     static const struct asked rows[] = {
