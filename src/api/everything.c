@@ -263,6 +263,7 @@ static enum status plan_everything(struct request *request, struct range *range,
                                      .learning = store_learning(request->service->store),
                                      .compartment = request->type,
                                      .compartment_id = request->id,
+                                     .record = true,
                                      .lenient = request->prefer_lenient,
                                      .count_default = (size_t)config->page_max,
                                      .count_max = (size_t)config->page_max};
