@@ -248,6 +248,15 @@ static void national_rules_refuse_errors_and_let_warnings_pass(void **state)
         "'http://loinc.org','code':'8310-5'}]},'valueQuantity':{'value':98.6,'system':"
         "'http://unitsofmeasure.org','code':'Cel'}}";
     assert_http(ask("POST", "Observation", NULL, warm), 201);
+    answer = ask("POST", "Observation", "Prefer: return=OperationOutcome", warm);
+    assert_http(answer, 201);
+    assert_text(answer, "issue.0.severity", "warning");
+    answer = ask("POST", "", "Prefer: return=OperationOutcome",
+                 text_of("{'resourceType':'Bundle','type':'transaction','entry':[{'resource':%s,"
+                         "'request':{'method':'POST','url':'Observation'}}]}",
+                         warm));
+    assert_http(answer, 200);
+    assert_text(answer, "entry.0.response.outcome.issue.0.severity", "warning");
     answer = ask("POST", "Observation/$validate", NULL, warm);
     assert_http(answer, 200);
     assert_text(answer, "issue.0.severity", "warning");
