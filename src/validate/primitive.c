@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Formats and ranges of the primitive types: R4 datatypes.html, the regular expression of each
  * written out as a scanner. */
-#include "fhir/xml.h"
 #include "validate/validate_int.h"
 
 #define STRING_LIMIT ((size_t)1 << 20)
