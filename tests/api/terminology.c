@@ -267,6 +267,43 @@ static void what_was_deleted_or_renamed_no_longer_stands_for_another_of_its_name
     assert_http(get("CodeSystem/$lookup?system=http://x/twice&code=a"), 422);
 }
 
+static unsigned long fail_at;
+
+static void arm(void)
+{
+    (void)arena_fail_after(fail_at);
+}
+
+static void disarm(void)
+{
+    (void)arena_fail_after(0);
+}
+
+/* Whatever ran out of memory: what is told as stored counts. */
+static void what_is_told_as_stored_counts_though_memory_was_short(void **state)
+{
+    (void)state;
+    put_one_code("first", "http://x/twice", "begin", 201);
+    assert_http(get("CodeSystem/$lookup?system=http://x/twice&code=begin"), 200);
+    for (unsigned long n = 1; n < 150; n++) {
+        char body[256], path[128];
+        (void)snprintf(body, sizeof body,
+                       "{'resourceType':'CodeSystem','id':'first','url':'http://x/t%lu',"
+                       "'status':'active','content':'complete','concept':[{'code':'c%lu'}]}",
+                       n, n);
+        fail_at = n;
+        service_before_walk = arm;
+        service_after_walk = disarm;
+        struct answer answer = ask("PUT", "CodeSystem/first", NULL, body);
+        service_before_walk = service_after_walk = NULL;
+        if (answer.http == 200) {
+            (void)snprintf(path, sizeof path, "CodeSystem/$lookup?system=http://x/t%lu&code=c%lu",
+                           n, n);
+            assert_http(get(path), 200);
+        }
+    }
+}
+
 static void a_batch_may_ask_many_questions(void **state)
 {
     (void)state;
@@ -353,6 +390,7 @@ int main(void)
         SERVICE_TEST(entries_are_held_to_profiles_that_are_stored),
         SERVICE_TEST(of_two_with_one_name_one_stays),
         SERVICE_TEST(of_two_with_one_name_the_one_written_last_counts),
+        SERVICE_TEST(what_is_told_as_stored_counts_though_memory_was_short),
         SERVICE_TEST(what_was_deleted_or_renamed_no_longer_stands_for_another_of_its_name),
         SERVICE_TEST(a_batch_may_ask_many_questions),
         SERVICE_TEST(tells_what_its_terminology_can_do),
