@@ -267,6 +267,24 @@ static void what_was_deleted_or_renamed_no_longer_stands_for_another_of_its_name
     assert_http(get("CodeSystem/$lookup?system=http://x/twice&code=a"), 422);
 }
 
+static void no_answer_has_an_empty_element(void **state)
+{
+    (void)state;
+    struct answer answer = ask("POST", "ValueSet/$validate-code", NULL,
+                               "{'resourceType':'Parameters','parameter':[{'name':'url','valueUri':"
+                               "'" GENDER_SET "'},{'name':'coding','valueCoding':{'system':"
+                               "'" GENDER "'}}]}");
+    assert_http(answer, 200);
+    ASSERT_RESULT(answer, "result", "false");
+    assert_null(memmem(answer.body.at, answer.body.length, ":\"\"", 3));
+}
+
+static void refuses_what_would_narrow_an_expansion_and_is_not_supported(void **state)
+{
+    (void)state;
+    assert_http(get("ValueSet/$expand?url=" GENDER_SET "&exclude-system=" GENDER), 422);
+}
+
 static unsigned long fail_at;
 
 static void arm(void)
@@ -390,6 +408,8 @@ int main(void)
         SERVICE_TEST(entries_are_held_to_profiles_that_are_stored),
         SERVICE_TEST(of_two_with_one_name_one_stays),
         SERVICE_TEST(of_two_with_one_name_the_one_written_last_counts),
+        SERVICE_TEST(no_answer_has_an_empty_element),
+        SERVICE_TEST(refuses_what_would_narrow_an_expansion_and_is_not_supported),
         SERVICE_TEST(what_is_told_as_stored_counts_though_memory_was_short),
         SERVICE_TEST(what_was_deleted_or_renamed_no_longer_stands_for_another_of_its_name),
         SERVICE_TEST(a_batch_may_ask_many_questions),
