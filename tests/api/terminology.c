@@ -285,6 +285,23 @@ static void refuses_what_would_narrow_an_expansion_and_is_not_supported(void **s
     assert_http(get("ValueSet/$expand?url=" GENDER_SET "&exclude-system=" GENDER), 422);
 }
 
+static void a_long_chain_of_value_sets_is_no_circle(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        char path[64], body[512];
+        (void)snprintf(path, sizeof path, "ValueSet/chain%d", i);
+        (void)snprintf(
+            body, sizeof body,
+            "{'resourceType':'ValueSet','id':'chain%d','url':'http://x/chain%d','status':"
+            "'active','compose':{'include':[{'valueSet':['http://x/chain%d']}]}}",
+            i, i, i == 39 ? 38 : i + 1);
+        assert_http(ask("PUT", path, NULL, body), 201);
+    }
+    assert_text(get("ValueSet/$expand?url=http://x/chain0"), "issue.0.code", "too-costly");
+    assert_text(get("ValueSet/$expand?url=http://x/chain30"), "issue.0.code", "processing");
+}
+
 static unsigned long fail_at;
 
 static void arm(void)
@@ -409,6 +426,7 @@ int main(void)
         SERVICE_TEST(of_two_with_one_name_one_stays),
         SERVICE_TEST(of_two_with_one_name_the_one_written_last_counts),
         SERVICE_TEST(no_answer_has_an_empty_element),
+        SERVICE_TEST(a_long_chain_of_value_sets_is_no_circle),
         SERVICE_TEST(refuses_what_would_narrow_an_expansion_and_is_not_supported),
         SERVICE_TEST(what_is_told_as_stored_counts_though_memory_was_short),
         SERVICE_TEST(what_was_deleted_or_renamed_no_longer_stands_for_another_of_its_name),
