@@ -46,6 +46,9 @@ void api_stored_changed(struct request *request, const struct store_written *wri
 /* The TerminologyCapabilities (R4), generated. */
 MUST_CHECK enum status api_terms_capabilities(struct request *request);
 
+/* What the operations of terminology take (terms_parameters.c); NULL: it is none of them. */
+const struct operation_parameter *api_terms_parameters(const struct interaction *interaction);
+
 /* What the answer to a terminology question may take. */
 #define API_TERMS_BYTES ((size_t)128 << 20)
 
