@@ -68,6 +68,8 @@ static enum status read_instance(struct request *request, struct terms_question 
     }
     TRY(request_snapshot(request, &tx));
     TRY(api_find_version(request, tx, &version));
+    arena_raise(request->arena,
+                API_TERMS_BYTES + ARENA_REQUEST_FACTOR * (size_t)version.body.length);
     TRY(json_read(version.body, &json_limits_default, request->arena, &request->outcome, &json));
     question->instance = json.root;
     return STATUS_OK;
@@ -83,8 +85,8 @@ enum status api_terms_perform(struct request *request)
     }
     TRY(api_stored_ready(request));
     TRY(read_parameters(request, &question));
-    TRY(read_instance(request, &question));
     arena_raise(request->arena, API_TERMS_BYTES);
+    TRY(read_instance(request, &question));
     return terms_answer(request->service->terms, &question, request->arena, &request->response.body,
                         &request->response.http);
 }
