@@ -28,6 +28,9 @@ MUST_CHECK enum status gzip_compress(struct slice bytes, int level, struct buffe
  * damaged input STATUS_STRUCTURE. */
 MUST_CHECK enum status gzip_inflate(struct slice bytes, size_t limit, struct buffer *out);
 
+/* Does an Accept-Encoding take gzip (RFC 9110, 12.5.3)? */
+bool accepts_gzip(struct slice accept_encoding);
+
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t length); /* start with 0 */
 
 #define SHA256_LENGTH 32
