@@ -88,7 +88,8 @@ static void write_operations(struct slice type, bool system, struct buffer *out)
         bool here = system ? row->level == LEVEL_SYSTEM
                            : row->level == LEVEL_TYPE || row->level == LEVEL_INSTANCE;
         if (!is_operation(row) || !here || !applies(row, type) ||
-            (!system && !first_of_name(row, type) && row->level == LEVEL_INSTANCE) ||
+            (!system && row->definition == NULL && !first_of_name(row, type) &&
+             row->level == LEVEL_INSTANCE) ||
             is_said(row)) {
             continue;
         }

@@ -155,7 +155,7 @@ void manifest_write(const struct job *job, struct slice base_url, struct buffer 
 /* ---- group.c ------------------------------------------------------------------------------------
  */
 
-/* Numbers of patients. */
+/* Numbers of patients. Its arena is nobody else's: the arenas of the functions below are scratch. */
 struct patient_set {
     struct arena *arena;
     uint8_t *bits;

@@ -93,7 +93,7 @@ enum status bulk_check(struct bulk *bulk, struct store_tx *tx, const struct bulk
         status = try_filters(bulk, tx, ask, ask->filters[i].type, arena, outcome);
     }
     if (status == STATUS_OK) {
-        status = patients_asked(bulk, tx, ask, memory, outcome, &set, &limited, &nameless);
+        status = patients_asked(bulk, tx, ask, arena, outcome, &set, &limited, &nameless);
     }
     arena_destroy(memory);
     return status;

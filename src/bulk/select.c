@@ -267,13 +267,15 @@ enum status job_select(struct job *job, struct store_reader *reader)
 {
     struct arena *arena = arena_create(0);
     struct arena *page = arena_create(PAGE_BYTES);
+    struct arena *people = arena_create(0);
     struct selecting selecting = {.bulk = job->bulk,
                                   .job = job,
                                   .arena = arena,
                                   .page = page,
-                                  .set = {.arena = arena},
+                                  .set = {.arena = people},
                                   .out = {.arena = arena}};
-    enum status status = arena != NULL && page != NULL ? STATUS_OK : STATUS_MEMORY;
+    bool room = arena != NULL && page != NULL && people != NULL;
+    enum status status = room ? STATUS_OK : STATUS_MEMORY;
     if (status == STATUS_OK) {
         outcome_init(&selecting.outcome, arena);
         (void)buffer_reserve(&selecting.out, 2 * BULK_BLOCK); /* before what is rewound */
@@ -289,5 +291,6 @@ enum status job_select(struct job *job, struct store_reader *reader)
     }
     arena_destroy(arena);
     arena_destroy(page);
+    arena_destroy(people);
     return status;
 }

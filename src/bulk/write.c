@@ -121,36 +121,37 @@ static enum status end_bundle(struct writing *writing)
     return pack_end_line(writing->pack, 1);
 }
 
-/* The file is whole: from here on nothing before it is done again. */
-static enum status close_file(struct writing *writing)
+/* From here on nothing before it is done again. */
+static enum status settle(struct writing *writing, const struct job_file *file)
 {
     struct job *job = writing->job;
-    if (writing->pack == NULL) {
-        return STATUS_OK;
-    }
-    TRY(end_bundle(writing));
-    struct job_file file = {.kind = writing->kind,
-                            .type = writing->type,
-                            .name = writing->name,
-                            .count = pack_resources(writing->pack),
-                            .bytes = pack_length(writing->pack)};
-    struct pack *pack = writing->pack;
-    writing->pack = NULL;
-    if (file.count == 0) { /* all of it may not be shown, or is gone */
-        pack_abandon(pack);
-    } else {
-        TRY(pack_finish(pack));
-    }
     (void)pthread_mutex_lock(&job->bulk->lock);
-    enum status status = file.count > 0 ? add_file(job, &file) : STATUS_OK;
+    enum status status = file != NULL ? add_file(job, file) : STATUS_OK;
     job->offset = writing->begins;
     job->written = writing->done;
     job->withheld = writing->withheld;
     job->missing = writing->missing;
     (void)pthread_mutex_unlock(&job->bulk->lock);
-    atomic_fetch_add(&job->bulk->resources, file.count);
-    atomic_fetch_add(&job->bulk->bytes, file.bytes);
     return status == STATUS_OK ? job_save_state(job, BULK_WRITING) : status;
+}
+
+static enum status close_file(struct writing *writing)
+{
+    struct pack *pack = writing->pack;
+    if (pack == NULL) {
+        return settle(writing, NULL);
+    }
+    TRY(end_bundle(writing));
+    const struct job_file file = {.kind = writing->kind,
+                                  .type = writing->type,
+                                  .name = writing->name,
+                                  .count = pack_resources(pack),
+                                  .bytes = pack_length(pack)};
+    writing->pack = NULL;
+    TRY(pack_finish(pack));
+    atomic_fetch_add(&writing->bulk->resources, file.count);
+    atomic_fetch_add(&writing->bulk->bytes, file.bytes);
+    return settle(writing, &file);
 }
 
 /* The file that the next entry goes to. */
