@@ -602,13 +602,16 @@ def killed_exports_go_on():
         job = _kick(server, '$export')
         gone = _kick(server, '$export')
         assert server.ask('DELETE', gone).status == 202
-        time_said = None
-        for _ in range(ROUNDS):
-            time.sleep(wait.uniform(0, 0.25))
+        files, halves = 0, 0
+        for number in range(ROUNDS):
+            if number > 0:
+                files = _next_file(server, job, files)
+            time.sleep(wait.uniform(0, 0.02))
             server.kill()
-            _check_parts(server)
+            halves += 0 < _check_parts(server) < 30
             server.start()
             assert server.ask('GET', gone).status == 404
+        assert halves > 0, 'no kill met a job that was half done'
         answer = _wait(server, job)
         assert answer.status == 200, answer
         found = _resources(server, answer.json)
@@ -624,8 +627,27 @@ def killed_exports_go_on():
         server.discard()
 
 
+def _state(server, job):
+    path = os.path.join(server.folder, 'exports', job.split('/')[1], 'state.json')
+    if not os.path.exists(path):
+        return {'files': [], 'state': 0}
+    with open(path, encoding='utf-8') as file:
+        return json.load(file)
+
+
+def _next_file(server, job, files):
+    """Waits until a job has more files than that, or is done."""
+    until = time.monotonic() + 60
+    while True:
+        state = _state(server, job)
+        if len(state['files']) > files or state['state'] >= 3:
+            return len(state['files'])
+        assert time.monotonic() < until, state
+
+
 def _check_parts(server):
-    """What a state that was saved says is whole: every file it lists is there."""
+    """What a state that was saved says is whole: every file it lists is there. How many?"""
+    most = 0
     folder = os.path.join(server.folder, 'exports')
     for name in os.listdir(folder):
         path = os.path.join(folder, name, 'state.json')
@@ -637,6 +659,8 @@ def _check_parts(server):
             with gzip.open(os.path.join(folder, name, item['name'] + '.gz')) as file:
                 text = file.read()
             assert len(text) == item['bytes'] and text.count(b'\n') == item['count'], item
+        most = max(most, len(state['files']))
+    return most
 
 
 def is_told_in_the_capability_statement():

@@ -525,7 +525,7 @@ static void memory_that_ends_does_not_end_the_service(void **state)
     char id[UUID_LENGTH + 1];
     put_people(4, 10);
     struct bulk_ask ask = everything();
-    for (unsigned long place = 1; place < 400; place += 7) {
+    for (unsigned long place = 1; place < 400; place += 17) {
         (void)arena_fail_after(place);
         enum status status = bulk_start(bulk, &ask, NULL, id);
         if (status != STATUS_OK) {
