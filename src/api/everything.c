@@ -262,6 +262,7 @@ static enum status plan_everything(struct request *request, struct range *range,
                                      .base_url = request->base_url,
                                      .compartment = request->type,
                                      .compartment_id = request->id,
+                                     .record = true,
                                      .lenient = request->prefer_lenient,
                                      .count_default = (size_t)config->page_max,
                                      .count_max = (size_t)config->page_max};

@@ -187,6 +187,7 @@ struct store_value {
     struct slice text;          /* string, uri, TEXT, OF_TYPE */
     resource_type target;       /* reference: type, or NONE for any of the parameter's targets */
     struct slice id;            /* reference: logical id; or empty with text = absolute URL */
+    bool person;                /* reference to a Patient: or to one that is the same person */
     int64_t low, high;          /* date: half-open range of instants */
     struct decimal number;      /* number, quantity: as written */
     struct decimal number_low, number_high; /* its implicit range */

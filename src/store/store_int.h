@@ -118,7 +118,8 @@ enum tree { TREE_TOKEN, TREE_REFERENCE, TREE_TEXT, TREE_DATE, TREE_NUMBER, TREE_
  * their low end alone. */
 #define DATE_NARROW (INT64_C(400) * MICROS_PER_DAY)
 
-/* The code of a value that is there but says nothing to find it by: a concept in words only. */
+/* The code of a value that is there but says nothing to find it by: a concept in words only, a
+ * reference to a contained resource. */
 #define CODE_PRESENT 0
 
 /* The unit of a range of quantities, which the body decides; all stand at one value of the tree. */
@@ -271,7 +272,8 @@ struct parameter {
 const struct parameter *store_parameter(const struct store *store, resource_type type,
                                         const struct search_parameter *parameter);
 
-/* Calls VISIT with every value that the parameter's expression meets in RESOURCE. Values that lie
+/* Calls VISIT with every value that the parameter's expression meets in RESOURCE; of a parameter
+ * that takes references to one type, with those that lead to it by their own words. Values that lie
  * in no resource (X.exists()) are made in ARENA, their texts last as long as it. *RET_USED_BASE: an
  * absolute reference was local by BASE_URL. STATUS_TOO_COSTLY, STATUS_MEMORY: not all of them. */
 MUST_CHECK enum status parameter_visit(const struct definitions *definitions, resource_type type,
@@ -279,6 +281,9 @@ MUST_CHECK enum status parameter_visit(const struct definitions *definitions, re
                                        const struct parameter *known, yyjson_val *resource,
                                        struct slice base_url, struct arena *arena,
                                        search_visit *visit, void *context, bool *ret_used_base);
+
+/* The contained resource of this id; NULL. */
+yyjson_val *contained_find(yyjson_val *root, struct slice id);
 
 /* The expression of a parameter that is not simple. */
 MUST_CHECK enum status parameter_compile(const struct definitions *definitions, resource_type type,

@@ -267,12 +267,23 @@ static bool can_apply(struct checker *checker, yyjson_val *root)
     return status != STATUS_INVALID;
 }
 
+/* Where a definition is only stored it need not be of use yet, but whoever sends one is told. */
+static void check_snapshot(struct checker *checker, const struct frame *frame, yyjson_val *root)
+{
+    bool strict = checker->options->strict;
+    if ((strict || json_get(root, "snapshot") == NULL) && !can_apply(checker, root)) {
+        report_as(checker, strict ? SEVERITY_ERROR : SEVERITY_WARNING, frame, root, RULE_DEFINITION,
+                  "No snapshot can be made of this differential, so that nothing can be checked "
+                  "against it: correct its paths, slices and discriminators.");
+    }
+}
+
 void check_structure_definition(struct checker *checker, const struct frame *frame,
                                 const struct type_row *type, yyjson_val *root)
 {
     struct place place = {.frame = *frame, .type = type};
     struct conformance *conformance = checker->options->conformance;
-    if (!checker->options->strict || slice_is(json_get_string(root, "kind"), "logical")) {
+    if (slice_is(json_get_string(root, "kind"), "logical")) {
         return;
     }
     struct slice url = json_get_string(root, "baseDefinition");
@@ -280,12 +291,13 @@ void check_structure_definition(struct checker *checker, const struct frame *fra
         conformance != NULL && slice_is(json_get_string(root, "derivation"), "constraint")
             ? conformance_hold(conformance, SLICE("StructureDefinition"), url)
             : NULL;
-    check_obligations(checker, &place, root);
-    check_elements(checker, &place, root, "differential", base != NULL ? base->json->root : NULL);
-    if (base != NULL && !can_apply(checker, root)) {
-        report(checker, frame, root, RULE_DEFINITION,
-               "No snapshot can be made of this differential, so that nothing can be checked "
-               "against it: correct its paths, slices and discriminators.");
+    if (checker->options->strict) {
+        check_obligations(checker, &place, root);
+        check_elements(checker, &place, root, "differential",
+                       base != NULL ? base->json->root : NULL);
+    }
+    if (base != NULL) {
+        check_snapshot(checker, frame, root);
     }
     conformance_release(conformance, base);
 }

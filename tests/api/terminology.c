@@ -209,6 +209,64 @@ static void of_two_with_one_name_one_stays(void **state)
     assert_int_equal(expanded("ValueSet/$expand?url=http://x/set"), 2);
 }
 
+static void put_one_code(const char *id, const char *url, const char *code, int http)
+{
+    char path[64], body[512];
+    (void)snprintf(path, sizeof path, "CodeSystem/%s", id);
+    (void)snprintf(body, sizeof body,
+                   "{'resourceType':'CodeSystem','id':'%s','url':'%s','status':'active',"
+                   "'content':'complete','concept':[{'code':'%s'}]}",
+                   id, url, code);
+    assert_http(ask("PUT", path, NULL, body), http);
+}
+
+static void assert_counts(const char *code, const char *other)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "CodeSystem/$lookup?system=http://x/twice&code=%s", code);
+    assert_http(get(path), 200);
+    (void)snprintf(path, sizeof path, "CodeSystem/$lookup?system=http://x/twice&code=%s", other);
+    assert_http(get(path), 404);
+}
+
+static void of_two_with_one_name_the_one_written_last_counts(void **state)
+{
+    (void)state;
+    put_one_code("second", "http://x/elsewhere", "b", 201);
+    put_one_code("first", "http://x/twice", "a", 201);
+    assert_counts("a", "b");
+    put_one_code("second", "http://x/twice", "b", 200);
+    assert_counts("b", "a");
+    service_restart();
+    assert_counts("b", "a");
+    put_one_code("first", "http://x/twice", "a", 200);
+    assert_counts("a", "b");
+    service_restart();
+    assert_counts("a", "b");
+}
+
+static void what_was_deleted_or_renamed_no_longer_stands_for_another_of_its_name(void **state)
+{
+    (void)state;
+    assert_http(get("CodeSystem/$lookup?system=http://x/twice&code=a"), 422);
+    put_one_code("first", "http://x/twice", "a", 201);
+    put_one_code("second", "http://x/twice", "b", 201);
+    assert_counts("b", "a");
+    assert_http(ask("DELETE", "CodeSystem/second", NULL, NULL), 204);
+    assert_counts("a", "b");
+    put_one_code("second", "http://x/twice", "b", 201);
+    assert_counts("b", "a");
+    put_one_code("second", "http://x/elsewhere", "b", 200);
+    assert_counts("a", "b");
+    put_one_code("third", "http://x/twice", "c", 201);
+    put_one_code("second", "http://x/twice", "b", 200);
+    assert_http(ask("DELETE", "CodeSystem/third", NULL, NULL), 204); /* not the one that counts */
+    assert_counts("b", "c");
+    assert_http(ask("DELETE", "CodeSystem/second", NULL, NULL), 204);
+    assert_http(ask("DELETE", "CodeSystem/first", NULL, NULL), 204);
+    assert_http(get("CodeSystem/$lookup?system=http://x/twice&code=a"), 422);
+}
+
 static void a_batch_may_ask_many_questions(void **state)
 {
     (void)state;
@@ -294,6 +352,8 @@ int main(void)
         SERVICE_TEST(what_was_stored_is_there_after_a_start),
         SERVICE_TEST(entries_are_held_to_profiles_that_are_stored),
         SERVICE_TEST(of_two_with_one_name_one_stays),
+        SERVICE_TEST(of_two_with_one_name_the_one_written_last_counts),
+        SERVICE_TEST(what_was_deleted_or_renamed_no_longer_stands_for_another_of_its_name),
         SERVICE_TEST(a_batch_may_ask_many_questions),
         SERVICE_TEST(tells_what_its_terminology_can_do),
         SERVICE_TEST(a_profile_counts_from_the_moment_it_is_stored),
