@@ -155,7 +155,8 @@ void manifest_write(const struct job *job, struct slice base_url, struct buffer 
 /* ---- group.c ------------------------------------------------------------------------------------
  */
 
-/* Numbers of patients. Its arena is nobody else's: the arenas of the functions below are scratch. */
+/* Numbers of patients. Its arena is nobody else's: the arenas of the functions below are scratch.
+ */
 struct patient_set {
     struct arena *arena;
     uint8_t *bits;
@@ -214,6 +215,33 @@ struct selected {
 #define SELECTION     "selection"
 
 MUST_CHECK enum status job_select(struct job *job, struct store_reader *reader);
+
+struct selecting {
+    struct bulk *bulk;
+    struct job *job;
+    struct store_tx *tx;
+    struct arena *arena; /* of the whole step */
+    struct arena *page;  /* of one page */
+    struct outcome outcome;
+    struct patient_set set;
+    bool limited; /* to those in the set */
+    uint64_t nameless;
+    int file;
+    off_t written;
+    struct buffer out;
+    uint64_t count;
+};
+
+/* Adds VERSION to the selection. */
+MUST_CHECK enum status selection_add(struct selecting *selecting, enum selected_kind kind,
+                                     const struct store_version *version);
+
+/* select_few.c: what is current of few patients, without a look at everybody's; *RET_DONE false:
+ * they are too many, or there are filters, and nothing was added. */
+MUST_CHECK enum status select_few(struct selecting *selecting, bool *ret_done);
+
+/* Memory of a page. */
+#define PAGE_BYTES ((size_t)256 << 20)
 
 /* ---- write.c, run.c -----------------------------------------------------------------------------
  */

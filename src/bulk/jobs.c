@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The list of jobs: opened, asked about, ended. */
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 
 #include "bulk/bulk_int.h"
@@ -43,6 +44,7 @@ static enum status take_folder(struct bulk *bulk, const char *name)
     return ours ? STATUS_OK : status;
 }
 
+/* The first job makes the folder: a server starts on a full disk too. */
 static enum status take_folders(struct bulk *bulk)
 {
     DIR *directory = opendir(bulk->folder);
@@ -56,7 +58,7 @@ static enum status take_folders(struct bulk *bulk)
     if (directory != NULL) {
         (void)closedir(directory);
     }
-    return directory != NULL ? status : STATUS_IO;
+    return directory != NULL || errno == ENOENT ? status : disk_status(errno);
 }
 
 /* ---- opening ------------------------------------------------------------------------------------
@@ -80,11 +82,7 @@ static enum status start_threads(struct bulk *bulk)
 
 static enum status open_folder(struct bulk *bulk)
 {
-    if (arena_full(bulk->arena)) {
-        return STATUS_MEMORY;
-    }
-    TRY(disk_make_directory(bulk->folder));
-    return take_folders(bulk);
+    return arena_full(bulk->arena) ? STATUS_MEMORY : take_folders(bulk);
 }
 
 enum status bulk_open(const struct bulk_options *options, struct outcome *outcome,

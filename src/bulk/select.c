@@ -8,25 +8,8 @@
 #include "bulk/bulk_int.h"
 
 #define PAGE       4096
-#define PAGE_BYTES ((size_t)256 << 20)
 #define TOMB_PAGE  512
 #define TOMB_BYTES ((size_t)8 << 20)
-
-struct selecting {
-    struct bulk *bulk;
-    struct job *job;
-    struct store_tx *tx;
-    struct arena *arena; /* of the whole step */
-    struct arena *page;  /* of one page */
-    struct outcome outcome;
-    struct patient_set set;
-    bool limited; /* to those in the set */
-    uint64_t nameless;
-    int file;
-    off_t written;
-    struct buffer out;
-    uint64_t count;
-};
 
 static enum status write_out(struct selecting *selecting)
 {
@@ -40,8 +23,8 @@ static enum status write_out(struct selecting *selecting)
     return STATUS_OK;
 }
 
-static enum status add(struct selecting *selecting, enum selected_kind kind,
-                       const struct store_version *version)
+enum status selection_add(struct selecting *selecting, enum selected_kind kind,
+                          const struct store_version *version)
 {
     uint8_t head[SELECTED_HEAD] = {(uint8_t)kind, (uint8_t)version->id.length};
     memcpy(head + 2, &version->type, 2);
@@ -79,7 +62,7 @@ static enum status select_page(struct selecting *selecting, enum selected_kind k
     TRY(store_find(selecting->tx, query, selecting->page, &selecting->outcome, ret_page));
     for (size_t i = 0; i < ret_page->count; i++) {
         if (wanted(selecting, kind, &ret_page->items[i])) {
-            TRY(add(selecting, kind, &ret_page->items[i]));
+            TRY(selection_add(selecting, kind, &ret_page->items[i]));
         }
     }
     return job_ends(selecting->job) ? STATUS_BUSY : STATUS_OK;
@@ -136,7 +119,9 @@ static enum status select_current(struct selecting *selecting)
     const struct bulk *bulk = selecting->bulk;
     const struct bulk_ask *ask = &selecting->job->ask;
     resource_type last = resource_type_count(bulk->options.definitions);
-    for (resource_type type = 1; type <= last; type++) {
+    bool done = false;
+    TRY(select_few(selecting, &done));
+    for (resource_type type = 1; type <= last && !done; type++) {
         if (!type_asked(bulk, ask, type)) {
             continue;
         }
@@ -174,7 +159,7 @@ static enum status select_tombstones(struct selecting *selecting, const struct s
         }
         TRY(is_last(selecting, version, &last));
         if (last) {
-            TRY(add(selecting, SELECTED_DELETED, version));
+            TRY(selection_add(selecting, SELECTED_DELETED, version));
         }
     }
     return job_ends(selecting->job) ? STATUS_BUSY : STATUS_OK;

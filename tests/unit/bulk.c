@@ -427,6 +427,55 @@ static void a_job_is_read_back_as_it_was_asked(void **state)
     job_destroy(again);
 }
 
+static size_t lines_of(const struct bulk_view *view, const char *id)
+{
+    struct json json;
+    size_t lines = 0;
+    assert_int_equal(json_read(view->manifest, &json_limits_default, arena, NULL, &json),
+                     STATUS_OK);
+    for (size_t i = 0; i < yyjson_arr_size(json_get(json.root, "output")); i++) {
+        struct slice text = read_range(id, file_name(view, "output", i), false, 0, 0, BULK_BLOCK);
+        for (size_t at = 0; at < text.length; at++) {
+            lines += text.at[at] == '\n';
+        }
+    }
+    return lines;
+}
+
+/* A filter that all meet makes the job go through everybody's records. */
+static void few_patients_are_found_as_in_a_walk_through_all(void **state)
+{
+    (void)state;
+    static const struct search_argument any[] = {{SLICE("status"), SLICE(""), SLICE("final")}};
+    const struct bulk_filter filter = {type_named("Observation"), any, 1};
+    const struct slice patients[] = {SLICE("p3"), SLICE("p5"), SLICE("p1")};
+    char id[UUID_LENGTH + 1];
+    put_people(9, 10);
+    (void)must_put("{'resourceType':'Patient','id':'p5','link':[{'type':'seealso','other':"
+                   "{'reference':'Patient/p7'}}]}");
+    (void)must_put("{'resourceType':'Appointment','id':'both','status':'booked','participant':["
+                   "{'status':'accepted','actor':{'reference':'Patient/p1'}},"
+                   "{'status':'accepted','actor':{'reference':'Patient/p3'}},"
+                   "{'status':'accepted','actor':{'reference':'Patient/p8'}}]}");
+    (void)must_put("{'resourceType':'Organization','id':'o','name':'O'}");
+    struct bulk_ask ask = everything();
+    ask.level = BULK_PATIENTS;
+    ask.patients = patients;
+    ask.patient_count = 3;
+    struct bulk_view view = run(&ask, id);
+    assert_int_equal(lines_of(&view, id), 9); /* p1 p3 p5 p7, an observation each, one together */
+    ask.filters = &filter;
+    ask.filter_count = 1;
+    view = run(&ask, id);
+    assert_int_equal(lines_of(&view, id), 9);
+    const resource_type types[] = {type_named("Appointment"), type_named("Patient")};
+    ask.types = types;
+    ask.type_count = 2;
+    ask.filter_count = 0;
+    view = run(&ask, id);
+    assert_int_equal(lines_of(&view, id), 5);
+}
+
 /* ---- faults -------------------------------------------------------------------------------------
  */
 
@@ -551,6 +600,7 @@ int main(void)
         BULK_TEST(a_damaged_index_opens_nothing),
         BULK_TEST(nobody_else_sees_a_job),
         BULK_TEST(a_job_is_read_back_as_it_was_asked),
+        BULK_TEST(few_patients_are_found_as_in_a_walk_through_all),
         BULK_TEST(each_fault_ends_a_job_and_leaves_whole_files),
         BULK_TEST(memory_that_ends_does_not_end_the_service),
     };
