@@ -260,6 +260,7 @@ static enum status plan_everything(struct request *request, struct range *range,
     const struct config *config = request->service->config;
     struct search_options options = {.definitions = request->service->definitions,
                                      .base_url = request->base_url,
+                                     .learning = store_learning(request->service->store),
                                      .compartment = request->type,
                                      .compartment_id = request->id,
                                      .record = true,

@@ -67,6 +67,7 @@ static enum status plan_search(struct request *request, struct search_plan *ret_
                                      .terms = request->service->terms,
                                      .conformance = request->service->conformance,
                                      .base_url = request->base_url,
+                                     .learning = store_learning(request->service->store),
                                      .type = request->type,
                                      .compartment = request->compartment,
                                      .compartment_id = request->id,

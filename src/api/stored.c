@@ -20,6 +20,7 @@ struct named {
 
 struct api_stored {
     struct arena *arena;
+    struct arena *texts; /* of the names; another one takes its place when it is full */
     pthread_mutex_t lock;
     _Atomic bool loaded;
     struct named *names;
@@ -55,10 +56,10 @@ static struct named *find_named(struct api_stored *stored, resource_type type, s
             return &stored->names[i];
         }
     }
-    struct slice copy = arena_copy(stored->arena, id);
+    struct slice copy = arena_copy(stored->texts, id);
     if (copy.at != NULL && stored->count == stored->capacity) {
         size_t to = stored->capacity == 0 ? 64 : stored->capacity * 2;
-        struct named *names = arena_resize(stored->arena, stored->names,
+        struct named *names = arena_resize(stored->texts, stored->names,
                                            stored->capacity * sizeof *names, to * sizeof *names);
         if (names == NULL) {
             return NULL;
@@ -139,38 +140,41 @@ static void take_out(const struct service *service, struct named *named)
     arena_destroy(scratch);
 }
 
-/* False: it is no use as a conformance resource. */
-static bool give_name(const struct service *service, struct named *named, struct slice body,
-                      struct slice url, struct slice version)
+/* STATUS_INVALID: it is no use as a conformance resource. */
+static enum status give_name(const struct service *service, struct named *named, struct slice body,
+                             struct slice url, struct slice version)
 {
-    struct arena *arena = service->stored->arena;
+    struct arena *arena = service->stored->texts;
     const struct named *other = find_namesake(service->stored, named, url, version);
     bool counts_already = other != NULL && other->change > named->change;
-    if (url.length == 0 ||
-        (!counts_already && conformance_add(service->conformance, body, NULL) != STATUS_OK)) {
-        return false;
+    if (url.length == 0) {
+        return STATUS_INVALID;
+    }
+    if (!counts_already) {
+        TRY(conformance_add(service->conformance, body, NULL));
     }
     if (!is_name(named, url, version) || named->type.length == 0) {
         named->type = resource_type_name(service->definitions, named->resource);
         named->url = arena_copy(arena, url);
         named->version = arena_copy(arena, version);
     }
-    named->gone = named->url.at == NULL;
-    return true;
+    named->gone = named->url.at == NULL || named->version.at == NULL;
+    return named->gone ? STATUS_MEMORY : STATUS_OK;
 }
 
 /* Under the lock. What is no use as a conformance resource (no url, no snapshot to be made) is
- * stored all the same and counts for nothing. */
-static void take_in(const struct service *service, resource_type type, struct slice id,
-                    uint32_t number, uint64_t change, struct slice body)
+ * stored all the same and counts for nothing. STATUS_MEMORY: it may not be known as it should. */
+static enum status take_in(const struct service *service, resource_type type, struct slice id,
+                           uint32_t number, uint64_t change, struct slice body)
 {
     struct named *named = find_named(service->stored, type, id);
     struct arena *scratch = arena_create(0);
     struct json json;
     if (named == NULL || scratch == NULL || number < named->number ||
         json_read(body, &json_limits_default, scratch, NULL, &json) != STATUS_OK) {
+        bool short_of_memory = named == NULL || scratch == NULL || arena_full(scratch);
         arena_destroy(scratch);
-        return;
+        return short_of_memory ? STATUS_MEMORY : STATUS_OK;
     }
     struct slice url = json_get_string(json.root, "url");
     struct slice version = json_get_string(json.root, "version");
@@ -179,16 +183,18 @@ static void take_in(const struct service *service, resource_type type, struct sl
     }
     named->number = number;
     named->change = change;
-    if (!give_name(service, named, body, url, version)) {
+    enum status status = give_name(service, named, body, url, version);
+    if (status != STATUS_OK) {
         take_out(service, named); /* what it was before is no more */
     }
     arena_destroy(scratch);
+    return status == STATUS_MEMORY ? status : STATUS_OK;
 }
 
 static enum status visit(void *context, const struct store_version *version)
 {
-    take_in(context, version->type, version->id, version->version, version->change, version->body);
-    return STATUS_OK;
+    return take_in(context, version->type, version->id, version->version, version->change,
+                   version->body);
 }
 
 /* With a reader of its own: whoever asks may be in the middle of a write. */
@@ -209,6 +215,25 @@ static enum status load(struct service *service)
     return status;
 }
 
+/* An arena that was once short of memory gives none any more. */
+static enum status begin_names(const struct service *service)
+{
+    struct api_stored *stored = service->stored;
+    if (stored->texts == NULL || arena_full(stored->texts)) {
+        for (size_t i = 0; i < stored->count; i++) {
+            const struct named *named = &stored->names[i];
+            if (!named->gone) {
+                conformance_remove(service->conformance, named->type, named->url, named->version);
+            }
+        }
+        arena_destroy(stored->texts);
+        stored->texts = arena_create(0);
+        stored->names = NULL;
+        stored->count = stored->capacity = 0;
+    }
+    return stored->texts != NULL ? STATUS_OK : STATUS_MEMORY;
+}
+
 static enum status stored_ready(struct service *service)
 {
     struct api_stored *stored = service->stored;
@@ -218,7 +243,8 @@ static enum status stored_ready(struct service *service)
     enum status status = STATUS_OK;
     (void)pthread_mutex_lock(&stored->lock);
     if (!atomic_load(&stored->loaded)) {
-        status = load(service);
+        status = begin_names(service);
+        status = status == STATUS_OK ? load(service) : status;
         atomic_store(&stored->loaded, status == STATUS_OK);
     }
     (void)pthread_mutex_unlock(&stored->lock);
@@ -241,9 +267,13 @@ void api_stored_changed(struct request *request, const struct store_written *wri
     }
     (void)pthread_mutex_lock(&stored->lock);
     if (atomic_load(&stored->loaded) && body.length > 0) {
-        take_in(service, request->type, request->id, written->version, written->change, body);
+        /* Without memory to know it, all are read again before anybody asks: old answers are wrong
+         * ones. */
+        atomic_store(&stored->loaded, take_in(service, request->type, request->id, written->version,
+                                              written->change, body) == STATUS_OK);
     } else if (atomic_load(&stored->loaded)) {
         struct named *named = find_named(stored, request->type, request->id);
+        atomic_store(&stored->loaded, named != NULL);
         if (named != NULL && written->version >= named->number) {
             named->number = written->version;
             take_out(service, named);
@@ -278,6 +308,7 @@ void api_conformance_close(struct service *service)
     conformance_close(service->conformance);
     if (service->stored != NULL) {
         (void)pthread_mutex_destroy(&service->stored->lock);
+        arena_destroy(service->stored->texts);
         arena_destroy(service->stored->arena);
     }
     service->terms = NULL;

@@ -106,7 +106,7 @@ static enum status open_service(struct server *server)
     struct service *service = &server->opened.service;
     service->interactions = api_interactions;
     service->metrics = metrics_create(api_interactions);
-    TRY(api_capability_make(service, server->arguments->arena, &service->capability));
+    TRY(api_capability_open(service));
     TRY(api_exports_open(service, &server->outcome));
     return http_start(service, &server->outcome, &server->http, &server->port);
 }
@@ -118,6 +118,7 @@ static void close_service(struct server *server)
         http_stop(server->http);
     }
     bulk_close(server->opened.service.bulk);
+    api_capability_close(&server->opened.service);
     cli_close_service(&server->opened);
     metrics_destroy(metrics);
 }

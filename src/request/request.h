@@ -188,7 +188,7 @@ struct service {
     struct audit *audit;
     struct workers *workers;
     const struct interaction *interactions; /* ended by a row without name */
-    struct slice capability;                /* the capability statement, ready to send */
+    struct api_capability *capability;      /* api's: the capability statement */
     int64_t started;                        /* instant */
     struct metrics *metrics;
     struct bulk *bulk;       /* NULL: nothing is exported in files */

@@ -196,14 +196,11 @@ static enum status check_clause(struct search *search, const struct store_clause
     }
     const struct parameter *known =
         store_parameter(search->store, search->query->type, clause->parameter);
-    if (known == NULL) {
+    if (known == NULL && !store_learning(search->store)) {
         return search_refuse(search, clause, "this server does not index it.");
     }
-    if (!known->ready) {
-        return search_refuse(
-            search, clause,
-            "it is not ready: it is new here or has changed. Run `carelayer reindex` "
-            "first.");
+    if (known == NULL || !parameter_is_ready(known, search->connection)) {
+        return search_not_ready(search, clause->parameter);
     }
     bool fits = false;
     switch (clause->modifier) {

@@ -273,6 +273,8 @@ MUST_CHECK enum status query_for_type(const struct store *store, struct arena *a
 
 MUST_CHECK enum status search_refuse(struct search *search, const struct store_clause *clause,
                                      const char *text);
+MUST_CHECK enum status search_not_ready(struct search *search,
+                                        const struct search_parameter *parameter);
 
 /* Makes the clause's test, and its stream when it has one. */
 MUST_CHECK enum status clause_prepare(struct search *search, const struct store_clause *clause);

@@ -73,12 +73,12 @@ static enum status reference_parameter(struct search *search, const struct store
         search_parameter_find(search->store->definitions, type, clause->parameter->code);
     const struct parameter *known =
         parameter != NULL ? store_parameter(search->store, type, parameter) : NULL;
-    if (known == NULL || parameter->kind != SEARCH_REFERENCE) {
+    bool learning = parameter != NULL && store_learning(search->store);
+    if ((known == NULL && !learning) || parameter->kind != SEARCH_REFERENCE) {
         return search_refuse(search, clause, "it is no reference that this server indexes.");
     }
-    if (!known->ready) {
-        return search_refuse(search, clause,
-                             "it is new here or has changed. Run `carelayer reindex` first.");
+    if (known == NULL || !parameter_is_ready(known, search->connection)) {
+        return search_not_ready(search, parameter);
     }
     if (!leads_by_reference(parameter)) {
         return search_refuse(search, clause,

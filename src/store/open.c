@@ -136,6 +136,7 @@ enum status store_snapshot_begin(struct store_reader *reader, int64_t deadline,
     sqlite3_stmt *statement;
     store_reader_rest(reader);
     reader->connection.deadline = deadline;
+    reader->connection.begun = time_monotonic();
     reader->connection.doomed = STATUS_OK;
     TRY(statement_get(&reader->connection, SQL_BEGIN_READ, &statement));
     TRY(statement_run(&reader->connection, statement));
@@ -257,6 +258,7 @@ static enum status writer_create(struct store *store, struct outcome *outcome)
                             status_name(status));
     }
     store->writer = writer;
+    writer->connection.begun = INT64_MAX; /* it sees all that is committed */
     writer->tx = tx;
     *tx = (struct store_tx){.connection = &writer->connection, .writer = writer};
     writer->intern.arena = arena_create(0);
@@ -343,6 +345,9 @@ static enum status open_inside(struct store *store, const struct store_options *
         if (status == STATUS_OK) {
             status = load_all(store, &connection, false, outcome);
         }
+        if (status == STATUS_OK) {
+            status = learner_read_only(store, &connection);
+        }
         database_close(&connection);
         bool told = status == STATUS_OK || (outcome != NULL && outcome->errors > 0);
         return told ? status
@@ -367,6 +372,7 @@ static enum status open_inside(struct store *store, const struct store_options *
     }
     store->writer->counters = store->writer->written = store->shown;
     TRY(threads_start(store));
+    TRY(learner_start(store));
     return layout_catch_up(store, options, outcome);
 }
 
@@ -390,6 +396,7 @@ enum status store_open(const struct store_options *options, struct outcome *outc
     store->read_only = options->read_only;
     store->lock = -1;
     store->patient_type = resource_type_find(store->definitions, SLICE("Patient"));
+    store->parameter_type = resource_type_find(store->definitions, SLICE("SearchParameter"));
     pthread_mutex_init(&store->lock_queue, NULL);
     pthread_mutex_init(&store->compressors_lock, NULL);
     pthread_cond_init(&store->queue_filled, NULL);
@@ -413,7 +420,8 @@ enum status store_open(const struct store_options *options, struct outcome *outc
 
 static void threads_stop(struct store *store)
 {
-    /* The thread that looks after the log may itself submit a job, so it goes first. */
+    /* These threads submit jobs themselves, so they go first. */
+    learner_stop(store);
     pthread_mutex_lock(&store->lock_queue);
     store->checkpoint_stopping = true;
     pthread_cond_broadcast(&store->checkpoint_due);
@@ -447,6 +455,7 @@ void store_close(struct store *store)
     if (store->lock >= 0) {
         close(store->lock);
     }
+    learner_close(store);
     pthread_cond_destroy(&store->queue_filled);
     pthread_cond_destroy(&store->checkpoint_due);
     pthread_mutex_destroy(&store->compressors_lock);

@@ -285,6 +285,27 @@ MUST_CHECK enum status store_person_patients(struct store_tx *tx, uint32_t patie
 MUST_CHECK enum status store_find_referrer(struct store_tx *tx, resource_type type, struct slice id,
                                            struct arena *arena, struct store_version *ret_version);
 
+/* ---- search parameters as data -----------------------------------------------------------------
+ *
+ * SearchParameters that are stored and active count beside those of the definitions
+ * (search_parameters_add), and by a parameter that is new here or has changed, the definitions'
+ * too, what is stored is indexed in the background, some resources a job, so that others write
+ * between. How far it came commits with each job. Until all is indexed searches by it end as
+ * STATUS_TRANSIENT; they are right from the first answer on. */
+
+/* Is anything being indexed? How much of it is done, of how much; both in resources. */
+bool store_indexing(const struct store *store, uint64_t *ret_done, uint64_t *ret_all);
+
+/* Has a SearchParameter been written that is not yet taken in? A code that is not known may be its.
+ * That passes in moments. */
+bool store_learning(const struct store *store);
+
+/* Grows whenever the search parameters that count have changed. */
+uint64_t store_parameters_turn(const struct store *store);
+
+/* Waits until everything stored is taken in and indexed; for tools and tests. */
+MUST_CHECK enum status store_learned(struct store *store);
+
 /* ---- writing ----------------------------------------------------------------------------------
  */
 

@@ -82,6 +82,7 @@ struct connection {
     struct spare_statement spares[SPARE_STATEMENTS];
     ZSTD_DCtx *decompress;
     int64_t deadline;   /* time_monotonic; 0: none */
+    int64_t begun;      /* of the snapshot: it sees all that was committed before */
     enum status doomed; /* writer: why the whole group must be undone; else STATUS_OK */
 };
 
@@ -265,10 +266,18 @@ struct fhirpath;
 
 /* A parameter as this store knows it. */
 struct parameter {
-    uint32_t number;                   /* 0: not indexed */
-    bool ready;                        /* every resource has been indexed by it */
+    _Atomic uint32_t number;           /* 0: not indexed, or not yet */
+    _Atomic int64_t ready;             /* time_monotonic since when every resource has been indexed
+                                          by it; 0: not yet */
     const struct fhirpath *expression; /* where the paths do not say all of it; else NULL */
 };
+/* Can a search of CONNECTION rely on it? What it sees must not be older than the last index row. */
+static inline bool parameter_is_ready(const struct parameter *known,
+                                      const struct connection *connection)
+{
+    int64_t since = known->ready;
+    return since != 0 && since <= connection->begun;
+}
 const struct parameter *store_parameter(const struct store *store, resource_type type,
                                         const struct search_parameter *parameter);
 
@@ -414,6 +423,7 @@ struct store_draft {
     struct slice *links; /* Patient.link.other: ids of Patients */
     size_t link_count;
     struct facts facts;
+    uint64_t turn; /* of the learner, when the facts were extracted */
     struct slice base_url;
     int blob_file;
     uint64_t blob_length;
@@ -501,6 +511,7 @@ struct writer {
     struct word_row *new_words;
     size_t word_count, words_before;
     bool touched; /* caches changed since the savepoint */
+    bool taught;  /* a SearchParameter was written or deleted in this group */
     struct arena *scratch;
     int64_t deadline; /* of the searches of the job that runs; 0: none */
 };
@@ -546,9 +557,9 @@ struct store {
     const char *folder, *file, *vfs;
     int64_t cache_bytes;
     bool read_only;
-    int lock; /* descriptor of the locked file; -1 */
-    resource_type patient_type;
-    struct parameter **parameters; /* [type][number] */
+    int lock;                                   /* descriptor of the locked file; -1 */
+    resource_type patient_type, parameter_type; /* Patient, SearchParameter */
+    struct parameter **parameters;              /* [type][number] */
     uint32_t *parameter_counts;
     struct slice epoch; /* of cursors */
 
@@ -568,6 +579,8 @@ struct store {
     _Atomic uint64_t turn; /* odd while a commit comes to be seen, then one more */
     bool full;
     struct counters shown; /* as of the last commit; under lock_queue */
+
+    struct learner *learner;
 };
 
 MUST_CHECK enum status database_open(struct store *store, bool writing,
@@ -578,6 +591,35 @@ MUST_CHECK enum status schema_apply(struct connection *connection, struct outcom
 #define SCHEMA_APPLICATION 0x434c5253 /* "CLRS" */
 MUST_CHECK enum status parameters_load(struct store *store, struct connection *connection,
                                        bool writing);
+
+/* ---- search parameters as data (learn.c) ------------------------------------------------------
+ */
+
+/* Takes the stored SearchParameters in, and starts the thread that keeps up with them. */
+MUST_CHECK enum status learner_start(struct store *store);
+/* Takes them in beside a process that writes: what that has made ready can be asked. */
+MUST_CHECK enum status learner_read_only(struct store *store, struct connection *connection);
+void learner_stop(struct store *store);
+void learner_close(struct store *store); /* when no other thread is left */
+/* A SearchParameter has been written, or deleted, and that has been committed. */
+void learner_told(struct store *store);
+
+/* What the database says of a parameter. */
+struct parameter_state {
+    uint32_t number; /* 0: nothing */
+    bool ready;      /* and its values are extracted as they were then */
+};
+MUST_CHECK enum status parameter_recall(struct connection *connection, resource_type type,
+                                        const struct search_parameter *parameter,
+                                        struct parameter_state *ret_state);
+MUST_CHECK enum status parameter_save(struct connection *connection, resource_type type,
+                                      const struct search_parameter *parameter,
+                                      const struct parameter_state *state, bool add);
+/* Has it values in the trees? `_id` and `_lastUpdated` are columns of the row. */
+bool parameter_is_indexed(const struct search_parameter *parameter);
+/* Index values made anew, of a row of SQL_REINDEX_NEXT or SQL_REINDEX_TYPE. */
+MUST_CHECK enum status reindex_row(struct store_tx *tx, struct arena *arena, sqlite3_stmt *row,
+                                   int64_t *ret_rid);
 
 /* Goes through what was stored before the layout had what is derived now: whom a resource concerns
  * by way of others, words, canonical units. */
