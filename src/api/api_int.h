@@ -27,6 +27,10 @@ API_READ(measure_patch)    /* measure.c */
 API_READ(evaluate_measure) /* measure_report.c */
 API_READ(terms)         /* terminology.c: $expand, $validate-code, $lookup, $subsumes, $translate */
 API_READ(binary_read)   /* binary_read.c: read and vread of Binary, raw or FHIR, ranges */
+API_READ(export)        /* export.c: $export of the system, Patient and Group */
+API_READ(export_status) /* export_status.c */
+API_READ(export_cancel) /* export_status.c */
+API_READ(export_file)   /* export_status.c */
 API_WRITE(create)       /* create.c, conditional too */
 API_WRITE(update)       /* update.c, update-as-create and conditional too */
 API_WRITE(patch)        /* patch.c, conditional too */
@@ -82,7 +86,8 @@ bool api_not_modified(const struct request *request, uint32_t version, int64_t u
 MUST_CHECK enum status api_if_match(struct request *request, struct store_condition *condition);
 
 /* What could be stored can be read: a request about one resource gets room for it as it is stored
- * and as it is answered, whatever the request's own size. Entries of a Bundle share the Bundle's. */
+ * and as it is answered, whatever the request's own size. Entries of a Bundle share the Bundle's.
+ */
 void api_make_reading_room(struct request *request);
 
 /* What a read or vread asks for. STATUS_NOT_FOUND and STATUS_GONE are explained, with the headers

@@ -232,7 +232,7 @@ enum status negotiate(struct request *request)
     TRY(take_general_parameters(request));
     TRY(check_conditions(request));
     TRY(check_heeded(request));
-    if (!acceptable) {
+    if (!acceptable && (request->interaction->flags & INTERACTION_ONE_FORM) == 0) {
         return refuse_format(request);
     }
     take_prefer(request);
