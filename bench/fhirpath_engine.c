@@ -10,6 +10,7 @@
 
 #define FILE_LIMIT ((size_t)64 << 20)
 #define CASES_MOST 2000
+#define TURNS      20 /* as in bench/fhirpath */
 
 static struct definitions *definitions;
 static struct arena *lasting;
@@ -58,6 +59,7 @@ static size_t read_cases(const char *suite, struct work *works)
     yyjson_arr_foreach(cases, i, max, test)
     {
         struct slice file = json_get_string(test, "file");
+        file = slice_head(file, slice_index(file, '.')); /* the other engine reads JSON only */
         struct work *work = &works[count];
         if (!yyjson_is_null(json_get(test, "mustFail")) ||
             yyjson_is_true(json_get(test, "contested")) || count == CASES_MOST) {
@@ -65,7 +67,7 @@ static size_t read_cases(const char *suite, struct work *works)
         }
         yyjson_val *resource = NULL;
         if (file.length > 0) {
-            resource = read_file(arena_print(lasting, "%s/input/%.*s", suite, SLICE_ARGS(file)));
+            resource = read_file(arena_print(lasting, "%s/input/%.*s.json", suite, SLICE_ARGS(file)));
             if (resource == NULL) {
                 continue;
             }
@@ -76,34 +78,46 @@ static size_t read_cases(const char *suite, struct work *works)
     return count;
 }
 
-/* Nanoseconds of one evaluation of each of them. */
+static void evaluate_all(const struct work *works, size_t count, bool test, struct arena *arena)
+{
+    const struct fhirpath_environment environment = {.definitions = definitions, .now = time_now()};
+    for (size_t i = 0; i < count; i++) {
+        struct fhirpath_collection values;
+        bool truth;
+        struct arena_mark mark = arena_mark(arena);
+        const struct fhirpath_node *focus = works[i].has_focus ? &works[i].focus : NULL;
+        enum status status =
+            test ? fhirpath_test(works[i].expression, &environment, focus, arena, NULL, &truth)
+                 : fhirpath_evaluate(works[i].expression, &environment, focus, arena, NULL,
+                                     &values);
+        if (status != STATUS_OK) {
+            (void)fprintf(stderr, "%.*s: %s\n", SLICE_ARGS(works[i].id), status_name(status));
+            exit(1);
+        }
+        arena_rewind(arena, mark);
+    }
+}
+
+/* Nanoseconds of one evaluation of each of them, in the best of TURNS turns: what else the machine
+ * does at the time slows the others down. */
 static double measure(const struct work *works, size_t count, int64_t microseconds, bool test)
 {
     struct arena *arena = arena_create((size_t)64 << 20);
-    const struct fhirpath_environment environment = {.definitions = definitions, .now = time_now()};
-    int64_t start = time_monotonic(), passed = 0;
-    uint64_t rounds = 0;
-    while (passed < microseconds) {
-        for (size_t i = 0; i < count; i++) {
-            struct fhirpath_collection values;
-            bool truth;
-            struct arena_mark mark = arena_mark(arena);
-            const struct fhirpath_node *focus = works[i].has_focus ? &works[i].focus : NULL;
-            enum status status =
-                test ? fhirpath_test(works[i].expression, &environment, focus, arena, NULL, &truth)
-                     : fhirpath_evaluate(works[i].expression, &environment, focus, arena, NULL,
-                                         &values);
-            if (status != STATUS_OK) {
-                (void)fprintf(stderr, "%.*s: %s\n", SLICE_ARGS(works[i].id), status_name(status));
-                exit(1);
-            }
-            arena_rewind(arena, mark);
+    double best = 0;
+    evaluate_all(works, count, test, arena);
+    for (int turn = 0; turn < TURNS; turn++) {
+        int64_t start = time_monotonic(), passed = 0;
+        uint64_t rounds = 0;
+        while (passed < microseconds / TURNS) {
+            evaluate_all(works, count, test, arena);
+            rounds++;
+            passed = time_monotonic() - start;
         }
-        rounds++;
-        passed = time_monotonic() - start;
+        double mean = (double)passed * 1000.0 / (double)(rounds > 0 ? rounds : 1);
+        best = turn == 0 || mean < best ? mean : best;
     }
     arena_destroy(arena);
-    return (double)passed * 1000.0 / (double)rounds;
+    return best;
 }
 
 /* What every Patient is asked (R4 patient.html, domainresource.html), and its elements. */

@@ -9,12 +9,8 @@ static uint32_t argument_step(const struct call *call, unsigned i)
 
 enum status call_argument(struct call *call, unsigned i, struct values *ret_values)
 {
-    struct evaluation *evaluation = call->evaluation;
-    const struct scope *scope = evaluation->scope;
     *ret_values = (struct values){0};
-    TRY(evaluate(evaluation, argument_step(call, i), call->frame, ret_values));
-    evaluation->scope = scope;
-    return STATUS_OK;
+    return evaluate_operand(call->evaluation, argument_step(call, i), call->frame, ret_values);
 }
 
 enum status call_system(struct call *call, unsigned i, enum fhirpath_kind kind,
@@ -103,12 +99,8 @@ static struct frame lambda_frame(const struct call *call, const struct fhirpath_
 enum status call_lambda(struct call *call, unsigned i, const struct fhirpath_value *item,
                         size_t index, const struct values *total, struct values *out)
 {
-    struct evaluation *evaluation = call->evaluation;
-    const struct scope *scope = evaluation->scope;
     const struct frame frame = lambda_frame(call, item, index, total);
-    TRY(evaluate(evaluation, argument_step(call, i), &frame, out));
-    evaluation->scope = scope;
-    return STATUS_OK;
+    return evaluate_operand(call->evaluation, argument_step(call, i), &frame, out);
 }
 
 /* Nothing of the evaluation is left when the truth is known: its memory is used again. */

@@ -156,10 +156,11 @@ struct member type_member(const struct element_tables *tables, const struct type
 {
     const struct element_row *element = type_find_element(tables, type, name.at, name.length);
     if (element != NULL && (element->flags & ELEMENT_CHOICE) == 0) {
-        return (struct member){element, 1, false};
+        bool primitive = element_type_row(tables, element)->kind == TYPE_PRIMITIVE;
+        return (struct member){.first = element, .count = 1, .primitive = primitive};
     }
     if (element != NULL) {
-        return (struct member){NULL, 0, false}; /* valueQuantity: the path says value */
+        return (struct member){0}; /* valueQuantity: the path says value */
     }
     for (size_t i = 0; i < type->element_count; i++) {
         element = type_element(tables, type, i);
@@ -171,9 +172,9 @@ struct member type_member(const struct element_tables *tables, const struct type
         while (i + count < type->element_count && element[count].group == element->group) {
             count++;
         }
-        return (struct member){element, (uint16_t)count, true};
+        return (struct member){.first = element, .count = (uint16_t)count, .choice = true};
     }
-    return (struct member){NULL, 0, false};
+    return (struct member){0};
 }
 
 /* ---- System values ----------------------------------------------------------------------------
@@ -256,15 +257,9 @@ static bool system_quantity(const struct fhirpath_node *node, struct arena *aren
     return true;
 }
 
-bool fhirpath_system(const struct definitions *definitions, const struct fhirpath_value *value,
-                     struct arena *arena, struct fhirpath_value *ret_system)
+bool node_system(const struct fhirpath_node *node, struct arena *arena,
+                 struct fhirpath_value *ret_system)
 {
-    (void)definitions;
-    if (value->kind != FHIRPATH_NODE) {
-        *ret_system = *value;
-        return true;
-    }
-    const struct fhirpath_node *node = &value->node;
     if (node->value == NULL) {
         return false;
     }
@@ -272,4 +267,15 @@ bool fhirpath_system(const struct definitions *definitions, const struct fhirpat
         return system_primitive(node, ret_system);
     }
     return type_is_quantity(node->type) && system_quantity(node, arena, ret_system);
+}
+
+bool fhirpath_system(const struct definitions *definitions, const struct fhirpath_value *value,
+                     struct arena *arena, struct fhirpath_value *ret_system)
+{
+    (void)definitions;
+    if (value->kind == FHIRPATH_NODE) {
+        return node_system(&value->node, arena, ret_system);
+    }
+    *ret_system = *value;
+    return true;
 }
