@@ -153,7 +153,7 @@ static size_t read_invariants(const char *suite, struct work *works)
 static void list_slowest(const struct work *works, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        (void)printf("%8.0f %.*s\n", measure(&works[i], 1, 2000, false), SLICE_ARGS(works[i].id));
+        (void)printf("%8.0f %.*s\n", measure(&works[i], 1, 20000, false), SLICE_ARGS(works[i].id));
     }
 }
 

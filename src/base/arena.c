@@ -452,8 +452,12 @@ struct arena_mark arena_mark(struct arena *arena)
 
 void arena_rewind(struct arena *arena, struct arena_mark mark)
 {
-    run_deferred(arena, mark.deferred);
-    drop_chunks(arena, mark.chunk);
+    if (arena->deferred != mark.deferred) {
+        run_deferred(arena, mark.deferred);
+    }
+    if (arena->chunk != mark.chunk) {
+        drop_chunks(arena, mark.chunk);
+    }
     enter_chunk(arena, mark.chunk, mark.used);
     HIDE(arena->at, (size_t)(arena->end - arena->at));
     arena->total = mark.total;

@@ -51,6 +51,7 @@ static enum status begin(const struct fhirpath *expression,
                          struct outcome *outcome, struct evaluation *evaluation)
 {
     *evaluation = (struct evaluation){
+        .steps = expression->steps,
         .expression = expression,
         .environment = environment,
         .definitions = environment->definitions,

@@ -12,7 +12,7 @@ enum status evaluation_too_long(struct evaluation *evaluation, const struct step
 enum status evaluate_operand(struct evaluation *evaluation, uint32_t index,
                              const struct frame *frame, struct values *out)
 {
-    const struct step *step = &evaluation->expression->steps[index];
+    const struct step *step = &evaluation->steps[index];
     if (step->operation == OP_LITERAL) {
         values_share(evaluation, out, step->literal, 1);
         return STATUS_OK;
@@ -337,7 +337,7 @@ static enum status run_union(struct evaluation *evaluation, const struct step *s
     struct values both = {0}, distinct;
     TRY(evaluate_operand(evaluation, step->left, frame, &both));
     /* Of a | b | c the items of a | b need not be compared again. */
-    bool chain = evaluation->expression->steps[step->left].operation == OP_UNION;
+    bool chain = evaluation->steps[step->left].operation == OP_UNION;
     size_t known = chain ? both.count : 0;
     TRY(evaluate_operand(evaluation, step->right, frame, &both));
     TRY(values_distinct(evaluation, step, both.items, both.count, known, &distinct));
@@ -415,7 +415,7 @@ static enum status run_truth(struct evaluation *evaluation, const struct step *s
 enum status evaluate(struct evaluation *evaluation, uint32_t index, const struct frame *frame,
                      struct values *out)
 {
-    const struct step *step = &evaluation->expression->steps[index];
+    const struct step *step = &evaluation->steps[index];
     TRY(evaluation_costs(evaluation, step, 1));
     return operations[step->operation].run(evaluation, step, frame, out);
 }
@@ -423,7 +423,7 @@ enum status evaluate(struct evaluation *evaluation, uint32_t index, const struct
 enum status evaluate_truth(struct evaluation *evaluation, uint32_t index, const struct frame *frame,
                            enum truth *ret_truth)
 {
-    const struct step *step = &evaluation->expression->steps[index];
+    const struct step *step = &evaluation->steps[index];
     struct values values = {0};
     TRY(evaluation_costs(evaluation, step, 1));
     if (operations[step->operation].test != NULL) {

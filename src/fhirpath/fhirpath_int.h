@@ -114,17 +114,21 @@ struct step {
     uint8_t argument_count;
     bool descending; /* an argument of sort() with `desc` */
     uint32_t position;
-    uint32_t left;        /* NO_STEP: the focus */
-    uint32_t right;       /* the second operand; of OP_CALL: its first argument in arguments */
-    struct slice name;    /* of members, variables and functions */
-    struct member member; /* OP_MEMBER where the type is known */
-    const struct type_row *type; /* the type that member belongs to; of OP_ROOT the type */
+    uint32_t left;     /* NO_STEP: the focus */
+    uint32_t right;    /* the second operand; of OP_CALL: its first argument in arguments */
+    struct slice name; /* of members, variables and functions */
     union {
+        struct {
+            const struct type_row *type; /* that member belongs to; of OP_ROOT the type */
+            struct member member;        /* OP_MEMBER where the type is known */
+        };
         const struct fhirpath_value *literal;
-        const struct function *function;
-        struct type_test test;
+        struct {
+            const struct function *function;
+            const void *regex; /* of functions with a literal pattern */
+        };
+        struct type_test test; /* OP_IS, OP_AS and the argument of ofType() */
     };
-    const void *regex; /* of functions with a literal pattern */
 };
 
 struct fhirpath {
@@ -281,6 +285,7 @@ struct scope {
 };
 
 struct evaluation {
+    const struct step *steps; /* the expression's */
     const struct fhirpath *expression;
     const struct fhirpath_environment *environment;
     const struct definitions *definitions;
@@ -291,7 +296,7 @@ struct evaluation {
     size_t context_count;
     const struct scope *scope; /* defineVariable */
     int64_t now;
-    uint32_t steps, step_limit;
+    uint32_t steps_taken, step_limit;
     uint32_t depth_limit;
 };
 
@@ -345,10 +350,10 @@ MUST_CHECK enum status evaluation_too_long(struct evaluation *evaluation, const 
 MUST_CHECK static inline enum status evaluation_costs(struct evaluation *evaluation,
                                                       const struct step *step, size_t steps)
 {
-    if (steps > evaluation->step_limit - evaluation->steps) {
+    if (steps > evaluation->step_limit - evaluation->steps_taken) {
         return evaluation_too_long(evaluation, step);
     }
-    evaluation->steps += (uint32_t)steps;
+    evaluation->steps_taken += (uint32_t)steps;
     return STATUS_OK;
 }
 

@@ -103,9 +103,12 @@ static void find_pair(yyjson_val *object, struct slice name, yyjson_val **ret_va
             continue; /* shorter than the one or longer than the other */
         }
         const char *text = yyjson_get_str(key);
-        if (longer == 0 && memcmp(text, name.at, name.length) == 0) {
+        if (text[longer] != name.at[0] || memcmp(text + longer, name.at, name.length) != 0) {
+            continue;
+        }
+        if (longer == 0) {
             *ret_value = value;
-        } else if (longer == 1 && text[0] == '_' && memcmp(text + 1, name.at, name.length) == 0) {
+        } else if (text[0] == '_') {
             *ret_sibling = value;
         }
     }

@@ -8,33 +8,35 @@
 /* R4 datatypes.html: what a data type specialises, where that is not Element. The rows of the blob
  * are flat (each has all its elements), so this is said here. */
 struct base_row {
-    const char *name, *base;
+    struct slice name, base;
 };
 
+#define TEXT(literal) {(literal), sizeof(literal) - 1}
+
 static const struct base_row bases[] = {
-    {"Age", "Quantity"},
-    {"Count", "Quantity"},
-    {"Distance", "Quantity"},
-    {"Dosage", "BackboneElement"},
-    {"Duration", "Quantity"},
-    {"ElementDefinition", "BackboneElement"},
-    {"MarketingStatus", "BackboneElement"},
-    {"MoneyQuantity", "Quantity"},
-    {"Population", "BackboneElement"},
-    {"ProdCharacteristic", "BackboneElement"},
-    {"ProductShelfLife", "BackboneElement"},
-    {"SimpleQuantity", "Quantity"},
-    {"SubstanceAmount", "BackboneElement"},
-    {"Timing", "BackboneElement"},
-    {"canonical", "uri"},
-    {"code", "string"},
-    {"id", "string"},
-    {"markdown", "string"},
-    {"oid", "uri"},
-    {"positiveInt", "integer"},
-    {"unsignedInt", "integer"},
-    {"url", "uri"},
-    {"uuid", "uri"},
+    {TEXT("Age"), TEXT("Quantity")},
+    {TEXT("Count"), TEXT("Quantity")},
+    {TEXT("Distance"), TEXT("Quantity")},
+    {TEXT("Dosage"), TEXT("BackboneElement")},
+    {TEXT("Duration"), TEXT("Quantity")},
+    {TEXT("ElementDefinition"), TEXT("BackboneElement")},
+    {TEXT("MarketingStatus"), TEXT("BackboneElement")},
+    {TEXT("MoneyQuantity"), TEXT("Quantity")},
+    {TEXT("Population"), TEXT("BackboneElement")},
+    {TEXT("ProdCharacteristic"), TEXT("BackboneElement")},
+    {TEXT("ProductShelfLife"), TEXT("BackboneElement")},
+    {TEXT("SimpleQuantity"), TEXT("Quantity")},
+    {TEXT("SubstanceAmount"), TEXT("BackboneElement")},
+    {TEXT("Timing"), TEXT("BackboneElement")},
+    {TEXT("canonical"), TEXT("uri")},
+    {TEXT("code"), TEXT("string")},
+    {TEXT("id"), TEXT("string")},
+    {TEXT("markdown"), TEXT("string")},
+    {TEXT("oid"), TEXT("uri")},
+    {TEXT("positiveInt"), TEXT("integer")},
+    {TEXT("unsignedInt"), TEXT("integer")},
+    {TEXT("url"), TEXT("uri")},
+    {TEXT("uuid"), TEXT("uri")},
 };
 
 #define BASE_COUNT (sizeof bases / sizeof bases[0])
@@ -68,8 +70,8 @@ bool type_derives(const struct element_tables *tables, const struct type_row *ty
         return true;
     }
     for (size_t i = 0; i < BASE_COUNT; i++) {
-        if (slice_is(name, bases[i].name)) {
-            return slice_is(base, bases[i].base);
+        if (slice_equals(name, bases[i].name)) {
+            return slice_equals(base, bases[i].base);
         }
     }
     return false;
@@ -159,7 +161,7 @@ struct member type_member(const struct element_tables *tables, const struct type
         bool primitive = element_type_row(tables, element)->kind == TYPE_PRIMITIVE;
         return (struct member){.first = element, .count = 1, .primitive = primitive};
     }
-    if (element != NULL) {
+    if (element != NULL || type->kind == TYPE_PRIMITIVE) {
         return (struct member){0}; /* valueQuantity: the path says value */
     }
     for (size_t i = 0; i < type->element_count; i++) {

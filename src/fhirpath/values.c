@@ -310,8 +310,9 @@ static enum truth system_equal(const struct fhirpath_value *a, const struct fhir
     return order == ORDER_UNKNOWN ? TRUTH_EMPTY : truth(order == ORDER_SAME);
 }
 
-enum truth values_equal(struct arena *arena, const struct fhirpath_value *a,
-                        const struct fhirpath_value *b)
+/* Where one of them at least is something of a resource. */
+static enum truth nodes_equal(struct arena *arena, const struct fhirpath_value *a,
+                              const struct fhirpath_value *b)
 {
     struct fhirpath_value room_a, room_b;
     bool nodes = a->kind == FHIRPATH_NODE && b->kind == FHIRPATH_NODE;
@@ -323,8 +324,16 @@ enum truth values_equal(struct arena *arena, const struct fhirpath_value *a,
     if (system_a != NULL && system_b != NULL) {
         return system_equal(system_a, system_b);
     }
-    return truth(system_a == NULL && system_b == NULL && nodes && json_same(a->node.value, b->node.value, false) &&
+    return truth(system_a == NULL && system_b == NULL && nodes &&
+                 json_same(a->node.value, b->node.value, false) &&
                  json_same(a->node.sibling, b->node.sibling, false));
+}
+
+enum truth values_equal(struct arena *arena, const struct fhirpath_value *a,
+                        const struct fhirpath_value *b)
+{
+    return a->kind != FHIRPATH_NODE && b->kind != FHIRPATH_NODE ? system_equal(a, b)
+                                                                : nodes_equal(arena, a, b);
 }
 
 /* ---- equivalence ------------------------------------------------------------------------------
