@@ -86,8 +86,12 @@ enum status values_have(struct evaluation *evaluation, const struct step *step,
                         const struct fhirpath_value *items, size_t count,
                         const struct fhirpath_value *value, bool *ret_has)
 {
+    struct fhirpath_value room;
     *ret_has = false;
     TRY(evaluation_costs(evaluation, step, count));
+    const struct fhirpath_value *system =
+        count > 0 ? as_system(value, evaluation->arena, &room) : NULL;
+    value = system != NULL ? system : value; /* read once, whatever it is compared with */
     for (size_t i = 0; i < count && !*ret_has; i++) {
         *ret_has = values_equal(evaluation->arena, &items[i], value) == TRUTH_TRUE;
     }

@@ -14,7 +14,7 @@ enum status evaluate_operand(struct evaluation *evaluation, uint32_t index,
 {
     const struct step *step = &evaluation->steps[index];
     if (step->operation == OP_LITERAL) {
-        values_share(evaluation, out, step->literal, 1);
+        values_share(evaluation, out, step->literal, step->literal_count);
         return STATUS_OK;
     }
     const struct scope *scope = evaluation->scope;
@@ -182,7 +182,7 @@ static enum status run_literal(struct evaluation *evaluation, const struct step 
                                const struct frame *frame, struct values *out)
 {
     (void)frame;
-    values_share(evaluation, out, step->literal, 1);
+    values_share(evaluation, out, step->literal, step->literal_count);
     return STATUS_OK;
 }
 

@@ -31,6 +31,10 @@ MUST_CHECK enum status fhirpath_compile(const struct definitions *definitions, s
                                         struct arena *arena, struct outcome *outcome,
                                         const struct fhirpath **ret_expression);
 
+/* Does it give the same whatever it is asked of? What does not depend on the resource is computed
+ * by fhirpath_compile. */
+bool fhirpath_is_constant(const struct fhirpath *expression);
+
 /* ---- values --------------------------------------------------------------------------------- */
 
 enum fhirpath_kind {
@@ -152,7 +156,8 @@ struct fhirpath_node fhirpath_root(const struct definitions *definitions, resour
                                    yyjson_val *resource);
 
 /* Evaluates EXPRESSION with FOCUS as its context (%context, $this); FOCUS NULL: nothing. Results
- * and everything between live in ARENA. STATUS_INVALID: an error of the expression on this input
+ * and everything between live in ARENA, but what EXPRESSION holds (literals) and what ENVIRONMENT
+ * does (variables) is pointed at: results end with the first of the three. STATUS_INVALID: an error of the expression on this input
  * (more than one item where one must be, types that cannot be compared ...); STATUS_TOO_COSTLY:
  * over a limit. */
 MUST_CHECK enum status fhirpath_evaluate(const struct fhirpath *expression,

@@ -122,7 +122,10 @@ struct step {
             const struct type_row *type; /* that member belongs to; of OP_ROOT the type */
             struct member member;        /* OP_MEMBER where the type is known */
         };
-        const struct fhirpath_value *literal;
+        struct {
+            const struct fhirpath_value *literal;
+            uint32_t literal_count;
+        };
         struct {
             const struct function *function;
             const void *regex; /* of functions with a literal pattern */
@@ -162,6 +165,9 @@ MUST_CHECK enum status parse_expression(struct parser *parser, uint32_t *ret_roo
  * has (an error unless LENIENT). */
 MUST_CHECK enum status check_types(struct parser *parser, uint32_t root,
                                    const struct type_row *context, bool lenient);
+
+/* Puts literals in the place of steps that do not depend on what the expression is asked of. */
+MUST_CHECK enum status fold_constants(struct parser *parser, const struct fhirpath *expression);
 
 /* ---- types ------------------------------------------------------------------------------------
  */

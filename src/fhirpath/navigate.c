@@ -59,7 +59,7 @@ static void add_one(struct walk *walk, const struct fhirpath_node *parent,
                                         .element = element,
                                         .parent = parent,
                                         .index = index};
-    if (walk->depth > 0) {
+    if (walk->depth > 0 && (sibling != NULL || yyjson_is_obj(value))) {
         add_children(walk, &item->node);
     }
 }

@@ -225,9 +225,13 @@ static bool system_primitive(const struct fhirpath_node *node, struct fhirpath_v
     case FHIR_TYPE_TIME:
         return system_date(json_string(node->value), FHIRPATH_TIME, ret_system);
     default:
+        if (!yyjson_is_str(node->value)) {
+            return false;
+        }
         ret_system->kind = FHIRPATH_STRING;
-        ret_system->string = json_string(node->value);
-        return yyjson_is_str(node->value);
+        ret_system->string =
+            slice_of(yyjson_get_str(node->value), yyjson_get_len(node->value));
+        return true;
     }
 }
 
