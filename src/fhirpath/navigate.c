@@ -64,15 +64,10 @@ static void add_one(struct walk *walk, const struct fhirpath_node *parent,
     }
 }
 
-/* VALUE and SIBLING of one member, arrays flattened side by side. */
-static void add_member(struct walk *walk, const struct fhirpath_node *parent,
+/* Two arrays side by side, one of which may be missing. */
+static void add_arrays(struct walk *walk, const struct fhirpath_node *parent,
                        const struct element_row *element, yyjson_val *value, yyjson_val *sibling)
 {
-    bool array = yyjson_is_arr(value), sibling_array = yyjson_is_arr(sibling);
-    if (!array && !sibling_array) {
-        add_one(walk, parent, element, value, sibling, 0);
-        return;
-    }
     size_t count = yyjson_arr_size(value), siblings = yyjson_arr_size(sibling);
     yyjson_val *item = count > 0 ? yyjson_arr_get_first(value) : NULL;
     yyjson_val *beside = siblings > 0 ? yyjson_arr_get_first(sibling) : NULL;
@@ -85,6 +80,18 @@ static void add_member(struct walk *walk, const struct fhirpath_node *parent,
                 (uint32_t)i);
         item = i < count ? unsafe_yyjson_get_next(item) : NULL;
         beside = i < siblings ? unsafe_yyjson_get_next(beside) : NULL;
+    }
+}
+
+/* VALUE and SIBLING of one member. */
+static inline void add_member(struct walk *walk, const struct fhirpath_node *parent,
+                              const struct element_row *element, yyjson_val *value,
+                              yyjson_val *sibling)
+{
+    if (yyjson_is_arr(value) || yyjson_is_arr(sibling)) {
+        add_arrays(walk, parent, element, value, sibling);
+    } else {
+        add_one(walk, parent, element, value, sibling, 0);
     }
 }
 
@@ -209,23 +216,26 @@ static void navigate_item(struct walk *walk, const struct fhirpath_value *item)
         return;
     }
     const struct fhirpath_node *node = &item->node;
-    const struct member *member = &walk->member;
+    bool primitive = node->type->kind == TYPE_PRIMITIVE;
+    yyjson_val *object = primitive ? node->sibling : node->value;
+    if (!yyjson_is_obj(object)) {
+        if (primitive) {
+            add_primitive_member(walk, item);
+        }
+        return;
+    }
     if (node->type != walk->type) {
         walk->type = node->type;
         walk->member = type_member(walk->evaluation->tables, node->type, walk->step->name);
     }
-    bool primitive = node->type->kind == TYPE_PRIMITIVE;
-    yyjson_val *object = primitive ? node->sibling : node->value;
-    if (member->first == NULL) {
+    if (walk->member.first == NULL) {
         if (primitive) {
             add_primitive_member(walk, item);
         }
-    } else if (yyjson_is_obj(object)) {
-        if (member->choice) {
-            add_choice(walk, node, object, member);
-        } else {
-            add_named(walk, node, object, member);
-        }
+    } else if (walk->member.choice) {
+        add_choice(walk, node, object, &walk->member);
+    } else {
+        add_named(walk, node, object, &walk->member);
     }
 }
 

@@ -310,6 +310,11 @@ static enum truth system_equal(const struct fhirpath_value *a, const struct fhir
     return order == ORDER_UNKNOWN ? TRUTH_EMPTY : truth(order == ORDER_SAME);
 }
 
+static bool is_complex(const struct fhirpath_node *node)
+{
+    return node->type->kind != TYPE_PRIMITIVE && !type_is_quantity(node->type);
+}
+
 /* Where one of them at least is something of a resource. */
 static enum truth nodes_equal(struct arena *arena, const struct fhirpath_value *a,
                               const struct fhirpath_value *b)
@@ -319,13 +324,17 @@ static enum truth nodes_equal(struct arena *arena, const struct fhirpath_value *
     if (nodes && a->node.value == b->node.value && a->node.sibling == b->node.sibling) {
         return TRUTH_TRUE;
     }
-    const struct fhirpath_value *system_a = as_system(a, arena, &room_a);
-    const struct fhirpath_value *system_b = as_system(b, arena, &room_b);
-    if (system_a != NULL && system_b != NULL) {
-        return system_equal(system_a, system_b);
+    if (!nodes || !is_complex(&a->node) || !is_complex(&b->node)) {
+        const struct fhirpath_value *system_a = as_system(a, arena, &room_a);
+        const struct fhirpath_value *system_b = as_system(b, arena, &room_b);
+        if (system_a != NULL && system_b != NULL) {
+            return system_equal(system_a, system_b);
+        }
+        if (!nodes || system_a != NULL || system_b != NULL) {
+            return TRUTH_FALSE;
+        }
     }
-    return truth(system_a == NULL && system_b == NULL && nodes &&
-                 json_same(a->node.value, b->node.value, false) &&
+    return truth(json_same(a->node.value, b->node.value, false) &&
                  json_same(a->node.sibling, b->node.sibling, false));
 }
 
