@@ -67,7 +67,8 @@ static size_t read_cases(const char *suite, struct work *works)
         }
         yyjson_val *resource = NULL;
         if (file.length > 0) {
-            resource = read_file(arena_print(lasting, "%s/input/%.*s.json", suite, SLICE_ARGS(file)));
+            resource =
+                read_file(arena_print(lasting, "%s/input/%.*s.json", suite, SLICE_ARGS(file)));
             if (resource == NULL) {
                 continue;
             }
@@ -87,9 +88,9 @@ static void evaluate_all(const struct work *works, size_t count, bool test, stru
         struct arena_mark mark = arena_mark(arena);
         const struct fhirpath_node *focus = works[i].has_focus ? &works[i].focus : NULL;
         enum status status =
-            test ? fhirpath_test(works[i].expression, &environment, focus, arena, NULL, &truth)
-                 : fhirpath_evaluate(works[i].expression, &environment, focus, arena, NULL,
-                                     &values);
+            test
+                ? fhirpath_test(works[i].expression, &environment, focus, arena, NULL, &truth)
+                : fhirpath_evaluate(works[i].expression, &environment, focus, arena, NULL, &values);
         if (status != STATUS_OK) {
             (void)fprintf(stderr, "%.*s: %s\n", SLICE_ARGS(works[i].id), status_name(status));
             exit(1);

@@ -90,7 +90,7 @@ enum status values_have(struct evaluation *evaluation, const struct step *step,
     *ret_has = false;
     TRY(evaluation_costs(evaluation, step, count));
     const struct fhirpath_value *system =
-        count > 0 ? as_system(value, evaluation->arena, &room) : NULL;
+        count > 1 ? as_system(value, evaluation->arena, &room) : NULL;
     value = system != NULL ? system : value; /* read once, whatever it is compared with */
     for (size_t i = 0; i < count && !*ret_has; i++) {
         *ret_has = values_equal(evaluation->arena, &items[i], value) == TRUTH_TRUE;
@@ -150,6 +150,18 @@ static enum status add_strings(struct evaluation *evaluation, const struct step 
     return STATUS_OK;
 }
 
+/* ITEM as it is compared: read once, whatever it is compared with. */
+static const struct fhirpath_value *comparable(struct evaluation *evaluation,
+                                               const struct fhirpath_value *item)
+{
+    if (item->kind != FHIRPATH_NODE ||
+        (item->node.type->kind != TYPE_PRIMITIVE && !type_is_quantity(item->node.type))) {
+        return item;
+    }
+    struct fhirpath_value *room = arena_alloc(evaluation->arena, sizeof *room);
+    return room != NULL && node_system(&item->node, evaluation->arena, room) ? room : item;
+}
+
 enum status values_distinct(struct evaluation *evaluation, const struct step *step,
                             const struct fhirpath_value *items, size_t count, size_t known,
                             struct values *ret_distinct)
@@ -164,7 +176,24 @@ enum status values_distinct(struct evaluation *evaluation, const struct step *st
             return STATUS_OK;
         }
     }
-    return values_add_distinct(evaluation, step, ret_distinct, items + known, count - known);
+    const struct fhirpath_value **kept = arena_alloc(evaluation->arena, count * sizeof *kept);
+    size_t kept_count = 0;
+    for (size_t i = 0; kept != NULL && i < count; i++) {
+        const struct fhirpath_value *value = comparable(evaluation, &items[i]);
+        bool has = false;
+        TRY(evaluation_costs(evaluation, step, kept_count));
+        for (size_t j = 0; i >= known && j < kept_count && !has; j++) {
+            has = values_equal(evaluation->arena, kept[j], value) == TRUTH_TRUE;
+        }
+        if (has) {
+            continue;
+        }
+        kept[kept_count++] = value;
+        if (i >= known) {
+            values_share(evaluation, ret_distinct, &items[i], 1);
+        }
+    }
+    return STATUS_OK;
 }
 
 enum status values_add_distinct(struct evaluation *evaluation, const struct step *step,

@@ -157,9 +157,9 @@ struct fhirpath_node fhirpath_root(const struct definitions *definitions, resour
 
 /* Evaluates EXPRESSION with FOCUS as its context (%context, $this); FOCUS NULL: nothing. Results
  * and everything between live in ARENA, but what EXPRESSION holds (literals) and what ENVIRONMENT
- * does (variables) is pointed at: results end with the first of the three. STATUS_INVALID: an error of the expression on this input
- * (more than one item where one must be, types that cannot be compared ...); STATUS_TOO_COSTLY:
- * over a limit. */
+ * does (variables) is pointed at: results end with the first of the three. STATUS_INVALID: an error
+ * of the expression on this input (more than one item where one must be, types that cannot be
+ * compared ...); STATUS_TOO_COSTLY: over a limit. */
 MUST_CHECK enum status fhirpath_evaluate(const struct fhirpath *expression,
                                          const struct fhirpath_environment *environment,
                                          const struct fhirpath_node *focus, struct arena *arena,

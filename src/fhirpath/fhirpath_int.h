@@ -245,13 +245,12 @@ bool values_equivalent(struct arena *arena, const struct fhirpath_value *a,
 bool node_system(const struct fhirpath_node *node, struct arena *arena,
                  struct fhirpath_value *ret_system);
 /* VALUE as a System value: itself, or *ROOM where it is a node; NULL: it has none. */
-static inline const struct fhirpath_value *as_system(const struct fhirpath_value *value,
-                                                     struct arena *arena,
-                                                     struct fhirpath_value *room)
+static inline const struct fhirpath_value *
+as_system(const struct fhirpath_value *value, struct arena *arena, struct fhirpath_value *room)
 {
-    return value->kind != FHIRPATH_NODE                   ? value
+    return value->kind != FHIRPATH_NODE             ? value
            : node_system(&value->node, arena, room) ? room
-                                                          : NULL;
+                                                    : NULL;
 }
 
 /* Rounded to the precision of the less precise one, zeros at the end not counted. */

@@ -253,7 +253,7 @@ enum status function_take(struct call *call, struct values *out)
     TRY(call_integer(call, 0, &number, &has));
     if (has && number > 0) {
         values_share(call->evaluation, out, call->input,
-                       (uint64_t)number < call->count ? (size_t)number : call->count);
+                     (uint64_t)number < call->count ? (size_t)number : call->count);
     }
     return STATUS_OK;
 }

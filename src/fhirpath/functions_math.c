@@ -205,8 +205,8 @@ static enum status fold(struct call *call, bool highest, bool lowest, struct val
             return call_fail(call, STATUS_INVALID, "The function %s is asked of plain values.",
                              call->step->function->name);
         }
-        enum order order = i == 0 ? ORDER_SAME
-                                  : values_order(call->evaluation->arena, &value, &best);
+        enum order order =
+            i == 0 ? ORDER_SAME : values_order(call->evaluation->arena, &value, &best);
         if (order == ORDER_WRONG) {
             return call_fail(call, STATUS_INVALID, "Values of these types have no order.");
         }

@@ -110,7 +110,7 @@ static void find_pair(yyjson_val *object, struct slice name, yyjson_val **ret_va
             continue; /* shorter than the one or longer than the other */
         }
         const char *text = yyjson_get_str(key);
-        if (text[longer] != name.at[0] || memcmp(text + longer, name.at, name.length) != 0) {
+        if (text[longer] != name.at[0] || !bytes_equal(text + longer, name.at, name.length)) {
             continue;
         }
         if (longer == 0) {
@@ -121,6 +121,20 @@ static void find_pair(yyjson_val *object, struct slice name, yyjson_val **ret_va
     }
 }
 
+static yyjson_val *find_member(yyjson_val *object, struct slice name)
+{
+    size_t i, max;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(object, i, max, key, value)
+    {
+        if (yyjson_get_len(key) == name.length &&
+            bytes_equal(yyjson_get_str(key), name.at, name.length)) {
+            return value;
+        }
+    }
+    return NULL;
+}
+
 static void add_named(struct walk *walk, const struct fhirpath_node *parent, yyjson_val *object,
                       const struct member *member)
 {
@@ -129,7 +143,7 @@ static void add_named(struct walk *walk, const struct fhirpath_node *parent, yyj
     if (member->primitive) {
         find_pair(object, name, &value, &sibling);
     } else {
-        value = yyjson_obj_getn(object, name.at, name.length);
+        value = find_member(object, name);
     }
     if (value != NULL || sibling != NULL) {
         add_member(walk, parent, member->first, value, sibling);
@@ -150,10 +164,9 @@ static const struct element_row *choice_element(const struct walk *walk,
         memcmp(key.at, stem, first->stem_length) != 0) {
         return NULL;
     }
-    const struct element_row *element =
-        type_find_element(tables, node->type, key.at, key.length);
-    bool member = element != NULL && (element->flags & ELEMENT_CHOICE) != 0 &&
-                  element->group == first->group;
+    const struct element_row *element = type_find_element(tables, node->type, key.at, key.length);
+    bool member =
+        element != NULL && (element->flags & ELEMENT_CHOICE) != 0 && element->group == first->group;
     return member ? element : NULL;
 }
 
@@ -277,8 +290,7 @@ static void add_child(struct walk *walk, const struct fhirpath_node *node, yyjso
     const struct element_tables *tables = walk->evaluation->tables;
     bool sibling = key.length > 1 && key.at[0] == '_';
     struct slice name = slice_from(key, sibling ? 1 : 0);
-    const struct element_row *element =
-        type_find_element(tables, node->type, name.at, name.length);
+    const struct element_row *element = type_find_element(tables, node->type, name.at, name.length);
     yyjson_val *first = value, *beside = NULL;
     if (element == NULL) {
         return;

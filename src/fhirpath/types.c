@@ -11,7 +11,10 @@ struct base_row {
     struct slice name, base;
 };
 
-#define TEXT(literal) {(literal), sizeof(literal) - 1}
+#define TEXT(literal)                                                                              \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
 
 static const struct base_row bases[] = {
     {TEXT("Age"), TEXT("Quantity")},
@@ -229,8 +232,7 @@ static bool system_primitive(const struct fhirpath_node *node, struct fhirpath_v
             return false;
         }
         ret_system->kind = FHIRPATH_STRING;
-        ret_system->string =
-            slice_of(yyjson_get_str(node->value), yyjson_get_len(node->value));
+        ret_system->string = slice_of(yyjson_get_str(node->value), yyjson_get_len(node->value));
         return true;
     }
 }

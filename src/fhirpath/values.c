@@ -296,7 +296,8 @@ static enum truth system_equal(const struct fhirpath_value *a, const struct fhir
         case FHIRPATH_BOOLEAN:
             return truth(a->boolean == b->boolean);
         case FHIRPATH_STRING:
-            return truth(slice_equals(a->string, b->string));
+            return truth(a->string.length == b->string.length &&
+                         bytes_equal(a->string.at, b->string.at, a->string.length));
         case FHIRPATH_INTEGER:
             return truth(a->integer == b->integer);
         case FHIRPATH_TYPE:
@@ -477,7 +478,7 @@ bool values_equivalent(struct arena *arena, const struct fhirpath_value *a,
     if (system_a != NULL && system_b != NULL) {
         return system_equivalent(system_a, system_b);
     }
-    return system_a == NULL && system_b == NULL && a->kind == FHIRPATH_NODE && b->kind == FHIRPATH_NODE &&
-           json_same(a->node.value, b->node.value, true) &&
+    return system_a == NULL && system_b == NULL && a->kind == FHIRPATH_NODE &&
+           b->kind == FHIRPATH_NODE && json_same(a->node.value, b->node.value, true) &&
            json_same(a->node.sibling, b->node.sibling, true);
 }

@@ -268,8 +268,8 @@ static bool is_constant(const char *text)
 {
     const struct fhirpath *expression;
     outcome_init(&asked_outcome, arena);
-    assert_int_equal(fhirpath_compile(definitions, slice_text(text), NULL, 0, arena,
-                                      &asked_outcome, &expression),
+    assert_int_equal(fhirpath_compile(definitions, slice_text(text), NULL, 0, arena, &asked_outcome,
+                                      &expression),
                      STATUS_OK);
     return fhirpath_is_constant(expression);
 }
@@ -277,13 +277,28 @@ static bool is_constant(const char *text)
 static void computes_once_what_does_not_depend_on_the_resource(void **state)
 {
     (void)state;
-    static const char *const constant[] = {
-        "{}", "'a'", "1 + 2 * 3", "('a' | 'b' | 'a')", "@2024-02-29 - 1 year", "4 'g' / 2 'm'",
-        "'abc'.substring(1) & 'd'", "1 > 2 or 'a' in ('a' | 'b')", "1.0 is Decimal", "-(1)"};
-    static const char *const asking[] = {"id", "$this", "%resource", "%context.id = 'p1'",
-                                         "('a' | 'b').where($this = 'a')", "now()", "1.today()",
-                                         "'a'.trace('a')", "'a'.memberOf('http://a')",
-                                         "1.defineVariable('one')", "Patient", "(1 | id).count()"};
+    static const char *const constant[] = {"{}",
+                                           "'a'",
+                                           "1 + 2 * 3",
+                                           "('a' | 'b' | 'a')",
+                                           "@2024-02-29 - 1 year",
+                                           "4 'g' / 2 'm'",
+                                           "'abc'.substring(1) & 'd'",
+                                           "1 > 2 or 'a' in ('a' | 'b')",
+                                           "1.0 is Decimal",
+                                           "-(1)"};
+    static const char *const asking[] = {"id",
+                                         "$this",
+                                         "%resource",
+                                         "%context.id = 'p1'",
+                                         "('a' | 'b').where($this = 'a')",
+                                         "now()",
+                                         "1.today()",
+                                         "'a'.trace('a')",
+                                         "'a'.memberOf('http://a')",
+                                         "1.defineVariable('one')",
+                                         "Patient",
+                                         "(1 | id).count()"};
     for (size_t i = 0; i < sizeof constant / sizeof constant[0]; i++) {
         assert_true(is_constant(constant[i]));
     }
@@ -328,16 +343,16 @@ static void gives_the_same_when_asked_again(void **state)
     const struct fhirpath_environment environment = {.definitions = definitions};
     const struct fhirpath *expression;
     yyjson_val *root = parse(patient);
-    struct fhirpath_node focus = fhirpath_root(
-        definitions, resource_type_find(definitions, SLICE("Patient")), root);
-    assert_int_equal(fhirpath_compile(definitions, slice_text(text), focus.type, 0, arena, NULL,
-                                      &expression),
-                     STATUS_OK);
+    struct fhirpath_node focus =
+        fhirpath_root(definitions, resource_type_find(definitions, SLICE("Patient")), root);
+    assert_int_equal(
+        fhirpath_compile(definitions, slice_text(text), focus.type, 0, arena, NULL, &expression),
+        STATUS_OK);
     for (unsigned i = 0; i < 3; i++) {
         struct fhirpath_collection values;
         struct buffer answer = {.arena = arena};
-        assert_int_equal(
-            fhirpath_evaluate(expression, &environment, &focus, arena, NULL, &values), STATUS_OK);
+        assert_int_equal(fhirpath_evaluate(expression, &environment, &focus, arena, NULL, &values),
+                         STATUS_OK);
         for (size_t j = 0; j < values.count; j++) {
             fhirpath_write(&values.items[j], &answer);
             buffer_add_byte(&answer, ' ');
