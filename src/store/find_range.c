@@ -10,8 +10,6 @@
  */
 #include "find_int.h"
 
-#include "fhir/elements.h"
-
 #define ROWS_OF_A_LOOK 16                /* rows that cost as much as looking at a candidate */
 #define FIRST_ROWS     4096              /* of each, before any candidate is looked at */
 #define TURN_ROWS      1024              /* rows before the others have their turn */
