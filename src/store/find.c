@@ -223,6 +223,15 @@ static enum status find_by_place(struct finder *finder, struct store_page *page)
                 break;
             }
         }
+        bool full = query->count == 0 || page->more, known = false;
+        uint64_t rest = 0;
+        if (full && counts(query) && finder->part_count == 1) {
+            TRY(search_rest(finder->parts[0], &known, &rest));
+        }
+        total += rest;
+        if (known) {
+            break;
+        }
     }
     if (counts(query)) {
         page->total = total;

@@ -57,6 +57,8 @@ void stream_rewind(struct stream *stream);
 void stream_aim(struct stream *stream, int64_t value);
 /* Moves the sources of FROM to the end of TO. */
 MUST_CHECK enum status stream_take(struct stream *to, struct arena *arena, struct stream *from);
+/* How many places come behind the current one. Only of a stream of one source, not of blocks. */
+MUST_CHECK enum status stream_rest(struct stream *stream, uint64_t *ret_count);
 void stream_close(struct stream *stream);
 /* How many places, counting no further than LIMIT. Leaves the stream at its beginning. */
 MUST_CHECK enum status stream_probe(struct stream *stream, size_t limit, size_t *ret_count);
@@ -276,6 +278,9 @@ MUST_CHECK enum status search_matches(struct search *search, int64_t rid,
                                       struct candidate *candidate, bool *ret_match);
 /* Counts one look; STATUS_TOO_COSTLY after the deadline. */
 MUST_CHECK enum status search_look(struct search *search);
+
+/* Is every place of its one stream a match? Behind the last match, *RET_REST more come. */
+MUST_CHECK enum status search_rest(struct search *search, bool *ret_known, uint64_t *ret_rest);
 
 /* Must a query across types be asked of one type after the other? */
 bool query_needs_types(const struct store_query *query);

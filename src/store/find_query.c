@@ -32,7 +32,7 @@ enum status search_not_ready(struct search *search, const struct search_paramete
 enum status search_look(struct search *search)
 {
     int64_t deadline = search->connection->deadline;
-    if (++*search->looked % 64 == 0 && deadline != 0 && time_monotonic() > deadline) {
+    if ((*search->looked)++ % 64 == 0 && deadline != 0 && time_monotonic() > deadline) {
         return outcome_fail(search->outcome, STATUS_TOO_COSTLY, "",
                             "The search takes too long. Narrow it: name a patient, or add a "
                             "code, an identifier or a date.");
@@ -398,6 +398,18 @@ static bool needs_row(const struct search *search, int64_t rid)
         }
     }
     return false;
+}
+
+enum status search_rest(struct search *search, bool *ret_known, uint64_t *ret_rest)
+{
+    const struct stream *stream = search->streams;
+    *ret_known = search->stream_count == 1 && stream->count == 1 && stream->sources[0].shift == 0 &&
+                 !search->wants_row && search->query->updated_low == 0 &&
+                 search->query->updated_high == 0;
+    for (size_t i = 0; i < search->test_count; i++) {
+        *ret_known = *ret_known && search->tests[i].streamed;
+    }
+    return *ret_known ? stream_rest(&search->streams[0], ret_rest) : STATUS_OK;
 }
 
 enum status search_test(struct search *search, int64_t rid, struct candidate *candidate,
