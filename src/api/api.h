@@ -30,6 +30,12 @@ MUST_CHECK enum status binary_guard(const struct definitions *definitions, struc
 MUST_CHECK enum status api_conformance_open(struct service *service, struct outcome *outcome);
 void api_conformance_close(struct service *service);
 
+/* ---- subscription.c ---- */
+
+/* Opens the service's subscriptions over its store, access log and configuration, which must be
+ * set. Close with subscribe_close(service->subscribe), before them, after the door. */
+MUST_CHECK enum status api_subscriptions_open(struct service *service, struct outcome *outcome);
+
 /* ---- bundle_condition.c: conditional references ("Patient?identifier=...") of Bundles ---- */
 
 struct lookup {

@@ -26,6 +26,9 @@ API_READ(measure_update)   /* measure.c */
 API_READ(measure_patch)    /* measure.c */
 API_READ(evaluate_measure) /* measure_report.c */
 API_READ(terms)         /* terminology.c: $expand, $validate-code, $lookup, $subsumes, $translate */
+API_READ(subscription_status) /* subscription.c: $status */
+API_READ(subscription_events) /* subscription.c: $events */
+API_READ(subscription_token)  /* subscription.c: $get-ws-binding-token */
 API_READ(binary_read)   /* binary_read.c: read and vread of Binary, raw or FHIR, ranges */
 API_WRITE(create)       /* create.c, conditional too */
 API_WRITE(update)       /* update.c, update-as-create and conditional too */
@@ -82,6 +85,11 @@ MUST_CHECK enum status api_if_match(struct request *request, struct store_condit
  * of the tombstone. */
 MUST_CHECK enum status api_find_version(struct request *request, struct store_tx *tx,
                                         struct store_version *ret_version);
+
+/* Makes the draft of what is about to be stored; a Subscription or topic only if this server can
+ * serve it, and without the secrets in it (subscribe_admit). */
+MUST_CHECK enum status api_make_draft(struct request *request, resource_type type, struct slice id,
+                                      yyjson_val *root, struct store_draft **ret_draft);
 
 /* The draft that perform has made: a Binary's content is put beside it. */
 struct store_draft *api_create_draft(struct request *request);

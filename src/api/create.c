@@ -37,8 +37,8 @@ enum status api_create_perform(struct request *request)
     }
     TRY(give_id(request));
     creation->id = request->id;
-    return store_draft_make(request->service->store, request->type, request->id, request->json.root,
-                            request->base_url, request->arena, &request->outcome, &creation->draft);
+    return api_make_draft(request, request->type, request->id, request->json.root,
+                          &creation->draft);
 }
 
 struct store_draft *api_create_draft(struct request *request)

@@ -12,8 +12,7 @@ struct change {
 
 static enum status make_draft(struct request *request, struct change *change)
 {
-    return store_draft_make(request->service->store, request->type, request->id, request->json.root,
-                            request->base_url, request->arena, &request->outcome, &change->draft);
+    return api_make_draft(request, request->type, request->id, request->json.root, &change->draft);
 }
 
 static enum status take_conditions(struct request *request, struct change *change)

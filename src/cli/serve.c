@@ -44,6 +44,14 @@ static const char *const settings[] = {"data",
                                        "test-numbers",
                                        "validate",
                                        "require-profile",
+                                       "subscription-endpoint",
+                                       "subscriptions",
+                                       "subscription-retry",
+                                       "subscription-retry-most",
+                                       "subscription-attempts",
+                                       "subscription-waiting",
+                                       "subscription-kept",
+                                       "subscription-token",
                                        "log-level",
                                        NULL};
 
@@ -102,6 +110,7 @@ static enum status open_service(struct server *server)
     service->interactions = api_interactions;
     service->metrics = metrics_create(api_interactions);
     TRY(api_capability_open(service));
+    TRY(api_subscriptions_open(service, &server->outcome));
     return http_start(service, &server->outcome, &server->http, &server->port);
 }
 
@@ -111,6 +120,7 @@ static void close_service(struct server *server)
     if (server->http != NULL) {
         http_stop(server->http);
     }
+    subscribe_close(server->opened.service.subscribe);
     api_capability_close(&server->opened.service);
     cli_close_service(&server->opened);
     metrics_destroy(metrics);

@@ -11,6 +11,7 @@
 #include "fhir/fhir.h"
 #include "quality/quality.h"
 #include "store/store.h"
+#include "subscribe/subscribe.h"
 #include "terms/terms.h"
 #include "validate/validate.h"
 
@@ -185,6 +186,7 @@ struct service {
     struct api_capability *capability;      /* api's: the capability statement */
     int64_t started;                        /* instant */
     struct metrics *metrics;
+    struct subscribe *subscribe; /* NULL: nobody is told of anything */
     struct quality *quality; /* counts what is accepted and refused; NULL: nobody does */
 };
 
