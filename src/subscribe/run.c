@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The thread of subscriptions: opened, awake, closed. */
+#include <time.h>
+
 #include "subscribe/subscribe_int.h"
 
 #define PAUSE_MOST   (MICROS_PER_SECOND / 5) /* what no wake tells of: other processes' writes */
 #define PAUSE_LEAST  (10 * 1000)             /* between two looks at the changes */
+#define AWAIT_SECONDS 2
 #define STORE_PAUSE  MICROS_PER_SECOND       /* when the store or the log fails */
 
 static enum status read_cursor(struct subscribe *subscribe, struct store_tx *tx)
@@ -68,6 +71,10 @@ static enum status work(struct subscribe *subscribe, int64_t *ret_wait)
         TRY(load(subscribe));
     }
     TRY(changes_match(subscribe, &more));
+    (void)pthread_mutex_lock(&subscribe->lock);
+    subscribe->rounds += !more;
+    (void)pthread_cond_broadcast(&subscribe->turned);
+    (void)pthread_mutex_unlock(&subscribe->lock);
     TRY(deliveries_begin(subscribe, ret_wait));
     *ret_wait = more ? 0 : *ret_wait;
     return STATUS_OK;
@@ -163,6 +170,7 @@ enum status subscribe_open(const struct subscribe_options *options, struct outco
     subscribe->options = *options;
     subscribe->arena = arena;
     (void)pthread_mutex_init(&subscribe->lock, NULL);
+    (void)pthread_cond_init(&subscribe->turned, NULL);
     enum status status = start(subscribe);
     if (status != STATUS_OK) {
         subscribe_close(subscribe);
@@ -192,6 +200,7 @@ void subscribe_close(struct subscribe *subscribe)
     if (subscribe->reader != NULL) {
         store_reader_close(subscribe->reader);
     }
+    (void)pthread_cond_destroy(&subscribe->turned);
     (void)pthread_mutex_destroy(&subscribe->lock);
     arena_destroy(subscribe->topic_arena);
     arena_destroy(subscribe->arena);
@@ -203,4 +212,26 @@ void subscribe_wake(struct subscribe *subscribe)
         !atomic_exchange(&subscribe->woken, true)) {
         (void)curl_multi_wakeup(subscribe->multi);
     }
+}
+
+void subscribe_await_topic(struct subscribe *subscribe, yyjson_val *root)
+{
+    struct slice url = json_get_string(root, "criteria");
+    struct wanted wanted = {.topic = slice_cut(&url, '|')};
+    struct timespec until;
+    if (subscribe == NULL || !slice_is(json_get_string(root, "resourceType"), "Subscription")) {
+        return;
+    }
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += AWAIT_SECONDS;
+    (void)pthread_mutex_lock(&subscribe->lock);
+    /* The round that is going on may have begun before. */
+    uint64_t enough = subscribe->rounds + 2;
+    bool late = false;
+    while (!late && subscribe->rounds < enough && topic_find(subscribe, &wanted) == NULL) {
+        atomic_store(&subscribe->woken, true);
+        (void)curl_multi_wakeup(subscribe->multi);
+        late = pthread_cond_timedwait(&subscribe->turned, &subscribe->lock, &until) != 0;
+    }
+    (void)pthread_mutex_unlock(&subscribe->lock);
 }

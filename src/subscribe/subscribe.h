@@ -67,6 +67,11 @@ MUST_CHECK enum status subscribe_admit(struct subscribe *subscribe,
                                        struct arena *arena, struct outcome *outcome,
                                        struct subscribe_admission *ret_admission);
 
+/* A topic counts a moment after it was stored. When the one that this Subscription names is not
+ * known, waits until what is stored now is taken in, at most seconds. Not within a transaction.
+ * Anything but a Subscription, or NULL: nothing. */
+void subscribe_await_topic(struct subscribe *subscribe, yyjson_val *root);
+
 /* What must be stored together with the draft made of it. */
 MUST_CHECK enum status subscribe_keep(const struct subscribe_admission *admission,
                                       struct slice base_url, struct arena *arena,

@@ -237,6 +237,8 @@ struct subscribe {
     struct topic *packaged; /* topics of packages, in arena */
 
     pthread_mutex_t lock; /* of what other threads look at: all below, and what a subscription has */
+    pthread_cond_t turned; /* a round has ended */
+    uint64_t rounds;
     struct subscription *subscriptions;
     size_t count;
     struct arena *topic_arena;
