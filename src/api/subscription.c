@@ -28,8 +28,8 @@ enum status api_make_draft(struct request *request, resource_type type, struct s
 {
     struct service *service = request->service;
     struct subscribe_admission admission;
-    TRY(subscribe_admit(service->subscribe, service->definitions, type, id, root,
-                        request->base_url, request->arena, &request->outcome, &admission));
+    TRY(subscribe_admit(service->subscribe, service->definitions, type, id, root, request->base_url,
+                        request->arena, &request->outcome, &admission));
     TRY(store_draft_make(service->store, type, id, admission.root, request->base_url,
                          request->arena, &request->outcome, ret_draft));
     return subscribe_keep(&admission, request->base_url, request->arena, *ret_draft);
@@ -151,9 +151,9 @@ static enum status read_asked(struct request *request, struct asked *asked)
         asked->ids[0] = request->id;
         asked->id_count = 1;
     }
-    return request->service->subscribe != NULL
-               ? STATUS_OK
-               : request_fail(request, STATUS_NOT_SUPPORTED, "", "Nobody is told of anything here.");
+    return request->service->subscribe != NULL ? STATUS_OK
+                                               : request_fail(request, STATUS_NOT_SUPPORTED, "",
+                                                              "Nobody is told of anything here.");
 }
 
 static enum status no_such_subscription(struct request *request)
@@ -192,7 +192,8 @@ enum status api_subscription_status_perform(struct request *request)
     char id[UUID_LENGTH + 1];
     random_uuid(id);
     buffer_print(&request->response.body,
-                 "{\"resourceType\":\"Bundle\",\"id\":\"%s\",\"type\":\"searchset\",\"entry\":[", id);
+                 "{\"resourceType\":\"Bundle\",\"id\":\"%s\",\"type\":\"searchset\",\"entry\":[",
+                 id);
     size_t begin = request->response.body.length;
     for (size_t i = 0; i < count; i++) {
         bool wanted;

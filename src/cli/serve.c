@@ -44,6 +44,11 @@ static const char *const settings[] = {"data",
                                        "test-numbers",
                                        "validate",
                                        "require-profile",
+                                       "exports",
+                                       "export-threads",
+                                       "export-keep",
+                                       "export-spare",
+                                       "export-file",
                                        "subscription-endpoint",
                                        "subscriptions",
                                        "subscription-retry",
@@ -110,6 +115,7 @@ static enum status open_service(struct server *server)
     service->interactions = api_interactions;
     service->metrics = metrics_create(api_interactions);
     TRY(api_capability_open(service));
+    TRY(api_exports_open(service, &server->outcome));
     TRY(api_subscriptions_open(service, &server->outcome));
     return http_start(service, &server->outcome, &server->http, &server->port);
 }
@@ -120,6 +126,7 @@ static void close_service(struct server *server)
     if (server->http != NULL) {
         http_stop(server->http);
     }
+    bulk_close(server->opened.service.bulk);
     subscribe_close(server->opened.service.subscribe);
     api_capability_close(&server->opened.service);
     cli_close_service(&server->opened);

@@ -81,7 +81,8 @@ static void note_progress(struct loop *loop, int64_t now)
 
 static bool is_idle(const struct connection *connection)
 {
-    return connection->state == CONNECTION_SOCKET || (connection->state == CONNECTION_READING && connection->parser.phase == PHASE_BETWEEN);
+    return connection->state == CONNECTION_SOCKET ||
+           (connection->state == CONNECTION_READING && connection->parser.phase == PHASE_BETWEEN);
 }
 
 static void close_connections(struct loop *loop, bool all)

@@ -57,8 +57,7 @@ static enum status heads_open(struct connection *connection, const struct store_
 static enum status read_change(struct connection *connection, const struct head *head,
                                struct arena *arena, struct store_version *ret_version)
 {
-    enum status status =
-        history_read(connection, (uint64_t)head->change, true, arena, ret_version);
+    enum status status = history_read(connection, (uint64_t)head->change, true, arena, ret_version);
     if (status == STATUS_NOT_FOUND) {
         TRY(place_read(connection, head->rid, true, arena, ret_version));
         status = ret_version->change == (uint64_t)head->change ? STATUS_OK : STATUS_CORRUPT;
@@ -117,7 +116,8 @@ static enum status only_itself(const struct store_query *query, struct outcome *
                   query->type == RESOURCE_TYPE_NONE;
     for (size_t i = 0; i < query->clause_count; i++) {
         enum store_modifier modifier = query->clauses[i].modifier;
-        others = others || modifier == STORE_CHAIN || modifier == STORE_HAS || modifier == STORE_ANY;
+        others =
+            others || modifier == STORE_CHAIN || modifier == STORE_HAS || modifier == STORE_ANY;
     }
     return others ? outcome_fail(outcome, STATUS_NOT_SUPPORTED, "",
                                  "What a change must meet is asked of the resource alone: no "

@@ -22,14 +22,15 @@ bool header_mark(struct slice header, struct slice *ret_mark, uint64_t *ret_inde
     }
     value = slice_from(slice_head(value, value.length - 1), sizeof MARK_BEGIN - 1);
     *ret_mark = slice_cut(&value, '.');
-    return value.at != NULL && ret_mark->length == 16 && slice_to_unsigned(value, HEADERS_MOST, ret_index);
+    return value.at != NULL && ret_mark->length == 16 &&
+           slice_to_unsigned(value, HEADERS_MOST, ret_index);
 }
 
 /* ---- secrets ------------------------------------------------------------------------------------
  */
 
-static enum status hide_headers(const struct wanted *wanted, yyjson_mut_doc *doc, struct arena *arena,
-                                struct subscribe_admission *admission)
+static enum status hide_headers(const struct wanted *wanted, yyjson_mut_doc *doc,
+                                struct arena *arena, struct subscribe_admission *admission)
 {
     yyjson_mut_val *channel = yyjson_mut_obj_get(yyjson_mut_doc_get_root(doc), "channel");
     yyjson_mut_val *all = yyjson_mut_obj_get(channel, "header");
@@ -45,10 +46,9 @@ static enum status hide_headers(const struct wanted *wanted, yyjson_mut_doc *doc
         if (header_mark(header, &ignored, &number)) {
             continue;
         }
-        const char *text = arena_print(
-            arena, "%.*s: " MARK_BEGIN "%.*s.%llu" MARK_END,
-            SLICE_ARGS(slice_head(header, slice_index(header, ':'))),
-            SLICE_ARGS(buffer_slice(&mark)), (unsigned long long)kept++);
+        const char *text = arena_print(arena, "%.*s: " MARK_BEGIN "%.*s.%llu" MARK_END,
+                                       SLICE_ARGS(slice_head(header, slice_index(header, ':'))),
+                                       SLICE_ARGS(buffer_slice(&mark)), (unsigned long long)kept++);
         buffer_add_byte(&secret, '\n');
         buffer_add(&secret, header);
         if (yyjson_mut_arr_replace(all, i, yyjson_mut_strcpy(doc, text)) == NULL) {
@@ -207,7 +207,7 @@ enum status subscribe_keep(const struct subscribe_admission *admission, struct s
     if (admission->mark.length == 0) {
         return STATUS_OK;
     }
-    const char *name = arena_print(arena, "subscribe.secret/%.*s/%.*s",
-                                   SLICE_ARGS(admission->id), SLICE_ARGS(admission->mark));
+    const char *name = arena_print(arena, "subscribe.secret/%.*s/%.*s", SLICE_ARGS(admission->id),
+                                   SLICE_ARGS(admission->mark));
     return store_draft_add_note(draft, slice_text(name), admission->secret, arena);
 }

@@ -3,10 +3,10 @@
  * none of them waits for another's endpoint. */
 #include "subscribe/subscribe_int.h"
 
-#define DELIVERIES_MOST  64
-#define NOTIFICATION     ((size_t)1 << 20) /* bytes after which a Bundle takes no further event */
-#define ANSWER_MOST      ((size_t)1 << 20) /* bytes of an answer, which nobody reads */
-#define STORE_WAIT       (5 * MICROS_PER_SECOND)
+#define DELIVERIES_MOST 64
+#define NOTIFICATION    ((size_t)1 << 20) /* bytes after which a Bundle takes no further event */
+#define ANSWER_MOST     ((size_t)1 << 20) /* bytes of an answer, which nobody reads */
+#define STORE_WAIT      (5 * MICROS_PER_SECOND)
 
 enum kind { KIND_NONE, KIND_HANDSHAKE, KIND_EVENTS, KIND_HEARTBEAT };
 
@@ -66,8 +66,8 @@ static void add_entry(struct delivery *delivery, const struct store_version *ver
                       uint32_t patient)
 {
     struct buffer out = {.arena = delivery->arena};
-    const char *who = arena_print(delivery->arena, "Subscription/%.*s",
-                                  SLICE_ARGS(delivery->subscription->id));
+    const char *who =
+        arena_print(delivery->arena, "Subscription/%.*s", SLICE_ARGS(delivery->subscription->id));
     struct audit_entry entry = {.when = time_now(),
                                 .action = AUDIT_READ,
                                 .http = 200,
@@ -101,8 +101,7 @@ static void add_entry(struct delivery *delivery, const struct store_version *ver
 static void disclose(void *context, const struct store_version *version)
 {
     struct delivery *delivery = context;
-    const struct definitions *definitions =
-        delivery->subscription->subscribe->options.definitions;
+    const struct definitions *definitions = delivery->subscription->subscribe->options.definitions;
     for (size_t i = 0; i < version->patient_count; i++) {
         add_entry(delivery, version, version->patients[i]);
     }
@@ -159,7 +158,8 @@ static enum status compose(struct delivery *delivery, struct store_tx *tx)
     struct subscription *subscription = delivery->subscription;
     struct subscribe *subscribe = subscription->subscribe;
     const struct numbers *numbers = &subscription->numbers;
-    const char *topic = arena_print(delivery->arena, "%.*s", SLICE_ARGS(subscription->wanted.topic));
+    const char *topic =
+        arena_print(delivery->arena, "%.*s", SLICE_ARGS(subscription->wanted.topic));
     struct notification notification = {.options = &subscribe->options,
                                         .id = subscription->id,
                                         .topic = slice_text(topic),
@@ -275,8 +275,8 @@ static bool set_options(struct delivery *delivery, const char *url)
                CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_POSTFIELDS, delivery->body.at) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                            (curl_off_t)delivery->body.length) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)delivery->body.length) ==
+               CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)wanted->timeout) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)wanted->timeout) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, pass_over) == CURLE_OK &&
@@ -287,8 +287,8 @@ static bool set_options(struct delivery *delivery, const char *url)
 static enum status send_hook(struct delivery *delivery)
 {
     struct subscribe *subscribe = delivery->subscription->subscribe;
-    const char *url = arena_print(delivery->arena, "%.*s",
-                                  SLICE_ARGS(delivery->subscription->wanted.endpoint));
+    const char *url =
+        arena_print(delivery->arena, "%.*s", SLICE_ARGS(delivery->subscription->wanted.endpoint));
     delivery->easy = curl_easy_init();
     if (delivery->easy == NULL || arena_full(delivery->arena) || !set_options(delivery, url)) {
         return STATUS_MEMORY;

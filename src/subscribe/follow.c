@@ -106,9 +106,9 @@ static enum status add_event(struct following *following, struct subscription *s
 {
     if (subscription->fresh_count == subscription->fresh_capacity) {
         size_t more = subscription->fresh_capacity * 2 + 16;
-        struct event *larger = arena_resize(following->arena, subscription->fresh,
-                                            subscription->fresh_capacity * sizeof *larger,
-                                            more * sizeof *larger);
+        struct event *larger =
+            arena_resize(following->arena, subscription->fresh,
+                         subscription->fresh_capacity * sizeof *larger, more * sizeof *larger);
         if (larger == NULL) {
             return STATUS_MEMORY;
         }
@@ -282,8 +282,7 @@ static enum status follow(struct following *following)
 
 enum status changes_match(struct subscribe *subscribe, bool *ret_more)
 {
-    struct following following = {.subscribe = subscribe,
-                                  .arena = arena_create((size_t)256 << 20)};
+    struct following following = {.subscribe = subscribe, .arena = arena_create((size_t)256 << 20)};
     following.commit.arena = following.arena;
     *ret_more = false;
     if (following.arena == NULL) {

@@ -25,10 +25,8 @@ static struct planner planner_of(struct subscribe *subscribe, struct arena *aren
                                  struct outcome *outcome, struct slice base_url)
 {
     outcome_init(outcome, arena);
-    return (struct planner){.options = &subscribe->options,
-                            .base_url = base_url,
-                            .arena = arena,
-                            .outcome = outcome};
+    return (struct planner){
+        .options = &subscribe->options, .base_url = base_url, .arena = arena, .outcome = outcome};
 }
 
 /* What is no use as a topic is none; it was refused when it came in, unless by another door. */
@@ -425,8 +423,9 @@ enum status subscription_forget(struct subscribe *subscribe, struct slice id)
         struct slice mark;
         uint64_t index;
         if (header_mark(gone->wanted.headers[i], &mark, &index)) {
-            commit_remove(&commit, slice_text(arena_print(commit.arena, "subscribe.secret/%.*s/%.*s",
-                                                          SLICE_ARGS(gone->id), SLICE_ARGS(mark))));
+            commit_remove(&commit,
+                          slice_text(arena_print(commit.arena, "subscribe.secret/%.*s/%.*s",
+                                                 SLICE_ARGS(gone->id), SLICE_ARGS(mark))));
         }
     }
     enum status status = commit_make(&commit, subscribe->options.store);

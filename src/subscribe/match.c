@@ -249,9 +249,7 @@ static enum status meets(struct happening *happening, const struct store_query *
 
 static unsigned interaction_of(const struct store_version *version)
 {
-    return version->method == STORE_DELETED ? ON_DELETE
-           : version->created               ? ON_CREATE
-                                            : ON_UPDATE;
+    return version->method == STORE_DELETED ? ON_DELETE : version->created ? ON_CREATE : ON_UPDATE;
 }
 
 /* R5 SubscriptionTopic.resourceTrigger.queryCriteria: with requireBoth all tests that are given

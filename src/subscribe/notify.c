@@ -11,9 +11,9 @@
 
 struct telling {
     const struct event *event;
-    bool there;                  /* its own version may be shown */
-    bool deleted;                /* the resource is deleted now */
-    struct store_version shown;  /* the version of the event, or its tombstone */
+    bool there;                   /* its own version may be shown */
+    bool deleted;                 /* the resource is deleted now */
+    struct store_version shown;   /* the version of the event, or its tombstone */
     struct store_version *others; /* that the topic includes */
     size_t other_count;
 };
@@ -35,9 +35,9 @@ static enum status may_show(const struct writing *writing, const struct store_ve
 {
     const struct subscribe_options *options = writing->notification->options;
     *ret_open = true;
-    return options->guard != NULL
-               ? options->guard(options->definitions, writing->tx, version, writing->arena, ret_open)
-               : STATUS_OK;
+    return options->guard != NULL ? options->guard(options->definitions, writing->tx, version,
+                                                   writing->arena, ret_open)
+                                  : STATUS_OK;
 }
 
 static enum status add_others(const struct writing *writing, struct telling *telling)
@@ -64,8 +64,8 @@ static enum status add_others(const struct writing *writing, struct telling *tel
         TRY(status);
         size_t all = telling->other_count + count;
         struct store_version *larger =
-            arena_resize(writing->arena, telling->others,
-                         telling->other_count * sizeof *larger, (all + 1) * sizeof *larger);
+            arena_resize(writing->arena, telling->others, telling->other_count * sizeof *larger,
+                         (all + 1) * sizeof *larger);
         if (larger == NULL) {
             return STATUS_TOO_COSTLY;
         }
@@ -87,8 +87,7 @@ static enum status look(const struct writing *writing, struct telling *telling)
 {
     const struct event *event = telling->event;
     struct store_version current;
-    enum status status =
-        store_read(writing->tx, event->type, event->id, writing->arena, &current);
+    enum status status = store_read(writing->tx, event->type, event->id, writing->arena, &current);
     telling->deleted = status == STATUS_GONE;
     if (status == STATUS_NOT_FOUND) { /* erased: nothing of it is known any more */
         telling->deleted = true;
@@ -101,8 +100,8 @@ static enum status look(const struct writing *writing, struct telling *telling)
     }
     TRY(status);
     telling->shown = current;
-    status = store_read_version(writing->tx, event->type, event->id, event->version,
-                                writing->arena, &telling->shown);
+    status = store_read_version(writing->tx, event->type, event->id, event->version, writing->arena,
+                                &telling->shown);
     if (status == STATUS_GONE) { /* deleted then, back since */
         return STATUS_OK;
     }
@@ -156,12 +155,13 @@ static void add_head(const struct notification *notification, struct slice own_i
                      struct buffer *out)
 {
     struct slice base = notification->base_url;
-    buffer_print(out,
-                 "{\"resourceType\":\"Parameters\",\"id\":\"%.*s\",\"meta\":{\"profile\":[\"" BACKPORT
-                 "backport-subscription-status-r4\"]},\"parameter\":[{\"name\":\"subscription\","
-                 "\"valueReference\":{\"reference\":\"%.*s%sSubscription/%.*s\"}}",
-                 SLICE_ARGS(own_id), SLICE_ARGS(base), base.length > 0 ? "/" : "",
-                 SLICE_ARGS(notification->id));
+    buffer_print(
+        out,
+        "{\"resourceType\":\"Parameters\",\"id\":\"%.*s\",\"meta\":{\"profile\":[\"" BACKPORT
+        "backport-subscription-status-r4\"]},\"parameter\":[{\"name\":\"subscription\","
+        "\"valueReference\":{\"reference\":\"%.*s%sSubscription/%.*s\"}}",
+        SLICE_ARGS(own_id), SLICE_ARGS(base), base.length > 0 ? "/" : "",
+        SLICE_ARGS(notification->id));
     if (notification->content != SUBSCRIBE_EMPTY) {
         buffer_add_text(out, ",{\"name\":\"topic\",\"valueCanonical\":");
         buffer_add_json_string(out, notification->topic);
@@ -191,8 +191,8 @@ void notification_write_status(const struct notification *notification, uint64_t
     random_uuid(id);
     add_head(notification, slice_text(id), out);
     buffer_print(out, ",{\"name\":\"%s\",\"valueString\":\"%llu\"}",
-                 notification->standing == STANDING_ACTIVE || notification->standing ==
-                                                                  STANDING_REQUESTED
+                 notification->standing == STANDING_ACTIVE ||
+                         notification->standing == STANDING_REQUESTED
                      ? "events-waiting"
                      : "events-dead",
                  (unsigned long long)waiting);

@@ -4,18 +4,17 @@
 
 #include "subscribe/subscribe_int.h"
 
-#define PAUSE_MOST   (MICROS_PER_SECOND / 5) /* what no wake tells of: other processes' writes */
-#define PAUSE_LEAST  (10 * 1000)             /* between two looks at the changes */
+#define PAUSE_MOST    (MICROS_PER_SECOND / 5) /* what no wake tells of: other processes' writes */
+#define PAUSE_LEAST   (10 * 1000)             /* between two looks at the changes */
 #define AWAIT_SECONDS 2
-#define STORE_PAUSE  MICROS_PER_SECOND       /* when the store or the log fails */
+#define STORE_PAUSE   MICROS_PER_SECOND /* when the store or the log fails */
 
 static enum status read_cursor(struct subscribe *subscribe, struct store_tx *tx)
 {
     struct arena *arena = arena_create((size_t)1 << 20);
     struct slice text;
-    enum status status = arena != NULL
-                             ? store_note_get(tx, SLICE("subscribe.cursor"), arena, &text)
-                             : STATUS_MEMORY;
+    enum status status =
+        arena != NULL ? store_note_get(tx, SLICE("subscribe.cursor"), arena, &text) : STATUS_MEMORY;
     if (status == STATUS_OK && !slice_to_unsigned(text, UINT64_MAX, &subscribe->cursor)) {
         status = STATUS_CORRUPT;
     }
@@ -33,8 +32,7 @@ static enum status begin_at_now(struct subscribe *subscribe, struct store_tx *tx
     if (arena == NULL) {
         return STATUS_MEMORY;
     }
-    enum status status =
-        store_changes_read(tx, &asked, arena, &items, &count, &subscribe->cursor);
+    enum status status = store_changes_read(tx, &asked, arena, &items, &count, &subscribe->cursor);
     for (const struct subscription *each = subscribe->subscriptions; each != NULL;
          each = each->next) {
         if (each->numbers.since < subscribe->cursor) {

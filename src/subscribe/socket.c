@@ -18,7 +18,8 @@ static struct token *free_token(struct subscribe *subscribe)
 
 static void name_token(struct token *token)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     uint8_t bytes[SUBSCRIBE_TOKEN];
     random_bytes(bytes, sizeof bytes);
     for (size_t i = 0; i < SUBSCRIBE_TOKEN; i++) {
@@ -58,8 +59,8 @@ static enum status make_token(struct subscribe *subscribe, const struct slice *i
     }
     name_token(token);
     token->count = count;
-    token->expires = time_monotonic() +
-                     subscribe->options.config->subscription_token * MICROS_PER_SECOND;
+    token->expires =
+        time_monotonic() + subscribe->options.config->subscription_token * MICROS_PER_SECOND;
     return STATUS_OK;
 }
 

@@ -28,14 +28,12 @@ static enum status revise(struct commit *commit, struct subscription *subscripti
     TRY(json_read(version->body, &json_limits_default, commit->arena, NULL, &before));
     yyjson_mut_doc *doc = json_mutable(commit->arena, before.root);
     yyjson_mut_val *root = doc != NULL ? yyjson_mut_doc_get_root(doc) : NULL;
-    if (root == NULL ||
-        !yyjson_mut_obj_replace(root, yyjson_mut_str(doc, "status"),
-                                yyjson_mut_str(doc, standing_names[standing]))) {
+    if (root == NULL || !yyjson_mut_obj_replace(root, yyjson_mut_str(doc, "status"),
+                                                yyjson_mut_str(doc, standing_names[standing]))) {
         return STATUS_TOO_COSTLY;
     }
     (void)yyjson_mut_obj_remove_key(root, "error");
-    if (error.length > 0 &&
-        !yyjson_mut_obj_add_strn(doc, root, "error", error.at, error.length)) {
+    if (error.length > 0 && !yyjson_mut_obj_add_strn(doc, root, "error", error.at, error.length)) {
         return STATUS_TOO_COSTLY;
     }
     json_write_mutable(root, &text);

@@ -42,10 +42,10 @@ bool event_read(const struct definitions *definitions, struct slice line, struct
 
 struct slice numbers_write(const struct numbers *numbers, struct arena *arena)
 {
-    return slice_text(arena_print(
-        arena, "%llu %llu %llu %llu %llu", (unsigned long long)numbers->version,
-        (unsigned long long)numbers->since, (unsigned long long)numbers->first,
-        (unsigned long long)numbers->last, (unsigned long long)numbers->delivered));
+    return slice_text(
+        arena_print(arena, "%llu %llu %llu %llu %llu", (unsigned long long)numbers->version,
+                    (unsigned long long)numbers->since, (unsigned long long)numbers->first,
+                    (unsigned long long)numbers->last, (unsigned long long)numbers->delivered));
 }
 
 bool numbers_read(struct slice text, struct numbers *ret_numbers)
@@ -63,9 +63,8 @@ bool numbers_read(struct slice text, struct numbers *ret_numbers)
 
 struct slice note_name(struct arena *arena, const char *kind, struct slice id)
 {
-    return slice_text(kind != NULL
-                          ? arena_print(arena, "subscribe.%s/%.*s", kind, SLICE_ARGS(id))
-                          : arena_print(arena, "subscribe/%.*s", SLICE_ARGS(id)));
+    return slice_text(kind != NULL ? arena_print(arena, "subscribe.%s/%.*s", kind, SLICE_ARGS(id))
+                                   : arena_print(arena, "subscribe/%.*s", SLICE_ARGS(id)));
 }
 
 struct slice events_name(struct arena *arena, struct slice id, uint64_t chunk)
@@ -133,8 +132,8 @@ static enum status take_lines(struct events *events, struct slice text)
     return STATUS_OK;
 }
 
-enum status events_load(const struct definitions *definitions, struct store_tx *tx,
-                        struct slice id, uint64_t first, uint64_t last, struct arena *arena,
+enum status events_load(const struct definitions *definitions, struct store_tx *tx, struct slice id,
+                        uint64_t first, uint64_t last, struct arena *arena,
                         struct event **ret_events, size_t *ret_count)
 {
     struct events events = {.definitions = definitions, .first = first, .last = last};

@@ -29,8 +29,8 @@ struct subscribe_options {
     const struct definitions *definitions;
     struct store *store;
     struct audit *audit;
-    struct terms *terms;             /* for filters; may be NULL */
-    struct conformance *conformance; /* the same */
+    struct terms *terms;                 /* for filters; may be NULL */
+    struct conformance *conformance;     /* the same */
     enum status (*ready)(void *context); /* before a filter is planned; NULL: nothing to do */
     void *context;
     /* May VERSION be shown? Asked of every resource whose content is about to leave. */

@@ -20,13 +20,13 @@
 struct topic_trigger {
     resource_type type;
     unsigned interactions;
-    struct slice previous, current;   /* searches; empty: none */
+    struct slice previous, current;    /* searches; empty: none */
     bool create_passes, delete_passes; /* what a test of a version that is not there comes to */
     bool both;
     const struct store_query *previous_plan, *current_plan; /* NULL: none */
 };
 
-struct topic_filter { /* canFilterBy */
+struct topic_filter {   /* canFilterBy */
     resource_type type; /* NONE: any */
     struct slice name;
     const struct slice *modifiers; /* and comparators; none: any modifier, any comparator */
@@ -125,8 +125,8 @@ struct happening {
     const struct store_version *version;
     struct store_tx *tx;
     struct arena *arena;
-    bool has_current, has_previous;      /* they were looked for */
-    yyjson_val *current, *previous;      /* NULL: there is none */
+    bool has_current, has_previous; /* they were looked for */
+    yyjson_val *current, *previous; /* NULL: there is none */
 };
 MUST_CHECK enum status happening_fires(struct happening *happening, const struct topic *topic,
                                        struct slice base_url, bool *ret_fires);
@@ -169,7 +169,7 @@ struct commit {
     struct commit_note {
         struct slice name, value; /* at NULL: to be removed */
         struct commit_note *next;
-    } *notes;
+    } * notes;
     struct store_draft *draft; /* NULL: none */
     struct store_condition condition;
     struct slice entry; /* of the access log, for the draft */
@@ -210,20 +210,20 @@ struct subscription {
 
     /* delivery */
     unsigned failures;
-    int64_t due;  /* time_monotonic: not before */
-    int64_t sent; /* time_monotonic: last notification delivered */
-    uint64_t acknowledged; /* delivered, not durable yet */
+    int64_t due;               /* time_monotonic: not before */
+    int64_t sent;              /* time_monotonic: last notification delivered */
+    uint64_t acknowledged;     /* delivered, not durable yet */
     struct delivery *delivery; /* under way */
     struct subscribe_socket *socket;
-    bool greeted; /* the socket has had its handshake */
-    bool queued;  /* a message of it waits in the socket */
+    bool greeted;        /* the socket has had its handshake */
+    bool queued;         /* a message of it waits in the socket */
     struct event *fresh; /* by match */
     size_t fresh_count, fresh_capacity;
 };
 
 struct token {
     char text[SUBSCRIBE_TOKEN + 1];
-    int64_t expires;         /* time_monotonic */
+    int64_t expires; /* time_monotonic */
     struct slice ids[16];
     size_t count;
     char room[16 * 65];
@@ -236,7 +236,8 @@ struct subscribe {
     resource_type subscription_type, basic_type;
     struct topic *packaged; /* topics of packages, in arena */
 
-    pthread_mutex_t lock; /* of what other threads look at: all below, and what a subscription has */
+    pthread_mutex_t
+        lock; /* of what other threads look at: all below, and what a subscription has */
     pthread_cond_t turned; /* a round has ended */
     uint64_t rounds;
     struct subscription *subscriptions;

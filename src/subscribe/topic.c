@@ -55,8 +55,7 @@ static bool member(const struct node *parent, const char *name, size_t index, st
     if (parent->extended) {
         size_t left = index;
         return find_extension(parent, "extension", name, &left, ret_node) ||
-               (parent->root &&
-                find_extension(parent, "modifierExtension", name, &left, ret_node));
+               (parent->root && find_extension(parent, "modifierExtension", name, &left, ret_node));
     }
     yyjson_val *value = json_get(parent->value, name);
     value = yyjson_is_arr(value) ? yyjson_arr_get(value, index) : index == 0 ? value : NULL;
@@ -182,7 +181,8 @@ static enum status read_triggers(const struct reading *reading, const struct nod
     struct topic *topic = reading->topic;
     struct node node;
     topic->trigger_count = count_of(root, "resourceTrigger");
-    topic->triggers = arena_array(reading->arena, topic->trigger_count + 1, sizeof *topic->triggers);
+    topic->triggers =
+        arena_array(reading->arena, topic->trigger_count + 1, sizeof *topic->triggers);
     if (topic->triggers == NULL) {
         return STATUS_TOO_COSTLY;
     }
@@ -248,8 +248,7 @@ static void read_include(const struct reading *reading, struct slice text, resou
         source != RESOURCE_TYPE_NONE && name.at != NULL
             ? search_parameter_find(reading->definitions, source, slice_cut(&name, ':'))
             : NULL;
-    if (parameter != NULL && parameter->kind == SEARCH_REFERENCE &&
-        (reverse || source == focus)) {
+    if (parameter != NULL && parameter->kind == SEARCH_REFERENCE && (reverse || source == focus)) {
         topic->includes[topic->include_count++] = (struct topic_include){
             .reverse = reverse, .focus = focus, .source = source, .parameter = parameter};
     }
@@ -301,8 +300,8 @@ bool topic_is(yyjson_val *root)
     return false;
 }
 
-enum status topic_read(const struct definitions *definitions, yyjson_val *root,
-                       struct arena *arena, struct outcome *outcome, struct topic **ret_topic)
+enum status topic_read(const struct definitions *definitions, yyjson_val *root, struct arena *arena,
+                       struct outcome *outcome, struct topic **ret_topic)
 {
     struct topic *topic = ARENA_NEW(arena, struct topic);
     bool basic = slice_is(json_get_string(root, "resourceType"), "Basic");

@@ -116,9 +116,10 @@ bool endpoint_allowed(const struct config_list *prefixes, struct slice endpoint)
 /* Those that say how the message is framed are not the subscriber's to set. */
 static bool header_is_ours(struct slice name)
 {
-    static const char *const ours[] = {"Host",       "Content-Length", "Transfer-Encoding",
-                                       "Connection", "Content-Type",   "Expect",
-                                       "Upgrade",    "TE",             "Trailer"};
+    static const char *const ours[] = {
+        "Host",         "Content-Length", "Transfer-Encoding", "Connection",
+        "Content-Type", "Expect",         "Upgrade",           "TE",
+        "Trailer"};
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
         if (slice_equals_ignoring_case(name, slice_text(ours[i]))) {
             return true;
@@ -184,7 +185,8 @@ static enum status read_payload(const struct reading *reading, yyjson_val *chann
 {
     struct slice type = json_get_string(channel, "payload");
     struct slice media = slice_trim(slice_head(type, slice_index(type, ';')));
-    yyjson_val *extension = extension_of(json_get(channel, "_payload"), "backport-payload-content", 0);
+    yyjson_val *extension =
+        extension_of(json_get(channel, "_payload"), "backport-payload-content", 0);
     struct slice content = json_get_string(extension, "valueCode");
     static const char *const contents[] = {"empty", "id-only", "full-resource"};
     if (!slice_is(media, "application/fhir+json") && !slice_is(media, "application/json")) {
@@ -251,8 +253,8 @@ static enum status read_filters(const struct reading *reading, yyjson_val *crite
         struct wanted_filter *filter = &wanted->filters[wanted->filter_count++];
         struct slice text = json_get_string(extension, "valueString");
         size_t mark = slice_index(text, '?');
-        filter->text = arena_copy(reading->arena,
-                                  slice_from(text, mark < text.length ? mark + 1 : 0));
+        filter->text =
+            arena_copy(reading->arena, slice_from(text, mark < text.length ? mark + 1 : 0));
         if (mark < text.length) {
             filter->type = resource_type_find(reading->definitions, slice_head(text, mark));
         }
