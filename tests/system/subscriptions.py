@@ -12,9 +12,11 @@ import signal
 import socket
 import struct
 import sys
+import tempfile
 import threading
 import time
 
+import access_log
 from server import Server, tap
 
 PROGRAM = sys.argv[1]
@@ -539,6 +541,38 @@ def off_ends_it_and_a_delete_forgets_it():
         _put(server, {'resourceType': 'Patient', 'id': 'after'})
         time.sleep(0.4)
         assert len(endpoint.events()) == 1
+
+
+def every_person_told_of_has_an_entry():
+    with _Endpoint() as endpoint, _start(endpoint) as server:
+        _patient_topic(server)
+        id_ = _post(server, _subscription('patients', endpoint.url, 'empty'))
+        _until(server, id_, 'active')
+        for number in range(3):
+            _put(server, {'resourceType': 'Patient', 'id': 'p%d' % number})
+        endpoint.wait(lambda e: len(e.events()) == 3)
+        # Before the first byte left: so it is there as soon as the endpoint has it.
+        told = [entry for entry in access_log.read(server.folder, False)
+                if entry['who'] == 'Subscription/' + id_]
+        assert sorted(entry['id'] for entry in told) == ['p0', 'p1', 'p2'], told
+        assert {entry['interaction'] for entry in told} == {'notification'}
+        assert len({entry['patient'] for entry in told}) == 3 and all(e['patient'] for e in told)
+        server.ask('GET', 'Subscription/%s/$events' % id_)
+        asked = [entry for entry in access_log.read(server.folder, False)
+                 if entry['interaction'] == '$events']
+        assert len({entry['patient'] for entry in asked}) == 3, asked
+
+
+def topics_come_from_packages():
+    with _Endpoint() as endpoint, tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'topic.json')
+        with open(path, 'w', encoding='utf-8') as file:
+            json.dump(_topic('packaged', {'resource': 'Patient'}), file)
+        with _start(endpoint, '--package', path) as server:
+            id_ = _post(server, _subscription('packaged', endpoint.url))
+            _until(server, id_, 'active')
+            _put(server, {'resourceType': 'Patient', 'id': 'p'})
+            endpoint.wait(lambda e: e.events() == [(1, 'Patient/p')])
 
 
 # ---- websockets ----------------------------------------------------------------------------------
