@@ -10,8 +10,8 @@
 static bool is_among(struct slice list, const char *name)
 {
     bool any = list.length == 0;
-    while (list.at != NULL && list.length > 0) {
-        any = any || slice_is(slice_trim(slice_cut(&list, ',')), name);
+    while (!any && list.at != NULL && list.length > 0) {
+        any = slice_is(slice_trim(slice_cut(&list, ',')), name);
     }
     return any;
 }

@@ -369,28 +369,48 @@ enum status subscription_take(struct subscribe *subscribe, struct store_tx *tx,
 /* ---- all ----------------------------------------------------------------------------------------
  */
 
-struct loading {
-    struct subscribe *subscribe;
-    struct store_tx *tx;
+/* Their ids first: a scan is not asked for other things meanwhile. */
+struct listing {
+    struct arena *arena;
+    struct slice *ids;
+    size_t count, capacity;
 };
 
 static enum status visit(void *context, const struct store_version *version)
 {
-    const struct loading *loading = context;
-    return subscription_take(loading->subscribe, loading->tx, version);
+    struct listing *listing = context;
+    if (listing->count == listing->capacity) {
+        size_t more = listing->capacity * 2 + 64;
+        struct slice *larger =
+            arena_resize(listing->arena, listing->ids, listing->capacity * sizeof *larger,
+                         more * sizeof *larger);
+        if (larger == NULL) {
+            return STATUS_MEMORY;
+        }
+        listing->ids = larger;
+        listing->capacity = more;
+    }
+    listing->ids[listing->count++] = arena_copy(listing->arena, version->id);
+    return arena_full(listing->arena) ? STATUS_MEMORY : STATUS_OK;
 }
 
-enum status subscriptions_load(struct subscribe *subscribe, struct store_tx *tx)
+static enum status take_all(struct subscribe *subscribe, struct store_tx *tx,
+                            struct listing *listing)
 {
-    struct loading loading = {subscribe, tx};
-    if (subscribe->options.ready != NULL) {
-        TRY(subscribe->options.ready(subscribe->options.context));
+    TRY(store_scan(tx, subscribe->subscription_type, visit, listing));
+    for (size_t i = 0; i < listing->count; i++) {
+        struct arena_mark mark = arena_mark(listing->arena);
+        struct store_version version;
+        TRY(store_read(tx, subscribe->subscription_type, listing->ids[i], listing->arena,
+                       &version));
+        TRY(subscription_take(subscribe, tx, &version));
+        arena_rewind(listing->arena, mark);
     }
-    TRY(load_topics(subscribe, tx));
-    for (struct subscription *each = subscribe->subscriptions; each != NULL; each = each->next) {
-        each->seen = false;
-    }
-    TRY(store_scan(tx, subscribe->subscription_type, visit, &loading));
+    return STATUS_OK;
+}
+
+static enum status forget_unseen(struct subscribe *subscribe)
+{
     for (struct subscription *each = subscribe->subscriptions, *next; each != NULL; each = next) {
         next = each->next;
         if (!each->seen) {
@@ -398,6 +418,22 @@ enum status subscriptions_load(struct subscribe *subscribe, struct store_tx *tx)
         }
     }
     return STATUS_OK;
+}
+
+enum status subscriptions_load(struct subscribe *subscribe, struct store_tx *tx)
+{
+    if (subscribe->options.ready != NULL) {
+        TRY(subscribe->options.ready(subscribe->options.context));
+    }
+    TRY(load_topics(subscribe, tx));
+    for (struct subscription *each = subscribe->subscriptions; each != NULL; each = each->next) {
+        each->seen = false;
+    }
+    struct listing listing = {.arena = arena_create((size_t)256 << 20)};
+    enum status status = listing.arena != NULL ? take_all(subscribe, tx, &listing) : STATUS_MEMORY;
+    arena_destroy(listing.arena);
+    TRY(status);
+    return forget_unseen(subscribe);
 }
 
 /* It was deleted: what was kept for it goes too. */
