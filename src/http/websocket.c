@@ -20,6 +20,16 @@ struct websocket {
 /* ---- opening ------------------------------------------------------------------------------------
  */
 
+static struct slice header_of(const struct request *request, const char *name)
+{
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (slice_equals_ignoring_case(request->headers[i].name, slice_text(name))) {
+            return request->headers[i].value;
+        }
+    }
+    return (struct slice){0};
+}
+
 static bool lists(struct slice value, const char *word)
 {
     while (value.at != NULL && value.length > 0) {
@@ -66,10 +76,10 @@ static bool check(struct connection *connection)
         refuse(connection, 503, "throttled", "There are no websockets here now.");
         return false;
     }
-    if (!lists(request_header(request, "Upgrade"), "websocket") ||
-        !lists(request_header(request, "Connection"), "upgrade") ||
-        !slice_is(request_header(request, "Sec-WebSocket-Version"), "13") ||
-        !is_key(request_header(request, "Sec-WebSocket-Key"), request->arena)) {
+    if (!lists(header_of(request, "Upgrade"), "websocket") ||
+        !lists(header_of(request, "Connection"), "upgrade") ||
+        !slice_is(header_of(request, "Sec-WebSocket-Version"), "13") ||
+        !is_key(header_of(request, "Sec-WebSocket-Key"), request->arena)) {
         refuse(connection, 400, "structure",
                "This address is for websockets (RFC 6455, version 13): see "
                "Subscription/$get-ws-binding-token.");
@@ -119,7 +129,7 @@ void websocket_begin(struct connection *connection)
     }
     buffer_add_text(&head, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                            "Connection: Upgrade\r\nSec-WebSocket-Accept: ");
-    bool fine = write_accept(request_header(request, "Sec-WebSocket-Key"), &head);
+    bool fine = write_accept(header_of(request, "Sec-WebSocket-Key"), &head);
     buffer_add_text(&head, "\r\n\r\n");
     struct websocket *websocket = fine && buffer_ok(&head) ? make(connection) : NULL;
     if (websocket == NULL) {
