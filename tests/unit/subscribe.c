@@ -97,8 +97,8 @@ static void refuses_what_it_does_not_understand_of_a_topic(void **state)
         HEAD "'resourceTrigger':[{'resource':'Patient','queryCriteria':{'resultForCreate':'x'}}]}",
         HEAD "'resourceTrigger':[{'resource':'Patient'}],'eventTrigger':[{'resource':'Patient'}]}",
         HEAD "'resourceTrigger':[{'resource':'Patient'}],'canFilterBy':[{'resource':'Patient'}]}",
-        "{'resourceType':'SubscriptionTopic','status':'active','resourceTrigger':[{'resource':"
-        "'Patient'}]}"};
+        ("{'resourceType':'SubscriptionTopic','status':'active','resourceTrigger':[{'resource':"
+         "'Patient'}]}")};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_null(topic_of(wrong[i]));
     }
