@@ -23,8 +23,8 @@ enum status api_subscriptions_open(struct service *service, struct outcome *outc
     return subscribe_open(&options, outcome, &service->subscribe);
 }
 
-enum status api_make_draft(struct request *request, resource_type type, struct slice id,
-                           yyjson_val *root, struct store_draft **ret_draft)
+enum status api_admit_draft(struct request *request, resource_type type, struct slice id,
+                            yyjson_val *root, struct store_draft **ret_draft)
 {
     struct service *service = request->service;
     struct subscribe_admission admission;
