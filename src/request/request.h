@@ -12,6 +12,7 @@
 #include "fhir/fhir.h"
 #include "quality/quality.h"
 #include "store/store.h"
+#include "subscribe/subscribe.h"
 #include "terms/terms.h"
 #include "validate/validate.h"
 
@@ -194,8 +195,9 @@ struct service {
     struct api_capability *capability;      /* api's: the capability statement */
     int64_t started;                        /* instant */
     struct metrics *metrics;
-    struct bulk *bulk;       /* NULL: nothing is exported in files */
-    struct quality *quality; /* counts what is accepted and refused; NULL: nobody does */
+    struct bulk *bulk;           /* NULL: nothing is exported in files */
+    struct subscribe *subscribe; /* NULL: nobody is told of anything */
+    struct quality *quality;     /* counts what is accepted and refused; NULL: nobody does */
 };
 
 /* What is asked of every entry, by whichever door; the caller adds what this one must be. Profiles
