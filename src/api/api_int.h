@@ -31,6 +31,10 @@ API_READ(export)        /* export.c: $export of the system, Patient and Group */
 API_READ(export_status) /* export_status.c */
 API_READ(export_cancel) /* export_status.c */
 API_READ(export_file)   /* export_status.c */
+API_READ(import)        /* import.c: $import from URLs and files */
+API_READ(import_status) /* import.c */
+API_READ(import_cancel) /* import.c */
+API_READ(import_file)   /* import.c */
 API_WRITE(create)       /* create.c, conditional too */
 API_WRITE(update)       /* update.c, update-as-create and conditional too */
 API_WRITE(patch)        /* patch.c, conditional too */
@@ -52,6 +56,9 @@ MUST_CHECK enum status api_terms_capabilities(struct request *request);
 
 /* What the answer to a terminology question may take. */
 #define API_TERMS_BYTES ((size_t)128 << 20)
+
+/* export.c: is the answer wanted in the background (Prefer: respond-async, RFC 7240)? */
+bool api_prefers_async(const struct request *request);
 
 /* ---- answers ---- */
 

@@ -139,6 +139,9 @@ MUST_CHECK enum status bulk_check(struct bulk *bulk, struct store_tx *tx,
 MUST_CHECK enum status bulk_start(struct bulk *bulk, const struct bulk_ask *ask,
                                   struct outcome *outcome, char ret_id[static UUID_LENGTH + 1]);
 
+/* An id for a job: nothing in it can be guessed, as a time can. */
+void bulk_new_id(char ret_id[static UUID_LENGTH + 1]);
+
 enum bulk_state { BULK_WAITING, BULK_SELECTING, BULK_WRITING, BULK_DONE, BULK_FAILED };
 
 struct bulk_view {
