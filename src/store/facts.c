@@ -202,7 +202,10 @@ enum status facts_read(struct slice blob, struct facts *ret_facts)
 
 static void fact_bind(sqlite3_stmt *statement, const struct fact *fact, int64_t rid)
 {
-    sqlite3_bind_int64(statement, 1, fact->parameter);
+    uint32_t parameter = fact->tree == TREE_DATE ? date_class_parameter(fact->parameter & ~1u,
+                                                                        date_class_of(fact->other))
+                                                 : fact->parameter;
+    sqlite3_bind_int64(statement, 1, parameter);
     sqlite3_bind_int64(statement, 3, rid);
     switch ((enum tree)fact->tree) {
     case TREE_TOKEN:

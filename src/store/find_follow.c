@@ -137,6 +137,22 @@ enum status change_after(struct connection *connection, resource_type type, int6
     return STATUS_OK;
 }
 
+enum status change_last(struct connection *connection, resource_type type, int64_t *ret_change)
+{
+    sqlite3_stmt *statement;
+    bool row = false;
+    *ret_change = 0;
+    TRY(statement_get(connection, SQL_CHANGE_LAST, &statement));
+    sqlite3_bind_int(statement, 1, type);
+    sqlite3_bind_int64(statement, 2, INT64_MAX);
+    TRY(statement_row(connection, statement, &row));
+    if (row) {
+        *ret_change = sqlite3_column_int64(statement, 0);
+        sqlite3_reset(statement);
+    }
+    return STATUS_OK;
+}
+
 enum status place_time(struct connection *connection, int64_t rid, int64_t change,
                        int64_t *ret_updated, bool *ret_current)
 {
