@@ -54,6 +54,9 @@ void api_stored_changed(struct request *request, const struct store_written *wri
 /* The TerminologyCapabilities (R4), generated. */
 MUST_CHECK enum status api_terms_capabilities(struct request *request);
 
+/* What the operations of terminology take (terms_parameters.c); NULL: it is none of them. */
+const struct operation_parameter *api_terms_parameters(const struct interaction *interaction);
+
 /* What the answer to a terminology question may take. */
 #define API_TERMS_BYTES ((size_t)128 << 20)
 
@@ -89,10 +92,20 @@ bool api_not_modified(const struct request *request, uint32_t version, int64_t u
  * is a current version at all. STATUS_PRECONDITION when no tag can be one of ours. */
 MUST_CHECK enum status api_if_match(struct request *request, struct store_condition *condition);
 
+/* What could be stored can be read: a request about one resource gets room for it as it is stored
+ * and as it is answered, whatever the request's own size. Entries of a Bundle share the Bundle's.
+ */
+void api_make_reading_room(struct request *request);
+
 /* What a read or vread asks for. STATUS_NOT_FOUND and STATUS_GONE are explained, with the headers
  * of the tombstone. */
 MUST_CHECK enum status api_find_version(struct request *request, struct store_tx *tx,
                                         struct store_version *ret_version);
+
+/* Makes the draft of the resource that the request brings, under ID. What is sound may take as much
+ * again for its index as it took to be read: tens of thousands of codes are as many rows. */
+MUST_CHECK enum status api_make_draft(struct request *request, struct slice id,
+                                      struct store_draft **ret_draft);
 
 /* The draft that perform has made: a Binary's content is put beside it. */
 struct store_draft *api_create_draft(struct request *request);

@@ -96,6 +96,7 @@ static enum status prepare(struct request *request, struct patching *patching,
     }
     patching->prepared = version->version;
     patching->result = after.root;
+    make_room(request, version); /* for its index, now that it is sound */
     return store_draft_make(request->service->store, version->type, version->id, after.root,
                             request->base_url, request->arena, &request->outcome, &patching->draft);
 }
@@ -103,6 +104,7 @@ static enum status prepare(struct request *request, struct patching *patching,
 static enum status read_current(struct request *request, struct store_tx *tx,
                                 struct store_version *ret_version)
 {
+    api_make_reading_room(request);
     enum status status = store_read(tx, request->type, request->id, request->arena, ret_version);
     if (status == STATUS_GONE) {
         request_discloses_version(request, ret_version);
