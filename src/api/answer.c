@@ -191,6 +191,5 @@ enum status api_make_draft(struct request *request, struct slice id, struct stor
 {
     arena_raise(request->arena,
                 ARENA_REQUEST_BASE + 2 * ARENA_REQUEST_FACTOR * request->json.text.length);
-    return store_draft_make(request->service->store, request->type, id, request->json.root,
-                            request->base_url, request->arena, &request->outcome, ret_draft);
+    return api_admit_draft(request, request->type, id, request->json.root, ret_draft);
 }

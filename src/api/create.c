@@ -37,6 +37,7 @@ enum status api_create_perform(struct request *request)
     }
     TRY(give_id(request));
     creation->id = request->id;
+    subscribe_await_topic(request->service->subscribe, request->json.root);
     return api_make_draft(request, request->id, &creation->draft);
 }
 

@@ -97,8 +97,7 @@ static enum status prepare(struct request *request, struct patching *patching,
     patching->prepared = version->version;
     patching->result = after.root;
     make_room(request, version); /* for its index, now that it is sound */
-    return store_draft_make(request->service->store, version->type, version->id, after.root,
-                            request->base_url, request->arena, &request->outcome, &patching->draft);
+    return api_admit_draft(request, version->type, version->id, after.root, &patching->draft);
 }
 
 static enum status read_current(struct request *request, struct store_tx *tx,

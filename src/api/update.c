@@ -61,6 +61,7 @@ enum status api_update_perform(struct request *request)
     change->conditional = request->id.length == 0;
     TRY(take_conditions(request, change));
     TRY(check_whole(request));
+    subscribe_await_topic(request->service->subscribe, request->json.root);
     if (change->conditional) {
         TRY(api_condition_plan(request, (struct slice){0}, &change->plan));
         return api_condition_foresee(request, &change->plan);

@@ -58,6 +58,14 @@ static const char *const settings[] = {"data",
                                        "import-file",
                                        "import-timeout",
                                        "import-stall",
+                                       "subscription-endpoint",
+                                       "subscriptions",
+                                       "subscription-retry",
+                                       "subscription-retry-most",
+                                       "subscription-attempts",
+                                       "subscription-waiting",
+                                       "subscription-kept",
+                                       "subscription-token",
                                        "log-level",
                                        NULL};
 
@@ -118,6 +126,7 @@ static enum status open_service(struct server *server)
     service->metrics = metrics_create(api_interactions);
     TRY(api_capability_open(service));
     TRY(api_exports_open(service, &server->outcome));
+    TRY(api_subscriptions_open(service, &server->outcome));
     TRY(feed_jobs_open(service, &server->outcome, &server->imports));
     return http_start(service, &server->outcome, &server->http, &server->port);
 }
@@ -130,6 +139,7 @@ static void close_service(struct server *server)
     }
     feed_jobs_close(server->imports);
     bulk_close(server->opened.service.bulk);
+    subscribe_close(server->opened.service.subscribe);
     api_capability_close(&server->opened.service);
     cli_close_service(&server->opened);
     metrics_destroy(metrics);

@@ -12,6 +12,7 @@
 #include "fhir/fhir.h"
 #include "quality/quality.h"
 #include "store/store.h"
+#include "subscribe/subscribe.h"
 #include "terms/terms.h"
 #include "validate/validate.h"
 
@@ -247,6 +248,7 @@ struct service {
     struct metrics *metrics;
     struct bulk *bulk;               /* NULL: nothing is exported in files */
     const struct importer *importer; /* NULL: nothing is imported over HTTP */
+    struct subscribe *subscribe;     /* NULL: nobody is told of anything */
     struct quality *quality;         /* counts what is accepted and refused; NULL: nobody does */
 };
 

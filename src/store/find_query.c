@@ -438,10 +438,21 @@ static bool among_ids(const struct search *search, int64_t rid)
 
 /* Streams of more sources than this are left to the tests. */
 #define SOURCES_TO_ASK 4
+/* After so many questions, and up to so many places, a list is cheaper to ask than a tree. */
+#define ASKED_OFTEN    1000
+#define PLACES_TO_LIST 65536
 
 enum status search_has(struct search *search, int64_t rid, bool *ret_has)
 {
     *ret_has = true;
+    if (++search->asked == ASKED_OFTEN) {
+        for (size_t i = search->all ? 1 : 0; i < search->stream_count; i++) {
+            struct stream *stream = &search->streams[i];
+            if (stream->count == 1 && stream->sources[0].shift == 0) {
+                TRY(stream_gather(stream, search->arena, PLACES_TO_LIST));
+            }
+        }
+    }
     for (size_t i = search->all ? 1 : 0; i < search->stream_count && *ret_has; i++) {
         struct stream *stream = &search->streams[i];
         if (stream->count <= SOURCES_TO_ASK) {
