@@ -298,6 +298,16 @@ void api_stored_changed(struct request *request, const struct store_written *wri
     (void)pthread_mutex_unlock(&stored->lock);
 }
 
+/* A profile of thousands of elements takes a second to be made ready, and more under a lock. */
+static bool settles_long(const struct request *request)
+{
+    bool defines = counts(request->service, request->type);
+    for (size_t i = 0; i < request->child_count; i++) {
+        defines = defines || counts(request->service, request->children[i]->type);
+    }
+    return defines;
+}
+
 enum status api_conformance_open(struct service *service, struct outcome *outcome)
 {
     struct arena *arena = arena_create(0);
@@ -309,6 +319,7 @@ enum status api_conformance_open(struct service *service, struct outcome *outcom
     stored->arena = arena;
     service->stored = stored;
     service->stored_ready = stored_ready;
+    service->settles_long = settles_long;
     TRY(conformance_open(service->definitions, &service->conformance));
     TRY(terms_open(service->conformance, outcome, &service->terms));
     const char *releases = config_terminology(service->config, arena);
@@ -331,4 +342,5 @@ void api_conformance_close(struct service *service)
     service->conformance = NULL;
     service->stored = NULL;
     service->stored_ready = NULL;
+    service->settles_long = NULL;
 }

@@ -238,6 +238,9 @@ struct service {
     struct api_stored *stored;       /* api's */
     /* Reads what conformance resources were stored, once; NULL: there are none to read. */
     enum status (*stored_ready)(struct service *service);
+    /* Does what follows the commit of REQUEST take longer than a loop may stand still? NULL: never.
+     */
+    bool (*settles_long)(const struct request *request);
     struct validator *validator; /* NULL: entries are checked for their structure only */
     struct store *store;
     struct audit *audit;
@@ -330,6 +333,7 @@ struct request {
     struct work work;
     void *perform_state; /* the interaction's own, from perform to commit to committed */
     bool written;        /* the commit is durable */
+    bool settled;        /* what follows it is under way or done */
     bool written_tied;   /* whom it concerns may be known only when the transaction is whole */
     enum status audited; /* what the log said of the ticket */
     bool outboxed;       /* its access entries are rows of the write's own transaction */

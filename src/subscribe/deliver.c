@@ -344,6 +344,20 @@ struct round {
     size_t entry_count;
 };
 
+/* WAIT, or less when something of it is due before. */
+static int64_t wait_for(const struct subscription *subscription, int64_t now, int64_t wait)
+{
+    int64_t beat =
+        (int64_t)subscription->wanted.heartbeat * MICROS_PER_SECOND + subscription->sent - now;
+    if (subscription->wanted.standing > STANDING_ACTIVE) {
+        return wait;
+    }
+    if (subscription->due > now && subscription->due - now < wait) {
+        wait = subscription->due - now;
+    }
+    return subscription->wanted.heartbeat > 0 && beat > 0 && beat < wait ? beat : wait;
+}
+
 static enum status gather(struct round *round, int64_t now, int64_t *ret_wait)
 {
     struct subscribe *subscribe = round->subscribe;
@@ -351,15 +365,8 @@ static enum status gather(struct round *round, int64_t now, int64_t *ret_wait)
     enum status status = STATUS_OK;
     for (struct subscription *each = subscribe->subscriptions; each != NULL && status == STATUS_OK;
          each = each->next) {
-        int64_t beat = (int64_t)each->wanted.heartbeat * MICROS_PER_SECOND + each->sent - now;
-        bool runs = each->wanted.standing <= STANDING_ACTIVE;
-        if (runs && each->due > now && each->due - now < *ret_wait) {
-            *ret_wait = each->due - now;
-        }
-        if (runs && each->wanted.heartbeat > 0 && beat > 0 && beat < *ret_wait) {
-            *ret_wait = beat;
-        }
         (void)pthread_mutex_lock(&subscribe->lock);
+        *ret_wait = wait_for(each, now, *ret_wait);
         enum kind kind = kind_due(each, now);
         (void)pthread_mutex_unlock(&subscribe->lock);
         if (kind == KIND_NONE || subscribe->delivery_count + round->count >= DELIVERIES_MOST) {
@@ -481,7 +488,9 @@ static enum status failed(struct subscription *subscription, enum kind kind, CUR
     const struct config *config = subscribe->options.config;
     char text[200];
     subscription->failures++;
+    (void)pthread_mutex_lock(&subscribe->lock);
     subscribe->totals.failures++;
+    (void)pthread_mutex_unlock(&subscribe->lock);
     (void)snprintf(text, sizeof text,
                    result == CURLE_OK ? (http >= 300 && http < 400
                                              ? "The endpoint answered HTTP %ld: redirects are not "
@@ -564,7 +573,7 @@ static enum status acknowledge(struct subscribe *subscribe)
     }
     (void)pthread_mutex_unlock(&subscribe->lock);
     if (commit.notes != NULL) {
-        status = commit_make(&commit, subscribe->options.store);
+        status = commit_make(&commit, subscribe);
     }
     if (status == STATUS_OK && commit.notes != NULL) {
         (void)pthread_mutex_lock(&subscribe->lock);

@@ -228,7 +228,7 @@ static enum status settle(struct following *following)
         commit_set(&following->commit, SLICE("subscribe.cursor"),
                    slice_text(arena_print(following->arena, "%llu",
                                           (unsigned long long)following->up_to)));
-        TRY(commit_make(&following->commit, subscribe->options.store));
+        TRY(commit_make(&following->commit, subscribe));
         took_effect(following);
     }
     subscribe->cursor = following->up_to;
@@ -261,9 +261,12 @@ static enum status follow(struct following *following)
     bool again = false;
     uint64_t turn = store_parameters_turn(subscribe->options.store);
     if (subscribe->stale || turn != subscribe->turn) {
+        if (subscribe->anew) {
+            TRY(subscribe_recall(subscribe, following->tx));
+        }
         TRY(subscriptions_load(subscribe, following->tx));
         subscribe->turn = turn;
-        subscribe->stale = false;
+        subscribe->stale = subscribe->anew = false;
     }
     TRY(read_changes(following, &items, &count));
     TRY(take_in(following, items, count, &again));

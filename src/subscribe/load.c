@@ -279,15 +279,18 @@ static void take_news(struct subscription *subscription, const struct store_vers
 static enum status recall(struct subscription *subscription, struct store_tx *tx, bool *ret_first)
 {
     struct slice text;
+    struct arena_mark mark = arena_mark(subscription->own);
     enum status status = store_note_get(tx, note_name(subscription->own, NULL, subscription->id),
                                         subscription->own, &text);
     *ret_first = status == STATUS_NOT_FOUND;
     if (*ret_first) {
         subscription->numbers = (struct numbers){.first = 1};
-        return STATUS_OK;
+        status = STATUS_OK;
+    } else if (status == STATUS_OK && !numbers_read(text, &subscription->numbers)) {
+        status = STATUS_CORRUPT;
     }
-    TRY(status);
-    return numbers_read(text, &subscription->numbers) ? STATUS_OK : STATUS_CORRUPT;
+    arena_rewind(subscription->own, mark);
+    return status;
 }
 
 /* Under the lock. */
@@ -346,7 +349,11 @@ enum status subscription_take(struct subscribe *subscribe, struct store_tx *tx,
     enum status status = STATUS_OK;
     if (fresh) {
         TRY(make(subscribe, version->id, &subscription));
+    }
+    if (fresh || subscribe->anew) {
+        (void)pthread_mutex_lock(&subscribe->lock);
         status = recall(subscription, tx, &first);
+        (void)pthread_mutex_unlock(&subscribe->lock);
     }
     (void)pthread_mutex_lock(&subscribe->lock);
     if (status == STATUS_OK) {
@@ -464,7 +471,7 @@ enum status subscription_forget(struct subscribe *subscribe, struct slice id)
                                                  SLICE_ARGS(gone->id), SLICE_ARGS(mark))));
         }
     }
-    enum status status = commit_make(&commit, subscribe->options.store);
+    enum status status = commit_make(&commit, subscribe);
     arena_destroy(commit.arena);
     TRY(status);
     (void)pthread_mutex_lock(&subscribe->lock);

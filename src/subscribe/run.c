@@ -9,17 +9,48 @@
 #define AWAIT_SECONDS 2
 #define STORE_PAUSE   MICROS_PER_SECOND /* when the store or the log fails */
 
-static enum status read_cursor(struct subscribe *subscribe, struct store_tx *tx)
+static enum status read_seal(struct subscribe *subscribe, struct store_tx *tx, struct arena *arena)
+{
+    struct slice text;
+    enum status status = store_note_get(tx, SLICE("subscribe.seal"), arena, &text);
+    subscribe->seal[0] = '\0';
+    if (status == STATUS_NOT_FOUND) {
+        return STATUS_OK;
+    }
+    TRY(status);
+    if (text.length != UUID_LENGTH) {
+        return STATUS_CORRUPT;
+    }
+    memcpy(subscribe->seal, text.at, UUID_LENGTH);
+    subscribe->seal[UUID_LENGTH] = '\0';
+    return STATUS_OK;
+}
+
+/* STATUS_NOT_FOUND: there is none. */
+static enum status read_cursor(struct subscribe *subscribe, struct store_tx *tx,
+                               struct arena *arena)
+{
+    struct slice text;
+    TRY(store_note_get(tx, SLICE("subscribe.cursor"), arena, &text));
+    return slice_to_unsigned(text, UINT64_MAX, &subscribe->cursor) ? STATUS_OK : STATUS_CORRUPT;
+}
+
+static enum status recall(struct subscribe *subscribe, struct store_tx *tx, bool *ret_cursor)
 {
     struct arena *arena = arena_create((size_t)1 << 20);
-    struct slice text;
-    enum status status =
-        arena != NULL ? store_note_get(tx, SLICE("subscribe.cursor"), arena, &text) : STATUS_MEMORY;
-    if (status == STATUS_OK && !slice_to_unsigned(text, UINT64_MAX, &subscribe->cursor)) {
-        status = STATUS_CORRUPT;
+    enum status status = arena != NULL ? read_seal(subscribe, tx, arena) : STATUS_MEMORY;
+    if (status == STATUS_OK) {
+        status = read_cursor(subscribe, tx, arena);
     }
     arena_destroy(arena);
-    return status;
+    *ret_cursor = status == STATUS_OK;
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+enum status subscribe_recall(struct subscribe *subscribe, struct store_tx *tx)
+{
+    bool cursor;
+    return recall(subscribe, tx, &cursor);
 }
 
 /* Without a cursor nothing was ever told: what was there before the first Subscription never is. */
@@ -46,11 +77,14 @@ static enum status begin_at_now(struct subscribe *subscribe, struct store_tx *tx
 static enum status load(struct subscribe *subscribe)
 {
     struct store_tx *tx;
+    bool cursor = false;
     TRY(store_snapshot_begin(subscribe->reader, 0, &tx));
-    enum status status = subscriptions_load(subscribe, tx);
+    enum status status = recall(subscribe, tx, &cursor);
     if (status == STATUS_OK) {
-        status = read_cursor(subscribe, tx);
-        status = status == STATUS_NOT_FOUND ? begin_at_now(subscribe, tx) : status;
+        status = subscriptions_load(subscribe, tx);
+    }
+    if (status == STATUS_OK && !cursor) {
+        status = begin_at_now(subscribe, tx);
     }
     store_snapshot_end(tx);
     TRY(status);

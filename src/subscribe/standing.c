@@ -75,7 +75,7 @@ static enum status write_it(struct commit *commit, struct subscription *subscrip
     commit->condition.version = version.version;
     commit_set(commit, note_name(commit->arena, NULL, subscription->id),
                numbers_write(&numbers, commit->arena));
-    return commit_make(commit, subscription->subscribe->options.store);
+    return commit_make(commit, subscription->subscribe);
 }
 
 enum status standing_set(struct subscription *subscription, enum standing standing,

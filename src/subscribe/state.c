@@ -87,9 +87,21 @@ void commit_remove(struct commit *commit, struct slice name)
     commit_set(commit, name, (struct slice){0});
 }
 
+static enum status check_seal(struct store_tx *tx, struct commit *commit)
+{
+    struct slice seal = {0};
+    enum status status = store_note_get(tx, SLICE("subscribe.seal"), commit->arena, &seal);
+    if (status != STATUS_NOT_FOUND) {
+        TRY(status);
+    }
+    TRY(slice_equals(seal, commit->before) ? STATUS_OK : STATUS_CONFLICT);
+    return store_note_set(tx, SLICE("subscribe.seal"), commit->after);
+}
+
 static enum status run(struct store_tx *tx, void *context)
 {
     struct commit *commit = context;
+    TRY(check_seal(tx, commit));
     for (const struct commit_note *note = commit->notes; note != NULL; note = note->next) {
         TRY(note->value.at != NULL ? store_note_set(tx, note->name, note->value)
                                    : store_note_remove(tx, note->name));
@@ -102,9 +114,22 @@ static enum status run(struct store_tx *tx, void *context)
     return store_outbox_add(tx, commit->entry);
 }
 
-enum status commit_make(struct commit *commit, struct store *store)
+enum status commit_make(struct commit *commit, struct subscribe *subscribe)
 {
-    return arena_full(commit->arena) ? STATUS_TOO_COSTLY : store_write(store, run, commit);
+    char seal[UUID_LENGTH + 1];
+    random_uuid(seal);
+    commit->before = slice_text(subscribe->seal);
+    commit->after = slice_text(seal);
+    if (arena_full(commit->arena)) {
+        return STATUS_TOO_COSTLY;
+    }
+    enum status status = store_write(subscribe->options.store, run, commit);
+    if (status == STATUS_OK) {
+        memcpy(subscribe->seal, seal, sizeof seal);
+    } else if (status != STATUS_PRECONDITION) {
+        subscribe->stale = subscribe->anew = true;
+    }
+    return status;
 }
 
 /* ---- events of a subscription -------------------------------------------------------------------

@@ -172,14 +172,18 @@ struct commit {
     } * notes;
     struct store_draft *draft; /* NULL: none */
     struct store_condition condition;
-    struct slice entry; /* of the access log, for the draft */
+    struct slice entry;         /* of the access log, for the draft */
+    struct slice before, after; /* seals */
     struct store_written written;
 };
 struct slice note_name(struct arena *arena, const char *kind, struct slice id);
 struct slice events_name(struct arena *arena, struct slice id, uint64_t chunk);
 void commit_set(struct commit *commit, struct slice name, struct slice value);
 void commit_remove(struct commit *commit, struct slice name);
-MUST_CHECK enum status commit_make(struct commit *commit, struct store *store);
+/* Each commit leaves a seal of its own and asks for that of the one before, so that nobody builds
+ * on numbers that another process has changed meanwhile, or on a commit that only seemed to fail:
+ * STATUS_CONFLICT. After this and any other failure but STATUS_PRECONDITION all is read anew. */
+MUST_CHECK enum status commit_make(struct commit *commit, struct subscribe *subscribe);
 
 /* Those with numbers from FIRST to LAST that are kept. */
 MUST_CHECK enum status events_load(const struct definitions *definitions, struct store_tx *tx,
@@ -260,10 +264,15 @@ struct subscribe {
     uint64_t turn;
     bool *types;
     bool loaded, stale;
+    bool anew; /* with stale: the numbers too are to be read from the store */
+    char seal[UUID_LENGTH + 1];
     int64_t retry; /* time_monotonic: the store failed; not before */
     _Atomic bool woken, stopping;
     _Atomic bool any; /* there are subscriptions: writes are news */
 };
+
+/* run.c: the seal and the cursor, if there are any. */
+MUST_CHECK enum status subscribe_recall(struct subscribe *subscribe, struct store_tx *tx);
 
 /* load.c: takes in what the snapshot has of Subscriptions and topics. */
 MUST_CHECK enum status subscriptions_load(struct subscribe *subscribe, struct store_tx *tx);

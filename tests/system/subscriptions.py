@@ -334,6 +334,9 @@ def gives_as_much_as_was_asked_for_and_nothing_of_what_is_deleted():
         assert entry['request'] == {'method': 'POST', 'url': 'Patient'}, entry
         server.ask('DELETE', 'Patient/p')
         endpoint.wait(lambda e: len(e.of_type('event-notification')) == 6)
+        for bundle in endpoint.bundles:
+            judged = server.ask('POST', 'Bundle/$validate', bundle).json['issue']
+            assert not [each for each in judged if each['severity'] in ('error', 'fatal')], judged
         entry = told('full-resource')[1]['entry'][1]
         assert 'resource' not in entry and entry['request']['method'] == 'DELETE', entry
         # Asked for again it is gone: nothing of it is told any more.
