@@ -7,6 +7,7 @@
 
 /* Nothing that a client has to say is longer, fragments together. */
 #define FRAME_MESSAGE_MOST 4096
+#define FRAME_CONTROL_MOST 125
 
 enum frame_opcode {
     FRAME_CONTINUATION = 0,
@@ -35,7 +36,7 @@ struct frame_reader {
     bool in_message; /* a text message has begun and is not final */
     char message[FRAME_MESSAGE_MOST];
     size_t length; /* of the message so far */
-    char control[125];
+    char control[FRAME_CONTROL_MOST];
     size_t control_length;
     uint64_t taken; /* bytes of this frame's payload: where the mask is */
 };

@@ -6,6 +6,10 @@
 #include "frame.h"
 #include "http_int.h"
 
+/* With so much unsent a ping is answered later, and only the last one (5.5.3): who asks and never
+ * reads fills no memory. */
+#define PONG_ROOM ((size_t)4 << 10)
+
 struct websocket {
     struct arena *arena;
     struct connection *connection;
@@ -15,6 +19,9 @@ struct websocket {
     bool sending;       /* a message is in the connection's buffer */
     bool bound, pinged; /* pinged: and nothing was heard since */
     bool closing;       /* our close frame is out */
+    bool pong_owed;
+    size_t pong_length;
+    char pong[FRAME_CONTROL_MOST];
 };
 
 /* ---- opening ------------------------------------------------------------------------------------
@@ -76,7 +83,8 @@ static bool check(struct connection *connection)
         refuse(connection, 503, "throttled", "There are no websockets here now.");
         return false;
     }
-    if (!lists(header_of(request, "Upgrade"), "websocket") ||
+    /* An upgrade asked for in HTTP/1.0 does not count (RFC 9110, 7.8). */
+    if (connection->parser.head.minor == 0 || !lists(header_of(request, "Upgrade"), "websocket") ||
         !lists(header_of(request, "Connection"), "upgrade") ||
         !slice_is(header_of(request, "Sec-WebSocket-Version"), "13") ||
         !is_key(header_of(request, "Sec-WebSocket-Key"), request->arena)) {
@@ -194,6 +202,16 @@ static size_t waiting(const struct connection *connection)
     return evbuffer_get_length(bufferevent_get_output(connection->socket));
 }
 
+static bool answer_ping(struct connection *connection)
+{
+    struct websocket *websocket = connection->websocket;
+    if (!websocket->pong_owed || websocket->closing || waiting(connection) >= PONG_ROOM) {
+        return true;
+    }
+    websocket->pong_owed = false;
+    return send_frame(connection, FRAME_PONG, slice_of(websocket->pong, websocket->pong_length));
+}
+
 /* A message counts as sent when it has left our memory. */
 void websocket_room(struct connection *connection)
 {
@@ -202,6 +220,10 @@ void websocket_room(struct connection *connection)
     if (websocket->sending && waiting(connection) == 0) {
         websocket->sending = false;
         subscribe_socket_sent(websocket->socket);
+    }
+    if (!answer_ping(connection)) {
+        connection_abort(connection);
+        return;
     }
     if (websocket->closing || websocket->sending ||
         !subscribe_socket_next(websocket->socket, &message)) {
@@ -239,12 +261,18 @@ static void take_message(struct connection *connection, struct slice text)
 static void take_control(struct connection *connection, enum frame_opcode opcode,
                          struct slice payload, unsigned code)
 {
-    if (opcode == FRAME_PING && !connection->websocket->closing) {
-        if (!send_frame(connection, FRAME_PONG, payload)) {
+    struct websocket *websocket = connection->websocket;
+    if (opcode == FRAME_PING) {
+        for (size_t i = 0; i < payload.length; i++) {
+            websocket->pong[i] = payload.at[i];
+        }
+        websocket->pong_length = payload.length;
+        websocket->pong_owed = true;
+        if (!answer_ping(connection)) {
             connection_abort(connection);
         }
     } else if (opcode == FRAME_CLOSE) {
-        bool first = !connection->websocket->closing;
+        bool first = !websocket->closing;
         say_goodbye(connection, code != 0 ? code : FRAME_NORMAL);
         if (!first) {
             connection_abort(connection);

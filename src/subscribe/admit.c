@@ -99,6 +99,22 @@ static enum status settle(const struct wanted *wanted, yyjson_val *root, struct 
 /* ---- can it be served ---------------------------------------------------------------------------
  */
 
+/* One that is too large for the thread that tells would keep it from telling anybody. */
+static enum status check_size(yyjson_val *root, struct slice name, struct arena *arena,
+                              struct outcome *outcome)
+{
+    struct arena_mark mark = arena_mark(arena);
+    struct buffer text = {.arena = arena};
+    json_write(root, NULL, NULL, &text);
+    bool fits = buffer_ok(&text) && text.length <= RESOURCE_MOST;
+    arena_rewind(arena, mark);
+    return fits ? STATUS_OK
+                : outcome_fail(outcome, STATUS_BUSINESS_RULE, "",
+                               "This %.*s is larger than 256 KiB: leave out what nobody needs to "
+                               "be told.",
+                               SLICE_ARGS(name));
+}
+
 static enum status check_room(const struct subscribe *subscribe, struct slice id,
                               struct outcome *outcome)
 {
@@ -184,11 +200,13 @@ enum status subscribe_admit(struct subscribe *subscribe, const struct definition
     struct wanted wanted;
     *ret_admission = (struct subscribe_admission){.root = root};
     if (slice_is(name, "Basic") && topic_is(root)) {
+        TRY(check_size(root, SLICE("topic"), arena, outcome));
         return admit_topic(subscribe, definitions, root, base_url, arena, outcome);
     }
     if (!slice_is(name, "Subscription")) {
         return STATUS_OK;
     }
+    TRY(check_size(root, name, arena, outcome));
     ret_admission->id = id;
     TRY(wanted_read(definitions, root, arena, outcome, &wanted));
     if (subscribe != NULL && wanted.standing != STANDING_OFF) {

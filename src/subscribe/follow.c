@@ -52,7 +52,7 @@ static bool tells_of_topics(struct following *following, const struct store_vers
         return false;
     }
     return is_topic_of_ours(following->subscribe, version->id) ||
-           (version->method != STORE_DELETED &&
+           (version->method != STORE_DELETED && version->body.length <= RESOURCE_MOST &&
             json_read(version->body, &json_limits_default, following->arena, NULL, &json) ==
                 STATUS_OK &&
             topic_is(json.root));
@@ -66,7 +66,7 @@ static enum status refresh(struct following *following, struct slice id)
     enum status status =
         store_read(following->tx, subscribe->subscription_type, id, following->arena, &version);
     if (status == STATUS_NOT_FOUND || status == STATUS_GONE) {
-        return subscription_forget(subscribe, id);
+        return subscription_forget(subscribe, following->tx, id);
     }
     TRY(status);
     if (known != NULL && known->numbers.version == version.version && known->topic != NULL) {

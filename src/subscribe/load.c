@@ -30,14 +30,18 @@ static struct planner planner_of(struct subscribe *subscribe, struct arena *aren
 }
 
 /* What is no use as a topic is none; it was refused when it came in, unless by another door. */
-static enum status take_topic(struct subscribe *subscribe, struct arena *arena,
-                              const struct store_version *version, struct topic **list)
+static enum status take_topic(struct subscribe *subscribe, struct arena *scratch,
+                              struct arena *arena, const struct store_version *version,
+                              struct topic **list)
 {
     struct json json;
     struct topic *topic;
     struct outcome outcome;
     struct planner planner = planner_of(subscribe, arena, &outcome, (struct slice){0});
-    TRY(json_read(version->body, &json_limits_default, arena, NULL, &json));
+    if (version->body.length > RESOURCE_MOST) {
+        return STATUS_OK;
+    }
+    TRY(json_read(version->body, &json_limits_default, scratch, NULL, &json));
     if (!topic_is(json.root) ||
         topic_read(subscribe->options.definitions, json.root, arena, &outcome, &topic) !=
             STATUS_OK ||
@@ -54,7 +58,7 @@ static enum status take_topic(struct subscribe *subscribe, struct arena *arena,
 }
 
 static enum status find_topics(struct subscribe *subscribe, struct store_tx *tx,
-                               struct arena *arena, struct topic **ret_list)
+                               struct arena *scratch, struct arena *arena, struct topic **ret_list)
 {
     struct outcome outcome;
     struct search_plan plan;
@@ -68,13 +72,19 @@ static enum status find_topics(struct subscribe *subscribe, struct store_tx *tx,
     *ret_list = NULL;
     outcome_init(&outcome, arena);
     TRY(search_plan_make(&options, &code, 1, arena, &outcome, &plan));
-    plan.query.bodies = true;
     while (page.more) {
         plan.query.cursor = page.next;
-        TRY(store_find(tx, &plan.query, arena, &outcome, &page));
+        struct arena_mark mark = arena_mark(scratch);
+        TRY(store_find(tx, &plan.query, scratch, &outcome, &page));
+        page.next = arena_copy(arena, page.next);
         for (size_t i = 0; i < page.count; i++) {
-            TRY(take_topic(subscribe, arena, &page.items[i], ret_list));
+            struct arena_mark one = arena_mark(scratch);
+            struct store_version version;
+            TRY(store_read(tx, subscribe->basic_type, page.items[i].id, scratch, &version));
+            TRY(take_topic(subscribe, scratch, arena, &version, ret_list));
+            arena_rewind(scratch, one);
         }
+        arena_rewind(scratch, mark);
     }
     return STATUS_OK;
 }
@@ -82,8 +92,12 @@ static enum status find_topics(struct subscribe *subscribe, struct store_tx *tx,
 static enum status load_topics(struct subscribe *subscribe, struct store_tx *tx)
 {
     struct arena *arena = arena_create((size_t)256 << 20);
+    struct arena *scratch = arena_create((size_t)256 << 20);
     struct topic *topics = NULL;
-    enum status status = arena != NULL ? find_topics(subscribe, tx, arena, &topics) : STATUS_MEMORY;
+    enum status status = arena != NULL && scratch != NULL
+                             ? find_topics(subscribe, tx, scratch, arena, &topics)
+                             : STATUS_MEMORY;
+    arena_destroy(scratch);
     if (status != STATUS_OK) {
         arena_destroy(arena);
         return status;
@@ -299,6 +313,7 @@ static enum status take(struct subscription *subscription, struct store_tx *tx,
 {
     struct json json;
     struct slice fault;
+    bool fits = version->body.length <= RESOURCE_MOST; /* or it came in before that was refused */
     enum standing before = fresh ? STANDING_OFF : subscription->wanted.standing;
     struct arena *old = subscription->arena;
     subscription->arena = arena_create((size_t)16 << 20);
@@ -313,11 +328,16 @@ static enum status take(struct subscription *subscription, struct store_tx *tx,
     subscription->error = (struct slice){0};
     TRY(read_note(subscription, tx, note_name(subscription->arena, "base", subscription->id),
                   &subscription->base_url));
-    TRY(json_read(version->body, &json_limits_default, subscription->arena, NULL, &json));
-    TRY(understand(subscription, tx, json.root, &fault));
+    if (!fits) {
+        subscription->wanted.standing = STANDING_OFF;
+        fault = SLICE("This Subscription is larger than 256 KiB: PUT a smaller one.");
+    } else {
+        TRY(json_read(version->body, &json_limits_default, subscription->arena, NULL, &json));
+        TRY(understand(subscription, tx, json.root, &fault));
+    }
     if (subscription->numbers.version != version->version) {
         take_news(subscription, version, first ? STANDING_OFF : before, first);
-    } else if (subscription->wanted.standing == STANDING_ERROR) {
+    } else if (fits && subscription->wanted.standing == STANDING_ERROR) {
         subscription->error = arena_copy(subscription->arena, json_get_string(json.root, "error"));
     }
     subscription->error = fault.length > 0 ? fault : subscription->error;
@@ -416,12 +436,12 @@ static enum status take_all(struct subscribe *subscribe, struct store_tx *tx,
     return STATUS_OK;
 }
 
-static enum status forget_unseen(struct subscribe *subscribe)
+static enum status forget_unseen(struct subscribe *subscribe, struct store_tx *tx)
 {
     for (struct subscription *each = subscribe->subscriptions, *next; each != NULL; each = next) {
         next = each->next;
         if (!each->seen) {
-            TRY(subscription_forget(subscribe, each->id));
+            TRY(subscription_forget(subscribe, tx, each->id));
         }
     }
     return STATUS_OK;
@@ -440,11 +460,73 @@ enum status subscriptions_load(struct subscribe *subscribe, struct store_tx *tx)
     enum status status = listing.arena != NULL ? take_all(subscribe, tx, &listing) : STATUS_MEMORY;
     arena_destroy(listing.arena);
     TRY(status);
-    return forget_unseen(subscribe);
+    return forget_unseen(subscribe, tx);
+}
+
+static void forget_secrets_of(const struct store_version *version, struct arena *scratch,
+                              struct commit *commit, uint64_t *last)
+{
+    struct json json;
+    size_t at, max;
+    yyjson_val *header;
+    if (version->body.length == 0 ||
+        json_read(version->body, &json_limits_default, scratch, NULL, &json) != STATUS_OK) {
+        return; /* a tombstone */
+    }
+    yyjson_val *all = json_get(json_get(json.root, "channel"), "header");
+    if (!yyjson_is_arr(all)) {
+        return;
+    }
+    yyjson_arr_foreach(all, at, max, header)
+    {
+        struct slice mark;
+        uint64_t index, this = 0;
+        if (!header_mark(json_string(header), &mark, &index)) {
+            continue;
+        }
+        memcpy(&this, mark.at, sizeof this); /* enough to know the one before again */
+        if (this != *last) {
+            commit_remove(commit,
+                          slice_text(arena_print(commit->arena, "subscribe.secret/%.*s/%.*s",
+                                                 SLICE_ARGS(version->id), SLICE_ARGS(mark))));
+        }
+        *last = this;
+    }
+}
+
+/* Those of earlier versions too. */
+static enum status forget_secrets(struct subscribe *subscribe, struct store_tx *tx, struct slice id,
+                                  struct commit *commit)
+{
+    struct arena *arena = arena_create((size_t)64 << 20);
+    struct arena *scratch = arena_create((size_t)256 << 20);
+    struct store_history_query query = {.type = subscribe->subscription_type,
+                                        .id = id,
+                                        .since = INT64_MIN,
+                                        .count = 100,
+                                        .bytes = (size_t)8 << 20};
+    struct store_page page = {.more = true};
+    struct outcome outcome;
+    uint64_t last = 0;
+    enum status status = arena != NULL && scratch != NULL ? STATUS_OK : STATUS_MEMORY;
+    while (status == STATUS_OK && page.more) {
+        struct arena_mark mark = arena_mark(scratch);
+        query.cursor = page.next;
+        outcome_init(&outcome, scratch);
+        status = store_history(tx, &query, scratch, &outcome, &page);
+        for (size_t i = 0; status == STATUS_OK && i < page.count; i++) {
+            forget_secrets_of(&page.items[i], scratch, commit, &last);
+        }
+        page.next = status == STATUS_OK ? arena_copy(arena, page.next) : page.next;
+        arena_rewind(scratch, mark);
+    }
+    arena_destroy(arena);
+    arena_destroy(scratch);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status; /* erased */
 }
 
 /* It was deleted: what was kept for it goes too. */
-enum status subscription_forget(struct subscribe *subscribe, struct slice id)
+enum status subscription_forget(struct subscribe *subscribe, struct store_tx *tx, struct slice id)
 {
     struct subscription **at = &subscribe->subscriptions;
     while (*at != NULL && !slice_equals((*at)->id, id)) {
@@ -462,16 +544,8 @@ enum status subscription_forget(struct subscribe *subscribe, struct slice id)
          gone->numbers.last > 0 && chunk <= (gone->numbers.last - 1) / CHUNK; chunk++) {
         commit_remove(&commit, events_name(commit.arena, gone->id, chunk));
     }
-    for (size_t i = 0; i < gone->wanted.header_count; i++) {
-        struct slice mark;
-        uint64_t index;
-        if (header_mark(gone->wanted.headers[i], &mark, &index)) {
-            commit_remove(&commit,
-                          slice_text(arena_print(commit.arena, "subscribe.secret/%.*s/%.*s",
-                                                 SLICE_ARGS(gone->id), SLICE_ARGS(mark))));
-        }
-    }
-    enum status status = commit_make(&commit, subscribe);
+    enum status status = forget_secrets(subscribe, tx, gone->id, &commit);
+    status = status == STATUS_OK ? commit_make(&commit, subscribe) : status;
     arena_destroy(commit.arena);
     TRY(status);
     (void)pthread_mutex_lock(&subscribe->lock);

@@ -162,7 +162,11 @@ enum status subscribe_socket_bind(struct subscribe_socket *socket, struct slice 
     enum status status = STATUS_FORBIDDEN;
     (void)pthread_mutex_lock(&subscribe->lock);
     struct token *token = find_token(subscribe, text);
-    if (token != NULL && token->expires > time_monotonic()) {
+    size_t unsent = 0;
+    for (const struct message *each = socket->first; each != NULL; each = each->next) {
+        unsent++;
+    }
+    if (token != NULL && token->expires > time_monotonic() && unsent < MESSAGES_MOST) {
         status = STATUS_OK;
         for (size_t i = 0; i < token->count; i++) {
             struct subscription *subscription = subscription_find(subscribe, token->ids[i]);

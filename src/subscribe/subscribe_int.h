@@ -73,6 +73,11 @@ extern const char *const standing_names[];
 #define TIMEOUT_DEFAULT 10
 #define TIMEOUT_MOST    60
 #define COUNT_MOST      100
+#define FILTERS_MOST    64
+#define FILTERS_BYTES   ((size_t)16 << 10) /* all filters together */
+/* Bytes of a Subscription or topic: all of them are held in memory, and written anew with a status,
+ * by one thread for all. */
+#define RESOURCE_MOST ((size_t)256 << 10)
 
 struct wanted_filter {
     resource_type type; /* NONE: of the topic's only type */
@@ -278,7 +283,8 @@ MUST_CHECK enum status subscribe_recall(struct subscribe *subscribe, struct stor
 MUST_CHECK enum status subscriptions_load(struct subscribe *subscribe, struct store_tx *tx);
 MUST_CHECK enum status subscription_take(struct subscribe *subscribe, struct store_tx *tx,
                                          const struct store_version *version);
-MUST_CHECK enum status subscription_forget(struct subscribe *subscribe, struct slice id);
+MUST_CHECK enum status subscription_forget(struct subscribe *subscribe, struct store_tx *tx,
+                                           struct slice id);
 MUST_CHECK enum status topics_of_packages(struct subscribe *subscribe, struct outcome *outcome);
 const struct topic *topic_find(const struct subscribe *subscribe, const struct wanted *wanted);
 void subscription_free(struct subscription *subscription);
@@ -344,6 +350,7 @@ struct subscribe_socket {
     bool sending;
     struct subscribe_socket *next;
 };
+#define MESSAGES_MOST 64 /* unsent ones of a socket that may be bound once more */
 void socket_forget(struct subscribe *subscribe, struct subscription *subscription);
 void socket_send(struct subscribe_socket *socket, struct message *message);
 

@@ -72,6 +72,17 @@ static bool is_plain(struct slice address)
     return true;
 }
 
+/* An escaped dot, slash or backslash is a step up for a server that unescapes the path first. */
+static bool hides_a_step(struct slice here)
+{
+    static const char *const escapes[] = {"%2e", "%2f", "%5c"};
+    bool hides = false;
+    for (size_t i = 0; i < sizeof escapes / sizeof escapes[0]; i++) {
+        hides = hides || slice_equals_ignoring_case(slice_head(here, 3), slice_text(escapes[i]));
+    }
+    return hides;
+}
+
 /* A name before the host (http://known@other/) or steps up would make a prefix mean little. */
 static bool is_endpoint(struct slice address)
 {
@@ -89,8 +100,7 @@ static bool is_endpoint(struct slice address)
     struct slice path = slice_from(rest, host);
     for (size_t i = 0; i < path.length && path.at[i] != '?'; i++) {
         struct slice here = slice_from(path, i);
-        if (slice_starts(here, SLICE("/..")) || slice_starts(here, SLICE("/%2e")) ||
-            slice_starts(here, SLICE("/%2E")) || slice_starts(here, SLICE("/.%"))) {
+        if (slice_starts(here, SLICE("/..")) || hides_a_step(here)) {
             return false;
         }
     }
@@ -240,9 +250,14 @@ static enum status read_filters(const struct reading *reading, yyjson_val *crite
 {
     struct wanted *wanted = reading->wanted;
     yyjson_val *extension;
-    size_t count = 0;
-    while (extension_of(criteria, "backport-filter-criteria", count) != NULL) {
+    size_t count = 0, bytes = 0;
+    while (count <= FILTERS_MOST &&
+           extension_of(criteria, "backport-filter-criteria", count) != NULL) {
         count++;
+    }
+    if (count > FILTERS_MOST) {
+        return refuse(reading, STATUS_BUSINESS_RULE, "Subscription.criteria",
+                      "There are at most 64 filters.");
     }
     wanted->filters = arena_array(reading->arena, count + 1, sizeof *wanted->filters);
     if (wanted->filters == NULL) {
@@ -253,6 +268,11 @@ static enum status read_filters(const struct reading *reading, yyjson_val *crite
         struct wanted_filter *filter = &wanted->filters[wanted->filter_count++];
         struct slice text = json_get_string(extension, "valueString");
         size_t mark = slice_index(text, '?');
+        bytes += text.length;
+        if (bytes > FILTERS_BYTES) {
+            return refuse(reading, STATUS_BUSINESS_RULE, "Subscription.criteria",
+                          "The filters are at most 16 KiB together.");
+        }
         filter->text =
             arena_copy(reading->arena, slice_from(text, mark < text.length ? mark + 1 : 0));
         if (mark < text.length) {

@@ -3,13 +3,12 @@
 
 usage: subscriptions.py PROGRAM [DEATHS]
 """
-import base64
-import hashlib
 import http.server
 import json
 import os
 import signal
 import socket
+import sqlite3
 import struct
 import sys
 import tempfile
@@ -17,7 +16,8 @@ import threading
 import time
 
 import access_log
-from server import Server, tap
+from server import SANITIZED, Server, tap
+from websocket import WebSocket
 
 PROGRAM = sys.argv[1]
 DEATHS = int(sys.argv[2]) if len(sys.argv) > 2 else 5
@@ -583,81 +583,6 @@ def topics_come_from_packages():
 
 # ---- websockets ----------------------------------------------------------------------------------
 
-class _WebSocket:
-    """A client of RFC 6455."""
-
-    def __init__(self, port, path='/fhir/$ws', key=None, headers=()):
-        self.socket = socket.create_connection(('127.0.0.1', port), timeout=20)
-        self.rest = b''
-        key = key or base64.b64encode(os.urandom(16)).decode()
-        lines = ['GET %s HTTP/1.1' % path, 'Host: 127.0.0.1:%d' % port, 'Upgrade: websocket',
-                 'Connection: keep-alive, Upgrade', 'Sec-WebSocket-Version: 13',
-                 'Sec-WebSocket-Key: ' + key, *headers]
-        self.socket.sendall(('\r\n'.join(lines) + '\r\n\r\n').encode())
-        while b'\r\n\r\n' not in self.rest:
-            got = self.socket.recv(4096)
-            assert got, self.rest
-            self.rest += got
-        head, self.rest = self.rest.split(b'\r\n\r\n', 1)
-        self.status = int(head.split()[1])
-        if self.status == 101:
-            accept = base64.b64encode(hashlib.sha1(
-                (key + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').encode()).digest())
-            assert b'Sec-WebSocket-Accept: ' + accept in head, head
-
-    def send(self, opcode, payload, final=True, masked=True):
-        mask = os.urandom(4)
-        head = bytes([(0x80 if final else 0) | opcode])
-        bit = 0x80 if masked else 0
-        if len(payload) < 126:
-            head += bytes([bit | len(payload)])
-        else:
-            head += bytes([bit | 126]) + struct.pack('>H', len(payload))
-        if masked:
-            head += mask
-            payload = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
-        self.socket.sendall(head + payload)
-
-    def _take(self, count):
-        while len(self.rest) < count:
-            got = self.socket.recv(65536)
-            if not got:
-                return None
-            self.rest += got
-        taken, self.rest = self.rest[:count], self.rest[count:]
-        return taken
-
-    def receive(self):
-        """(opcode, payload) of the next frame; None at the end."""
-        head = self._take(2)
-        if head is None:
-            return None
-        assert head[0] & 0x80 and not head[1] & 0x80, 'a server does not mask or split'
-        length = head[1] & 0x7f
-        if length == 126:
-            length = struct.unpack('>H', self._take(2))[0]
-        elif length == 127:
-            length = struct.unpack('>Q', self._take(8))[0]
-        return head[0] & 15, self._take(length)
-
-    def bundle(self):
-        while True:
-            frame = self.receive()
-            assert frame is not None, 'the server has closed'
-            if frame[0] == 1:
-                return json.loads(frame[1])
-            assert frame[0] == 9, frame
-            self.send(10, frame[1])
-
-    def closed_with(self):
-        frame = self.receive()
-        assert frame and frame[0] == 8, frame
-        return struct.unpack('>H', frame[1][:2])[0]
-
-    def close(self):
-        self.socket.close()
-
-
 def _token(server, id_):
     answer = server.ask('GET', 'Subscription/%s/$get-ws-binding-token' % id_)
     assert answer.status == 200, answer
@@ -672,7 +597,7 @@ def tells_over_a_websocket():
         id_ = _post(server, _subscription('patients', None, 'full-resource'))
         _until(server, id_, 'active')
         _put(server, {'resourceType': 'Patient', 'id': 'early'})  # waits for a socket
-        client = _WebSocket(server.port)
+        client = WebSocket(server.port)
         assert client.status == 101
         client.send(1, b'bind-with', final=False)  # a message may come in pieces
         client.send(9, b'are you there')
@@ -686,7 +611,7 @@ def tells_over_a_websocket():
         assert bundle['entry'][1]['resource']['name'][0]['text'] == long_name
         client.close()
         _put(server, {'resourceType': 'Patient', 'id': 'p3'})
-        again = _WebSocket(server.port)
+        again = WebSocket(server.port)
         again.send(1, ('bind-with-token ' + _token(server, id_)).encode())
         told = []
         while not told or told[-1][0] < 3:
@@ -705,18 +630,18 @@ def a_token_is_for_once_and_for_a_while():
         hook = _post(server, _subscription('patients', endpoint.url))
         _until(server, id_, 'active')
         token = _token(server, id_)
-        first, second = _WebSocket(server.port), _WebSocket(server.port)
+        first, second = WebSocket(server.port), WebSocket(server.port)
         first.send(1, ('bind-with-token ' + token).encode())
         assert _said(first.bundle())['type'] == 'handshake'
         second.send(1, ('bind-with-token ' + token).encode())
         assert second.closed_with() == 1008
         late = _token(server, id_)
         time.sleep(1.3)
-        third = _WebSocket(server.port)
+        third = WebSocket(server.port)
         third.send(1, ('bind-with-token ' + late).encode())
         assert third.closed_with() == 1008
         for wrong in (b'bind-with-token ' + b'A' * 43, b'bind-with-token', b'hello', b''):
-            other = _WebSocket(server.port)
+            other = WebSocket(server.port)
             other.send(1, wrong)
             assert other.closed_with() == 1008, wrong
             other.close()
@@ -729,7 +654,7 @@ def a_token_is_for_once_and_for_a_while():
 def frames_that_break_the_rules_end_the_socket():
     with _Endpoint() as endpoint, _start(endpoint) as server:
         def expect(code, *frames, masked=True):
-            client = _WebSocket(server.port)
+            client = WebSocket(server.port)
             for opcode, payload, final in frames:
                 client.send(opcode, payload, final, masked)
             assert client.closed_with() == code, frames
@@ -745,11 +670,73 @@ def frames_that_break_the_rules_end_the_socket():
         expect(1007, (1, b'\xff\xfe', True))
         expect(1009, (1, b'x' * 5000, True))
         expect(1009, (1, b'x' * 4000, False), (0, b'x' * 4000, True))
-        refused = _WebSocket(server.port, key='short')
+        refused = WebSocket(server.port, key='short')
         assert refused.status == 400
-        foreign = _WebSocket(server.port, headers=['Origin: https://elsewhere.example'])
+        foreign = WebSocket(server.port, headers=['Origin: https://elsewhere.example'])
         assert foreign.status == 403
         assert server.ask('GET', 'metadata').status == 200
+
+
+def who_pings_and_never_reads_fills_no_memory():
+    with _Endpoint() as endpoint, _start(endpoint) as server:
+        client = WebSocket(server.port)
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        many = bytes([0x89, 0x80 | 125]) + bytes(4) + b'x' * 125
+        before = server.memory()
+        for _ in range(600):
+            client.socket.sendall(many * 1000)
+        grown = server.memory() - before
+        assert SANITIZED or grown < 40 << 20, grown
+        last = bytes([0x89, 0x84]) + bytes(4) + b'last'
+        client.socket.sendall(last)
+        while client.receive() != (10, b'last'):  # once it reads it has an answer
+            pass
+        client.close()
+
+
+def a_deleted_subscription_leaves_no_header_values():
+    with _Endpoint() as endpoint, _start(endpoint) as server:
+        _patient_topic(server)
+        for secret in ('Secret-one', 'Secret-two', 'Secret-three'):
+            _put(server, dict(_subscription('patients', endpoint.url, headers=['A: ' + secret]),
+                              id='s'))
+            _until(server, 's', 'active')
+        server.ask('DELETE', 'Subscription/s')
+        until = time.monotonic() + 30
+
+        def kept():
+            with sqlite3.connect('file:%s/records.db?mode=ro' % server.folder, uri=True) as base:
+                return [row[0] for row in base.execute('SELECT * FROM note')
+                        if 'subscribe.secret/' in str(row)]
+        while kept():
+            assert time.monotonic() < until, kept()
+            time.sleep(0.1)
+
+
+def one_that_is_large_is_refused_and_the_others_are_told():
+    with _Endpoint() as endpoint, _start(endpoint) as server:
+        _patient_topic(server)
+        id_ = _post(server, _subscription('patients', endpoint.url))
+        _until(server, id_, 'active')
+        padding = [{'url': 'https://example.org/x', 'valueString': 'x' * 150000}] * 2
+        large = _subscription('patients', endpoint.url)
+        for status in ('requested', 'off'):
+            answer = server.ask('POST', 'Subscription',
+                                dict(large, status=status, extension=padding))
+            assert answer.status == 422 and '256 KiB' in answer.body.decode(), answer
+        draft = _topic('draft', {'resource': 'Patient'})
+        draft['modifierExtension'][0]['valueCode'] = 'draft'
+        draft['extension'] += padding
+        answer = server.ask('PUT', 'Basic/topic-draft', draft)
+        assert answer.status == 422 and '256 KiB' in answer.body.decode(), answer
+        for filters in (['Patient?gender=male'] * 65, ['Patient?gender=' + 'male,' * 4000]):
+            answer = server.ask('POST', 'Subscription', _subscription(
+                'patients', endpoint.url, filters=filters))
+            assert answer.status == 422, answer
+        _post(server, _subscription('patients', endpoint.url,
+                                    filters=['Patient?gender=' + 'male,' * 20 + 'other']))
+        _put(server, {'resourceType': 'Patient', 'id': 'p'})
+        endpoint.wait(lambda e: len(e.events()) >= 1)
 
 
 def the_capability_statement_says_it():

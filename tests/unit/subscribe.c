@@ -292,6 +292,8 @@ static void calls_only_below_what_is_allowed(void **state)
                                         "https://a.example/in/../out",
                                         "https://a.example/in/%2e%2e/o",
                                         "https://a.example/in/.%2e/o",
+                                        "https://a.example/in/x%2F..%2f..%2fo",
+                                        "https://a.example/in/x%5c..%5Co",
                                         "https://c.example/x",
                                         "file:///in",
                                         "https://a.example/in\\..\\o",
