@@ -197,11 +197,27 @@ static enum status visit(void *context, const struct store_version *version)
                    version->body);
 }
 
+/* What the server itself heeds, under what packages bring and others store. */
+static enum status add_own(struct service *service)
+{
+    struct outcome outcome;
+    struct arena *arena = arena_create(0);
+    if (arena == NULL) {
+        return STATUS_MEMORY;
+    }
+    outcome_init(&outcome, arena);
+    enum status status =
+        conformance_add(service->conformance, slice_text(bulk_member_filter), &outcome);
+    arena_destroy(arena);
+    return status;
+}
+
 /* With a reader of its own: whoever asks may be in the middle of a write. */
 static enum status load(struct service *service)
 {
     struct store_reader *reader;
     struct store_tx *tx;
+    TRY(add_own(service));
     TRY(store_reader_open(service->store, &reader));
     enum status status = store_snapshot_begin(reader, 0, &tx);
     if (status == STATUS_OK) {

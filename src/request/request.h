@@ -173,6 +173,60 @@ struct work {
 };
 void workers_submit(struct workers *workers, struct work *work);
 
+/* ---- imports over HTTP ($import): feed's, which is above; handed in ---- */
+
+struct import_input {
+    resource_type type; /* of all resources in the file */
+    struct slice url;   /* https:, http: or file: */
+};
+
+/* What is asked for. */
+struct import_ask {
+    const struct import_input *inputs;
+    size_t count;
+    struct slice source;   /* inputSource */
+    struct slice base_url; /* of the server, as the caller called it */
+    struct slice who;      /* nobody else sees the job */
+};
+
+enum import_state { IMPORT_WAITING, IMPORT_FETCHING, IMPORT_STORING, IMPORT_DONE, IMPORT_FAILED };
+
+struct import_view {
+    enum import_state state;
+    size_t input, count;   /* which one is worked on, from 1, of how many */
+    uint64_t done, all;    /* bytes of it; all 0: unknown */
+    uint64_t stored;       /* resources */
+    size_t before;         /* unfinished jobs that were there first */
+    int64_t expires;       /* instant, of a finished one */
+    enum status status;    /* of a failed one */
+    struct slice manifest; /* of a finished one: JSON, file addresses under BASE_URL/$import/ID */
+};
+
+struct import_statistics {
+    uint64_t waiting, running, kept; /* jobs now */
+    uint64_t started, done, failed, cancelled;
+    uint64_t resources, errors; /* stored, and lines of outcomes, since the start of the process */
+    uint64_t fetched;           /* bytes */
+};
+
+/* Functions that any thread may call. */
+struct importer {
+    void *context;
+    /* Begins a job: it is durable when this returns. STATUS_TOO_MANY, and STATUS_FORBIDDEN or
+     * STATUS_VALUE for a place that may not be read, explained. */
+    enum status (*start)(void *context, const struct import_ask *ask, struct arena *arena,
+                         struct outcome *outcome, char ret_id[static UUID_LENGTH + 1]);
+    /* STATUS_NOT_FOUND: no such job of WHO's; STATUS_TOO_MANY: it is asked about too often. */
+    enum status (*look)(void *context, struct slice id, struct slice who, struct slice base_url,
+                        struct arena *arena, struct import_view *ret_view);
+    /* Ends a job; what it stored stays. STATUS_NOT_FOUND. */
+    enum status (*cancel)(void *context, struct slice id, struct slice who);
+    /* Opens a file of outcomes of a finished job by its name; close(2) it. STATUS_NOT_FOUND. */
+    enum status (*open)(void *context, struct slice id, struct slice who, struct slice name,
+                        int *ret_file, uint64_t *ret_length);
+    void (*count)(void *context, struct import_statistics *ret_numbers);
+};
+
 /* ---- the service: what all requests share ---- */
 
 struct service {
@@ -195,9 +249,10 @@ struct service {
     struct api_capability *capability;      /* api's: the capability statement */
     int64_t started;                        /* instant */
     struct metrics *metrics;
-    struct bulk *bulk;           /* NULL: nothing is exported in files */
-    struct subscribe *subscribe; /* NULL: nobody is told of anything */
-    struct quality *quality;     /* counts what is accepted and refused; NULL: nobody does */
+    struct bulk *bulk;               /* NULL: nothing is exported in files */
+    const struct importer *importer; /* NULL: nothing is imported over HTTP */
+    struct subscribe *subscribe;     /* NULL: nobody is told of anything */
+    struct quality *quality;         /* counts what is accepted and refused; NULL: nobody does */
 };
 
 /* What is asked of every entry, by whichever door; the caller adds what this one must be. Profiles
