@@ -73,6 +73,19 @@ static struct fhirpath_value keep(struct arena *arena, const struct fhirpath_val
     return kept;
 }
 
+/* The bytes of the texts that keep() would copy: items may share one long text. */
+static size_t texts_size(const struct values *values)
+{
+    size_t size = 0;
+    for (uint32_t i = 0; i < values->count; i++) {
+        const struct fhirpath_value *value = &values->items[i];
+        size += value->kind == FHIRPATH_STRING     ? value->string.length
+                : value->kind == FHIRPATH_QUANTITY ? value->quantity->unit.length
+                                                   : 0;
+    }
+    return size;
+}
+
 /* The step becomes the literal that it gives. What fails stays: it fails when it is asked. */
 static void fold_step(struct folder *folder, uint32_t index, struct arena *scratch)
 {
@@ -89,7 +102,8 @@ static void fold_step(struct folder *folder, uint32_t index, struct arena *scrat
                                     .depth_limit = DEPTH_LIMIT};
     const struct frame frame = {.index = -1};
     struct values values = {0};
-    if (evaluate(&evaluation, index, &frame, &values) != STATUS_OK || arena_full(scratch)) {
+    if (evaluate(&evaluation, index, &frame, &values) != STATUS_OK || arena_full(scratch) ||
+        texts_size(&values) > FOLD_MEMORY) {
         return;
     }
     struct fhirpath_value *kept =

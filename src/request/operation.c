@@ -118,10 +118,27 @@ static bool brings(const yyjson_val *node, const char *member)
     return yyjson_is_obj(json_get(node, member));
 }
 
+/* R4 Parameters, inv-1: of two values only one would be read, and not the one that was checked. */
+static bool has_several(yyjson_val *node)
+{
+    size_t at, max, count = 0;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(node, at, max, key, value)
+    {
+        struct slice name = json_string(key);
+        count += slice_starts(name, SLICE("value")) || slice_is(name, "resource") ||
+                 slice_is(name, "part");
+    }
+    return count > 1;
+}
+
 /* The same of a parameter of either source; NODE NULL: it is of a URL. */
 static const char *value_fault(const struct operation_parameter *row,
                                const struct terms_parameter *parameter, yyjson_val *node)
 {
+    if (yyjson_is_obj(node) && has_several(node)) {
+        return "one value, and nothing beside it";
+    }
     if (is_primitive(row->type)) {
         bool plain = parameter->resource == NULL && json_get(node, "part") == NULL &&
                      !yyjson_is_ctn(parameter->value) && (node == NULL || parameter->value != NULL);
@@ -180,8 +197,8 @@ static enum status refuse_unknown(const struct reading *reading, struct slice na
                         "Parameter '%s' is not supported by %s%s%s%s. With 'Prefer: "
                         "handling=lenient' it is ignored.",
                         shown(request->arena, name), operation != NULL ? operation : "this",
-                        meant != NULL ? "; is '" : "", meant != NULL ? meant : "",
-                        meant != NULL ? "' meant?" : "");
+                        meant != NULL ? " (is '" : "", meant != NULL ? meant : "",
+                        meant != NULL ? "' meant?)" : "");
 }
 
 /* Another parameter says the same already. */
@@ -260,9 +277,13 @@ static enum status take_body(struct reading *reading, yyjson_val *parameters)
 {
     struct terms_parameter *all;
     size_t count, at, max;
-    yyjson_val *node;
+    yyjson_val *node, *list = json_get(parameters, "parameter");
+    if (list != NULL && !yyjson_is_arr(list)) {
+        return request_fail(reading->request, STATUS_VALUE, "parameter",
+                            "The member parameter repeats: write it as a JSON array.");
+    }
     TRY(terms_parameters_read(parameters, reading->request->arena, &all, &count));
-    yyjson_arr_foreach(json_get(parameters, "parameter"), at, max, node)
+    yyjson_arr_foreach(list, at, max, node)
     {
         TRY(take(reading, &all[at], node));
     }

@@ -46,7 +46,8 @@ static void every_operation_refuses_what_it_does_not_know(void **state)
     size_t asked = 0;
     for (const struct interaction *row = api_interactions; row->name != NULL; row++) {
         if (row->operation == NULL || row->operation[0] != '$' ||
-            strcmp(row->operation, "$export") == 0) { /* tests/system/bulk_export.py */
+            strcmp(row->operation, "$export") == 0 || /* tests/system/bulk_export.py */
+            strcmp(row->operation, "$import") == 0) { /* a manifest, no Parameters */
             continue;
         }
         const char *path = path_of(row);
@@ -197,6 +198,27 @@ static void refuses_values_of_another_type(void **state)
                 200);
 }
 
+/* Of two values the first would be read and the second be checked. */
+static void refuses_two_values_in_one_parameter(void **state)
+{
+    (void)state;
+    static const char *const doubled[] = {
+        "'valueString':'x','valueCoding':{'system':'" GENDER "','code':'male'}",
+        "'valueCoding':{'system':'" GENDER "','code':'male'},'resource':{'resourceType':'Basic'}",
+        "'valueCoding':{'system':'" GENDER "','code':'male'},'part':[{'name':'x'}]"};
+    for (size_t i = 0; i < sizeof doubled / sizeof doubled[0]; i++) {
+        struct answer answer = pose("ValueSet/$validate-code?url=" GENDER_SET,
+                                    text_of("{'name':'coding',%s}", doubled[i]));
+        assert_http(answer, 400);
+        assert_says(answer, "'coding': give one value");
+    }
+    struct answer answer =
+        ask("POST", "ValueSet/$expand?url=" GENDER_SET, JSON,
+            "{'resourceType':'Parameters','parameter':{'name':'count','valueInteger':1}}");
+    assert_http(answer, 400);
+    assert_says(answer, "array");
+}
+
 static void the_questions_of_a_batch_are_held_to_it_too(void **state)
 {
     (void)state;
@@ -282,6 +304,7 @@ int main(void)
         SERVICE_TEST(refuses_what_says_the_same_twice),
         SERVICE_TEST(a_coding_of_another_system_is_not_answered),
         SERVICE_TEST(refuses_values_of_another_type),
+        SERVICE_TEST(refuses_two_values_in_one_parameter),
         SERVICE_TEST(the_questions_of_a_batch_are_held_to_it_too),
         SERVICE_TEST(a_map_that_is_named_is_held_to_the_rest),
         SERVICE_TEST(would_be_stored_is_asked_in_one_way),

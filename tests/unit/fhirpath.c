@@ -332,6 +332,20 @@ static void leaves_what_fails_or_is_large_to_the_evaluation(void **state)
     assert_false(is_constant(large));
     assert_string_equal(ask(&asked, large), "131072");
     assert_string_equal(ask(&asked, "false and (1 | 2) + 3 = 3"), "false");
+    /* One text of 40 KiB that many items share is one; each with its own they are 4 MiB. */
+    text = (struct buffer){.arena = arena};
+    buffer_add_byte(&text, '\'');
+    for (unsigned i = 0; i < 100; i++) {
+        buffer_add_byte(&text, 'b');
+    }
+    buffer_add_text(&text, "'.toChars().select('");
+    for (unsigned i = 0; i < 40u << 10; i++) {
+        buffer_add_byte(&text, 'a');
+    }
+    buffer_add_text(&text, "')");
+    const char *many = arena_print(arena, "%.*s", SLICE_ARGS(buffer_slice(&text)));
+    assert_false(is_constant(many));
+    assert_string_equal(ask(&asked, arena_print(arena, "%s.count()", many)), "100");
 }
 
 /* Literals and the focus are pointed at: what is added to a collection must not reach them. */
