@@ -160,12 +160,12 @@ static enum status check_counters(struct checking *checking)
 static enum status check_member(struct checking *checking, uint32_t patient, int64_t rid,
                                 bool *ret_has)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(&checking->connection, SQL_MEMBER_HAS, &statement));
-    sqlite3_bind_int64(statement, 1, patient);
-    sqlite3_bind_int64(statement, 2, rid);
+    statement_bind_number(statement, 1, patient);
+    statement_bind_number(statement, 2, rid);
     TRY(statement_row(&checking->connection, statement, ret_has));
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return STATUS_OK;
 }
 
@@ -205,15 +205,16 @@ static enum status check_concern(struct checking *checking, int64_t rid, resourc
     return held.broken ? STATUS_TOO_COSTLY : STATUS_OK;
 }
 
-static enum status check_facts(struct checking *checking, sqlite3_stmt *row, struct arena *arena)
+static enum status check_facts(struct checking *checking, struct statement *row,
+                               struct arena *arena)
 {
-    int64_t rid = sqlite3_column_int64(row, 0);
-    resource_type type = (resource_type)sqlite3_column_int(row, 1);
-    int64_t base = sqlite3_column_int64(row, 3) >> METHOD_BITS;
+    int64_t rid = statement_number(row, 0);
+    resource_type type = (resource_type)statement_number(row, 1);
+    int64_t base = statement_number(row, 3) >> METHOD_BITS;
     struct slice body;
     struct facts facts;
     enum status status = body_decompress(&checking->connection, statement_blob(row, 5),
-                                         sqlite3_column_int64(row, 4), arena, &body);
+                                         statement_number(row, 4), arena, &body);
     if (status == STATUS_OK) {
         status = facts_of_body(&checking->tx, type, body, base, arena, &facts);
     }
@@ -249,24 +250,25 @@ static enum status check_facts(struct checking *checking, sqlite3_stmt *row, str
 static enum status check_bodies(struct checking *checking)
 {
     struct arena *scratch = arena_create(0);
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(
-        checking->connection.db,
-        "SELECT rid, type, facts, method, dictionary, body FROM resource ORDER BY rid", -1,
-        &statement, NULL);
+    struct statement *statement = NULL;
+    bool row = true;
     enum status status =
-        scratch != NULL ? database_status(&checking->connection, code) : STATUS_MEMORY;
-    while (status == STATUS_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        scratch != NULL ? statement_get(&checking->connection, SQL_CHECK_BODIES, &statement)
+                        : STATUS_MEMORY;
+    while (status == STATUS_OK) {
+        status = statement_row(&checking->connection, statement, &row);
+        if (status != STATUS_OK || !row) {
+            break;
+        }
         status = check_facts(checking, statement, scratch);
         arena_reset(scratch, 0);
         if (checking->progress != NULL && ++checking->done % 1000 == 0) {
             checking->progress(checking->context, checking->done, checking->all);
         }
     }
-    if (status == STATUS_OK) {
-        status = database_status(&checking->connection, code);
+    if (statement != NULL) {
+        statement_reset(statement);
     }
-    sqlite3_finalize(statement);
     arena_destroy(scratch);
     return status;
 }
@@ -316,7 +318,9 @@ enum status store_check(struct store *store, store_progress *progress, void *con
         .store = store, .outcome = outcome, .progress = progress, .context = context};
     TRY(database_open(store, false, &checking.connection));
     checking.tx.connection = &checking.connection;
-    sqlite3_progress_handler(checking.connection.db, 0, NULL, NULL);
+    if (store->database == NULL) {
+        sqlite3_progress_handler(checking.connection.db, 0, NULL, NULL);
+    }
     enum status status = database_execute(&checking.connection, "BEGIN");
     if (status == STATUS_OK) {
         status = check_all(&checking);

@@ -258,7 +258,7 @@ enum status clause_prepare(struct search *search, const struct store_clause *cla
  * --------------------------------------------------------------------------------- */
 
 static enum status range_text(struct search *search, const struct test *test, struct slice key,
-                              sqlite3_stmt **ret_statement)
+                              struct statement **ret_statement)
 {
     /* The least text that is greater than all that begin with KEY. */
     struct slice end = arena_copy(search->arena, key);
@@ -271,7 +271,7 @@ static enum status range_text(struct search *search, const struct test *test, st
     }
     TRY(statement_get(search->connection, end.length > 0 ? SQL_TEXT_RANGE : SQL_TEXT_FROM,
                       ret_statement));
-    sqlite3_bind_int64(*ret_statement, 1, text_parameter(test));
+    statement_bind_number(*ret_statement, 1, text_parameter(test));
     statement_bind_blob(*ret_statement, 2, key);
     if (end.length > 0) {
         at[end.length - 1]++;
@@ -337,7 +337,7 @@ static bool range_number_bounds(const struct wanted *wanted, double *ret_low, do
  * quantities that stand apart. */
 static enum status range_statement(struct search *search, const struct test *test,
                                    const struct wanted *wanted, bool wide,
-                                   sqlite3_stmt **ret_statement)
+                                   struct statement **ret_statement)
 {
     enum search_kind kind = test->clause->parameter->kind;
     *ret_statement = NULL;
@@ -345,9 +345,9 @@ static enum status range_statement(struct search *search, const struct test *tes
         int64_t low, high;
         if (range_date_bounds(wanted->value, wide, &low, &high)) {
             TRY(statement_get(search->connection, SQL_DATE_RANGE, ret_statement));
-            sqlite3_bind_int64(*ret_statement, 1, test->parameter + wide);
-            sqlite3_bind_int64(*ret_statement, 2, low);
-            sqlite3_bind_int64(*ret_statement, 3, high);
+            statement_bind_number(*ret_statement, 1, test->parameter + wide);
+            statement_bind_number(*ret_statement, 2, low);
+            statement_bind_number(*ret_statement, 3, high);
         }
         return STATUS_OK;
     }
@@ -357,9 +357,9 @@ static enum status range_statement(struct search *search, const struct test *tes
             TRY(statement_get(search->connection,
                               kind == SEARCH_NUMBER ? SQL_NUMBER_RANGE : SQL_QUANTITY_RANGE,
                               ret_statement));
-            sqlite3_bind_int64(*ret_statement, 1, test->parameter + (wide || wanted->canonical));
-            sqlite3_bind_double(*ret_statement, 2, low);
-            sqlite3_bind_double(*ret_statement, 3, high);
+            statement_bind_number(*ret_statement, 1, test->parameter + (wide || wanted->canonical));
+            statement_bind_real(*ret_statement, 2, low);
+            statement_bind_real(*ret_statement, 3, high);
         }
         return STATUS_OK;
     }
@@ -371,7 +371,7 @@ static enum status range_statement(struct search *search, const struct test *tes
 }
 
 /* Adds the range's places; *RET_FITS false: there is no range, or too much in it. */
-static enum status range_collect(struct search *search, sqlite3_stmt *statement, size_t limit,
+static enum status range_collect(struct search *search, struct statement *statement, size_t limit,
                                  struct number_list *list, bool *ret_fits)
 {
     *ret_fits = statement != NULL;
@@ -383,11 +383,11 @@ static enum status range_collect(struct search *search, sqlite3_stmt *statement,
             break;
         }
         if (row) {
-            TRY(list_add(list, sqlite3_column_int64(statement, 0)));
+            TRY(list_add(list, statement_number(statement, 0)));
         }
     }
     if (statement != NULL) {
-        sqlite3_reset(statement);
+        statement_reset(statement);
     }
     return STATUS_OK;
 }
@@ -410,7 +410,7 @@ enum status test_range(struct search *search, const struct test *test, size_t li
             return STATUS_OK;
         }
         for (int wide = 0; wide < wides; wide++) {
-            sqlite3_stmt *statement;
+            struct statement *statement;
             bool fits = false;
             TRY(range_statement(search, test, wanted, wide == 1, &statement));
             TRY(range_collect(search, statement, limit, &list, &fits));

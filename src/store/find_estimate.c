@@ -19,17 +19,17 @@ struct sample {
 static enum status last_place(struct connection *connection, int64_t low, int64_t high,
                               int64_t *ret_last)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     *ret_last = low;
     TRY(statement_get(connection, SQL_PLACE_LAST, &statement));
-    sqlite3_bind_int64(statement, 1, low);
-    sqlite3_bind_int64(statement, 2, high);
+    statement_bind_number(statement, 1, low);
+    statement_bind_number(statement, 2, high);
     TRY(statement_row(connection, statement, &row));
-    if (row && sqlite3_column_type(statement, 0) == SQLITE_INTEGER) {
-        *ret_last = sqlite3_column_int64(statement, 0);
+    if (row && !statement_is_null(statement, 0)) {
+        *ret_last = statement_number(statement, 0);
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return STATUS_OK;
 }
 

@@ -14,7 +14,7 @@
 struct source {
     struct connection *connection;
     enum statement_number number;
-    sqlite3_stmt *statement; /* NULL: a list */
+    struct statement statement; /* none: a list */
     int from;                /* the statement's parameter for the place to begin at */
     int64_t floor;           /* never begin below this */
     int shift;               /* its numbers are of blocks of this many bits of places */
@@ -60,12 +60,6 @@ MUST_CHECK enum status stream_take(struct stream *to, struct arena *arena, struc
 void stream_close(struct stream *stream);
 /* How many places, counting no further than LIMIT. Leaves the stream at its beginning. */
 MUST_CHECK enum status stream_probe(struct stream *stream, size_t limit, size_t *ret_count);
-
-/* A statement for one use among several at once, to be given back. */
-MUST_CHECK enum status statement_take(struct connection *connection, enum statement_number number,
-                                      sqlite3_stmt **ret_statement);
-void statement_give(struct connection *connection, enum statement_number number,
-                    sqlite3_stmt *statement);
 
 /* ---- tests -------------------------------------------------------------------------------------
  */

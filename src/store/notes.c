@@ -7,9 +7,9 @@ enum status store_outbox_add(struct store_tx *tx, struct slice entry)
     if (tx->writer == NULL) {
         return STATUS_INTERNAL;
     }
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_OUTBOX_ADD, &statement));
-    sqlite3_bind_int64(statement, 1, ++tx->writer->counters.outbox);
+    statement_bind_number(statement, 1, ++tx->writer->counters.outbox);
     statement_bind_blob(statement, 2, entry);
     return statement_run(tx->connection, statement);
 }
@@ -27,26 +27,26 @@ enum status store_outbox_begin(struct store_tx *tx, uint64_t after)
 enum status store_outbox_read(struct store_tx *tx, uint64_t after, size_t max,
                               store_outbox_visit *visit, void *context)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_OUTBOX_READ, &statement));
-    sqlite3_bind_int64(statement, 1, (int64_t)after);
-    sqlite3_bind_int64(statement, 2, max < INT64_MAX ? (int64_t)max : INT64_MAX);
+    statement_bind_number(statement, 1, (int64_t)after);
+    statement_bind_number(statement, 2, max < INT64_MAX ? (int64_t)max : INT64_MAX);
     bool row = false;
     enum status status = statement_row(tx->connection, statement, &row);
     while (status == STATUS_OK && row) {
-        status = visit(context, (uint64_t)sqlite3_column_int64(statement, 0),
+        status = visit(context, (uint64_t)statement_number(statement, 0),
                        statement_blob(statement, 1));
         if (status == STATUS_OK) {
             status = statement_row(tx->connection, statement, &row);
         }
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return status;
 }
 
 enum status store_outbox_renumber(struct store_tx *tx, uint64_t after)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     if (tx->writer == NULL) {
         return STATUS_INTERNAL;
     }
@@ -54,7 +54,7 @@ enum status store_outbox_renumber(struct store_tx *tx, uint64_t after)
     int64_t known = tx->writer->counters.outbox;
     int64_t shift = (int64_t)after > known ? (int64_t)after : known;
     TRY(statement_get(tx->connection, SQL_OUTBOX_SHIFT, &statement));
-    sqlite3_bind_int64(statement, 1, shift);
+    statement_bind_number(statement, 1, shift);
     TRY(statement_run(tx->connection, statement));
     tx->writer->counters.outbox += shift;
     return STATUS_OK;
@@ -65,9 +65,9 @@ enum status store_outbox_remove(struct store_tx *tx, uint64_t up_to)
     if (tx->writer == NULL) {
         return STATUS_INTERNAL;
     }
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_OUTBOX_REMOVE, &statement));
-    sqlite3_bind_int64(statement, 1, (int64_t)up_to);
+    statement_bind_number(statement, 1, (int64_t)up_to);
     return statement_run(tx->connection, statement);
 }
 
@@ -76,7 +76,7 @@ enum status store_note_set(struct store_tx *tx, struct slice name, struct slice 
     if (tx->writer == NULL) {
         return STATUS_INTERNAL;
     }
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_NOTE_SET, &statement));
     statement_bind_blob(statement, 1, name);
     statement_bind_blob(statement, 2, value);
@@ -86,7 +86,7 @@ enum status store_note_set(struct store_tx *tx, struct slice name, struct slice 
 enum status store_note_get(struct store_tx *tx, struct slice name, struct arena *arena,
                            struct slice *ret_value)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_NOTE_GET, &statement));
     statement_bind_blob(statement, 1, name);
     bool row = false;
@@ -95,19 +95,19 @@ enum status store_note_get(struct store_tx *tx, struct slice name, struct arena 
         return STATUS_NOT_FOUND;
     }
     *ret_value = arena_copy(arena, statement_blob(statement, 0));
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return ret_value->at != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
 static uint64_t file_bytes(const struct store *store)
 {
-    struct connection connection = {0};
+    sqlite3 *db = NULL;
     sqlite3_stmt *statement = NULL;
     uint64_t bytes = 0;
-    int code = sqlite3_open_v2(store->file, &connection.db,
-                               SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, store->vfs);
+    int code =
+        sqlite3_open_v2(store->file, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, store->vfs);
     if (code == SQLITE_OK &&
-        sqlite3_prepare_v2(connection.db,
+        sqlite3_prepare_v2(db,
                            "SELECT page_count*page_size FROM pragma_page_count,"
                            " pragma_page_size",
                            -1, &statement, NULL) == SQLITE_OK &&
@@ -115,13 +115,35 @@ static uint64_t file_bytes(const struct store *store)
         bytes = (uint64_t)sqlite3_column_int64(statement, 0);
     }
     sqlite3_finalize(statement);
-    sqlite3_close(connection.db);
+    sqlite3_close(db);
     return bytes;
+}
+
+/* Whatever process wrote them. */
+static enum status ask_server(struct store *store, struct store_statistics *ret_numbers)
+{
+    struct connection connection = {0};
+    struct statement *statement;
+    bool row = false;
+    TRY(database_open(store, false, &connection));
+    enum status status = statement_get(&connection, SQL_SERVER_SUM, &statement);
+    if (status == STATUS_OK) {
+        status = statement_row(&connection, statement, &row);
+    }
+    if (row) {
+        ret_numbers->resources = (uint64_t)statement_number(statement, 0);
+        ret_numbers->versions = (uint64_t)statement_number(statement, 1);
+        ret_numbers->patients = (uint64_t)statement_number(statement, 2);
+        ret_numbers->file_bytes = (uint64_t)statement_number(statement, 3);
+        ret_numbers->last_change = (uint64_t)statement_number(statement, 4);
+    }
+    database_close(&connection);
+    return status == STATUS_OK && !row ? STATUS_INTERNAL : status;
 }
 
 enum status store_statistics(struct store *store, struct store_statistics *ret_numbers)
 {
-    uint64_t bytes = file_bytes(store);
+    uint64_t bytes = store->database == NULL ? file_bytes(store) : 0;
     pthread_mutex_lock(&store->lock_queue);
     *ret_numbers = (struct store_statistics){
         .resources = (uint64_t)store->shown.resources,
@@ -135,5 +157,8 @@ enum status store_statistics(struct store *store, struct store_statistics *ret_n
         .full = store->full,
     };
     pthread_mutex_unlock(&store->lock_queue);
+    if (store->database != NULL) {
+        return ask_server(store, ret_numbers);
+    }
     return bytes != 0 ? STATUS_OK : STATUS_IO;
 }

@@ -72,18 +72,17 @@ static enum status parameter_save(const struct loading *loading, const struct pa
                                   const struct search_parameter *parameter)
 {
     uint8_t shape[8];
-    sqlite3_stmt *statement;
+    struct statement *statement;
     shape_of(parameter, shape);
     TRY(statement_get(loading->connection, add ? SQL_PARAMETER_ADD : SQL_PARAMETER_SET,
                       &statement));
-    sqlite3_bind_int64(statement, 1, known->number);
+    statement_bind_number(statement, 1, known->number);
     if (add) {
-        sqlite3_bind_int(statement, 2, type);
-        sqlite3_bind_text(statement, 3, parameter->code.at, (int)parameter->code.length,
-                          SQLITE_STATIC);
+        statement_bind_number(statement, 2, type);
+        statement_bind_text(statement, 3, parameter->code);
     }
-    sqlite3_bind_blob(statement, add ? 4 : 2, shape, sizeof(shape), SQLITE_STATIC);
-    sqlite3_bind_int(statement, add ? 5 : 3, known->ready);
+    statement_bind_blob(statement, add ? 4 : 2, slice_of((const char *)shape, sizeof(shape)));
+    statement_bind_number(statement, add ? 5 : 3, known->ready);
     return statement_run(loading->connection, statement);
 }
 
@@ -109,13 +108,13 @@ static enum status parameter_understand(struct store *store, resource_type type,
 static enum status parameters_recall(struct loading *loading)
 {
     struct store *store = loading->store;
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(loading->connection, SQL_PARAMETERS, &statement));
     bool row = false;
     TRY(statement_row(loading->connection, statement, &row));
     while (row) {
-        uint32_t number = (uint32_t)sqlite3_column_int64(statement, 0);
-        int type = sqlite3_column_int(statement, 1);
+        uint32_t number = (uint32_t)statement_number(statement, 0);
+        int type = (int)statement_number(statement, 1);
         loading->last = number > loading->last ? number : loading->last;
         const struct search_parameter *parameter =
             type > 0 && type <= resource_type_count(store->definitions)
@@ -129,7 +128,7 @@ static enum status parameters_recall(struct loading *loading)
                                      slice_of((const char *)shape, sizeof(shape)));
             struct parameter *known = &store->parameters[type][parameter->number];
             known->number = number;
-            known->ready = same && sqlite3_column_int(statement, 4) != 0;
+            known->ready = same && (int)statement_number(statement, 4) != 0;
             TRY(parameter_understand(store, (resource_type)type, parameter, known));
         }
         TRY(statement_row(loading->connection, statement, &row));
@@ -142,12 +141,12 @@ static enum status parameters_of_type(struct loading *loading, resource_type typ
     struct store *store = loading->store;
     size_t count = 0;
     const struct search_parameter *parameters = search_parameters(store->definitions, type, &count);
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(loading->connection, SQL_TYPE_USED, &statement));
-    sqlite3_bind_int(statement, 1, type);
+    statement_bind_number(statement, 1, type);
     bool used = false;
     TRY(statement_row(loading->connection, statement, &used));
-    sqlite3_reset(statement);
+    statement_reset(statement);
     for (size_t i = 0; i < count; i++) {
         struct parameter *known = &store->parameters[type][parameters[i].number];
         if (!is_indexed(&parameters[i])) {
@@ -177,17 +176,17 @@ enum status parameters_load(struct store *store, struct connection *connection, 
     if (!writing) {
         return parameters_recall(&loading);
     }
-    TRY(database_execute(connection, "BEGIN IMMEDIATE"));
+    TRY(database_begin(connection, true));
     enum status status = parameters_recall(&loading);
     for (resource_type type = 1;
          status == STATUS_OK && type <= resource_type_count(store->definitions); type++) {
         status = parameters_of_type(&loading, type);
     }
     if (status == STATUS_OK) {
-        status = database_execute(connection, "COMMIT");
+        status = database_commit(connection);
     }
-    if (status != STATUS_OK && !sqlite3_get_autocommit(connection->db)) {
-        sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
+    if (status != STATUS_OK) {
+        database_rollback(connection);
     }
     return status;
 }

@@ -106,8 +106,8 @@
     X(SQL_CODE_TEXT, "SELECT code FROM code WHERE number=?1")                                      \
     X(SQL_CODES_OF_CODE, "SELECT number FROM code WHERE code=?1")                                  \
     X(SQL_CODES_OF_SYSTEM, "SELECT number FROM code WHERE system=?1")                              \
-    X(SQL_BLOB_ADD, "INSERT INTO blob(piece, bytes) VALUES(?1, ?2)")                               \
-    X(SQL_BLOB_GET, "SELECT bytes FROM blob WHERE piece=?1")                                       \
+    X(SQL_BLOB_ADD, "INSERT INTO blob(piece, bytes) VALUES(?1 << 20 | ?2, ?3)")                    \
+    X(SQL_BLOB_GET, "SELECT bytes FROM blob WHERE piece=(?1 << 20 | ?2)")                          \
     X(SQL_TOKEN_ADD, "INSERT INTO token(parameter, code, rid) VALUES(?1, ?2, ?3)")                 \
     X(SQL_REFERENCE_ADD, "INSERT INTO reference(parameter, target, rid) VALUES(?1, ?2, ?3)")       \
     X(SQL_TEXT_ADD, "INSERT INTO text(parameter, value, rid) VALUES(?1, ?2, ?3)")                  \
@@ -187,7 +187,7 @@
     X(SQL_FILTER_ROW, "SELECT type, updated, facts, id FROM resource WHERE rid=?1")                \
     X(SQL_DICTIONARY_GET, "SELECT number, bytes FROM dictionary ORDER BY number")                  \
     X(SQL_DICTIONARY_ADD, "INSERT INTO dictionary(number, bytes) VALUES(?1, ?2)")                  \
-    X(SQL_SAMPLE, "SELECT rid, dictionary, body FROM resource WHERE rid>=?1 ORDER BY rid LIMIT 1") \
+    X(SQL_BODIES, "SELECT dictionary, body FROM resource")                                         \
     X(SQL_PARAMETERS, "SELECT number, type, code, shape, ready FROM parameter")                    \
     X(SQL_PARAMETER_ADD, "INSERT INTO parameter(number, type, code, shape, ready)"                 \
                          " VALUES(?1, ?2, ?3, ?4, ?5)")                                            \
@@ -202,6 +202,8 @@
                         " WHERE h.change>?1 ORDER BY h.change LIMIT 1")                            \
     X(SQL_CHECK_ROW, "SELECT d.rid, d.version, d.entity FROM directory d"                          \
                      " WHERE d.type=?1 AND d.id=?2 AND d.state=1")                                 \
+    X(SQL_CHECK_BODIES,                                                                            \
+      "SELECT rid, type, facts, method, dictionary, body FROM resource ORDER BY rid")              \
     X(SQL_CHECK_CHANGE, "SELECT rid FROM change WHERE type=?1 AND change=?2")                      \
     X(SQL_QUALITY_ADD, "INSERT INTO quality(day, source, type, rule, verdict, count) VALUES(?1, "  \
                        "?2, ?3, ?4, ?5, ?6)"                                                       \
@@ -228,6 +230,20 @@
       " WHERE day BETWEEN ?1 AND ?2 AND (?3 IS NULL OR source=?3)"                                 \
       " AND rule<>'' GROUP BY rule, type, verdict ORDER BY rule, type, verdict")                   \
     X(SQL_QUALITY_MEND, "SELECT words FROM quality_rule WHERE rule=?1 AND type=?2")                \
-    X(SQL_TYPE_USED, "SELECT 1 FROM place WHERE type=?1 LIMIT 1")
+    X(SQL_TYPE_USED, "SELECT 1 FROM place WHERE type=?1 LIMIT 1")                                  \
+    /* Only on a PostgreSQL server. */                                                             \
+    X(SQL_SERVER_TURN, "SELECT transaction, at FROM turn()")                                       \
+    X(SQL_SERVER_ENTITY, "SELECT nextval('entity_number')")                                        \
+    X(SQL_SERVER_PATIENT, "SELECT nextval('patient_number')")                                      \
+    X(SQL_SERVER_CODE, "SELECT nextval('code_number')")                                            \
+    X(SQL_SERVER_SYSTEM, "SELECT nextval('system_number')")                                        \
+    X(SQL_SERVER_PLACE, "SELECT nextval('place_number')")                                          \
+    X(SQL_SERVER_TALLY, "UPDATE tally SET resources=resources+?2, versions=versions+?3,"           \
+                        " patients=patients+?4 WHERE slot=?1")                                     \
+    X(SQL_SERVER_SUM, "SELECT coalesce(sum(resources), 0)::int8, coalesce(sum(versions), 0)::int8,"\
+                      " coalesce(sum(patients), 0)::int8,"                                         \
+                      " pg_database_size(current_database()),"                                     \
+                      " (SELECT coalesce(max(change), 0) FROM change) FROM tally")                          \
+    X(SQL_SERVER_HORIZON, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8")
 
 #endif

@@ -28,6 +28,8 @@ typedef void store_progress(void *context, uint64_t done, uint64_t all);
 
 struct store_options {
     const char *folder;                    /* the data folder; the file in it is records.db */
+    const char *database; /* a PostgreSQL server instead of that file: address as libpq takes it */
+    size_t writers;       /* connections that write to it at once; 0: 8 */
     const struct definitions *definitions; /* must outlive the store */
     const char *vfs;     /* SQLite VFS to use; NULL: the default. Tests put a failing disk here. */
     int64_t cache_bytes; /* page cache over all connections; 0: 16 MiB */

@@ -27,7 +27,7 @@ void store_submit(struct store *store, struct store_job *job)
     pthread_mutex_unlock(&store->lock_queue);
 }
 
-static struct store_job *queue_take(struct store *store, bool wait)
+struct store_job *store_queue_take(struct store *store, bool wait)
 {
     pthread_mutex_lock(&store->lock_queue);
     while (wait && store->first == NULL && !store->stopping) {
@@ -50,11 +50,11 @@ static struct store_job *queue_take(struct store *store, bool wait)
 
 enum status counters_load(struct connection *connection, struct counters *ret_counters)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     memset(ret_counters, 0, sizeof(*ret_counters));
     ret_counters->patient = PATIENT_FIRST - 1;
     TRY(statement_get(connection, SQL_STATE_GET, &statement));
-    sqlite3_bind_text(statement, 1, "counters", -1, SQLITE_STATIC);
+    statement_bind_text(statement, 1, SLICE("counters"));
     bool row = false;
     TRY(statement_row(connection, statement, &row));
     if (!row) {
@@ -65,8 +65,34 @@ enum status counters_load(struct connection *connection, struct counters *ret_co
     if (fits) {
         memcpy(ret_counters, bytes.at, bytes.length);
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return fits ? STATUS_OK : STATUS_CORRUPT;
+}
+
+enum status number_next(struct writer *writer, enum number_kind kind, int64_t *ret_number)
+{
+    struct counters *counters = &writer->counters;
+    if (writer->connection.db == NULL) {
+        return postgres_number_next(writer, kind, ret_number);
+    }
+    switch (kind) {
+    case NUMBER_ENTITY:
+        *ret_number = ++counters->entity;
+        return STATUS_OK;
+    case NUMBER_PATIENT:
+        *ret_number = ++counters->patient;
+        return STATUS_OK;
+    case NUMBER_CODE:
+        *ret_number = ++counters->code;
+        return STATUS_OK;
+    case NUMBER_SYSTEM:
+        *ret_number = ++counters->system;
+        return STATUS_OK;
+    case NUMBER_PLACE:
+    case NUMBER_KINDS:
+        break;
+    }
+    return STATUS_INTERNAL;
 }
 
 static enum status counters_store(struct writer *writer)
@@ -74,9 +100,9 @@ static enum status counters_store(struct writer *writer)
     if (memcmp(&writer->counters, &writer->written, sizeof(writer->counters)) == 0) {
         return STATUS_OK;
     }
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(&writer->connection, SQL_STATE_SET, &statement));
-    sqlite3_bind_text(statement, 1, "counters", -1, SQLITE_STATIC);
+    statement_bind_text(statement, 1, SLICE("counters"));
     statement_bind_blob(statement, 2,
                         slice_of((const char *)&writer->counters, sizeof(writer->counters)));
     return statement_run(&writer->connection, statement);
@@ -87,19 +113,9 @@ static enum status counters_store(struct writer *writer)
 
 static enum status run_statement(struct writer *writer, enum statement_number number)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(&writer->connection, number, &statement));
     return statement_run(&writer->connection, statement);
-}
-
-/* Leaves a read inside the job's savepoint open? Reset everything, or RELEASE would refuse. */
-static void reset_all(struct connection *connection)
-{
-    for (int i = 0; i < STATEMENT_COUNT; i++) {
-        if (connection->statements[i] != NULL && sqlite3_stmt_busy(connection->statements[i])) {
-            sqlite3_reset(connection->statements[i]);
-        }
-    }
 }
 
 /* The savepoint of a job. When even this fails nobody knows what a commit would keep: all of the
@@ -127,7 +143,8 @@ static enum status job_run(struct writer *writer, struct store_job *job)
     if (writer->connection.doomed != STATUS_OK) {
         return writer->connection.doomed;
     }
-    reset_all(&writer->connection);
+    /* A read left open inside the savepoint would keep it from being released. */
+    statements_reset(&writer->connection);
     if (status != STATUS_OK) {
         TRY(savepoint(writer, SQL_ROLLBACK_JOB));
         writer->counters = before;
@@ -144,13 +161,13 @@ static enum status job_run(struct writer *writer, struct store_job *job)
 static enum status group_run(struct writer *writer, struct store *store, struct group *group)
 {
     writer->connection.doomed = STATUS_OK;
-    enum status status = run_statement(writer, SQL_BEGIN_WRITE);
+    enum status status = database_begin(&writer->connection, true);
     int64_t end = time_monotonic() + GROUP_TIME;
     for (size_t i = 0; status == STATUS_OK && i < group->count; i++) {
         group->statuses[i] = job_run(writer, group->jobs[i]);
         status = writer->connection.doomed;
         if (group->count < GROUP_JOBS && i + 1 == group->count && time_monotonic() < end) {
-            struct store_job *more = queue_take(store, false);
+            struct store_job *more = store_queue_take(store, false);
             if (more != NULL) {
                 group->jobs[group->count++] = more;
             }
@@ -164,14 +181,12 @@ static enum status group_run(struct writer *writer, struct store *store, struct 
     }
     if (status == STATUS_OK) {
         store->turn++;
-        status = run_statement(writer, SQL_COMMIT);
+        status = database_commit(&writer->connection);
         store->turn++;
     }
     if (status != STATUS_OK) {
-        reset_all(&writer->connection);
-        if (!sqlite3_get_autocommit(writer->connection.db)) {
-            sqlite3_exec(writer->connection.db, "ROLLBACK", NULL, NULL, NULL);
-        }
+        statements_reset(&writer->connection);
+        database_rollback(&writer->connection);
         writer->counters = writer->written;
         writer->word_count = 0;
         writer_forget(writer);
@@ -213,11 +228,11 @@ void *store_writer_main(void *context)
     struct store *store = context;
     struct group group;
     struct store_job *job;
-    while ((job = queue_take(store, true)) != NULL) {
+    while ((job = store_queue_take(store, true)) != NULL) {
         group.count = 0;
         do {
             group.jobs[group.count++] = job;
-        } while (group.count < GROUP_JOBS && (job = queue_take(store, false)) != NULL);
+        } while (group.count < GROUP_JOBS && (job = store_queue_take(store, false)) != NULL);
         enum status status = group_run(store->writer, store, &group);
         group_report(store, &group, status);
     }

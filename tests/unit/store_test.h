@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <libpq-fe.h>
+
 #include "fhir_test.h"
 #include "store/store.h"
 
@@ -15,11 +17,44 @@ static struct store *store;
 static struct store_reader *reader;
 static char folder[256];
 
+/* Where CARELAYER_POSTGRESQL says how to reach a server (tests/postgresql/with_server), the same
+ * tests run there: each in a database of its own. */
+static char database[256];
+
+static inline bool on_server(void)
+{
+    return getenv("CARELAYER_POSTGRESQL") != NULL;
+}
+
+static inline void server_execute(const char *name, const char *sql)
+{
+    char address[300];
+    snprintf(address, sizeof(address), "%s dbname=%s", getenv("CARELAYER_POSTGRESQL"), name);
+    PGconn *link = PQconnectdb(address);
+    PGresult *result = PQexec(link, sql);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
+        print_message("%s\n", PQerrorMessage(link));
+        fail();
+    }
+    PQclear(result);
+    PQfinish(link);
+}
+
+/* For what is about the file of SQLite. */
+#define ONLY_SQLITE()                                                                              \
+    do {                                                                                           \
+        if (on_server()) {                                                                         \
+            skip();                                                                                \
+        }                                                                                          \
+    } while (0)
+
 static inline void store_reopen_with(const char *vfs)
 {
     struct outcome outcome;
     outcome_init(&outcome, arena);
     struct store_options options = {.folder = folder, .definitions = definitions, .vfs = vfs};
+    options.database = on_server() ? database : NULL;
+    options.writers = 3;
     enum status status = store_open(&options, &outcome, &store);
     if (status != STATUS_OK && outcome.first != NULL) {
         print_message("%.*s\n", SLICE_ARGS(outcome.first->text));
@@ -44,6 +79,15 @@ static inline int store_setup(void **state)
         return -1;
     }
     log_level_set(LOG_ERROR);
+    if (on_server()) {
+        char sql[128];
+        static int count = 0;
+        snprintf(sql, sizeof(sql), "CREATE DATABASE t%d_%d TEMPLATE template0 ENCODING 'UTF8'",
+                 (int)getpid(), ++count);
+        server_execute("postgres", sql);
+        snprintf(database, sizeof(database), "%s dbname=t%d_%d", getenv("CARELAYER_POSTGRESQL"),
+                 (int)getpid(), count);
+    }
     store_reopen_with(NULL);
     return 0;
 }
@@ -59,6 +103,11 @@ static inline int store_teardown(void **state)
         unlink(path);
     }
     rmdir(folder);
+    if (on_server()) {
+        char sql[128];
+        snprintf(sql, sizeof(sql), "DROP DATABASE %s", strstr(database, "dbname=") + 7);
+        server_execute("postgres", sql);
+    }
     return arena_teardown(state);
 }
 
