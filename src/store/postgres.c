@@ -156,6 +156,9 @@ enum status postgres_open(struct store *store, bool writing, struct arena *arena
 void postgres_close(struct postgres *postgres)
 {
     if (postgres != NULL) {
+        if (!postgres->lost) {
+            (void)!postgres_settle(postgres); /* or the server thinks that we died */
+        }
         PQfinish(postgres->link);
         postgres->link = NULL;
     }

@@ -47,13 +47,13 @@ enum status postgres_number_next(struct writer *writer, enum number_kind kind,
 /* ---- one attempt --------------------------------------------------------------------------------
  */
 
-static enum status attempt_begin(struct writer *writer, int64_t deadline)
+static enum status attempt_begin(struct writer *writer)
 {
     struct connection *connection = &writer->connection;
     struct statement *statement;
     bool row = false;
     writer->transaction = 0;
-    TRY(postgres_begin(connection->postgres, true, deadline));
+    TRY(postgres_begin(connection->postgres, true, 0));
     TRY(statement_get(connection, SQL_SERVER_TURN, &statement));
     TRY(statement_row(connection, statement, &row));
     if (!row) {
@@ -87,7 +87,8 @@ static enum status tally(struct writer *writer)
 static enum status attempt(struct writer *writer, struct store_job *job)
 {
     struct connection *connection = &writer->connection;
-    TRY(attempt_begin(writer, job->deadline));
+    TRY(attempt_begin(writer));
+    writer->deadline = job->deadline; /* of its searches: the server would undo all of it */
     enum status status = job->run(writer->tx, job->context);
     arena_reset(writer->scratch, 0);
     statements_reset(connection);
