@@ -116,9 +116,12 @@ static enum status count_exactly(struct finder *finder, uint64_t *ret_count, boo
 static enum status count_parts(struct finder *finder, double *ret_count)
 {
     struct connection *connection = finder->root.connection;
-    int64_t last = 0;
-    TRY(last_place(connection, 0, INT64_MAX, &last));
-    double patients = (double)place_patient(last) + 1;
+    struct statement *statement;
+    bool row = false;
+    TRY(statement_get(connection, SQL_PLACE_HIGHEST, &statement));
+    TRY(statement_row(connection, statement, &row));
+    double patients = row ? (double)place_patient(statement_number(statement, 0)) + 1 : 0;
+    statement_reset(statement);
     const double bounds[][2] = {
         {PLACE_SHARED, 1}, {1, PLACE_BUCKETS + 1}, {PATIENT_FIRST, patients}};
     *ret_count = 0;

@@ -109,7 +109,20 @@ static const struct {
         " 'member', 'token', 'reference', 'text', 'date', 'number', 'quantity', 'word'] LOOP"
         " FOR part IN 0..7 LOOP EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES WITH"
         " (MODULUS 8, REMAINDER %s)', partitioned || '_' || part, partitioned, part);"
-        " END LOOP; END LOOP; END $$;"},
+        " END LOOP; END LOOP; END $$;"
+        /* The same tables with places as one number, for people and for `carelayer check`. */
+        "CREATE SCHEMA carelayer_plain;"
+        "CREATE VIEW carelayer_plain.directory AS SELECT type, id, entity,"
+        " patient::int8 << 31 | seq AS rid, version, state FROM directory;"
+        "CREATE VIEW carelayer_plain.resource AS SELECT patient::int8 << 31 | seq AS rid, type, id,"
+        " version, updated, change, method, splice, others, blob_length, facts, dictionary, body"
+        " FROM resource;"
+        "CREATE VIEW carelayer_plain.place AS SELECT type, patient::int8 << 31 | seq AS rid"
+        " FROM place;"
+        "CREATE VIEW carelayer_plain.change AS SELECT type, change,"
+        " patient::int8 << 31 | seq AS rid FROM change;"
+        "CREATE VIEW carelayer_plain.member AS SELECT patient, home::int8 << 31 | seq AS rid"
+        " FROM member;"},
 };
 #define LAYOUT ((int)(sizeof(steps) / sizeof(steps[0])))
 

@@ -76,6 +76,8 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                            ", version=?5, state=?6 WHERE type=?1 AND id=?2 AND entity=?3"},
     [SQL_PLACE_LAST] = {"SELECT " RID("") " FROM resource WHERE patient=" PATIENT("?1")
                         " AND seq<=" SEQ("?2") " ORDER BY seq DESC LIMIT 1"},
+    [SQL_PLACE_HIGHEST] = {"SELECT " RID("") " FROM resource ORDER BY patient DESC, seq DESC"
+                           " LIMIT 1"},
     [SQL_PLACE_ADD] = {"INSERT INTO place(type, patient, seq) VALUES(?1, " SPLIT("?2") ")"},
     [SQL_PLACE_REMOVE] = {"DELETE FROM place WHERE type=?1 AND " AT("?2")},
     [SQL_RESOURCE_ADD] = {"INSERT INTO resource(patient, seq, type, id, version, updated, change,"
@@ -235,6 +237,8 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                          " DO UPDATE SET count=quality.count+excluded.count"},
     [SQL_QUALITY_WORDS] = {"INSERT INTO quality_rule(rule, type, words) VALUES(?1, ?2, ?3)"
                            " ON CONFLICT DO NOTHING"},
+    [SQL_QUALITY_DAY] = {"SELECT day, source, type, rule, verdict, count FROM quality WHERE day=?1"
+                         " ORDER BY source, type, rule, verdict"},
     [SQL_QUALITY_ALL] = {"SELECT sum(count)::int8, verdict" QUALITY " AND rule='' GROUP BY verdict"},
     [SQL_QUALITY_SOURCES] = {"SELECT sum(count)::int8, verdict, source" QUALITY
                              " AND rule='' GROUP BY source, verdict ORDER BY source, verdict"},

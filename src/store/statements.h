@@ -59,6 +59,7 @@
     X(SQL_PATIENT_ADD, "INSERT INTO patient(number, id) VALUES(?1, ?2)")                           \
     X(SQL_PATIENT_ID, "SELECT id FROM patient WHERE number=?1")                                    \
     X(SQL_PLACE_LAST, "SELECT max(rid) FROM resource WHERE rid BETWEEN ?1 AND ?2")                 \
+    X(SQL_PLACE_HIGHEST, "SELECT max(rid) FROM resource")                                          \
     X(SQL_PLACE_ADD, "INSERT INTO place(type, rid) VALUES(?1, ?2)")                                \
     X(SQL_PLACE_REMOVE, "DELETE FROM place WHERE type=?1 AND rid=?2")                              \
     X(SQL_RESOURCE_ADD,                                                                            \

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From a resource along its references and back: what `_include` and `_revinclude` stand on (R4
  * search, "Including other resources in result"). */
-#include <sqlite3.h>
 
 #include "store_test.h"
 
@@ -139,14 +138,7 @@ static void refuses_what_waits_for_a_reindex_and_says_so(void **state)
     (void)state;
     put_them();
     store_shut();
-    char path[300];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof(path), "%s/records.db", folder);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_exec(db, "UPDATE parameter SET ready=0 WHERE code='subject'", NULL, NULL, NULL),
-        SQLITE_OK);
-    sqlite3_close(db);
+    meddle("UPDATE parameter SET ready=0 WHERE code='subject'");
     store_reopen_with(NULL);
     assert_int_equal(try_referrers("Patient", "pat", "MedicationRequest", "subject", 10),
                      STATUS_NOT_SUPPORTED);
