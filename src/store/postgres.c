@@ -480,7 +480,7 @@ enum status postgres_begin(struct postgres *postgres, bool write, int64_t deadli
     TRY(postgres_revive(postgres));
     TRY(postgres_say(postgres, write ? "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE"
                                      : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
-    postgres->in_transaction = true;
+    postgres->in_transaction = postgres->fresh = true;
     if (deadline == 0) {
         return STATUS_OK;
     }

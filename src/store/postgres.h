@@ -74,6 +74,7 @@ struct postgres {
     size_t pending_first, pending_count;
     bool unsynced;
     bool in_transaction;
+    bool fresh;         /* nothing was read in it yet */
     enum status failed; /* why the transaction cannot be committed */
     bool again;         /* run afresh it may succeed: a clash with another, or the server was lost */
     bool lost;          /* the connection is broken */

@@ -216,6 +216,21 @@ static enum status fetch_alone(struct postgres *postgres, struct postgres_statem
     return status;
 }
 
+/* Nor with a snapshot in which nothing was read yet. */
+static enum status fetch_inside(struct postgres *postgres, struct postgres_statement *statement,
+                                int64_t deadline)
+{
+    bool fresh = postgres->fresh && !postgres->writes;
+    enum status status = fetch(postgres, statement);
+    if (status != STATUS_OK && postgres->lost && fresh) {
+        postgres->in_transaction = false;
+        TRY(postgres_begin(postgres, false, deadline));
+        status = fetch(postgres, statement);
+    }
+    postgres->fresh = postgres->fresh && status != STATUS_OK;
+    return status;
+}
+
 enum status postgres_row(struct postgres *postgres, struct postgres_statement *statement,
                          int64_t deadline, bool *ret_row)
 {
@@ -225,9 +240,9 @@ enum status postgres_row(struct postgres *postgres, struct postgres_statement *s
         if (deadline != 0 && time_monotonic() > deadline) {
             return STATUS_TOO_COSTLY;
         }
-        bool first_alone = !postgres->in_transaction && !statement->open;
-        enum status status = first_alone ? fetch_alone(postgres, statement)
-                                         : fetch(postgres, statement);
+        bool alone = !postgres->in_transaction && !statement->open;
+        enum status status = alone ? fetch_alone(postgres, statement)
+                                   : fetch_inside(postgres, statement, deadline);
         if (status != STATUS_OK) {
             postgres_reset(statement);
             return status;
