@@ -152,8 +152,7 @@ enum status change_horizon(struct connection *connection, int64_t *ret_change)
     TRY(statement_get(connection, SQL_SERVER_HORIZON, &statement));
     TRY(statement_row(connection, statement, &row));
     if (row) {
-        *ret_change = (statement_number(statement, 0) + connection->store->change_origin)
-                      << CHANGE_BITS;
+        *ret_change = statement_number(statement, 0) << CHANGE_BITS;
         statement_reset(statement);
     }
     return row ? STATUS_OK : STATUS_INTERNAL;

@@ -2,6 +2,22 @@
 /* store: the outbox of access entries, named facts that commit with the data, and numbers. */
 #include "store_int.h"
 
+/* On a server rows are told apart by the log they are for (postgres_open.c); READ: where to stop,
+ * since a slower transaction may still add a row with a lower number. */
+static enum status bind_log(struct store_tx *tx, struct statement *statement, bool read)
+{
+    if (tx->connection->db != NULL) {
+        return STATUS_OK;
+    }
+    statement_bind_number(statement, 3, tx->connection->store->log);
+    if (read) {
+        int64_t horizon;
+        TRY(change_horizon(tx->connection, &horizon));
+        statement_bind_number(statement, 4, horizon >> CHANGE_BITS);
+    }
+    return STATUS_OK;
+}
+
 enum status store_outbox_add(struct store_tx *tx, struct slice entry)
 {
     if (tx->writer == NULL) {
@@ -11,6 +27,16 @@ enum status store_outbox_add(struct store_tx *tx, struct slice entry)
     TRY(statement_get(tx->connection, SQL_OUTBOX_ADD, &statement));
     statement_bind_number(statement, 1, ++tx->writer->counters.outbox);
     statement_bind_blob(statement, 2, entry);
+    TRY(bind_log(tx, statement, false));
+    return statement_run(tx->connection, statement);
+}
+
+/* From the next transaction on numbers are higher by this, and one more. */
+static enum status origin_raise(struct store_tx *tx, int64_t by)
+{
+    struct statement *statement;
+    TRY(statement_get(tx->connection, SQL_SERVER_ORIGIN, &statement));
+    statement_bind_number(statement, 1, by + 1);
     return statement_run(tx->connection, statement);
 }
 
@@ -20,6 +46,11 @@ enum status store_outbox_begin(struct store_tx *tx, uint64_t after)
         return STATUS_INTERNAL;
     }
     struct counters *counters = &tx->writer->counters;
+    if (tx->connection->db == NULL) {
+        return (int64_t)after < counters->outbox
+                   ? STATUS_OK
+                   : origin_raise(tx, ((int64_t)after - counters->outbox) >> CHANGE_BITS);
+    }
     counters->outbox = counters->outbox < (int64_t)after ? (int64_t)after : counters->outbox;
     return STATUS_OK;
 }
@@ -31,6 +62,7 @@ enum status store_outbox_read(struct store_tx *tx, uint64_t after, size_t max,
     TRY(statement_get(tx->connection, SQL_OUTBOX_READ, &statement));
     statement_bind_number(statement, 1, (int64_t)after);
     statement_bind_number(statement, 2, max < INT64_MAX ? (int64_t)max : INT64_MAX);
+    TRY(bind_log(tx, statement, true));
     bool row = false;
     enum status status = statement_row(tx->connection, statement, &row);
     while (status == STATUS_OK && row) {
@@ -55,7 +87,11 @@ enum status store_outbox_renumber(struct store_tx *tx, uint64_t after)
     int64_t shift = (int64_t)after > known ? (int64_t)after : known;
     TRY(statement_get(tx->connection, SQL_OUTBOX_SHIFT, &statement));
     statement_bind_number(statement, 1, shift);
+    TRY(bind_log(tx, statement, false));
     TRY(statement_run(tx->connection, statement));
+    if (tx->connection->db == NULL) {
+        return origin_raise(tx, shift >> CHANGE_BITS);
+    }
     tx->writer->counters.outbox += shift;
     return STATUS_OK;
 }
@@ -68,6 +104,7 @@ enum status store_outbox_remove(struct store_tx *tx, uint64_t up_to)
     struct statement *statement;
     TRY(statement_get(tx->connection, SQL_OUTBOX_REMOVE, &statement));
     statement_bind_number(statement, 1, (int64_t)up_to);
+    TRY(bind_log(tx, statement, false));
     return statement_run(tx->connection, statement);
 }
 

@@ -336,10 +336,24 @@ static enum status threads_start(struct store *store)
     return STATUS_OK;
 }
 
+static enum status folder_take(struct store *store, struct outcome *outcome)
+{
+    enum status made = disk_make_directory(store->folder);
+    if (made != STATUS_OK) {
+        return outcome_fail(outcome, made, "",
+                            "The data folder is not there and cannot be made. Check its path, its "
+                            "owner and rights, and that no file has its name.");
+    }
+    return lock_folder(store, outcome);
+}
+
 static enum status open_inside(struct store *store, const struct store_options *options,
                                struct outcome *outcome)
 {
     if (store->database != NULL) {
+        if (!store->read_only) {
+            TRY(folder_take(store, outcome));
+        }
         TRY(postgres_store_open(store, options, outcome));
         return store->read_only ? STATUS_OK : layout_catch_up(store, options, outcome);
     }
@@ -366,13 +380,7 @@ static enum status open_inside(struct store *store, const struct store_options *
                                    "the right to write in its folder too.",
                                    status_name(status));
     }
-    enum status made = disk_make_directory(store->folder);
-    if (made != STATUS_OK) {
-        return outcome_fail(outcome, made, "",
-                            "The data folder is not there and cannot be made. Check its path, its "
-                            "owner and rights, and that no file has its name.");
-    }
-    TRY(lock_folder(store, outcome));
+    TRY(folder_take(store, outcome));
     bool recovers = was_cut_short(store);
     TRY(writer_create(store, outcome));
     TRY(load_all(store, &store->writer->connection, true, outcome));
@@ -400,6 +408,7 @@ enum status store_open(const struct store_options *options, struct outcome *outc
     store->folder = arena_copy(arena, slice_text(options->folder)).at;
     store->file = arena_print(arena, "%s/records.db", options->folder);
     store->vfs = options->vfs;
+    store->log = 0;
     store->database =
         options->database != NULL ? arena_copy(arena, slice_text(options->database)).at : NULL;
     store->cache_bytes = options->cache_bytes > 0 ? options->cache_bytes : CACHE_DEFAULT;

@@ -8,21 +8,39 @@
 
 /* Of an empty server onto which the records of an older one were put, transactions begin anew: what
  * is added makes their changes go on behind those that are there. */
-static enum status origin_find(struct postgres *postgres, bool writing, int64_t *ret_origin)
+static enum status origin_find(struct postgres *postgres)
 {
-    int64_t needed = 0;
-    TRY(postgres_ask(postgres, "SELECT added FROM origin", ret_origin));
-    TRY(postgres_ask(postgres,
-                     "SELECT coalesce((SELECT max(change) >> 20 FROM change), 0)"
-                     " - pg_snapshot_xmax(pg_current_snapshot())::text::int8 + 1",
-                     &needed));
-    if (!writing || needed <= *ret_origin) {
-        return STATUS_OK;
+    return postgres_execute(
+        postgres, "UPDATE origin SET added=n.needed FROM (SELECT"
+                  " coalesce((SELECT max(change) >> 20 FROM change), 0)"
+                  " - pg_snapshot_xmax(pg_current_snapshot())::text::int8 + 1 AS needed) n"
+                  " WHERE n.needed>added");
+}
+
+/* The folder's access log takes the entries of this folder's writes only, whatever other processes
+ * write to the database: its name is in the folder, its number in the database. */
+static enum status log_find(struct store *store, struct postgres *postgres)
+{
+    const char *path = arena_print(store->arena, "%s/store.id", store->folder);
+    struct slice name;
+    char fresh[UUID_LENGTH + 1], sql[400];
+    uint8_t bytes[16];
+    enum status status = disk_read_file(path, UUID_LENGTH, store->arena, &name);
+    if (status == STATUS_NOT_FOUND) {
+        random_uuid(fresh);
+        name = slice_of(fresh, UUID_LENGTH);
+        status = disk_replace_file(path, name);
     }
-    char sql[64];
-    snprintf(sql, sizeof(sql), "UPDATE origin SET added=%lld", (long long)needed);
-    *ret_origin = needed;
-    return postgres_execute(postgres, sql);
+    TRY(status);
+    if (!uuid_pack(name, bytes)) {
+        return STATUS_CORRUPT;
+    }
+    snprintf(sql, sizeof(sql),
+             "WITH new AS (INSERT INTO log(folder) VALUES('%.36s') ON CONFLICT DO NOTHING"
+             " RETURNING number) SELECT number FROM new UNION ALL"
+             " SELECT number FROM log WHERE folder='%.36s' LIMIT 1",
+             name.at, name.at);
+    return postgres_ask(postgres, sql, &store->log);
 }
 
 static enum status load_locked(struct store *store, struct connection *connection, bool writing,
@@ -33,7 +51,10 @@ static enum status load_locked(struct store *store, struct connection *connectio
     if (outcome != NULL && from != to && from != 0) {
         outcome_note(outcome, "", "The records were migrated from layout %d to %d.", from, to);
     }
-    TRY(origin_find(connection->postgres, writing, &store->change_origin));
+    if (writing) {
+        TRY(origin_find(connection->postgres));
+        TRY(log_find(store, connection->postgres));
+    }
     TRY(parameters_load(store, connection, writing));
     return dictionaries_load(connection);
 }

@@ -14,7 +14,11 @@ static const struct {
 } steps[] = {
     {1, "CREATE TABLE state(name text COLLATE \"C\" PRIMARY KEY, value bytea);"
         "CREATE TABLE note(name bytea PRIMARY KEY, value bytea NOT NULL);"
-        "CREATE TABLE outbox(number int8 PRIMARY KEY, entry bytea NOT NULL);"
+        /* Entries for an access log: each data folder has one, and takes only its own. */
+        "CREATE TABLE log(number int4 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+        " folder text NOT NULL UNIQUE);"
+        "CREATE TABLE outbox(log int4 NOT NULL, number int8 NOT NULL, entry bytea NOT NULL,"
+        " PRIMARY KEY(log, number));"
         "CREATE TABLE dictionary(number int8 PRIMARY KEY, bytes bytea NOT NULL);"
         "CREATE TABLE parameter(number int4 PRIMARY KEY, type int4 NOT NULL,"
         " code text COLLATE \"C\" NOT NULL, shape bytea NOT NULL, ready int4 NOT NULL,"
@@ -96,13 +100,14 @@ static const struct {
         "INSERT INTO origin VALUES(0);"
         /* Number and time of a transaction that writes. Both rise together, whoever asks, because
          * one asks at a time: so neither order ever contradicts the other. */
-        "CREATE FUNCTION turn(OUT transaction int8, OUT at int8) LANGUAGE plpgsql AS $$ BEGIN"
+        "CREATE FUNCTION turn(OUT transaction int8, OUT at int8, OUT origin int8) LANGUAGE plpgsql AS $$ BEGIN"
         " PERFORM pg_advisory_lock(1129075283, 2);"
         " transaction := pg_current_xact_id()::text::int8;"
         " at := greatest(nextval('moment'),"
         " (extract(epoch FROM clock_timestamp()) * 1000000)::int8);"
         " PERFORM setval('moment', at);"
         " PERFORM pg_advisory_unlock(1129075283, 2);"
+        " SELECT added INTO turn.origin FROM origin;"
         "END $$;"
         "DO $$ DECLARE partitioned text; part int; BEGIN"
         " FOREACH partitioned IN ARRAY ARRAY['directory', 'resource', 'place', 'change', 'history',"

@@ -45,6 +45,11 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                        " ON CONFLICT(name) DO UPDATE SET value=excluded.value"},
     [SQL_NOTE_SET] = {"INSERT INTO note(name, value) VALUES(?1, ?2)"
                       " ON CONFLICT(name) DO UPDATE SET value=excluded.value"},
+    [SQL_OUTBOX_ADD] = {"INSERT INTO outbox(number, entry, log) VALUES(?1, ?2, ?3)"},
+    [SQL_OUTBOX_READ] = {"SELECT number, entry FROM outbox WHERE number>?1 AND log=?3"
+                         " AND number<(?4 << 20) ORDER BY number LIMIT ?2"},
+    [SQL_OUTBOX_SHIFT] = {"UPDATE outbox SET number=number+?1 WHERE ?2::int8 IS NULL AND log=?3"},
+    [SQL_OUTBOX_REMOVE] = {"DELETE FROM outbox WHERE number<=?1 AND ?2::int8 IS NULL AND log=?3"},
     [SQL_READ] = {"SELECT " CURRENT " FROM directory d JOIN resource r ON r.patient=d.patient"
                   " AND r.seq=d.seq WHERE d.type=?1 AND d.id=?2 AND d.state=1"},
     [SQL_SCAN_TYPE] = {"SELECT " CURRENT ", " RID("r.") " FROM (SELECT patient, seq FROM place"

@@ -60,7 +60,7 @@ static enum status attempt_begin(struct writer *writer)
         return STATUS_INTERNAL;
     }
     writer->transaction = statement_number(statement, 0);
-    int64_t change = (connection->store->change_origin + writer->transaction) << CHANGE_BITS;
+    int64_t change = (statement_number(statement, 2) + writer->transaction) << CHANGE_BITS;
     writer->counters = (struct counters){
         .change = change, .outbox = change, .updated = statement_number(statement, 1)};
     statement_reset(statement);

@@ -130,6 +130,11 @@ enum status store_read_now(struct store_reader *reader, resource_type type, stru
     return read_current(&reader->connection, type, id, arena, ret_version);
 }
 
+bool store_reads_wait(const struct store *store)
+{
+    return store->database != NULL;
+}
+
 void store_reader_rest(struct store_reader *reader)
 {
     if (reader->keeps) {

@@ -233,7 +233,7 @@
     X(SQL_QUALITY_MEND, "SELECT words FROM quality_rule WHERE rule=?1 AND type=?2")                \
     X(SQL_TYPE_USED, "SELECT 1 FROM place WHERE type=?1 LIMIT 1")                                  \
     /* Only on a PostgreSQL server. */                                                             \
-    X(SQL_SERVER_TURN, "SELECT transaction, at FROM turn()")                                       \
+    X(SQL_SERVER_TURN, "SELECT transaction, at, origin FROM turn()")                               \
     X(SQL_SERVER_ENTITY, "SELECT nextval('entity_number')")                                        \
     X(SQL_SERVER_PATIENT, "SELECT nextval('patient_number')")                                      \
     X(SQL_SERVER_CODE, "SELECT nextval('code_number')")                                            \
@@ -245,6 +245,8 @@
                       " coalesce(sum(patients), 0)::int8,"                                         \
                       " pg_database_size(current_database()),"                                     \
                       " (SELECT coalesce(max(change), 0) FROM change) FROM tally")                          \
-    X(SQL_SERVER_HORIZON, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8")
+    X(SQL_SERVER_HORIZON, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8 + added"       \
+                          " FROM origin")                                                          \
+    X(SQL_SERVER_ORIGIN, "UPDATE origin SET added=added+?1")
 
 #endif

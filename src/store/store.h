@@ -101,6 +101,9 @@ MUST_CHECK enum status store_read_now(struct store_reader *reader, resource_type
                                       struct slice id, struct arena *arena,
                                       struct store_version *ret_version);
 
+/* Does even a point read wait for a server? Then reads are for workers only. */
+bool store_reads_wait(const struct store *store);
+
 /* Ends what store_read_now keeps; nothing when there is nothing. */
 void store_reader_rest(struct store_reader *reader);
 
@@ -447,7 +450,8 @@ struct store_statistics {
 };
 MUST_CHECK enum status store_statistics(struct store *store, struct store_statistics *ret_numbers);
 
-/* Online backup of an open store to a new file (or of a folder nobody has open). */
+/* Online backup of an open store to a new file (or of a folder nobody has open). Of a server:
+ * STATUS_NOT_SUPPORTED, it has its own tools. */
 MUST_CHECK enum status store_backup(struct store *store, const char *file, store_progress *progress,
                                     void *context, struct outcome *outcome);
 

@@ -545,7 +545,7 @@ struct store {
     const struct definitions *definitions;
     const char *folder, *file, *vfs;
     const char *database; /* address of a PostgreSQL server; NULL: SQLite */
-    int64_t change_origin;
+    int64_t log; /* number of this folder's access log there */
     struct writer *writers; /* on a PostgreSQL server: writer is their first */
     size_t writer_count;
     int64_t cache_bytes;

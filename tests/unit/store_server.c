@@ -29,13 +29,28 @@ static int teardown(void **state)
     return on_server() ? store_teardown(state) : 0;
 }
 
+static char other_folder[300];
+
 static struct store *open_another(const char *address)
 {
     struct store *other = NULL;
+    snprintf(other_folder, sizeof(other_folder), "%s/other", folder);
     struct store_options options = {
-        .folder = folder, .definitions = definitions, .database = address, .writers = 2};
+        .folder = other_folder, .definitions = definitions, .database = address, .writers = 2};
     assert_int_equal(store_open(&options, NULL, &other), STATUS_OK);
     return other;
+}
+
+static void close_another(struct store *other)
+{
+    static const char *const names[] = {"records.lock", "store.id"};
+    store_close(other);
+    for (size_t i = 0; i < 2; i++) {
+        char path[400];
+        snprintf(path, sizeof(path), "%s/%s", other_folder, names[i]);
+        unlink(path);
+    }
+    rmdir(other_folder);
 }
 
 /* ---- jobs on threads ------------------------------------------------------------------------- */
@@ -112,7 +127,7 @@ static void two_stores_on_one_database_see_each_other(void **state)
     assert_int_equal(numbers.resources, 8);
     assert_int_equal(numbers.patients, 8);
     assert_int_equal(store_check(store, NULL, NULL, NULL), STATUS_OK);
-    store_close(other);
+    close_another(other);
 }
 
 /* ---- clashes --------------------------------------------------------------------------------- */
@@ -405,7 +420,7 @@ static void a_commit_whose_answer_is_lost_is_done_once(void **state)
         assert_int_equal(version.change, racer.written.change);
     }
     assert_int_equal(store_check(other, NULL, NULL, NULL), STATUS_OK);
-    store_close(other);
+    close_another(other);
     proxy_close();
 }
 

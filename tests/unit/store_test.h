@@ -152,7 +152,7 @@ static inline int store_setup(void **state)
 static inline int store_teardown(void **state)
 {
     static const char *const names[] = {"records.db", "records.db-wal", "records.db-shm",
-                                        "records.lock", "backup.db"};
+                                        "records.lock", "backup.db",  "store.id"};
     store_shut();
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         char path[300];
