@@ -8,7 +8,7 @@
 #include "cli/cli.h"
 #include "feed/feed.h"
 
-static const char *const settings[] = {"data",     "definitions",     "terminology", "package",
+static const char *const settings[] = {"data", "database", "database-writers",     "definitions",     "terminology", "package",
                                        "rules",    "workers",         "cache",       "reserve",
                                        "timezone", "base-url",        "memory",      "test-numbers",
                                        "validate", "require-profile", NULL};

@@ -9,7 +9,7 @@
 #include "cli/cli.h"
 #include "http/http.h"
 
-static const char *const settings[] = {"data",
+static const char *const settings[] = {"data", "database", "database-writers",
                                        "host",
                                        "port",
                                        "auth",

@@ -263,6 +263,7 @@ struct request {
     bool on_worker;   /* the walk has left the loop */
     bool skip_commit; /* a writing interaction found nothing to write */
     struct work work;
+    struct request_mark *mark; /* as it was before its commit was tried */
     void *perform_state; /* the interaction's own, from perform to commit to committed */
     bool written;        /* the commit is durable */
     bool written_tied;   /* whom it concerns may be known only when the transaction is whole */

@@ -119,7 +119,8 @@ MUST_CHECK enum status postgres_commit(struct postgres *postgres);
 void postgres_rollback(struct postgres *postgres);
 bool postgres_in_transaction(const struct postgres *postgres);
 
-MUST_CHECK enum status postgres_schema_apply(struct postgres *postgres, bool write,
+/* CREATE: an empty database is laid out. */
+MUST_CHECK enum status postgres_schema_apply(struct postgres *postgres, bool write, bool create,
                                              struct outcome *outcome, int *ret_from, int *ret_to);
 
 #endif

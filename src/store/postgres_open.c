@@ -44,10 +44,10 @@ static enum status log_find(struct store *store, struct postgres *postgres)
 }
 
 static enum status load_locked(struct store *store, struct connection *connection, bool writing,
-                               struct outcome *outcome)
+                               bool create, struct outcome *outcome)
 {
     int from = 0, to = 0;
-    TRY(postgres_schema_apply(connection->postgres, writing, outcome, &from, &to));
+    TRY(postgres_schema_apply(connection->postgres, writing, create, outcome, &from, &to));
     if (outcome != NULL && from != to && from != 0) {
         outcome_note(outcome, "", "The records were migrated from layout %d to %d.", from, to);
     }
@@ -60,12 +60,12 @@ static enum status load_locked(struct store *store, struct connection *connectio
 }
 
 static enum status load(struct store *store, struct connection *connection, bool writing,
-                        struct outcome *outcome)
+                        bool create, struct outcome *outcome)
 {
     struct postgres *postgres = connection->postgres;
     TRY(postgres_execute(postgres, writing ? "SELECT pg_advisory_lock(1129075283, 1)"
                                            : "SELECT pg_advisory_lock_shared(1129075283, 1)"));
-    enum status status = load_locked(store, connection, writing, outcome);
+    enum status status = load_locked(store, connection, writing, create, outcome);
     enum status unlocked = postgres_execute(postgres, "SELECT pg_advisory_unlock_all()");
     return status != STATUS_OK ? status : unlocked;
 }
@@ -91,7 +91,7 @@ enum status postgres_store_open(struct store *store, const struct store_options 
         if (status != STATUS_OK) {
             return cannot_connect(status, outcome);
         }
-        status = load(store, &connection, false, outcome);
+        status = load(store, &connection, false, false, outcome);
         database_close(&connection);
         return status;
     }
@@ -111,7 +111,7 @@ enum status postgres_store_open(struct store *store, const struct store_options 
         TRY(writer_memory(store, writer));
     }
     store->writer = store->writers;
-    TRY(load(store, &store->writer->connection, true, outcome));
+    TRY(load(store, &store->writer->connection, true, !options->must_exist, outcome));
     for (size_t i = 0; i < count; i++) {
         struct writer *writer = &store->writers[i];
         if (pthread_create(&writer->thread, NULL, postgres_writer_main, writer) != 0) {

@@ -169,8 +169,8 @@ static enum status look(struct postgres *postgres, int64_t *ret_version, int64_t
     return STATUS_OK;
 }
 
-enum status postgres_schema_apply(struct postgres *postgres, bool write, struct outcome *outcome,
-                                  int *ret_from, int *ret_to)
+enum status postgres_schema_apply(struct postgres *postgres, bool write, bool create,
+                                  struct outcome *outcome, int *ret_from, int *ret_to)
 {
     int64_t version = 0, oldest = 0;
     enum status status = look(postgres, &version, &oldest);
@@ -188,7 +188,7 @@ enum status postgres_schema_apply(struct postgres *postgres, bool write, struct 
                             "newer program.",
                             (int)version, LAYOUT);
     }
-    if (!write && version < LAYOUT) {
+    if (version == 0 ? !create : !write && version < LAYOUT) {
         return version == 0
                    ? outcome_fail(outcome, STATUS_NOT_FOUND, "",
                                   "There are no records in this database yet: nothing was ever "
