@@ -173,6 +173,10 @@ static void write_counts(const struct definitions *definitions, struct buffer *o
         buffer_print(out, "| %s | %zu |\n", search_kind_name(kinds[i]), answered[kinds[i]]);
     }
     buffer_print(out, "| refused (`_query`, `_filter`) | %zu |\n\n", refused);
+    buffer_add_text(out, "Each is asked for what has its value, and for what has not: "
+                         "`every_parameter_finds_what_has_its_value_and_nothing_else`. The "
+                         "specification's own examples: "
+                         "`the_examples_of_the_specification_find_what_they_say`.\n\n");
 }
 
 static const char head[] =
@@ -188,11 +192,14 @@ static const char head[] =
     "|---|---|---|\n"
     "| chain | `subject:Patient.name=`, `subject.name=` (every type that has it), to any depth | "
     "`follows_references_to_what_they_lead_to` |\n"
+    "| contained | a chain looks into them too; what contains it is found | "
+    "`a_chain_is_evaluated_inside_contained_resources` |\n"
     "| reverse chain | `_has:Observation:patient:code=`, nested | `finds_by_what_refers_to_it` |\n"
     "| list | `_list=ID`; not `$current-...` | `finds_items_of_a_list` |\n"
     "| all types | `?_type=A,B&parameter=` that all of them have | "
     "`asks_of_several_types_what_they_share` |\n"
-    "| compartment | of Patient, Encounter, RelatedPerson, Practitioner, Device | "
+    "| compartment | `Patient/ID/Type`, `Patient/ID/*`; of Patient (that of linked records too), "
+    "Encounter, RelatedPerson, Practitioner, Device | "
     "`compartments_are_what_their_definitions_list` |\n"
     "| `_include`, `_revinclude` | `Type:parameter[:Type]`, `Type:*`, `*`, `:iterate`; at most "
     "1,000 a "
@@ -204,7 +211,8 @@ static const char head[] =
     "| `_lastUpdated`, `_id` | every prefix, several values | `finds_what_was_changed_when` |\n"
     "| `Prefer: handling=` | `strict` (the default), `lenient` | "
     "`the_self_link_shows_what_was_applied` |\n"
-    "| GET and POST | parameters in the URL, a form, or both | `a_form_and_a_url_ask_the_same` |\n"
+    "| GET and POST | parameters in the URL, a form, or both; `POST _search`, `Type/_search`, "
+    "`Patient/ID/Type/_search`, `Patient/ID/_search` | `a_form_and_a_url_ask_the_same` |\n"
     "| `Patient/ID/$everything` | `start`, `end`, `_since`, `_type`, `_count` | "
     "`everything_keeps_to_dates_of_care` |\n"
     "| `Observation/$lastn` | `max`, a patient, a code or category | "

@@ -70,13 +70,6 @@ enum status api_respond_version(struct request *request, const struct store_vers
     return api_write_resource(request, version, &request->response.body);
 }
 
-static void write_all_ok(struct request *request)
-{
-    struct outcome fine;
-    outcome_init(&fine, request->arena);
-    outcome_write_json(&fine, &request->response.body);
-}
-
 void api_note_written(struct request *request, const struct store_written *written)
 {
     request_discloses_of(request, request->type, written->patients, written->patient_count);
@@ -91,13 +84,14 @@ void api_respond_written(struct request *request, const struct store_draft *draf
 {
     struct store_version version;
     store_draft_version(draft, &version);
-    api_stored_changed(request, written->version, version.body);
+    api_stored_changed(request, written, version.body);
     version.version = written->version;
     version.updated = written->updated;
     if (request->prefer_return == PREFER_REPRESENTATION) {
         store_version_write(&version, &request->response.body);
     } else if (request->prefer_return == PREFER_OUTCOME) {
-        write_all_ok(request);
+        /* What the checks had to say short of refusing it: R4 http.html, "Prefer". */
+        outcome_write_json(&request->outcome, &request->response.body);
     }
 }
 

@@ -10,9 +10,11 @@
 /* Every interaction this server has; ended by a row without name. */
 extern const struct interaction api_interactions[];
 
-/* Generates the CapabilityStatement (R4) from the tables the program runs on, as JSON in ARENA. */
-MUST_CHECK enum status api_capability_make(const struct service *service, struct arena *arena,
-                                           struct slice *ret_json);
+/* Generates the service's CapabilityStatement (R4) from the tables that the program runs on, and
+ * again whenever the search parameters have changed. Store and terminology must be open; closed
+ * when no request is left, and right after a failure too. */
+MUST_CHECK enum status api_capability_open(struct service *service);
+void api_capability_close(struct service *service);
 
 /* May the content of VERSION be shown? A Binary opens only while its securityContext, and that of
  * its current version, names a resource that is here; what is no Binary always does. */

@@ -39,9 +39,9 @@ API_WRITE(bundle)       /* bundle.c: batch and transaction */
 /* Those that were stored are known from here on; the first call reads them. */
 MUST_CHECK enum status api_stored_ready(struct request *request);
 
-/* The durable write of REQUEST, which made VERSION, is known from here on; BODY empty: it was
- * deleted. */
-void api_stored_changed(struct request *request, uint32_t version, struct slice body);
+/* The durable write of REQUEST is known from here on; BODY empty: it was deleted. */
+void api_stored_changed(struct request *request, const struct store_written *written,
+                        struct slice body);
 
 /* The TerminologyCapabilities (R4), generated. */
 MUST_CHECK enum status api_terms_capabilities(struct request *request);

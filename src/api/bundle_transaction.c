@@ -80,13 +80,14 @@ static enum status prepare_drafts(struct request *request, struct bundle_work *w
     return STATUS_OK;
 }
 
+/* What the checks had to say beside stays. */
 static void forget_failures(struct request *request)
 {
     request->status = STATUS_OK;
-    outcome_init(&request->outcome, request->arena);
+    outcome_forget_errors(&request->outcome);
     for (size_t i = 0; i < request->child_count; i++) {
         request->children[i]->status = STATUS_OK;
-        outcome_init(&request->children[i]->outcome, request->arena);
+        outcome_forget_errors(&request->children[i]->outcome);
     }
 }
 

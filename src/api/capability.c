@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The capability statement, generated from the tables that the program runs on. */
+#include <pthread.h>
+
 #include "api/api_int.h"
 
-enum status api_capability_perform(struct request *request)
-{
-    struct response *response = &request->response;
-    const struct parameter *mode = request_parameter(request, "mode");
-    if (mode != NULL && slice_is(mode->value, "terminology") && request->service->terms != NULL) {
-        return api_terms_capabilities(request);
-    }
-    buffer_add(&response->body, request->service->capability);
-    return STATUS_OK;
-}
+struct api_capability {
+    pthread_mutex_t lock;
+    struct arena *arena, *texts; /* its own; the statement's */
+    struct slice text;
+    uint64_t turn; /* of the search parameters in it */
+};
 
 static bool applies(const struct interaction *row, struct slice type)
 {
@@ -225,8 +223,7 @@ static void write_resource(const struct service *service, resource_type type, st
     buffer_add_byte(out, '}');
 }
 
-enum status api_capability_make(const struct service *service, struct arena *arena,
-                                struct slice *ret_json)
+static enum status make(const struct service *service, struct arena *arena, struct slice *ret_json)
 {
     struct buffer out = {.arena = arena};
     char now[INSTANT_LENGTH + 1];
@@ -256,4 +253,63 @@ enum status api_capability_make(const struct service *service, struct arena *are
     buffer_add_text(&out, "}]}");
     *ret_json = buffer_slice(&out);
     return buffer_ok(&out) ? STATUS_OK : STATUS_MEMORY;
+}
+
+/* ---- kept until the search parameters change ----------------------------------------------------
+ */
+
+/* Under the lock, but at the opening. */
+static enum status renew(const struct service *service)
+{
+    struct api_capability *capability = service->capability;
+    uint64_t turn = store_parameters_turn(service->store);
+    if (capability->text.length > 0 && capability->turn == turn) {
+        return STATUS_OK;
+    }
+    arena_reset(capability->texts, 0);
+    capability->text = (struct slice){0};
+    TRY(make(service, capability->texts, &capability->text));
+    capability->turn = turn;
+    return STATUS_OK;
+}
+
+enum status api_capability_perform(struct request *request)
+{
+    struct api_capability *capability = request->service->capability;
+    const struct parameter *mode = request_parameter(request, "mode");
+    if (mode != NULL && slice_is(mode->value, "terminology") && request->service->terms != NULL) {
+        return api_terms_capabilities(request);
+    }
+    (void)pthread_mutex_lock(&capability->lock);
+    enum status status = renew(request->service);
+    buffer_add(&request->response.body, capability->text);
+    (void)pthread_mutex_unlock(&capability->lock);
+    return status;
+}
+
+enum status api_capability_open(struct service *service)
+{
+    struct arena *arena = arena_create(0), *texts = arena_create(0);
+    struct api_capability *capability =
+        arena != NULL && texts != NULL ? ARENA_NEW(arena, struct api_capability) : NULL;
+    if (capability == NULL || pthread_mutex_init(&capability->lock, NULL) != 0) {
+        arena_destroy(texts);
+        arena_destroy(arena);
+        return STATUS_MEMORY;
+    }
+    capability->arena = arena;
+    capability->texts = texts;
+    service->capability = capability;
+    return renew(service);
+}
+
+void api_capability_close(struct service *service)
+{
+    struct api_capability *capability = service->capability;
+    if (capability != NULL) {
+        (void)pthread_mutex_destroy(&capability->lock);
+        arena_destroy(capability->texts);
+        arena_destroy(capability->arena);
+        service->capability = NULL;
+    }
 }

@@ -19,6 +19,7 @@ static enum status plan_arguments(struct request *request, const struct paramete
     struct search_options options = {.definitions = request->service->definitions,
                                      .terms = request->service->terms,
                                      .base_url = request->base_url,
+                                     .learning = store_learning(request->service->store),
                                      .type = request->type,
                                      .conditional = true,
                                      .count_default = 2,

@@ -58,7 +58,7 @@ void api_delete_committed(struct request *request)
     struct outcome fine;
     const struct deletion *deletion = request->perform_state;
     if (deletion->written.version > 0) {
-        api_stored_changed(request, deletion->written.version, (struct slice){0});
+        api_stored_changed(request, &deletion->written, (struct slice){0});
     }
     if (request->prefer_return == PREFER_OUTCOME) {
         outcome_init(&fine, request->arena);

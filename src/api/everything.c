@@ -260,8 +260,10 @@ static enum status plan_everything(struct request *request, struct range *range,
     const struct config *config = request->service->config;
     struct search_options options = {.definitions = request->service->definitions,
                                      .base_url = request->base_url,
+                                     .learning = store_learning(request->service->store),
                                      .compartment = request->type,
                                      .compartment_id = request->id,
+                                     .record = true,
                                      .lenient = request->prefer_lenient,
                                      .count_default = (size_t)config->page_max,
                                      .count_max = (size_t)config->page_max};

@@ -338,6 +338,7 @@ static enum status plan_last(struct request *request, size_t *ret_max, struct se
     struct search_options options = {.definitions = request->service->definitions,
                                      .terms = request->service->terms,
                                      .base_url = request->base_url,
+                                     .learning = store_learning(request->service->store),
                                      .type = request->type,
                                      .lenient = request->prefer_lenient,
                                      .count_default = LOOKED_PAGE,

@@ -55,6 +55,13 @@ static enum status read_patch(struct request *request, struct patching *patching
                      &patching->patch);
 }
 
+/* Room for what is patched, several times over: it is no part of the request's body. */
+static void make_room(struct request *request, const struct store_version *version)
+{
+    arena_raise(request->arena, arena_used(request->arena) + ARENA_REQUEST_BASE +
+                                    2 * ARENA_REQUEST_FACTOR * version->body.length);
+}
+
 /* Applies the patch to a current version and makes a valid draft of the result. */
 static enum status prepare(struct request *request, struct patching *patching,
                            const struct store_version *version)
@@ -63,6 +70,7 @@ static enum status prepare(struct request *request, struct patching *patching,
     struct buffer patched = {.arena = request->arena};
     struct json before, after;
     yyjson_mut_doc *result;
+    make_room(request, version);
     store_version_write(version, &text);
     TRY(json_read(buffer_slice(&text), &json_limits_default, request->arena, NULL, &before));
     TRY(patching->fhirpath

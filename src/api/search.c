@@ -15,6 +15,10 @@ static struct slice page_url(struct request *request, const struct search_plan *
     buffer_add(&url, request->base_url);
     buffer_add_byte(&url, '/');
     buffer_add(&url, target);
+    if (slice_ends(target, request->id) && request->compartment != RESOURCE_TYPE_NONE &&
+        request->type == RESOURCE_TYPE_NONE) {
+        buffer_add_text(&url, "/*"); /* POST Patient/1/_search */
+    }
     struct buffer query = {.arena = request->arena};
     search_plan_write_query(plan, cursor, &query);
     if (query.length > 0) {
@@ -63,6 +67,7 @@ static enum status plan_search(struct request *request, struct search_plan *ret_
                                      .terms = request->service->terms,
                                      .conformance = request->service->conformance,
                                      .base_url = request->base_url,
+                                     .learning = store_learning(request->service->store),
                                      .type = request->type,
                                      .compartment = request->compartment,
                                      .compartment_id = request->id,

@@ -67,6 +67,8 @@ const struct interaction api_interactions[] = {
      .documentation =
          "What a compartment holds, of one type or (with *) of all: of Patient, Encounter, "
          "RelatedPerson, Practitioner and Device."},
+    {"search-compartment", METHOD_POST, LEVEL_INSTANCE, "_search", NULL, AUDIT_EXECUTE,
+     INTERACTION_PARAMETERS, READS(search), .documentation = "By a form body."},
     {"search-system", METHOD_GET, LEVEL_SYSTEM, NULL, NULL, AUDIT_EXECUTE, 0, READS(search),
      .documentation = "Across types, by the parameters common to all."},
     {"search-system", METHOD_POST, LEVEL_SYSTEM, "_search", NULL, AUDIT_EXECUTE,

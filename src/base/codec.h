@@ -28,6 +28,18 @@ MUST_CHECK enum status gzip_compress(struct slice bytes, int level, struct buffe
  * damaged input STATUS_STRUCTURE. */
 MUST_CHECK enum status gzip_inflate(struct slice bytes, size_t limit, struct buffer *out);
 
+/* Reads the descriptor FD, which becomes the reader's, plain or as a gzip member sequence,
+ * whichever its first two bytes say. NULL: there is no memory, and FD is closed. Close takes NULL
+ * too. */
+struct gzip_reader;
+struct gzip_reader *gzip_reader_open(int fd);
+void gzip_reader_close(struct gzip_reader *reader);
+
+/* Reads from 1 to SIZE bytes; *RET_COUNT 0: the end. STATUS_STRUCTURE: the gzip is damaged, cut
+ * off, or followed by something that is neither a member nor zeros; STATUS_IO, STATUS_MEMORY. */
+MUST_CHECK enum status gzip_reader_read(struct gzip_reader *reader, char *to, size_t size,
+                                        size_t *ret_count);
+
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t length); /* start with 0 */
 
 #define SHA256_LENGTH 32

@@ -27,7 +27,8 @@ enum config_kind {
       "Folder that holds the records, the access log and everything derived from them.")           \
     X(database, "database", CONFIG_TEXT, "", 0, 0,                                                 \
       "PostgreSQL server that keeps the records instead of a file in the data folder "             \
-      "(`postgresql://user@host/name`, or what else libpq takes; [postgresql.md](postgresql.md)); "\
+      "(`postgresql://user@host/name`, or what else libpq takes; "                                 \
+      "[postgresql.md](postgresql.md)); "                                                          \
       "empty: SQLite. An address with a password belongs in the environment.")                     \
     X(database_writers, "database-writers", CONFIG_NUMBER, "8", 1, 256,                            \
       "Connections that write to the PostgreSQL server at once.")                                  \

@@ -33,6 +33,22 @@ void outcome_add(struct outcome *outcome, const struct issue *issue)
     outcome->count++;
 }
 
+void outcome_forget_errors(struct outcome *outcome)
+{
+    struct issue **link = &outcome->first;
+    outcome->errors = outcome->count = 0;
+    outcome->last = NULL;
+    while (*link != NULL) {
+        if ((*link)->severity <= SEVERITY_ERROR) {
+            *link = (*link)->next;
+        } else {
+            outcome->last = *link;
+            outcome->count++;
+            link = &outcome->last->next;
+        }
+    }
+}
+
 static void __attribute__((format(printf, 5, 0)))
 add_printed(struct outcome *outcome, enum severity severity, const char *code, const char *path,
             const char *text, va_list arguments)

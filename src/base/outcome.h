@@ -41,6 +41,9 @@ void outcome_init(struct outcome *outcome, struct arena *arena);
 /* Adds an issue; the slices are kept, not copied: they must live as long as the outcome's arena. */
 void outcome_add(struct outcome *outcome, const struct issue *issue);
 
+/* Takes the errors out again, for what is tried anew; warnings and what is told beside stay. */
+void outcome_forget_errors(struct outcome *outcome);
+
 /* Adds an error whose code is the status's, at PATH ("" for the whole), and gives the status back:
  * return outcome_fail(outcome, STATUS_VALUE, "_count", "Give a whole number from 0 to 1000.");
  * OUTCOME may be NULL. TEXT is printf-formatted into the outcome's arena. */

@@ -4,7 +4,8 @@
 
 #include "cli/cli.h"
 
-static const char *const settings[] = {"data", "database", "database-writers", "definitions", "package", "cache", NULL};
+static const char *const settings[] = {
+    "data", "database", "database-writers", "definitions", "package", "cache", NULL};
 
 /* What a subcommand does once the store is open. */
 typedef enum status maintenance(struct store *store, const char *file,

@@ -9,7 +9,9 @@
 #include "cli/cli.h"
 #include "http/http.h"
 
-static const char *const settings[] = {"data", "database", "database-writers",
+static const char *const settings[] = {"data",
+                                       "database",
+                                       "database-writers",
                                        "host",
                                        "port",
                                        "auth",
@@ -101,7 +103,7 @@ static enum status open_service(struct server *server)
     struct service *service = &server->opened.service;
     service->interactions = api_interactions;
     service->metrics = metrics_create(api_interactions);
-    TRY(api_capability_make(service, server->arguments->arena, &service->capability));
+    TRY(api_capability_open(service));
     return http_start(service, &server->outcome, &server->http, &server->port);
 }
 
@@ -111,6 +113,7 @@ static void close_service(struct server *server)
     if (server->http != NULL) {
         http_stop(server->http);
     }
+    api_capability_close(&server->opened.service);
     cli_close_service(&server->opened);
     metrics_destroy(metrics);
 }

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "cli/cli.h"
 
@@ -56,7 +55,7 @@ struct validation {
 /* A file or stdin, gzip or plain. */
 struct input {
     const char *name;
-    gzFile file;
+    struct gzip_reader *file;
     char *at; /* what has been read and not yet given out: [start, end) of at */
     size_t start, end, capacity;
     struct arena *arena;
@@ -66,7 +65,7 @@ struct input {
 
 static void input_release(void *file)
 {
-    (void)gzclose(file);
+    gzip_reader_close(file);
 }
 
 static enum status input_open(struct input *input, const char *path, struct arena *arena)
@@ -78,9 +77,8 @@ static enum status input_open(struct input *input, const char *path, struct aren
     if (file < 0) {
         return disk_status(errno);
     }
-    input->file = gzdopen(file, "rb");
+    input->file = gzip_reader_open(file);
     if (input->file == NULL) {
-        (void)close(file);
         return STATUS_MEMORY;
     }
     return arena_defer(arena, input_release, input->file);
@@ -108,16 +106,10 @@ static enum status input_fill(struct input *input)
             input->capacity = capacity;
         }
     }
-    int got = gzread(input->file, input->at + input->end, (unsigned)READ_CHUNK);
-    int error = Z_OK;
-    if (got <= 0) {
-        (void)gzerror(input->file, &error); /* a stream that is cut off only says so here */
-    }
-    if (error != Z_OK) {
-        return error == Z_ERRNO ? STATUS_IO : STATUS_STRUCTURE;
-    }
+    size_t got;
+    TRY(gzip_reader_read(input->file, input->at + input->end, READ_CHUNK, &got));
     input->ended = got == 0;
-    input->end += (size_t)got;
+    input->end += got;
     return STATUS_OK;
 }
 

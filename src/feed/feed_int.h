@@ -3,7 +3,6 @@
 #define CARELAYER_FEED_FEED_INT_H
 
 #include <pthread.h>
-#include <zlib.h>
 
 #include "feed/feed.h"
 
@@ -31,7 +30,7 @@ enum status ledger_close(struct store_tx *tx, struct arena *arena, const struct 
 /* ---- reading files ---- */
 
 struct source {
-    gzFile file;
+    struct gzip_reader *file;
     const char *name;
     struct arena *arena; /* of the window */
     char *window;        /* read and not yet given out: [start, end) of it */

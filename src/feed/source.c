@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Files of JSON, plain or gzip (zlib reads both alike), cut into units. */
+/* Files of JSON, plain or gzip, cut into units. */
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "feed/feed_int.h"
@@ -39,19 +40,15 @@ static enum status fill(struct source *source, struct outcome *outcome)
         source->capacity = capacity;
     }
     size_t room = source->capacity - source->end;
-    int count = gzread(source->file, source->window + source->end,
-                       (unsigned)(room < UNIT_BYTES ? room : UNIT_BYTES));
-    int error = Z_OK;
-    if (count == 0) {
-        (void)gzerror(source->file, &error); /* a cut off stream looks like its end otherwise */
-    }
-    if (count < 0 || error != Z_OK) {
+    size_t count;
+    if (gzip_reader_read(source->file, source->window + source->end,
+                         room < UNIT_BYTES ? room : UNIT_BYTES, &count) != STATUS_OK) {
         return fail(source, outcome, STATUS_STRUCTURE,
                     "The file cannot be read to its end: it is no whole gzip file, or the disk "
                     "fails.");
     }
     source->at_end = count == 0;
-    source->end += (size_t)count;
+    source->end += count;
     return STATUS_OK;
 }
 
@@ -86,7 +83,8 @@ enum status source_open(const char *path, struct outcome *outcome, struct source
     bool is_stdin = strcmp(path, "-") == 0;
     *ret_source = (struct source){.name = is_stdin ? "(stdin)" : path, .line = 1};
     ret_source->arena = arena_create(DOCUMENT_LIMIT * 2 + WINDOW_FIRST);
-    ret_source->file = is_stdin ? gzdopen(dup(STDIN_FILENO), "rb") : gzopen(path, "rb");
+    int fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    ret_source->file = fd >= 0 ? gzip_reader_open(fd) : NULL;
     if (ret_source->file == NULL || ret_source->arena == NULL) {
         enum status status = fail(ret_source, outcome, disk_status(errno),
                                   "The file cannot be opened: check its name and that it may be "
@@ -94,7 +92,6 @@ enum status source_open(const char *path, struct outcome *outcome, struct source
         source_close(ret_source);
         return status;
     }
-    (void)gzbuffer(ret_source->file, 1 << 17);
     while (!ret_source->at_end &&
            slice_index(slice_of(ret_source->window, ret_source->end), '\n') == ret_source->end) {
         enum status status = fill(ret_source, outcome);
@@ -109,9 +106,7 @@ enum status source_open(const char *path, struct outcome *outcome, struct source
 
 void source_close(struct source *source)
 {
-    if (source->file != NULL) {
-        (void)gzclose(source->file);
-    }
+    gzip_reader_close(source->file);
     arena_destroy(source->arena);
     *source = (struct source){0};
 }

@@ -18,23 +18,6 @@ uint32_t compile_path_add(struct compiler *compiler, const struct path_row *path
     return number;
 }
 
-static bool kind_of(struct slice name, enum search_kind *ret_kind)
-{
-    static const char *const names[] = {
-        [SEARCH_NUMBER] = "number",       [SEARCH_DATE] = "date",
-        [SEARCH_STRING] = "string",       [SEARCH_TOKEN] = "token",
-        [SEARCH_REFERENCE] = "reference", [SEARCH_COMPOSITE] = "composite",
-        [SEARCH_QUANTITY] = "quantity",   [SEARCH_URI] = "uri",
-        [SEARCH_SPECIAL] = "special"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (slice_is(name, names[i])) {
-            *ret_kind = (enum search_kind)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Does the parameter name TYPE, or a type that it derives from, as its base? */
 static bool applies_to(const struct compiler *compiler, const struct source *source,
                        resource_type type, struct slice type_name)
@@ -105,7 +88,7 @@ static enum status add_parameter(struct compiler *compiler, resource_type type,
                                  const struct source *source, uint16_t number)
 {
     enum search_kind kind;
-    if (!kind_of(json_get_string(source->root, "type"), &kind)) {
+    if (!search_kind_find(json_get_string(source->root, "type"), &kind)) {
         return outcome_fail(compiler->outcome, STATUS_INVALID, "SearchParameter.type",
                             "%.*s has a type that FHIR R4 does not know.",
                             SLICE_ARGS(source->file));

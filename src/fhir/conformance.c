@@ -507,8 +507,9 @@ enum status conformance_add(struct conformance *conformance, struct slice text,
         status = check_added(conformance, entry, outcome);
     }
     if (status != STATUS_OK) {
+        bool short_of_memory = status == STATUS_MEMORY || arena_full(arena);
         arena_destroy(arena);
-        return status == STATUS_MEMORY ? status : STATUS_INVALID;
+        return short_of_memory ? STATUS_MEMORY : STATUS_INVALID;
     }
     struct wanted name = {entry->canonical.type, entry->canonical.url, entry->canonical.version};
     pthread_mutex_lock(&conformance->lock);

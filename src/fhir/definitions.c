@@ -204,13 +204,18 @@ static enum status materialise(struct definitions *definitions)
     const struct resource_extra_row *rows = table_at(definitions, BLOB_RESOURCES);
     definitions->extras =
         arena_array(definitions->arena, definitions->resource_count, sizeof *definitions->extras);
-    if (parameters == NULL || definitions->extras == NULL) {
+    struct parameter_list *lists =
+        arena_array(definitions->arena, definitions->resource_count, sizeof *lists);
+    if (parameters == NULL || definitions->extras == NULL || lists == NULL) {
         return STATUS_MEMORY;
     }
     for (resource_type i = 0; i < definitions->resource_count; i++) {
+        lists[i] =
+            (struct parameter_list){parameters + rows[i].first_parameter, rows[i].parameter_count};
         definitions->extras[i] =
-            (struct resource_extra){.parameters = parameters + rows[i].first_parameter,
-                                    .parameter_count = rows[i].parameter_count,
+            (struct resource_extra){.base = &lists[i],
+                                    .parameters = &lists[i],
+                                    .last_number = (uint16_t)rows[i].parameter_count,
                                     .home = paths + rows[i].first_home,
                                     .home_count = rows[i].home_count,
                                     .member = paths + rows[i].first_member,
@@ -230,6 +235,14 @@ enum status definitions_open(const char *path, struct outcome *outcome,
         return STATUS_MEMORY;
     }
     definitions->arena = arena;
+    definitions->added = arena_create(0);
+    definitions->lock = ARENA_NEW(arena, pthread_mutex_t);
+    if (definitions->added == NULL || definitions->lock == NULL ||
+        pthread_mutex_init(definitions->lock, NULL) != 0) {
+        arena_destroy(definitions->added);
+        arena_destroy(arena);
+        return STATUS_MEMORY;
+    }
     enum status status = map_file(definitions, path);
     if (status != STATUS_OK) {
         definitions_close(definitions);
@@ -262,6 +275,8 @@ void definitions_close(struct definitions *definitions)
     if (definitions->map != NULL) {
         munmap((void *)(uintptr_t)definitions->map, definitions->map_length);
     }
+    pthread_mutex_destroy(definitions->lock);
+    arena_destroy(definitions->added);
     arena_destroy(definitions->arena);
 }
 
@@ -347,8 +362,10 @@ const struct search_parameter *search_parameters(const struct definitions *defin
     if (type == RESOURCE_TYPE_NONE || type > definitions->resource_count) {
         return NULL;
     }
-    *ret_count = definitions->extras[type - 1].parameter_count;
-    return definitions->extras[type - 1].parameters;
+    const struct parameter_list *list =
+        atomic_load_explicit(&definitions->extras[type - 1].parameters, memory_order_acquire);
+    *ret_count = list->count;
+    return list->items;
 }
 
 const struct search_parameter *search_parameter_find(const struct definitions *definitions,

@@ -144,11 +144,32 @@ struct search_parameter {
     size_t component_count;
 };
 
-/* All parameters of a type, those of Resource and DomainResource included, ordered by code. */
+/* All parameters of a type, those of Resource and DomainResource included, ordered by code; the
+ * added ones too. */
 const struct search_parameter *search_parameters(const struct definitions *definitions,
                                                  resource_type type, size_t *ret_count);
 const struct search_parameter *search_parameter_find(const struct definitions *definitions,
                                                      resource_type type, struct slice code);
+
+/* Search parameters beside those of the blob, as resources that are stored while a program runs.
+ * RESOURCES: every SearchParameter that is to count from now on, each a whole resource; those that
+ * counted before and are not among them count no more. Passed over: whose status is not active, who
+ * has no code, type or expression, whose base is no resource type here, or whose code a parameter
+ * of the blob (or an earlier one of the list) has. Their values are what the expression says, their
+ * paths are none. Texts are copied. VISIT is told of each type whose parameters have changed, once
+ * the change is in force.
+ *
+ * Safe beside threads that ask for parameters: what search_parameters gave stays as it was, as long
+ * as the definitions. A number is never used again; after SEARCH_ADDED_MOST of them for one type
+ * STATUS_TOO_COSTLY, until the definitions are opened again. */
+#define SEARCH_ADDED_MOST 200u
+typedef void search_change_visit(void *context, resource_type type);
+MUST_CHECK enum status search_parameters_add(const struct definitions *definitions,
+                                             yyjson_val *const *resources, size_t count,
+                                             search_change_visit *visit, void *context);
+
+/* The kind that SearchParameter.type names; false: none. */
+bool search_kind_find(struct slice name, enum search_kind *ret_kind);
 
 /* Calls VISIT for every value the path meets in RESOURCE. References to other types than
  * path->target are visited too: the caller, who knows the base URL, tells them apart with

@@ -4,6 +4,9 @@
 #ifndef CARELAYER_FHIR_FHIR_INT_H
 #define CARELAYER_FHIR_FHIR_INT_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "fhir/fhir.h"
 
 #define BLOB_MAGIC      "CLFHIRD"
@@ -82,6 +85,12 @@ struct resource_extra_row {
     uint32_t reserved;
 };
 
+/* The search parameters of a type, ordered by code. */
+struct parameter_list {
+    const struct search_parameter *items;
+    size_t count;
+};
+
 /* A conformance resource. */
 struct canonical_row {
     struct text_row type, url, version, package;
@@ -92,8 +101,9 @@ struct canonical_row {
 
 /* What definitions_open materialises. */
 struct resource_extra {
-    const struct search_parameter *parameters;
-    size_t parameter_count;
+    struct parameter_list *base;               /* the blob's */
+    struct parameter_list *_Atomic parameters; /* and the added ones */
+    uint16_t last_number;                      /* given out; under the lock */
     const struct search_path *home, *member;
     size_t home_count, member_count;
     bool shared;
@@ -101,6 +111,8 @@ struct resource_extra {
 
 struct definitions {
     struct arena *arena;
+    struct arena *added; /* what comes while the program runs; under the lock */
+    pthread_mutex_t *lock;
     const char *map;
     size_t map_length;
     struct element_tables tables;

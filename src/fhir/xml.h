@@ -59,4 +59,7 @@ MUST_CHECK enum status resource_read_any(const struct definitions *definitions, 
 MUST_CHECK enum status xml_write(const struct definitions *definitions, const yyjson_val *resource,
                                  bool pretty, struct outcome *outcome, struct buffer *out);
 
+/* Does TEXT (UTF-8) hold U+FFFE or U+FFFF? JSON can say them, XML cannot (XML 1.0, 2.2). */
+bool xml_has_noncharacter(struct slice text);
+
 #endif

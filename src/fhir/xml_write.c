@@ -32,6 +32,21 @@ static const bool plain_bytes[256] = {
     [' ' ... '!'] = true, ['#' ... '%'] = true,   ['\'' ... ';'] = true, ['='] = true,
     ['?' ... '~'] = true, [0x7f ... 0xee] = true, [0xf0 ... 0xff] = true};
 
+bool xml_has_noncharacter(struct slice text)
+{
+    while (text.length >= 3) {
+        const char *at = memchr(text.at, 0xef, text.length - 2);
+        if (at == NULL) {
+            return false;
+        }
+        if ((unsigned char)at[1] == 0xbf && (unsigned char)at[2] >= 0xbe) {
+            return true;
+        }
+        text = slice_from(text, (size_t)(at - text.at) + 1);
+    }
+    return false;
+}
+
 static struct slice escape_of(unsigned char byte)
 {
     switch (byte) {
@@ -54,6 +69,12 @@ static struct slice escape_of(unsigned char byte)
     }
 }
 
+static enum status cannot_say(struct writer *writer)
+{
+    return outcome_fail(writer->outcome, STATUS_NOT_ACCEPTABLE, "",
+                        "A text holds a character that XML cannot say: ask for JSON.");
+}
+
 static enum status add_escaped(struct writer *writer, struct slice text)
 {
     size_t from = 0;
@@ -71,8 +92,7 @@ static enum status add_escaped(struct writer *writer, struct slice text)
         }
         struct slice escape = escape_of(byte);
         if (escape.length == 0) {
-            return outcome_fail(writer->outcome, STATUS_NOT_ACCEPTABLE, "",
-                                "A text holds a character that XML cannot say: ask for JSON.");
+            return cannot_say(writer);
         }
         buffer_add(writer->out, slice_of(text.at + from, at - from));
         buffer_add(writer->out, escape);
@@ -202,6 +222,9 @@ static enum status write_narrative(struct writer *writer, const struct type_row 
     struct slice text = json_string(value);
     if (!slice_starts(text, SLICE("<div")) || !slice_ends(text, SLICE(">"))) {
         return fail(writer, holder, "The narrative is no XHTML div");
+    }
+    if (xml_has_noncharacter(text)) {
+        return cannot_say(writer);
     }
     add_line(writer);
     buffer_add(writer->out, text);

@@ -55,7 +55,7 @@ struct pairs {
 
 static struct slice sibling_name(struct patch *patch, struct slice name)
 {
-    return slice_text(arena_print(patch->arena, "_%.*s", SLICE_ARGS(name)));
+    return slice_text(arena_print(patch->scratch, "_%.*s", SLICE_ARGS(name)));
 }
 
 static yyjson_mut_val *item_of(yyjson_mut_val *member, size_t i)
@@ -85,7 +85,7 @@ static enum status pairs_read(struct patch *patch, yyjson_mut_val *object,
                                 .array = (element->flags & ELEMENT_ARRAY) != 0,
                                 .count = values > siblings ? values : siblings};
     ret_pairs->capacity = ret_pairs->count + 1;
-    ret_pairs->items = arena_array(patch->arena, ret_pairs->capacity, sizeof *ret_pairs->items);
+    ret_pairs->items = arena_array(patch->scratch, ret_pairs->capacity, sizeof *ret_pairs->items);
     if (ret_pairs->items == NULL) {
         return STATUS_TOO_COSTLY;
     }
@@ -132,7 +132,8 @@ static enum status pairs_write(struct patch *patch, const struct pairs *pairs)
 {
     bool written = member_write(patch, pairs, pairs->name, false) &&
                    member_write(patch, pairs, sibling_name(patch, pairs->name), true);
-    return written && !arena_full(patch->arena) ? STATUS_OK : STATUS_TOO_COSTLY;
+    bool full = arena_full(patch->arena) || arena_full(patch->scratch);
+    return written && !full ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
 static void pairs_insert(struct pairs *pairs, size_t at, struct pair pair)
@@ -508,18 +509,34 @@ static bool part_number(yyjson_val *part, int64_t *ret_number)
            decimal_to_integer(number, ret_number);
 }
 
+/* Which of two parts of one name was meant cannot be told. */
+static bool has_twice(yyjson_val *parts, struct slice name)
+{
+    size_t i, max, count = 0;
+    yyjson_val *part;
+    yyjson_arr_foreach(parts, i, max, part)
+    {
+        count += slice_equals(json_get_string(part, "name"), name);
+    }
+    return count > 1;
+}
+
 static enum status read_operation(struct patch *patch, yyjson_val *parameter,
                                   struct operation_parts *ret_parts)
 {
     size_t i, max;
     yyjson_val *part;
+    yyjson_val *list = json_get(parameter, "part");
     *ret_parts = (struct operation_parts){.has_index = false};
     if (!slice_is(json_get_string(parameter, "name"), "operation")) {
         return malformed(patch, "the parameters of a patch are called operation.");
     }
-    yyjson_arr_foreach(json_get(parameter, "part"), i, max, part)
+    yyjson_arr_foreach(list, i, max, part)
     {
         struct slice name = json_get_string(part, "name");
+        if (has_twice(list, name)) {
+            return malformed(patch, "a part appears twice.");
+        }
         struct slice text = json_get_string(part, "valueString");
         if (slice_is(name, "type")) {
             ret_parts->type = json_get_string(part, "valueCode");

@@ -190,6 +190,11 @@ static void write_store(struct service *service, struct buffer *out)
         write_number(out, "store_full", "gauge", "1: the disk is full, writes are refused.",
                      store.full);
     }
+    uint64_t done = 0, all = 0;
+    bool indexing = store_indexing(service->store, &done, &all);
+    write_number(out, "store_indexing", "gauge",
+                 "Resources still to be indexed by search parameters that are new.",
+                 indexing && all > done ? all - done : 0);
     struct audit_statistics audit;
     audit_statistics(service->audit, &audit);
     write_number(out, "audit_entries", "gauge", "Entries in the access log.", audit.entries);

@@ -310,10 +310,29 @@ static enum status check_conditions(struct request *request)
     return STATUS_OK;
 }
 
+/* Whoever sends a condition that is not heeded believes a change safe that is not. */
+static enum status check_heeded(struct request *request)
+{
+    bool patches = request->method == METHOD_PATCH || request->method == METHOD_DELETE;
+    if (patches && request_header(request, "If-None-Match").length > 0) {
+        return request_fail(request, STATUS_PRECONDITION, "",
+                            "If-None-Match is for reads and for PUT: use If-Match here.");
+    }
+    if ((request->interaction->flags & INTERACTION_WRITES) != 0 &&
+        request_header(request, "If-Match").length == 0 &&
+        request_header(request, "If-Unmodified-Since").length > 0) {
+        return request_fail(request, STATUS_PRECONDITION, "",
+                            "If-Unmodified-Since is not heeded, for a resource may change twice in "
+                            "a second: use If-Match with its ETag.");
+    }
+    return STATUS_OK;
+}
+
 enum status negotiate(struct request *request)
 {
     TRY(take_general_parameters(request));
     TRY(check_conditions(request));
+    TRY(check_heeded(request));
     TRY(take_format(request));
     take_prefer(request);
     return check_content_type(request);

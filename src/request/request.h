@@ -182,7 +182,7 @@ struct service {
     struct audit *audit;
     struct workers *workers;
     const struct interaction *interactions; /* ended by a row without name */
-    struct slice capability;                /* the capability statement, ready to send */
+    struct api_capability *capability;      /* api's: the capability statement */
     int64_t started;                        /* instant */
     struct metrics *metrics;
     struct quality *quality; /* counts what is accepted and refused; NULL: nobody does */
@@ -264,8 +264,8 @@ struct request {
     bool skip_commit; /* a writing interaction found nothing to write */
     struct work work;
     struct request_mark *mark; /* as it was before its commit was tried */
-    void *perform_state; /* the interaction's own, from perform to commit to committed */
-    bool written;        /* the commit is durable */
+    void *perform_state;       /* the interaction's own, from perform to commit to committed */
+    bool written;              /* the commit is durable */
     bool written_tied;   /* whom it concerns may be known only when the transaction is whole */
     enum status audited; /* what the log said of the ticket */
     bool outboxed;       /* its access entries are rows of the write's own transaction */

@@ -39,7 +39,18 @@ static enum status take_id(struct request *request, struct slice id)
     return STATUS_OK;
 }
 
-/* What follows an id: /_history[/version], /$operation, or the types of a compartment. */
+/* All types of a compartment (none, or "*") or one of them. */
+static enum status take_compartment(struct request *request, struct slice type)
+{
+    request->compartment = request->type;
+    if (type.length == 0 || slice_is(type, "*")) {
+        request->type = RESOURCE_TYPE_NONE;
+        return STATUS_OK;
+    }
+    return take_type(request, type);
+}
+
+/* What follows an id: /_history[/version], /$operation, or the types of a compartment[/_search]. */
 static enum status take_below_instance(struct request *request, const struct slice *parts,
                                        size_t count, struct place *place)
 {
@@ -52,6 +63,10 @@ static enum status take_below_instance(struct request *request, const struct sli
         request->version = parts[3];
         return STATUS_OK;
     }
+    if (count <= 4 && slice_is(parts[count - 1], "_search")) {
+        place->operation = parts[count - 1];
+        return take_compartment(request, count == 4 ? parts[2] : SLICE(""));
+    }
     if (count != 3) {
         return no_such_path(request);
     }
@@ -60,13 +75,8 @@ static enum status take_below_instance(struct request *request, const struct sli
     if (first == '_' || first == '$') {
         return STATUS_OK;
     }
-    request->compartment = request->type;
     place->operation = SLICE("*");
-    if (slice_is(parts[2], "*")) {
-        request->type = RESOURCE_TYPE_NONE;
-        return STATUS_OK;
-    }
-    return take_type(request, parts[2]);
+    return parts[2].length > 0 ? take_compartment(request, parts[2]) : no_such_path(request);
 }
 
 static enum status take_path(struct request *request, struct place *place)

@@ -137,6 +137,28 @@ static enum status chain_type(struct planning *planning, const struct scope *sco
     return STATUS_OK;
 }
 
+/* What follows the dot, asked of one of the types that the reference may lead to. A chain applies
+ * to those of them that it can be asked of; STATUS_PARAMETER, kept in REFUSED: not of this. */
+static enum status plan_target(struct planning *planning, resource_type type, size_t depth,
+                               struct slice path, struct slice value, struct store_query *ret_query,
+                               struct outcome *refused)
+{
+    struct outcome aside, *outcome = planning->outcome;
+    outcome_init(&aside, planning->arena);
+    planning->outcome = &aside;
+    enum status status = plan_inner(planning, type, depth, path, value, ret_query);
+    planning->outcome = outcome;
+    if (arena_full(planning->arena)) {
+        return STATUS_TOO_COSTLY;
+    }
+    if (status == STATUS_PARAMETER) {
+        *refused = refused->first == NULL ? aside : *refused;
+    } else if (status != STATUS_OK && aside.first != NULL) {
+        outcome_add(outcome, aside.first);
+    }
+    return status;
+}
+
 static enum status plan_chain(struct planning *planning, struct scope *scope,
                               const struct step *step, struct slice value)
 {
@@ -159,16 +181,25 @@ static enum status plan_chain(struct planning *planning, struct scope *scope,
     if (queries == NULL) {
         return STATUS_TOO_COSTLY;
     }
+    struct outcome refused = {0};
     for (resource_type type = 1; type <= last; type++) {
         bool wanted = named != RESOURCE_TYPE_NONE ? type == named
                                                   : may_lead_to(planning, scope, step->name, type);
         if (wanted && knows(planning, type, step->rest, scope->depth + 1)) {
-            TRY(plan_inner(planning, type, scope->depth + 1, step->rest, value,
-                           &queries[clause.query_count++]));
+            enum status status = plan_target(planning, type, scope->depth + 1, step->rest, value,
+                                             &queries[clause.query_count], &refused);
+            if (status != STATUS_PARAMETER) {
+                TRY(status);
+                clause.query_count++;
+            }
         }
     }
     if (planning->lookups > SEARCH_LOOKUPS_MOST) {
         return refuse_many(planning);
+    }
+    if (clause.query_count == 0 && refused.first != NULL) {
+        outcome_add(planning->outcome, refused.first);
+        return STATUS_PARAMETER;
     }
     return clause.query_count > 0 ? scope_add(planning, scope, &clause) : refuse_unknown(planning);
 }

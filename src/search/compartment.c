@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Compartments (R4 compartmentdefinition.html). A patient's is what the store knows to concern them
- * (DESIGN 6), linked records included; the others are what their definitions list: the resources
- * that refer to it by any of the parameters named. */
+/* Compartments (R4 compartmentdefinition.html): what their definitions list, the resources that
+ * refer to it by any of the parameters named. A patient's holds that of the linked records too
+ * ("all the records associated with the linked patient"). */
 #include "search/search_int.h"
 
 static const struct {
@@ -9,6 +9,7 @@ static const struct {
 } compartments[] = {
     {"Device", "http://hl7.org/fhir/CompartmentDefinition/device|4.0.1"},
     {"Encounter", "http://hl7.org/fhir/CompartmentDefinition/encounter|4.0.1"},
+    {"Patient", "http://hl7.org/fhir/CompartmentDefinition/patient|4.0.1"},
     {"Practitioner", "http://hl7.org/fhir/CompartmentDefinition/practitioner|4.0.1"},
     {"RelatedPerson", "http://hl7.org/fhir/CompartmentDefinition/relatedPerson|4.0.1"},
 };
@@ -62,8 +63,8 @@ static enum status add_row(struct planning *planning, resource_type type, yyjson
         if (clause == NULL || value == NULL) {
             return STATUS_TOO_COSTLY;
         }
-        *value =
-            (struct store_value){.target = options->compartment, .id = options->compartment_id};
+        *value = (struct store_value){
+            .target = options->compartment, .id = options->compartment_id, .person = true};
         *clause = (struct store_clause){
             .parameter = parameter, .modifier = STORE_PLAIN, .values = value, .value_count = 1};
         query->clauses = clause;
@@ -130,7 +131,7 @@ enum status plan_compartment(struct planning *planning, struct scope *scope)
         return STATUS_OK;
     }
     struct slice name = resource_type_name(options->definitions, options->compartment);
-    if (slice_is(name, "Patient")) {
+    if (options->record) {
         scope->query->has_patient = true;
         scope->query->patient = options->compartment_id;
         return STATUS_OK;

@@ -147,6 +147,12 @@ const char *shown_name(struct arena *arena, struct slice name)
 
 enum status refuse_unknown(struct planning *planning)
 {
+    if (planning->options->learning) {
+        return outcome_fail(planning->outcome, STATUS_TRANSIENT, "",
+                            "Search parameter '%s' is not known yet: search parameters are being "
+                            "taken in at this moment. Ask again.",
+                            planning->shown);
+    }
     return outcome_fail(planning->outcome, STATUS_PARAMETER, "",
                         "Search parameter '%s' is not supported for this type: [base]/metadata "
                         "lists those that are. With 'Prefer: handling=lenient' it is ignored.",

@@ -146,9 +146,10 @@ static enum status rules_end(struct checking *checking)
 {
     return checking->connection.db != NULL
                ? STATUS_OK
-               : database_execute(&checking->connection,
-                                  "SET LOCAL search_path = carelayer;"
-                                  "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off");
+               : database_execute(
+                     &checking->connection,
+                     "SET LOCAL search_path = carelayer;"
+                     "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off");
 }
 
 static enum status check_rules(struct checking *checking)
@@ -284,9 +285,9 @@ static enum status check_bodies(struct checking *checking)
     struct arena *scratch = arena_create(0);
     struct statement *statement = NULL;
     bool row = true;
-    enum status status =
-        scratch != NULL ? statement_get(&checking->connection, SQL_CHECK_BODIES, &statement)
-                        : STATUS_MEMORY;
+    enum status status = scratch != NULL
+                             ? statement_get(&checking->connection, SQL_CHECK_BODIES, &statement)
+                             : STATUS_MEMORY;
     while (status == STATUS_OK) {
         status = statement_row(&checking->connection, statement, &row);
         if (status != STATUS_OK || !row) {

@@ -163,8 +163,8 @@ enum status dictionaries_load(struct connection *connection)
     bool row = false;
     enum status status = statement_row(connection, statement, &row);
     while (status == STATUS_OK && row) {
-        status = dictionary_install(store, statement_number(statement, 0),
-                                    statement_blob(statement, 1));
+        status =
+            dictionary_install(store, statement_number(statement, 0), statement_blob(statement, 1));
         if (status == STATUS_OK) {
             status = statement_row(connection, statement, &row);
         }

@@ -14,8 +14,9 @@ static struct entry *entry_slot(struct writer *writer, resource_type type,
 static bool entry_is(const struct writer *writer, const struct entry *entry, resource_type type,
                      const struct packed_id *id)
 {
-    return entry->known && entry->turn == writer->turn && entry->type == type && entry->id.length == id->length &&
-           entry->id.uuid == id->uuid && memcmp(entry->id.bytes, id->bytes, id->length) == 0;
+    return entry->known && entry->turn == writer->turn && entry->type == type &&
+           entry->id.length == id->length && entry->id.uuid == id->uuid &&
+           memcmp(entry->id.bytes, id->bytes, id->length) == 0;
 }
 
 enum status directory_find(struct store_tx *tx, resource_type type, const struct packed_id *id,

@@ -172,6 +172,7 @@ enum status store_draft_make(struct store *store, resource_type type, struct sli
     draft->splice = write_body(root, resource_type_name(store->definitions, type), id, &body);
     draft->body = buffer_slice(&body);
     draft->facts.arena = arena;
+    draft->turn = store_parameters_turn(store);
     extract_all(store, type, root, base_url, &draft->facts);
     own_texts(&draft->facts, arena);
     draft->base_url = arena_copy(arena, base_url);

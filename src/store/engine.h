@@ -96,9 +96,8 @@ static inline double statement_real(const struct statement *statement, int at)
 
 static inline bool statement_is_null(const struct statement *statement, int at)
 {
-    return statement->sqlite != NULL
-               ? sqlite3_column_type(statement->sqlite, at) == SQLITE_NULL
-               : postgres_is_null(statement->postgres, at);
+    return statement->sqlite != NULL ? sqlite3_column_type(statement->sqlite, at) == SQLITE_NULL
+                                     : postgres_is_null(statement->postgres, at);
 }
 
 /* A column of text or bytes. */

@@ -209,13 +209,13 @@ static void extract_reference(const struct extraction *to, const struct search_p
         if (slice_index(text, ':') < text.length) { /* scheme and host may be written otherwise */
             to->facts->used_base = true;
         }
-        if (path->target == RESOURCE_TYPE_NONE || path->target == reference.type) {
-            struct fact fact = {.parameter = to->number * 2,
-                                .tree = TREE_REFERENCE,
-                                .text = reference.id,
-                                .target = reference.type};
-            facts_add(to->facts, &fact);
-        }
+        struct fact fact = {.parameter = to->number * 2,
+                            .tree = TREE_REFERENCE,
+                            .text = reference.id,
+                            .target = reference.type};
+        facts_add(to->facts, &fact);
+    } else if (reference.kind == REFERENCE_FRAGMENT) { /* a chain looks for these (find_link.c) */
+        add_presence(to);
     } else if (reference.kind == REFERENCE_FOREIGN || reference.kind == REFERENCE_URN) {
         add_text(to, text);
     }

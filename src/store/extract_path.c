@@ -106,6 +106,71 @@ static enum status visit_expression(const struct definitions *definitions, resou
     return status;
 }
 
+/* ---- references to one type only ----------------------------------------------------------------
+ */
+
+yyjson_val *contained_find(yyjson_val *root, struct slice id)
+{
+    size_t i, max;
+    yyjson_val *resource;
+    yyjson_arr_foreach(json_get(root, "contained"), i, max, resource)
+    {
+        if (slice_equals(json_get_string(resource, "id"), id)) {
+            return resource;
+        }
+    }
+    return NULL;
+}
+
+/* The name of the type in "[base]/Type/id/_history/version"; empty: it is not of this form. */
+static struct slice type_in_address(struct slice text)
+{
+    struct slice parts[4] = {{NULL, 0}};
+    size_t end = text.length;
+    for (size_t i = 0; i < 4 && end > 0; i++) {
+        size_t start = end;
+        while (start > 0 && text.at[start - 1] != '/') {
+            start--;
+        }
+        parts[i] = slice_of(text.at + start, end - start);
+        end = start > 0 ? start - 1 : 0;
+    }
+    size_t id = slice_is(parts[1], "_history") ? 2 : 0;
+    return resource_id_valid(parts[id]) ? parts[id + 1] : SLICE("");
+}
+
+/* `.where(resolve() is Patient)`, by what the reference itself says: what it names may come later,
+ * or live elsewhere. One that says nothing, by an identifier alone, may lead to a Patient. */
+static bool leads_to(yyjson_val *root, yyjson_val *reference, struct slice type)
+{
+    struct slice text = json_get_string(reference, "reference");
+    struct slice said = json_get_string(reference, "type");
+    if (text.length > 0 && text.at[0] == '#') {
+        said = json_get_string(contained_find(root, slice_from(text, 1)), "resourceType");
+    } else if (text.length > 0) {
+        said = type_in_address(text);
+    } else if (said.length == 0) {
+        return true;
+    }
+    return slice_equals(said, type);
+}
+
+struct narrowed {
+    const struct definitions *definitions;
+    yyjson_val *root;
+    search_visit *visit;
+    void *context;
+};
+
+static void visit_narrowed(void *context, const struct search_path *path, yyjson_val *value)
+{
+    const struct narrowed *narrowed = context;
+    if (path->target == RESOURCE_TYPE_NONE || path->type != FHIR_TYPE_REFERENCE ||
+        leads_to(narrowed->root, value, resource_type_name(narrowed->definitions, path->target))) {
+        narrowed->visit(narrowed->context, path, value);
+    }
+}
+
 enum status parameter_visit(const struct definitions *definitions, resource_type type,
                             const struct search_parameter *parameter, const struct parameter *known,
                             yyjson_val *resource, struct slice base_url, struct arena *arena,
@@ -118,8 +183,9 @@ enum status parameter_visit(const struct definitions *definitions, resource_type
         /* An expression that goes wrong on this resource finds nothing in it. */
         return status == STATUS_INVALID || status == STATUS_NOT_SUPPORTED ? STATUS_OK : status;
     }
+    struct narrowed narrowed = {definitions, resource, visit, context};
     for (size_t i = 0; i < parameter->path_count; i++) {
-        search_path_walk(&parameter->paths[i], resource, visit, context);
+        search_path_walk(&parameter->paths[i], resource, visit_narrowed, &narrowed);
     }
     return STATUS_OK;
 }

@@ -13,6 +13,24 @@ static enum status add_target(struct search *search, resource_type type,
     return entry.known ? list_add(list, entry.entity) : STATUS_OK;
 }
 
+/* Every Patient that is the same person. */
+static enum status add_person(struct search *search, const struct packed_id *key,
+                              struct number_list *list)
+{
+    struct entry entry;
+    const uint32_t *patients = NULL;
+    size_t count = 0;
+    TRY(directory_find(search->tx, search->store->patient_type, key, &entry));
+    if (entry.known) {
+        TRY(store_person_patients(search->tx, place_patient(entry.rid), search->arena, &patients,
+                                  &count));
+    }
+    for (size_t i = 0; i < count; i++) {
+        TRY(list_add(list, -(int64_t)patients[i]));
+    }
+    return STATUS_OK;
+}
+
 static enum status prepare_reference(struct search *search,
                                      const struct search_parameter *parameter,
                                      struct wanted *wanted)
@@ -27,7 +45,9 @@ static enum status prepare_reference(struct search *search,
     if (!id_pack(value->id, &key)) {
         return STATUS_OK;
     }
-    if (value->target != RESOURCE_TYPE_NONE) {
+    if (value->person && value->target == search->store->patient_type) {
+        TRY(add_person(search, &key, &list));
+    } else if (value->target != RESOURCE_TYPE_NONE) {
         TRY(add_target(search, value->target, &key, &list));
     } else if (parameter->target_count > 0) {
         for (size_t i = 0; i < parameter->target_count; i++) {
@@ -176,14 +196,11 @@ static enum status check_clause(struct search *search, const struct store_clause
     }
     const struct parameter *known =
         store_parameter(search->store, search->query->type, clause->parameter);
-    if (known == NULL) {
+    if (known == NULL && !store_learning(search->store)) {
         return search_refuse(search, clause, "this server does not index it.");
     }
-    if (!known->ready) {
-        return search_refuse(
-            search, clause,
-            "it is not ready: it is new here or has changed. Run `carelayer reindex` "
-            "first.");
+    if (known == NULL || !parameter_is_ready(known, search->connection)) {
+        return search_not_ready(search, clause->parameter);
     }
     bool fits = false;
     switch (clause->modifier) {

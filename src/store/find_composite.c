@@ -98,6 +98,7 @@ struct body {
     struct fhirpath_node root;
     resource_type type;
     struct slice base_url;
+    bool contained; /* its values have no numbers */
 };
 
 static enum status evaluate(struct body *body, const struct fhirpath *expression,
@@ -129,6 +130,11 @@ static enum status value_matches(struct body *body, const struct part *part, siz
     struct buffer blob = {.arena = scratch};
     extract_value_of(search->store, body->type, one.clause->parameter, &path, node->element,
                      node->value, body->base_url, &raw);
+    if (body->contained) {
+        bool decided;
+        TRY(raw_matches(search, &one, &raw, &decided, ret_match));
+        return decided ? STATUS_OK : test_body_value(&one, &path, node->value, scratch, ret_match);
+    }
     TRY(facts_resolve(search->tx, &raw, &facts));
     facts_write(&facts, &blob);
     if (!buffer_ok(&blob)) {
@@ -181,6 +187,27 @@ static enum status any_focus_matches(struct body *body, const struct test *test,
     return STATUS_OK;
 }
 
+static enum status body_matches(struct search *search, const struct test *test,
+                                const struct place_body *place, bool contained, bool *ret_match)
+{
+    const struct definitions *definitions = search->store->definitions;
+    struct body body = {.search = search,
+                        .environment = {.definitions = definitions, .step_limit = STEP_LIMIT},
+                        .root = fhirpath_root(definitions, place->type, place->root),
+                        .type = place->type,
+                        .base_url = place->base_url,
+                        .contained = contained};
+    return any_focus_matches(&body, test, ret_match);
+}
+
+enum status composite_test_contained(struct search *search, const struct test *test,
+                                     const struct place_body *place, yyjson_val *resource,
+                                     bool *ret_match)
+{
+    struct place_body inner = {search->query->type, place->base_url, resource};
+    return body_matches(search, test, &inner, true, ret_match);
+}
+
 enum status composite_test(struct search *search, const struct test *test, int64_t rid,
                            bool *ret_match)
 {
@@ -189,13 +216,7 @@ enum status composite_test(struct search *search, const struct test *test, int64
     *ret_match = false;
     TRY(place_body_read(search->tx, rid, search->scratch, &place));
     if (place.root != NULL) {
-        const struct definitions *definitions = search->store->definitions;
-        struct body body = {.search = search,
-                            .environment = {.definitions = definitions, .step_limit = STEP_LIMIT},
-                            .root = fhirpath_root(definitions, place.type, place.root),
-                            .type = place.type,
-                            .base_url = place.base_url};
-        TRY(any_focus_matches(&body, test, ret_match));
+        TRY(body_matches(search, test, &place, false, ret_match));
     }
     arena_rewind(search->scratch, mark);
     return STATUS_OK;
@@ -239,20 +260,29 @@ static bool coordinate(yyjson_val *position, const char *name, double *ret_numbe
     return true;
 }
 
+bool near_test_body(const struct test *test, yyjson_val *location)
+{
+    double latitude = 0, longitude = 0;
+    yyjson_val *position = location != NULL ? json_get(location, "position") : NULL;
+    if (position == NULL || !coordinate(position, "latitude", &latitude) ||
+        !coordinate(position, "longitude", &longitude)) {
+        return false;
+    }
+    for (size_t i = 0; i < test->clause->value_count; i++) {
+        const struct store_value *from = &test->clause->values[i];
+        if (distance(latitude, longitude, from) <= from->metres) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum status near_test(struct search *search, const struct test *test, int64_t rid, bool *ret_match)
 {
     struct arena_mark mark = arena_mark(search->scratch);
     struct place_body place;
-    double latitude = 0, longitude = 0;
-    *ret_match = false;
     TRY(place_body_read(search->tx, rid, search->scratch, &place));
-    yyjson_val *position = place.root != NULL ? json_get(place.root, "position") : NULL;
-    bool known = position != NULL && coordinate(position, "latitude", &latitude) &&
-                 coordinate(position, "longitude", &longitude);
-    for (size_t i = 0; known && i < test->clause->value_count; i++) {
-        const struct store_value *from = &test->clause->values[i];
-        *ret_match = *ret_match || distance(latitude, longitude, from) <= from->metres;
-    }
+    *ret_match = near_test_body(test, place.root);
     arena_rewind(search->scratch, mark);
     return STATUS_OK;
 }

@@ -281,10 +281,10 @@ static enum status referrers_of_type(const struct referring *to, resource_type t
         if (!wanted || known == NULL || all[i].kind != SEARCH_REFERENCE) {
             continue;
         }
-        if (!known->ready) {
-            return outcome_fail(to->outcome, STATUS_NOT_SUPPORTED, "_revinclude",
-                                "Parameter '%.*s' cannot be followed back: it is new here or has "
-                                "changed. Run `carelayer reindex` first.",
+        if (!parameter_is_ready(known, to->tx->connection)) {
+            return outcome_fail(to->outcome, STATUS_TRANSIENT, "_revinclude",
+                                "Parameter '%.*s' cannot be followed back yet: what is stored is "
+                                "being indexed by it. Ask again later.",
                                 SLICE_ARGS(all[i].code));
         }
         TRY(referrers_by(to, known->number * 2));

@@ -15,9 +15,9 @@ struct source {
     struct connection *connection;
     enum statement_number number;
     struct statement statement; /* none: a list */
-    int from;                /* the statement's parameter for the place to begin at */
-    int64_t floor;           /* never begin below this */
-    int shift;               /* its numbers are of blocks of this many bits of places */
+    int from;                   /* the statement's parameter for the place to begin at */
+    int64_t floor;              /* never begin below this */
+    int shift;                  /* its numbers are of blocks of this many bits of places */
     const int64_t *list;
     size_t list_count, list_at;
     int64_t current; /* INT64_MAX: at its end */
@@ -121,6 +121,9 @@ struct test {
 /* The numbers of all codes that "system|code", "|code", "code" or "system|" mean, in order. */
 MUST_CHECK enum status find_codes(struct search *search, const struct store_value *value,
                                   bool exact_case, struct number_list *list);
+/* Does the value mean this token of a resource, which is text still? */
+MUST_CHECK enum status token_is(struct search *search, const struct store_value *value,
+                                const struct fact *fact, bool *ret_match);
 MUST_CHECK enum status prepare_token(struct search *search, const struct test *test,
                                      struct wanted *wanted);
 MUST_CHECK enum status prepare_quantity(struct search *search, struct wanted *wanted);
@@ -264,6 +267,8 @@ MUST_CHECK enum status query_for_type(const struct store *store, struct arena *a
 
 MUST_CHECK enum status search_refuse(struct search *search, const struct store_clause *clause,
                                      const char *text);
+MUST_CHECK enum status search_not_ready(struct search *search,
+                                        const struct search_parameter *parameter);
 
 /* Makes the clause's test, and its stream when it has one. */
 MUST_CHECK enum status clause_prepare(struct search *search, const struct store_clause *clause);
@@ -303,6 +308,23 @@ MUST_CHECK enum status link_test(struct search *search, const struct test *test,
 /* Goes on with finding what the open links lead to, as far as is fair. */
 MUST_CHECK enum status links_advance(struct search *search);
 void link_close(struct link *link);
+struct place_body;
+/* The same of a resource that is contained in the one at RID. */
+MUST_CHECK enum status link_test_contained(struct search *search, const struct test *test,
+                                           const struct place_body *place, int64_t rid,
+                                           yyjson_val *resource, bool *ret_match);
+
+/* ---- contained resources -----------------------------------------------------------------------
+ * They have no rows of their own: the body alone decides. */
+
+/* Is RESOURCE, contained in the one at RID, a match of the search? */
+MUST_CHECK enum status contained_matches(struct search *search, const struct place_body *place,
+                                         int64_t rid, yyjson_val *resource, bool *ret_match);
+/* Do values that have no numbers match any of what the test wants? *RET_DECIDED false: ask the
+ * body.
+ */
+MUST_CHECK enum status raw_matches(struct search *search, const struct test *test,
+                                   const struct facts *raw, bool *ret_decided, bool *ret_match);
 
 /* ---- by the body alone -------------------------------------------------------------------------
  */
@@ -310,9 +332,13 @@ void link_close(struct link *link);
 MUST_CHECK enum status composite_prepare(struct search *search, const struct store_clause *clause);
 MUST_CHECK enum status composite_test(struct search *search, const struct test *test, int64_t rid,
                                       bool *ret_match);
+MUST_CHECK enum status composite_test_contained(struct search *search, const struct test *test,
+                                                const struct place_body *place,
+                                                yyjson_val *resource, bool *ret_match);
 MUST_CHECK enum status near_prepare(struct search *search, const struct store_clause *clause);
 MUST_CHECK enum status near_test(struct search *search, const struct test *test, int64_t rid,
                                  bool *ret_match);
+bool near_test_body(const struct test *test, yyjson_val *location);
 
 /* ---- hierarchies ------------------------------------------------------------------------------
  */

@@ -46,6 +46,10 @@ struct link {
     size_t branch_at;          /* forward: how far it is */
     int64_t at;
     uint64_t spent;
+    struct stream inside;     /* chain: places that may refer to a resource contained in them */
+    bool contains;            /* there are such */
+    int64_t inside_at;        /* forward: how far it is */
+    struct number_set places; /* forward: those of them that match */
 };
 
 /* ---- preparing ----------------------------------------------------------------------------------
@@ -69,12 +73,12 @@ static enum status reference_parameter(struct search *search, const struct store
         search_parameter_find(search->store->definitions, type, clause->parameter->code);
     const struct parameter *known =
         parameter != NULL ? store_parameter(search->store, type, parameter) : NULL;
-    if (known == NULL || parameter->kind != SEARCH_REFERENCE) {
+    bool learning = parameter != NULL && store_learning(search->store);
+    if ((known == NULL && !learning) || parameter->kind != SEARCH_REFERENCE) {
         return search_refuse(search, clause, "it is no reference that this server indexes.");
     }
-    if (!known->ready) {
-        return search_refuse(search, clause,
-                             "it is new here or has changed. Run `carelayer reindex` first.");
+    if (known == NULL || !parameter_is_ready(known, search->connection)) {
+        return search_not_ready(search, parameter);
     }
     if (!leads_by_reference(parameter)) {
         return search_refuse(search, clause,
@@ -107,15 +111,16 @@ static enum status branch_prepare(struct search *search, const struct store_clau
 {
     struct branch branch = {0};
     TRY(branch_query(search, clause, query, &branch.query));
-    if (branch.query == NULL) {
+    if (branch.query == NULL ||
+        (clause->modifier == STORE_ANY && branch.query->type != search->query->type)) {
         return STATUS_OK;
     }
     if (clause->modifier == STORE_HAS) {
         TRY(reference_parameter(search, clause, query->type, &branch, &branch.parameter));
     }
     TRY(search_nest(search, branch.query, &branch.follow));
-    bool other = clause->modifier == STORE_ANY && branch.query->type != search->query->type;
-    if (branch.follow->nothing || other) {
+    /* What is contained has no rows, so rows do not say that it cannot match. */
+    if (branch.follow->nothing && clause->modifier != STORE_CHAIN) {
         search_close(branch.follow);
     } else {
         link->branches[link->branch_count++] = branch;
@@ -149,6 +154,20 @@ static enum status unite_streams(struct search *search, struct test *test)
     return STATUS_OK;
 }
 
+static enum status prepare_inside(struct search *search, struct link *link)
+{
+    bool hope = false;
+    TRY(stream_add_tree(&link->inside, search->connection, search->arena, SQL_TOKEN_RIDS,
+                        link->parameter, CODE_PRESENT));
+    TRY(stream_seek(&link->inside, 0));
+    link->contains = link->inside.current != STREAM_END;
+    for (size_t i = 0; i < link->branch_count; i++) {
+        hope = hope || !link->branches[i].follow->nothing;
+    }
+    search->nothing = search->nothing || !(hope || link->contains);
+    return STATUS_OK;
+}
+
 enum status link_prepare(struct search *search, const struct store_clause *clause)
 {
     struct test *test = &search->tests[search->test_count];
@@ -166,7 +185,7 @@ enum status link_prepare(struct search *search, const struct store_clause *claus
         return STATUS_TOO_COSTLY;
     }
     *test = (struct test){.kind = TEST_LINK, .clause = clause, .link = link};
-    link->targets.arena = link->strange.arena = search->arena;
+    link->targets.arena = link->strange.arena = link->places.arena = search->arena;
     search->test_count++;
     if (clause->modifier == STORE_CHAIN) {
         TRY(reference_parameter(search, clause, search->query->type, NULL, &link->parameter));
@@ -175,6 +194,9 @@ enum status link_prepare(struct search *search, const struct store_clause *claus
     for (size_t i = 0; i < clause->query_count; i++) {
         TRY(branch_prepare(search, clause, &clause->queries[i], link));
     }
+    if (clause->modifier == STORE_CHAIN) {
+        TRY(prepare_inside(search, link));
+    }
     search->nothing = search->nothing || link->branch_count == 0;
     return clause->modifier == STORE_ANY && link->branch_count > 0 ? unite_streams(search, test)
                                                                    : STATUS_OK;
@@ -182,6 +204,7 @@ enum status link_prepare(struct search *search, const struct store_clause *claus
 
 void link_close(struct link *link)
 {
+    stream_close(&link->inside);
     for (size_t i = 0; i < link->branch_count; i++) {
         search_close(link->branches[i].follow);
         if (link->branches[i].forward != NULL) {
@@ -243,16 +266,148 @@ static enum status follow_body(struct search *search, struct link *link,
     return STATUS_OK;
 }
 
+/* ---- contained resources ------------------------------------------------------------------------
+ */
+
+static void collect_reference(void *context, const struct search_path *path, yyjson_val *value)
+{
+    struct text_set *texts = context;
+    if (path->type == FHIR_TYPE_REFERENCE) {
+        text_set_add(texts, json_get_string(value, "reference"));
+    }
+}
+
+static enum status references_of(struct search *search, resource_type type,
+                                 const struct search_parameter *parameter, yyjson_val *resource,
+                                 struct text_set *texts)
+{
+    bool used_base;
+    const struct store *store = search->store;
+    *texts = (struct text_set){.arena = search->scratch};
+    TRY(parameter_visit(store->definitions, type, parameter,
+                        store_parameter(store, type, parameter), resource, SLICE(""),
+                        search->scratch, collect_reference, texts, &used_base));
+    return texts->broken ? STATUS_TOO_COSTLY : STATUS_OK;
+}
+
+/* Is what is contained in the one at RID a match of one of the queries? */
+static enum status any_contained(const struct link *link, const struct place_body *place,
+                                 int64_t rid, yyjson_val *resource, bool *ret_match)
+{
+    for (size_t i = 0; i < link->branch_count && resource != NULL && !*ret_match; i++) {
+        TRY(contained_matches(link->branches[i].follow, place, rid, resource, ret_match));
+    }
+    return STATUS_OK;
+}
+
+static enum status any_stored(struct search *search, struct link *link, struct slice text,
+                              struct slice base_url, bool *ret_match)
+{
+    struct reference reference = reference_parse(search->store->definitions, text, base_url);
+    struct packed_id key;
+    struct entry entry = {0};
+    if (reference.kind == REFERENCE_LOCAL && id_pack(reference.id, &key)) {
+        TRY(directory_find(search->tx, reference.type, &key, &entry));
+    }
+    return entry.known && entry.state == ENTRY_LIVE
+               ? any_branch(search, link, reference.type, entry.rid, ret_match)
+               : STATUS_OK;
+}
+
+/* By the references of FROM, which is the body at RID or contained in it; of the body's own only
+ * those to what it contains, the others are facts. */
+static enum status follow_inside(struct search *search, const struct test *test,
+                                 const struct place_body *place, int64_t rid, yyjson_val *from,
+                                 bool *ret_match)
+{
+    struct link *link = test->link;
+    struct text_set texts;
+    *ret_match = false;
+    TRY(references_of(search, search->query->type, test->clause->parameter, from, &texts));
+    for (size_t i = 0; i < texts.count && !*ret_match; i++) {
+        struct slice text = texts.items[i];
+        if (slice_is(text, "#")) {
+            TRY(any_branch(search, link, place->type, rid, ret_match));
+        } else if (slice_starts(text, SLICE("#"))) {
+            TRY(any_contained(link, place, rid, contained_find(place->root, slice_from(text, 1)),
+                              ret_match));
+        } else if (from != place->root && text.length > 0) {
+            TRY(any_stored(search, link, text, place->base_url, ret_match));
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Of the resource at RID. */
+static enum status follow_contained(struct search *search, const struct test *test, int64_t rid,
+                                    bool *ret_match)
+{
+    struct place_body place;
+    struct arena_mark mark = arena_mark(search->scratch);
+    *ret_match = false;
+    TRY(place_body_read(search->tx, rid, search->scratch, &place));
+    if (place.root != NULL && json_get(place.root, "contained") != NULL) {
+        TRY(follow_inside(search, test, &place, rid, place.root, ret_match));
+    }
+    arena_rewind(search->scratch, mark);
+    return STATUS_OK;
+}
+
+/* What is stored and refers to a contained resource is what contains it. */
+static enum status has_contained(struct search *search, struct link *link,
+                                 const struct place_body *place, int64_t rid, struct slice id,
+                                 bool *ret_match)
+{
+    *ret_match = false;
+    for (size_t i = 0; i < link->branch_count && !*ret_match; i++) {
+        const struct branch *branch = &link->branches[i];
+        struct text_set texts = {.count = 0};
+        struct candidate candidate;
+        if (branch->query->type == place->type) {
+            TRY(references_of(search, place->type, branch->reference, place->root, &texts));
+        }
+        for (size_t j = 0; j < texts.count && !*ret_match; j++) {
+            struct slice text = texts.items[j];
+            if (slice_starts(text, SLICE("#")) && slice_equals(slice_from(text, 1), id)) {
+                TRY(search_matches(branch->follow, rid, &candidate, ret_match));
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status link_test_contained(struct search *search, const struct test *test,
+                                const struct place_body *place, int64_t rid, yyjson_val *resource,
+                                bool *ret_match)
+{
+    switch (test->clause->modifier) {
+    case STORE_CHAIN:
+        return follow_inside(search, test, place, rid, resource, ret_match);
+    case STORE_HAS:
+        return has_contained(search, test->link, place, rid, json_get_string(resource, "id"),
+                             ret_match);
+    default:
+        *ret_match = false;
+        return any_contained(test->link, place, rid, resource, ret_match);
+    }
+}
+
+/* ---- a candidate --------------------------------------------------------------------------------
+ */
+
 static enum status follow_chain(struct search *search, const struct test *test,
                                 const struct candidate *candidate, bool *ret_match)
 {
     struct link *link = test->link;
     struct facts_cursor cursor;
     struct fact fact;
-    bool unknown = false;
+    bool unknown = false, contains = false;
     *ret_match = false;
     facts_open(candidate->facts, &cursor);
     while (!*ret_match && facts_next(&cursor, &fact) && fact.parameter <= link->parameter) {
+        if (fact.parameter == link->parameter && fact.tree == TREE_TOKEN) {
+            contains = true;
+        }
         if (fact.parameter != link->parameter || fact.tree != TREE_REFERENCE) {
             continue;
         }
@@ -270,9 +425,11 @@ static enum status follow_chain(struct search *search, const struct test *test,
             unknown = true;
         }
     }
-    return unknown && !*ret_match
-               ? follow_body(search, link, test->clause, candidate->rid, ret_match)
-               : STATUS_OK;
+    if (unknown && !*ret_match) {
+        TRY(follow_body(search, link, test->clause, candidate->rid, ret_match));
+    }
+    return contains && !*ret_match ? follow_contained(search, test, candidate->rid, ret_match)
+                                   : STATUS_OK;
 }
 
 /* Does a match of the branch's query refer to the entity? */
@@ -435,9 +592,16 @@ static enum status forward_done(struct search *search, struct test *test)
             TRY(stream_add_tree(stream, search->connection, search->arena, SQL_REFERENCE_RIDS,
                                 link->parameter, link->targets.items[i]));
         }
+        if (link->places.count > 0) {
+            TRY(stream_add_list(stream, search->arena, link->places.items, link->places.count));
+        }
     } else {
         struct number_set places = {.arena = search->arena};
         TRY(gather(search, link, &places, &fits));
+        for (size_t i = 0; i < link->places.count; i++) {
+            (void)number_set_add(&places, link->places.items[i]);
+        }
+        fits = fits && places.count <= LIST_LIMIT && !places.broken;
         if (fits) {
             TRY(add_list(search, &places));
         }
@@ -478,12 +642,40 @@ static enum status branch_open(struct search *search, const struct test *test,
     return search_settle(branch->forward);
 }
 
+/* Of a chain, what refers to a match that it contains. */
+static enum status forward_inside(struct search *search, const struct test *test, uint64_t until)
+{
+    struct link *link = test->link;
+    bool match;
+    while (link->contains && *search->looked < until) {
+        TRY(stream_seek(&link->inside, link->inside_at));
+        int64_t rid = link->inside.current;
+        link->contains = rid != STREAM_END;
+        if (!link->contains) {
+            break;
+        }
+        TRY(search_look(search));
+        TRY(follow_contained(search, test, rid, &match));
+        if (match) { /* they come in order */
+            (void)number_set_add(&link->places, rid);
+        }
+        link->inside_at = rid + 1;
+        link->state = link->places.count > LIST_LIMIT ? LINK_NEVER : link->state;
+        link->contains = link->state == LINK_OPEN;
+    }
+    return link->places.broken ? STATUS_TOO_COSTLY : STATUS_OK;
+}
+
 /* One turn: until *looked is UNTIL. */
 static enum status forward_turn(struct search *search, struct test *test, uint64_t until)
 {
     struct link *link = test->link;
     while (link->state == LINK_OPEN && link->branch_at < link->branch_count) {
         struct branch *branch = &link->branches[link->branch_at];
+        if (branch->follow->nothing) {
+            link->branch_at++;
+            continue;
+        }
         if (branch->forward == NULL) {
             TRY(branch_open(search, test, branch));
         }
@@ -505,7 +697,10 @@ static enum status forward_turn(struct search *search, struct test *test, uint64
         }
         arena_rewind(search->scratch, mark);
     }
-    return link->state == LINK_OPEN ? forward_done(search, test) : STATUS_OK;
+    if (link->state == LINK_OPEN) {
+        TRY(forward_inside(search, test, until));
+    }
+    return link->state == LINK_OPEN && !link->contains ? forward_done(search, test) : STATUS_OK;
 }
 
 enum status links_advance(struct search *search)

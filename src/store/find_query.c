@@ -14,6 +14,21 @@ enum status search_refuse(struct search *search, const struct store_clause *clau
                         SLICE_ARGS(code), text);
 }
 
+enum status search_not_ready(struct search *search, const struct search_parameter *parameter)
+{
+    uint64_t done = 0, all = 0;
+    bool runs = store_indexing(search->store, &done, &all);
+    return outcome_fail(search->outcome, STATUS_TRANSIENT, "",
+                        runs ? "Search parameter %.*s is not ready: it is new here or has changed, "
+                               "and what is stored is being indexed by it (%llu of %llu resources "
+                               "done). Ask again later."
+                             : "Search parameter %.*s is not ready: it is new here or has changed. "
+                               "A server that has these records open indexes by it, and so does "
+                               "`carelayer reindex`.",
+                        SLICE_ARGS(parameter->code), (unsigned long long)done,
+                        (unsigned long long)all);
+}
+
 enum status search_look(struct search *search)
 {
     int64_t deadline = search->connection->deadline;

@@ -29,8 +29,12 @@ static enum status column_make(struct search *search, const struct store_sort *s
         return STATUS_OK;
     }
     const struct parameter *known = store_parameter(search->store, search->query->type, parameter);
-    if (known == NULL || !known->ready || parameter->kind == SEARCH_REFERENCE) {
+    bool learning = store_learning(search->store);
+    if ((known == NULL && !learning) || parameter->kind == SEARCH_REFERENCE) {
         return refuse(search, parameter);
+    }
+    if (known == NULL || !parameter_is_ready(known, search->connection)) {
+        return search_not_ready(search, parameter);
     }
     column->kind = COLUMN_FACTS;
     column->parameter = known->number * 2;

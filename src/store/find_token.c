@@ -124,8 +124,8 @@ static enum status find_alike(struct search *search, const struct store_value *v
                     return STATUS_TOO_COSTLY;
                 }
             }
-            items[count++] = (struct alike){statement_number(statement, 0),
-                                            arena_copy(search->arena, system)};
+            items[count++] =
+                (struct alike){statement_number(statement, 0), arena_copy(search->arena, system)};
         }
         TRY(statement_row(search->connection, statement, &row));
     }
@@ -135,6 +135,42 @@ static enum status find_alike(struct search *search, const struct store_value *v
         if (!tells) {
             TRY(list_add(list, items[i].number));
         }
+    }
+    return STATUS_OK;
+}
+
+/* ---- a value that has no number -----------------------------------------------------------------
+ */
+
+static bool is_in_set(const struct store_value *value, const struct fact *fact)
+{
+    for (size_t i = 0; i < value->code_count; i++) {
+        if (slice_equals(value->codes[i].code, fact->text) &&
+            slice_equals(value->codes[i].system, fact->system)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum status token_is(struct search *search, const struct store_value *value,
+                     const struct fact *fact, bool *ret_match)
+{
+    bool text = fact->tree == TREE_TEXT, system_only = (fact->parameter & 1) != 0;
+    bool empty = fact->text.length == 0 && fact->system.length == 0;
+    *ret_match = false;
+    if (empty || (value->has_system && !slice_equals(value->system, fact->system))) {
+        return STATUS_OK;
+    }
+    if (value->has_codes) {
+        *ret_match = !text && !system_only && is_in_set(value, fact);
+    } else if (value->code.length == 0 || system_only) {
+        *ret_match = !text && value->has_system && value->code.length == 0;
+    } else if (slice_equals(value->code, fact->text)) {
+        *ret_match = true;
+    } else if (!text && slice_equals_ignoring_case(value->code, fact->text)) {
+        TRY(system_tells_case(search, fact->system, ret_match));
+        *ret_match = !*ret_match;
     }
     return STATUS_OK;
 }

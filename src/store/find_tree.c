@@ -117,8 +117,11 @@ static enum status climb_from(struct search *search, const struct store_clause *
     const struct parameter *known =
         parameter != NULL ? store_parameter(search->store, type, parameter) : NULL;
     struct entry entry;
-    if (known == NULL || !known->ready) {
+    if (known == NULL) {
         return STATUS_OK;
+    }
+    if (!parameter_is_ready(known, search->connection)) {
+        return search_not_ready(search, parameter);
     }
     *ret_any = true;
     TRY(directory_find(search->tx, type, key, &entry));

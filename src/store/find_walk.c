@@ -395,8 +395,8 @@ static enum status lane_key(struct walk *walk, struct lane *lane, bool *ret_curr
     }
     if (walk->column->kind == COLUMN_UPDATED) {
         int64_t updated = 0;
-        TRY(place_time(walk->search->connection, lane->rid,
-                       statement_number(&lane->statement, 1), &updated, ret_current));
+        TRY(place_time(walk->search->connection, lane->rid, statement_number(&lane->statement, 1),
+                       &updated, ret_current));
         sort_add_updated(&lane->key, updated, down);
         return STATUS_OK;
     }

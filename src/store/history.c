@@ -140,7 +140,8 @@ static enum status history_of_id(struct walk *walk, struct store_tx *tx)
     return done ? STATUS_OK : past_of_id(walk, &key);
 }
 
-/* A transaction that began earlier may commit later: a page that passed it by would never show it. */
+/* A transaction that began earlier may commit later: a page that passed it by would never show it.
+ */
 enum status change_horizon(struct connection *connection, int64_t *ret_change)
 {
     struct statement *statement;
@@ -186,9 +187,7 @@ static enum status times_of_change(struct connection *connection, uint64_t chang
     TRY(statement_row(connection, statement, ret_past));
     if (*ret_past) {
         *ret_updated = statement_number(statement, 0);
-        *ret_ended = !statement_is_null(statement, 1)
-                         ? statement_number(statement, 1)
-                         : INT64_MAX;
+        *ret_ended = !statement_is_null(statement, 1) ? statement_number(statement, 1) : INT64_MAX;
         statement_reset(statement);
         return STATUS_OK;
     }

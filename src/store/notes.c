@@ -66,8 +66,8 @@ enum status store_outbox_read(struct store_tx *tx, uint64_t after, size_t max,
     bool row = false;
     enum status status = statement_row(tx->connection, statement, &row);
     while (status == STATUS_OK && row) {
-        status = visit(context, (uint64_t)statement_number(statement, 0),
-                       statement_blob(statement, 1));
+        status =
+            visit(context, (uint64_t)statement_number(statement, 0), statement_blob(statement, 1));
         if (status == STATUS_OK) {
             status = statement_row(tx->connection, statement, &row);
         }

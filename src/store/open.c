@@ -140,6 +140,7 @@ enum status store_snapshot_begin(struct store_reader *reader, int64_t deadline,
 {
     store_reader_rest(reader);
     reader->connection.deadline = deadline;
+    reader->connection.begun = time_monotonic();
     reader->connection.doomed = STATUS_OK;
     TRY(database_begin(&reader->connection, false));
     *ret_tx = &reader->tx;
@@ -279,6 +280,7 @@ static enum status writer_create(struct store *store, struct outcome *outcome)
     }
     store->writer = writer;
     TRY(writer_memory(store, writer));
+    writer->connection.begun = INT64_MAX; /* it sees all that is committed */
     sqlite3_wal_hook(writer->connection.db, log_grew, store);
     return STATUS_OK;
 }
@@ -355,7 +357,11 @@ static enum status open_inside(struct store *store, const struct store_options *
             TRY(folder_take(store, outcome));
         }
         TRY(postgres_store_open(store, options, outcome));
-        return store->read_only ? STATUS_OK : layout_catch_up(store, options, outcome);
+        if (store->read_only) {
+            return STATUS_OK;
+        }
+        TRY(learner_start(store));
+        return layout_catch_up(store, options, outcome);
     }
     if (options->must_exist && access(store->file, F_OK) != 0) {
         if (errno == EACCES) {
@@ -370,6 +376,9 @@ static enum status open_inside(struct store *store, const struct store_options *
         enum status status = database_open(store, false, &connection);
         if (status == STATUS_OK) {
             status = load_all(store, &connection, false, outcome);
+        }
+        if (status == STATUS_OK) {
+            status = learner_read_only(store, &connection);
         }
         database_close(&connection);
         bool told = status == STATUS_OK || (outcome != NULL && outcome->errors > 0);
@@ -389,6 +398,7 @@ static enum status open_inside(struct store *store, const struct store_options *
     }
     store->writer->counters = store->writer->written = store->shown;
     TRY(threads_start(store));
+    TRY(learner_start(store));
     return layout_catch_up(store, options, outcome);
 }
 
@@ -415,6 +425,7 @@ enum status store_open(const struct store_options *options, struct outcome *outc
     store->read_only = options->read_only;
     store->lock = -1;
     store->patient_type = resource_type_find(store->definitions, SLICE("Patient"));
+    store->parameter_type = resource_type_find(store->definitions, SLICE("SearchParameter"));
     pthread_mutex_init(&store->lock_queue, NULL);
     pthread_mutex_init(&store->compressors_lock, NULL);
     pthread_cond_init(&store->queue_filled, NULL);
@@ -438,7 +449,8 @@ enum status store_open(const struct store_options *options, struct outcome *outc
 
 static void threads_stop(struct store *store)
 {
-    /* The thread that looks after the log may itself submit a job, so it goes first. */
+    /* These threads submit jobs themselves, so they go first. */
+    learner_stop(store);
     pthread_mutex_lock(&store->lock_queue);
     store->checkpoint_stopping = true;
     pthread_cond_broadcast(&store->checkpoint_due);
@@ -477,6 +489,7 @@ void store_close(struct store *store)
     if (store->lock >= 0) {
         close(store->lock);
     }
+    learner_close(store);
     pthread_cond_destroy(&store->queue_filled);
     pthread_cond_destroy(&store->checkpoint_due);
     pthread_mutex_destroy(&store->compressors_lock);

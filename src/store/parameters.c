@@ -14,8 +14,7 @@ const struct parameter *store_parameter(const struct store *store, resource_type
     return known->number != 0 ? known : NULL;
 }
 
-/* `_id` and `_lastUpdated` are columns of the row, no index values. */
-static bool is_indexed(const struct search_parameter *parameter)
+bool parameter_is_indexed(const struct search_parameter *parameter)
 {
     bool said = parameter->simple ? parameter->path_count > 0 : parameter->expression.length > 0;
     return said && parameter->kind != SEARCH_COMPOSITE && parameter->kind != SEARCH_SPECIAL &&
@@ -51,6 +50,7 @@ static enum status tables_make(struct store *store)
         for (size_t i = 0; i < count; i++) {
             most = parameters[i].number > most ? parameters[i].number : most;
         }
+        most += SEARCH_ADDED_MOST; /* more may come while the store is open */
         store->parameters[type] = arena_array(store->arena, most + 1, sizeof(struct parameter));
         store->parameter_counts[type] = most + 1;
         if (store->parameters[type] == NULL) {
@@ -67,23 +67,45 @@ struct loading {
     uint32_t last; /* number given out */
 };
 
-static enum status parameter_save(const struct loading *loading, const struct parameter *known,
-                                  bool add, resource_type type,
-                                  const struct search_parameter *parameter)
+enum status parameter_save(struct connection *connection, resource_type type,
+                           const struct search_parameter *parameter,
+                           const struct parameter_state *state, bool add)
 {
     uint8_t shape[8];
     struct statement *statement;
     shape_of(parameter, shape);
-    TRY(statement_get(loading->connection, add ? SQL_PARAMETER_ADD : SQL_PARAMETER_SET,
-                      &statement));
-    statement_bind_number(statement, 1, known->number);
+    TRY(statement_get(connection, add ? SQL_PARAMETER_ADD : SQL_PARAMETER_SET, &statement));
+    statement_bind_number(statement, 1, state->number);
     if (add) {
         statement_bind_number(statement, 2, type);
         statement_bind_text(statement, 3, parameter->code);
     }
     statement_bind_blob(statement, add ? 4 : 2, slice_of((const char *)shape, sizeof(shape)));
-    statement_bind_number(statement, add ? 5 : 3, known->ready);
-    return statement_run(loading->connection, statement);
+    statement_bind_number(statement, add ? 5 : 3, state->ready);
+    return statement_run(connection, statement);
+}
+
+enum status parameter_recall(struct connection *connection, resource_type type,
+                             const struct search_parameter *parameter,
+                             struct parameter_state *ret_state)
+{
+    uint8_t shape[8];
+    struct statement *statement;
+    bool row = false;
+    shape_of(parameter, shape);
+    *ret_state = (struct parameter_state){0};
+    TRY(statement_get(connection, SQL_PARAMETER_FIND, &statement));
+    statement_bind_number(statement, 1, type);
+    statement_bind_text(statement, 2, parameter->code);
+    TRY(statement_row(connection, statement, &row));
+    if (row) {
+        bool same = slice_equals(statement_blob(statement, 1),
+                                 slice_of((const char *)shape, sizeof(shape)));
+        ret_state->number = (uint32_t)statement_number(statement, 0);
+        ret_state->ready = same && (int)statement_number(statement, 2) != 0;
+    }
+    statement_reset(statement);
+    return STATUS_OK;
 }
 
 /* Compiles the expression where that is needed. One that does not compile is not indexed: a search
@@ -121,7 +143,7 @@ static enum status parameters_recall(struct loading *loading)
                 ? search_parameter_find(store->definitions, (resource_type)type,
                                         statement_blob(statement, 2))
                 : NULL;
-        if (parameter != NULL && is_indexed(parameter)) {
+        if (parameter != NULL && parameter_is_indexed(parameter)) {
             uint8_t shape[8];
             shape_of(parameter, shape);
             bool same = slice_equals(statement_blob(statement, 3),
@@ -149,7 +171,7 @@ static enum status parameters_of_type(struct loading *loading, resource_type typ
     statement_reset(statement);
     for (size_t i = 0; i < count; i++) {
         struct parameter *known = &store->parameters[type][parameters[i].number];
-        if (!is_indexed(&parameters[i])) {
+        if (!parameter_is_indexed(&parameters[i])) {
             continue;
         }
         bool add = known->number == 0;
@@ -163,7 +185,8 @@ static enum status parameters_of_type(struct loading *loading, resource_type typ
         }
         if (add || !known->ready) {
             known->ready = !used;
-            TRY(parameter_save(loading, known, add, type, &parameters[i]));
+            struct parameter_state state = {known->number, known->ready != 0};
+            TRY(parameter_save(loading->connection, type, &parameters[i], &state, add));
         }
     }
     return STATUS_OK;

@@ -19,11 +19,11 @@ static const struct {
     {"2200H", STATUS_NO_SPACE, false, false}, /* a sequence has no more numbers */
     {"53200", STATUS_MEMORY, false, false},
     {"53", STATUS_BUSY, true, false},
-    {"55P03", STATUS_BUSY, true, false},      /* a lock was not to be had */
-    {"57P0", STATUS_TRANSIENT, true, true},   /* the server stops or starts */
-    {"08", STATUS_TRANSIENT, true, true},     /* the connection */
-    {"25006", STATUS_TRANSIENT, true, true},  /* a server that only reads: it was demoted */
-    {"25P03", STATUS_TRANSIENT, true, true},  /* idle in transaction for too long */
+    {"55P03", STATUS_BUSY, true, false},     /* a lock was not to be had */
+    {"57P0", STATUS_TRANSIENT, true, true},  /* the server stops or starts */
+    {"08", STATUS_TRANSIENT, true, true},    /* the connection */
+    {"25006", STATUS_TRANSIENT, true, true}, /* a server that only reads: it was demoted */
+    {"25P03", STATUS_TRANSIENT, true, true}, /* idle in transaction for too long */
     {"0A000", STATUS_NOT_SUPPORTED, false, false},
     {"XX001", STATUS_CORRUPT, false, false},
     {"XX002", STATUS_CORRUPT, false, false},
@@ -379,13 +379,13 @@ static enum status prepare_there(struct postgres *postgres, enum statement_numbe
     struct buffer sql = {0};
     char name[32];
     TRY(write_sql(postgres, number, sending->count, &sql));
-    *prepared = (struct postgres_prepared){.generation = ++postgres->generation,
-                                           .count = sending->count};
+    *prepared =
+        (struct postgres_prepared){.generation = ++postgres->generation, .count = sending->count};
     memcpy(prepared->types, sending->types, sizeof(prepared->types));
     statement_name(number, prepared->generation, name);
-    enum status status = sent(
-        postgres, PQsendPrepare(postgres->link, name, sql.at, sending->count, sending->types),
-        PENDING_COMMAND);
+    enum status status =
+        sent(postgres, PQsendPrepare(postgres->link, name, sql.at, sending->count, sending->types),
+             PENDING_COMMAND);
     arena_rewind(postgres->arena, mark);
     return status;
 }
@@ -532,9 +532,10 @@ void postgres_rollback(struct postgres *postgres)
     enum status failed = postgres->failed;
     bool again = postgres->again;
     postgres->failed = STATUS_OK;
-    if (!postgres->lost && (postgres_say(postgres, "ROLLBACK") != STATUS_OK ||
-                            postgres_say(postgres, "SELECT pg_advisory_unlock_all()") != STATUS_OK ||
-                            settle(postgres, NULL) != STATUS_OK)) {
+    if (!postgres->lost &&
+        (postgres_say(postgres, "ROLLBACK") != STATUS_OK ||
+         postgres_say(postgres, "SELECT pg_advisory_unlock_all()") != STATUS_OK ||
+         settle(postgres, NULL) != STATUS_OK)) {
         postgres->lost = true;
     }
     postgres->in_transaction = false;

@@ -76,10 +76,10 @@ struct postgres {
     bool in_transaction;
     bool fresh;         /* nothing was read in it yet */
     enum status failed; /* why the transaction cannot be committed */
-    bool again;         /* run afresh it may succeed: a clash with another, or the server was lost */
-    bool lost;          /* the connection is broken */
-    bool unknown;       /* it broke while a commit was on its way */
-    unsigned session;   /* how often it was connected */
+    bool again;       /* run afresh it may succeed: a clash with another, or the server was lost */
+    bool lost;        /* the connection is broken */
+    bool unknown;     /* it broke while a commit was on its way */
+    unsigned session; /* how often it was connected */
     struct postgres_statement *idle;
 };
 
@@ -99,8 +99,8 @@ MUST_CHECK enum status postgres_row(struct postgres *postgres, struct postgres_s
 MUST_CHECK enum status postgres_run(struct postgres *postgres,
                                     struct postgres_statement *statement);
 
-/* Sends a statement's values, LIMIT and OFFSET (negative: none) after them. *RET_RESULT NULL: do not
- * wait. */
+/* Sends a statement's values, LIMIT and OFFSET (negative: none) after them. *RET_RESULT NULL: do
+ * not wait. */
 MUST_CHECK enum status postgres_send(struct postgres *postgres,
                                      const struct postgres_statement *statement, int64_t key,
                                      int64_t limit, int64_t offset, PGresult **ret_result);

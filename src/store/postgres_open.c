@@ -92,9 +92,17 @@ enum status postgres_store_open(struct store *store, const struct store_options 
             return cannot_connect(status, outcome);
         }
         status = load(store, &connection, false, false, outcome);
+        if (status == STATUS_OK) {
+            status = learner_read_only(store, &connection);
+        }
         database_close(&connection);
         return status;
     }
+    pthread_rwlockattr_t patient;
+    pthread_rwlockattr_init(&patient);
+    pthread_rwlockattr_setkind_np(&patient, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&store->alone, &patient);
+    pthread_rwlockattr_destroy(&patient);
     size_t count = options->writers > 0 ? options->writers : WRITERS;
     store->writers = arena_array(store->arena, count, sizeof(*store->writers));
     if (store->writers == NULL) {
@@ -124,6 +132,9 @@ enum status postgres_store_open(struct store *store, const struct store_options 
 
 void postgres_store_close(struct store *store)
 {
+    if (store->writers != NULL) {
+        pthread_rwlock_destroy(&store->alone);
+    }
     for (size_t i = 0; i < store->writer_count; i++) {
         writer_close(&store->writers[i]);
     }

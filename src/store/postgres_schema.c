@@ -100,7 +100,8 @@ static const struct {
         "INSERT INTO origin VALUES(0);"
         /* Number and time of a transaction that writes. Both rise together, whoever asks, because
          * one asks at a time: so neither order ever contradicts the other. */
-        "CREATE FUNCTION turn(OUT transaction int8, OUT at int8, OUT origin int8) LANGUAGE plpgsql AS $$ BEGIN"
+        "CREATE FUNCTION turn(OUT transaction int8, OUT at int8, OUT origin int8) LANGUAGE plpgsql "
+        "AS $$ BEGIN"
         " PERFORM pg_advisory_lock(1129075283, 2);"
         " transaction := pg_current_xact_id()::text::int8;"
         " at := greatest(nextval('moment'),"
@@ -193,10 +194,11 @@ enum status postgres_schema_apply(struct postgres *postgres, bool write, bool cr
                    ? outcome_fail(outcome, STATUS_NOT_FOUND, "",
                                   "There are no records in this database yet: nothing was ever "
                                   "stored in it.")
-                   : outcome_fail(outcome, STATUS_CORRUPT, "",
-                                  "The records have layout %d and must be migrated to %d first: run "
-                                  "`carelayer migrate`.",
-                                  (int)version, LAYOUT);
+                   : outcome_fail(
+                         outcome, STATUS_CORRUPT, "",
+                         "The records have layout %d and must be migrated to %d first: run "
+                         "`carelayer migrate`.",
+                         (int)version, LAYOUT);
     }
     for (int step = (int)version; step < LAYOUT; step++) {
         TRY(step_apply(postgres, step, postgres->arena));

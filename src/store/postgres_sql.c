@@ -10,7 +10,7 @@
 #define SPLIT(parameter)   PATIENT(parameter) ", " SEQ(parameter)
 #define AT(parameter)      "patient=" PATIENT(parameter) " AND seq=" SEQ(parameter)
 /* Bounds may lie outside what the columns can hold. */
-#define FROM(parameter) "(patient, seq)>=(" parameter " >> 31, " parameter " & 2147483647)"
+#define FROM(parameter)  "(patient, seq)>=(" parameter " >> 31, " parameter " & 2147483647)"
 #define BELOW(parameter) "(patient, seq)<(" parameter " >> 31, " parameter " & 2147483647)"
 #define IN_ORDER         " ORDER BY patient, seq"
 /* Blocks of words: the same, 64 places each. */
@@ -30,13 +30,12 @@
 #define TREE(table, column)                                                                        \
     "INSERT INTO " table "(parameter, " column ", patient, seq) VALUES(?1, ?2, " SPLIT("?3") ")"
 #define TREE_TWO(table, column, other)                                                             \
-    "INSERT INTO " table "(parameter, " column ", patient, seq, " other ") VALUES(?1, ?2, "        \
-    SPLIT("?3") ", ?4)"
-#define ROW(table, column)                                                                         \
-    " FROM " table " WHERE parameter=?1 AND " column "=?2 AND " AT("?3")
+    "INSERT INTO " table "(parameter, " column ", patient, seq, " other                            \
+    ") VALUES(?1, ?2, " SPLIT("?3") ", ?4)"
+#define ROW(table, column) " FROM " table " WHERE parameter=?1 AND " column "=?2 AND " AT("?3")
 #define WALK(table, column, compare, order)                                                        \
     "SELECT " RID("") ", " column " FROM " table " WHERE parameter=?1 AND " column compare "?2"    \
-    " ORDER BY " order
+                      " ORDER BY " order
 #define QUALITY                                                                                    \
     " FROM quality WHERE day BETWEEN ?1 AND ?2 AND (?3::text IS NULL OR source=?3::text)"
 
@@ -53,12 +52,12 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_READ] = {"SELECT " CURRENT " FROM directory d JOIN resource r ON r.patient=d.patient"
                   " AND r.seq=d.seq WHERE d.type=?1 AND d.id=?2 AND d.state=1"},
     [SQL_SCAN_TYPE] = {"SELECT " CURRENT ", " RID("r.") " FROM (SELECT patient, seq FROM place"
-                       " WHERE type=?1 AND " FROM("?2") IN_ORDER
+                                                        " WHERE type=?1 AND " FROM("?2") IN_ORDER
                        ") p JOIN resource r ON r.patient=p.patient AND r.seq=p.seq"
                        " ORDER BY p.patient, p.seq",
                        ROWS_KEYED, 2, 12},
     [SQL_SCAN_ALL] = {"SELECT " CURRENT ", " RID("r.") " FROM resource r WHERE " FROM("?1")
-                      IN_ORDER,
+                          IN_ORDER,
                       ROWS_KEYED, 1, 12},
     [SQL_PLACE_READ] = {"SELECT " CURRENT " FROM resource r WHERE " AT("?1")},
     [SQL_PLACE_BODY] = {"SELECT type, method, dictionary, body FROM resource WHERE " AT("?1")},
@@ -66,48 +65,49 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                         " AND version<?3 ORDER BY version DESC",
                         ROWS_COUNTED},
     [SQL_CHANGES_OF_TYPE] = {"SELECT change, " RID("") " FROM change WHERE type=?1 AND change<?2"
-                             " ORDER BY change DESC",
+                                                       " ORDER BY change DESC",
                              ROWS_COUNTED},
     [SQL_CHANGE_LAST] = {"SELECT change, " RID("") " FROM change WHERE type=?1 AND change<?2"
-                         " ORDER BY change DESC LIMIT 1"},
-    [SQL_CHANGE_ADD] = {"INSERT INTO change(type, change, patient, seq) VALUES(?1, ?2, "
-                        SPLIT("?3") ")"},
+                                                   " ORDER BY change DESC LIMIT 1"},
+    [SQL_CHANGE_ADD] = {"INSERT INTO change(type, change, patient, seq) VALUES(?1, ?2, " SPLIT(
+        "?3") ")"},
     [SQL_PLACE_TIMES] = {"SELECT updated, change FROM resource WHERE " AT("?1")},
     [SQL_DIRECTORY_GET] = {"SELECT entity, " RID("") ", version, state FROM directory"
-                           " WHERE type=?1 AND id=?2"},
+                                                     " WHERE type=?1 AND id=?2"},
     [SQL_DIRECTORY_ADD] = {"INSERT INTO directory(type, id, entity, patient, seq, version, state)"
                            " VALUES(?1, ?2, ?3, " SPLIT("?4") ", ?5, ?6)"},
-    [SQL_DIRECTORY_SET] = {"UPDATE directory SET patient=" PATIENT("?4") ", seq=" SEQ("?4")
-                           ", version=?5, state=?6 WHERE type=?1 AND id=?2 AND entity=?3"},
-    [SQL_PLACE_LAST] = {"SELECT " RID("") " FROM resource WHERE patient=" PATIENT("?1")
-                        " AND seq<=" SEQ("?2") " ORDER BY seq DESC LIMIT 1"},
+    [SQL_DIRECTORY_SET] = {"UPDATE directory SET patient=" PATIENT("?4") ", seq=" SEQ(
+        "?4") ", version=?5, state=?6 WHERE type=?1 AND id=?2 AND entity=?3"},
+    [SQL_PLACE_LAST] = {"SELECT " RID("") " FROM resource WHERE patient=" PATIENT(
+        "?1") " AND seq<=" SEQ("?2") " ORDER BY seq DESC LIMIT 1"},
     [SQL_PLACE_HIGHEST] = {"SELECT " RID("") " FROM resource ORDER BY patient DESC, seq DESC"
-                           " LIMIT 1"},
+                                             " LIMIT 1"},
     [SQL_PLACE_ADD] = {"INSERT INTO place(type, patient, seq) VALUES(?1, " SPLIT("?2") ")"},
     [SQL_PLACE_REMOVE] = {"DELETE FROM place WHERE type=?1 AND " AT("?2")},
-    [SQL_RESOURCE_ADD] = {"INSERT INTO resource(patient, seq, type, id, version, updated, change,"
-                          " method, splice, others, blob_length, facts, dictionary, body) VALUES("
-                          SPLIT("?1") ",?2,?3,?4,?5,?6,?7,?8,?9::bytea,?10,?11,?12,?13)"},
+    [SQL_RESOURCE_ADD] =
+        {"INSERT INTO resource(patient, seq, type, id, version, updated, change,"
+         " method, splice, others, blob_length, facts, dictionary, body) VALUES(" SPLIT(
+             "?1") ",?2,?3,?4,?5,?6,?7,?8,?9::bytea,?10,?11,?12,?13)"},
     [SQL_RESOURCE_SET] = {"UPDATE resource SET version=?4, updated=?5, change=?6, method=?7,"
                           " splice=?8, others=?9::bytea, blob_length=?10, facts=?11,"
                           " dictionary=?12, body=?13 WHERE " AT("?1") " AND type=?2 AND id=?3"},
     [SQL_RESOURCE_REMOVE] = {"DELETE FROM resource WHERE " AT("?1")},
     [SQL_RESOURCE_FACTS] = {"SELECT facts, others, change FROM resource WHERE " AT("?1")},
     [SQL_RESOURCE_FACTS_SET] = {"UPDATE resource SET facts=?2 WHERE " AT("?1")},
-    [SQL_RESOURCE_TO_PAST] = {"INSERT INTO history(change, type, id, version, updated, ended,"
-                              " method, splice, home, others, blob_length, dictionary, body)"
-                              " SELECT change, type, id, version, updated, ?2, method, splice,"
-                              " patient, others, blob_length, dictionary, body FROM resource WHERE "
-                              AT("?1")},
+    [SQL_RESOURCE_TO_PAST] =
+        {"INSERT INTO history(change, type, id, version, updated, ended,"
+         " method, splice, home, others, blob_length, dictionary, body)"
+         " SELECT change, type, id, version, updated, ?2, method, splice,"
+         " patient, others, blob_length, dictionary, body FROM resource WHERE " AT("?1")},
     [SQL_PAST_ADD] = {"INSERT INTO history(change, type, id, version, updated, method, splice,"
                       " home, others, blob_length, dictionary, body)"
                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, 0, -1, '')"},
-    [SQL_MEMBER_ADD] = {"INSERT INTO member(patient, home, seq) VALUES(?1, " SPLIT("?2")
-                        ") ON CONFLICT DO NOTHING"},
-    [SQL_MEMBER_REMOVE] = {"DELETE FROM member WHERE patient=?1::int4 AND home=" PATIENT("?2")
-                           " AND seq=" SEQ("?2")},
-    [SQL_MEMBER_HAS] = {"SELECT 1 FROM member WHERE patient=?1::int4 AND home=" PATIENT("?2")
-                        " AND seq=" SEQ("?2")},
+    [SQL_MEMBER_ADD] = {"INSERT INTO member(patient, home, seq) VALUES(?1, " SPLIT(
+        "?2") ") ON CONFLICT DO NOTHING"},
+    [SQL_MEMBER_REMOVE] = {"DELETE FROM member WHERE patient=?1::int4 AND home=" PATIENT(
+        "?2") " AND seq=" SEQ("?2")},
+    [SQL_MEMBER_HAS] = {"SELECT 1 FROM member WHERE patient=?1::int4 AND home=" PATIENT(
+        "?2") " AND seq=" SEQ("?2")},
     [SQL_TIE_ADD] = {"INSERT INTO tie(key, place) VALUES(?1, ?2) ON CONFLICT DO NOTHING"},
     [SQL_TIED_SET] = {"INSERT INTO tied(place, ties) VALUES(?1, ?2)"
                       " ON CONFLICT(place) DO UPDATE SET ties=excluded.ties"},
@@ -142,74 +142,76 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_DATE_HAS] = {"SELECT 1" ROW("date", "low") " AND width=?4"},
     [SQL_NUMBER_HAS] = {"SELECT 1" ROW("number", "value")},
     [SQL_QUANTITY_HAS] = {"SELECT 1" ROW("quantity", "value") " AND unit=?4"},
-    [SQL_TOKEN_RIDS] = {"SELECT " RID("") " FROM token WHERE parameter=?1 AND code=?2 AND "
-                        FROM("?3") IN_ORDER,
+    [SQL_TOKEN_RIDS] = {"SELECT " RID("") " FROM token WHERE parameter=?1 AND code=?2 AND " FROM(
+                            "?3") IN_ORDER,
                         ROWS_KEYED, 3},
     [SQL_REFERENCE_RIDS] = {"SELECT " RID("") " FROM reference WHERE parameter=?1 AND target=?2"
-                            " AND " FROM("?3") IN_ORDER,
+                                              " AND " FROM("?3") IN_ORDER,
                             ROWS_KEYED, 3},
-    [SQL_TEXT_RIDS] = {"SELECT " RID("") " FROM text WHERE parameter=?1 AND value=?2 AND "
-                       FROM("?3") IN_ORDER,
+    [SQL_TEXT_RIDS] = {"SELECT " RID("") " FROM text WHERE parameter=?1 AND value=?2 AND " FROM(
+                           "?3") IN_ORDER,
                        ROWS_KEYED, 3},
-    [SQL_PLACE_RIDS] = {"SELECT " RID("") " FROM place WHERE type=?1 AND " FROM("?2") " AND "
-                        BELOW("?3") IN_ORDER,
+    [SQL_PLACE_RIDS] = {"SELECT " RID("") " FROM place WHERE type=?1 AND " FROM("?2") " AND " BELOW(
+                            "?3") IN_ORDER,
                         ROWS_KEYED, 2},
     [SQL_ALL_RIDS] = {"SELECT " RID("") " FROM resource WHERE " FROM("?1") " AND " BELOW("?2")
-                      IN_ORDER,
+                          IN_ORDER,
                       ROWS_KEYED, 1},
     [SQL_MEMBER_RIDS] = {"SELECT (home::int8 << 31 | seq) FROM member WHERE patient=?1::int4"
                          " AND (home, seq)>=(?2 >> 31, ?2 & 2147483647) ORDER BY home, seq",
                          ROWS_KEYED, 2},
     [SQL_WALK_DATE_UP] = {WALK("date", "low", ">=", "low, width, patient, seq"), ROWS_COUNTED},
-    [SQL_WALK_DATE_DOWN] = {WALK("date", "low", "<=",
-                                 "low DESC, width DESC, patient DESC, seq DESC"),
+    [SQL_WALK_DATE_DOWN] = {WALK("date", "low",
+                                 "<=", "low DESC, width DESC, patient DESC, seq DESC"),
                             ROWS_COUNTED},
     [SQL_WALK_NUMBER_UP] = {WALK("number", "value", ">=", "value, patient, seq"), ROWS_COUNTED},
     [SQL_WALK_NUMBER_DOWN] = {WALK("number", "value", "<=", "value DESC, patient DESC, seq DESC"),
                               ROWS_COUNTED},
     [SQL_WALK_QUANTITY_UP] = {WALK("quantity", "value", ">=", "value, unit, patient, seq"),
                               ROWS_COUNTED},
-    [SQL_WALK_QUANTITY_DOWN] = {WALK("quantity", "value", "<=",
-                                     "value DESC, unit DESC, patient DESC, seq DESC"),
+    [SQL_WALK_QUANTITY_DOWN] = {WALK("quantity", "value",
+                                     "<=", "value DESC, unit DESC, patient DESC, seq DESC"),
                                 ROWS_COUNTED},
     [SQL_WALK_TEXT_UP] = {WALK("text", "value", ">=", "value, patient, seq"), ROWS_COUNTED},
     [SQL_WALK_TEXT_DOWN] = {WALK("text", "value", "<=", "value DESC, patient DESC, seq DESC"),
                             ROWS_COUNTED},
     [SQL_WALK_CHANGE_UP] = {"SELECT " RID("") ", change FROM change WHERE type=?1 AND change>=?2"
-                            " ORDER BY change",
+                                              " ORDER BY change",
                             ROWS_COUNTED},
     [SQL_WALK_CHANGE_DOWN] = {"SELECT " RID("") ", change FROM change WHERE type=?1 AND change<=?2"
-                              " ORDER BY change DESC",
+                                                " ORDER BY change DESC",
                               ROWS_COUNTED},
     [SQL_WALK_ID_UP] = {"SELECT " RID("") ", id FROM directory WHERE type=?1 AND id>=?2"
-                        " AND id<'\\xff' AND state=1 ORDER BY id",
+                                          " AND id<'\\xff' AND state=1 ORDER BY id",
                         ROWS_COUNTED},
     [SQL_WALK_ID_DOWN] = {"SELECT " RID("") ", id FROM directory WHERE type=?1 AND id<=?2"
-                          " AND id<'\\xff' AND state=1 ORDER BY id DESC",
+                                            " AND id<'\\xff' AND state=1 ORDER BY id DESC",
                           ROWS_COUNTED},
     [SQL_WALK_UUID_UP] = {"SELECT " RID("") ", id FROM directory WHERE type=?1 AND id>=?2"
-                          " AND state=1 ORDER BY id",
+                                            " AND state=1 ORDER BY id",
                           ROWS_COUNTED},
     [SQL_WALK_UUID_DOWN] = {"SELECT " RID("") ", id FROM directory WHERE type=?1 AND id<=?2"
-                            " AND id>='\\xff' AND state=1 ORDER BY id DESC",
+                                              " AND id>='\\xff' AND state=1 ORDER BY id DESC",
                             ROWS_COUNTED},
     [SQL_TEXT_RANGE] = {"SELECT " RID("") " FROM text WHERE parameter=?1 AND value>=?2"
-                        " AND value<?3 ORDER BY value, patient, seq",
+                                          " AND value<?3 ORDER BY value, patient, seq",
                         ROWS_COUNTED},
     [SQL_TEXT_FROM] = {"SELECT " RID("") " FROM text WHERE parameter=?1 AND value>=?2"
-                       " ORDER BY value, patient, seq",
+                                         " ORDER BY value, patient, seq",
                        ROWS_COUNTED},
     [SQL_DATE_RANGE] = {"SELECT " RID("") " FROM date WHERE parameter=?1 AND low>=?2 AND low<?3"
-                        " ORDER BY low, width, patient, seq",
+                                          " ORDER BY low, width, patient, seq",
                         ROWS_COUNTED},
-    [SQL_NUMBER_RANGE] = {"SELECT " RID("") " FROM number WHERE parameter=?1"
-                          " AND value BETWEEN ?2 AND ?3 ORDER BY value, patient, seq",
+    [SQL_NUMBER_RANGE] = {"SELECT " RID(
+                              "") " FROM number WHERE parameter=?1"
+                                  " AND value BETWEEN ?2 AND ?3 ORDER BY value, patient, seq",
                           ROWS_COUNTED},
-    [SQL_QUANTITY_RANGE] = {"SELECT " RID("") " FROM quantity WHERE parameter=?1"
-                            " AND value BETWEEN ?2 AND ?3 ORDER BY value, unit, patient, seq",
-                            ROWS_COUNTED},
-    [SQL_WORD_ADD] = {"INSERT INTO word(word, patient, block) VALUES(?1, " BLOCK("?2")
-                      ") ON CONFLICT DO NOTHING"},
+    [SQL_QUANTITY_RANGE] =
+        {"SELECT " RID("") " FROM quantity WHERE parameter=?1"
+                           " AND value BETWEEN ?2 AND ?3 ORDER BY value, unit, patient, seq",
+         ROWS_COUNTED},
+    [SQL_WORD_ADD] = {"INSERT INTO word(word, patient, block) VALUES(?1, " BLOCK(
+        "?2") ") ON CONFLICT DO NOTHING"},
     [SQL_WORD_HAS] = {"SELECT 1 FROM word WHERE word=?1 AND (patient, block)=(" BLOCK("?2") ")"},
     [SQL_WORD_BLOCKS] = {"SELECT (patient::int8 << 25 | block) FROM word WHERE word=?1"
                          " AND ?2::int8 IS NULL AND (patient, block)>=(?3 >> 25, ?3 & 33554431)"
@@ -224,16 +226,24 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                          " ON s.number=c.system WHERE " SAME_LETTERS("c.code", "?1")},
     [SQL_FILTER_ROW] = {"SELECT type, updated, facts, id FROM resource WHERE " AT("?1")},
     [SQL_BODIES] = {"SELECT dictionary, body FROM resource" IN_ORDER, ROWS_COUNTED},
-    [SQL_REINDEX_NEXT] = {"SELECT " RID("") ", type, facts, method, dictionary, body FROM resource"
-                          " WHERE (patient, seq)>(?1 >> 31, ?1 & 2147483647)" IN_ORDER " LIMIT 1"},
+    [SQL_REINDEX_NEXT] = {"SELECT " RID(
+        "") ", type, facts, method, dictionary, body FROM resource"
+            " WHERE (patient, seq)>(?1 >> 31, ?1 & 2147483647)" IN_ORDER " LIMIT 1"},
+    [SQL_TYPE_COUNT] = {"SELECT count(*) FROM place WHERE type=?1"
+                        " AND (patient, seq)>(?2 >> 31, ?2 & 2147483647)"},
+    [SQL_REINDEX_TYPE] = {"SELECT " RID(
+        "r.") ", r.type, r.facts, r.method, r.dictionary, r.body"
+              " FROM (SELECT patient, seq FROM place WHERE type=?1"
+              " AND (patient, seq)>(?2 >> 31, ?2 & 2147483647)" IN_ORDER " LIMIT 1) p"
+              " JOIN resource r ON r.patient=p.patient AND r.seq=p.seq"},
     [SQL_REINDEX_PAST] = {"SELECT h.change, b.method, b.dictionary, b.body FROM history h"
                           " JOIN history b ON b.type=h.type AND b.id=h.id AND b.version=h.version-"
                           "(CASE WHEN (h.method & 7)=4 THEN 1 ELSE 0 END)"
                           " WHERE h.change>?1 ORDER BY h.change LIMIT 1"},
     [SQL_CHECK_ROW] = {"SELECT " RID("d.") ", d.version, d.entity FROM directory d"
-                       " WHERE d.type=?1 AND d.id=?2 AND d.state=1"},
+                                           " WHERE d.type=?1 AND d.id=?2 AND d.state=1"},
     [SQL_CHECK_BODIES] = {"SELECT " RID("") ", type, facts, method, dictionary, body FROM resource"
-                          " WHERE " FROM("?1") IN_ORDER,
+                                            " WHERE " FROM("?1") IN_ORDER,
                           ROWS_KEYED, 1},
     [SQL_CHECK_CHANGE] = {"SELECT " RID("") " FROM change WHERE type=?1 AND change=?2"},
     [SQL_QUALITY_ADD] = {"INSERT INTO quality(day, source, type, rule, verdict, count)"
@@ -244,7 +254,8 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                            " ON CONFLICT DO NOTHING"},
     [SQL_QUALITY_DAY] = {"SELECT day, source, type, rule, verdict, count FROM quality WHERE day=?1"
                          " ORDER BY source, type, rule, verdict"},
-    [SQL_QUALITY_ALL] = {"SELECT sum(count)::int8, verdict" QUALITY " AND rule='' GROUP BY verdict"},
+    [SQL_QUALITY_ALL] = {"SELECT sum(count)::int8, verdict" QUALITY
+                         " AND rule='' GROUP BY verdict"},
     [SQL_QUALITY_SOURCES] = {"SELECT sum(count)::int8, verdict, source" QUALITY
                              " AND rule='' GROUP BY source, verdict ORDER BY source, verdict"},
     [SQL_QUALITY_TYPES] = {"SELECT sum(count)::int8, verdict, type" QUALITY

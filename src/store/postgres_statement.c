@@ -116,8 +116,7 @@ double postgres_real(const struct postgres_statement *statement, int at)
 
 bool postgres_is_null(const struct postgres_statement *statement, int at)
 {
-    return statement->result == NULL ||
-           PQgetisnull(statement->result, statement->row, at) == 1;
+    return statement->result == NULL || PQgetisnull(statement->result, statement->row, at) == 1;
 }
 
 struct slice postgres_blob(const struct postgres_statement *statement, int at)
@@ -241,8 +240,8 @@ enum status postgres_row(struct postgres *postgres, struct postgres_statement *s
             return STATUS_TOO_COSTLY;
         }
         bool alone = !postgres->in_transaction && !statement->open;
-        enum status status = alone ? fetch_alone(postgres, statement)
-                                   : fetch_inside(postgres, statement, deadline);
+        enum status status =
+            alone ? fetch_alone(postgres, statement) : fetch_inside(postgres, statement, deadline);
         if (status != STATUS_OK) {
             postgres_reset(statement);
             return status;

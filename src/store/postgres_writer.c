@@ -16,8 +16,7 @@
 /* ---- numbers ------------------------------------------------------------------------------------
  */
 
-enum status postgres_number_next(struct writer *writer, enum number_kind kind,
-                                 int64_t *ret_number)
+enum status postgres_number_next(struct writer *writer, enum number_kind kind, int64_t *ret_number)
 {
     static const struct {
         enum statement_number statement;
@@ -52,6 +51,7 @@ static enum status attempt_begin(struct writer *writer)
     struct connection *connection = &writer->connection;
     struct statement *statement;
     bool row = false;
+    int64_t begun = time_monotonic();
     writer->transaction = 0;
     TRY(postgres_begin(connection->postgres, true, 0));
     TRY(statement_get(connection, SQL_SERVER_TURN, &statement));
@@ -66,6 +66,8 @@ static enum status attempt_begin(struct writer *writer)
     statement_reset(statement);
     writer->word_count = writer->words_before = 0;
     writer->turn++;
+    writer->taught = false;
+    connection->begun = begun;
     return STATUS_OK;
 }
 
@@ -185,8 +187,7 @@ static bool is_worth_it(const struct writer *writer, enum status status, int64_t
     const struct postgres *postgres = writer->connection.postgres;
     int64_t now = time_monotonic();
     bool away = postgres->lost || status == STATUS_TRANSIENT;
-    return (postgres->again || away) &&
-           now - begun < (away ? SERVER_PATIENCE : CLASH_PATIENCE);
+    return (postgres->again || away) && now - begun < (away ? SERVER_PATIENCE : CLASH_PATIENCE);
 }
 
 static void pause_before(int tries)
@@ -197,33 +198,49 @@ static void pause_before(int tries)
     usleep((useconds_t)(random % (uint64_t)(most < LONGEST_PAUSE ? most : LONGEST_PAUSE)));
 }
 
-static enum status job_run(struct writer *writer, struct store_job *job)
+/* *RET_AGAIN: it is worth another attempt. */
+static enum status job_try(struct writer *writer, struct store_job *job, int64_t begun,
+                           bool *ret_again)
 {
     struct postgres *postgres = writer->connection.postgres;
+    *ret_again = false;
+    postgres->unknown = false;
+    enum status status = ready(writer);
+    status = status == STATUS_OK ? attempt(writer, job) : status;
+    if (status == STATUS_OK) {
+        writer->touched = false;
+        return STATUS_OK;
+    }
+    bool unknown = postgres->unknown;
+    attempt_undo(writer);
+    if (unknown) {
+        switch (fate_wait(writer, time_monotonic() + SERVER_PATIENCE)) {
+        case FATE_COMMITTED:
+            return STATUS_OK;
+        case FATE_ABORTED:
+            postgres->again = true;
+            break;
+        default:
+            return STATUS_TRANSIENT;
+        }
+    }
+    *ret_again = is_worth_it(writer, status, begun) &&
+                 (job->deadline == 0 || time_monotonic() < job->deadline);
+    return status;
+}
+
+/* The first attempt goes beside those of others. Whoever loses goes on alone in this process: a
+ * large job would otherwise lose again and again to what is done meanwhile. */
+static enum status job_run(struct writer *writer, struct store_job *job)
+{
+    pthread_rwlock_t *alone = &writer->connection.store->alone;
     int64_t begun = time_monotonic();
     for (int tries = 0;; tries++) {
-        postgres->unknown = false;
-        enum status status = ready(writer);
-        status = status == STATUS_OK ? attempt(writer, job) : status;
-        if (status == STATUS_OK) {
-            writer->touched = false;
-            return STATUS_OK;
-        }
-        bool unknown = postgres->unknown;
-        attempt_undo(writer);
-        if (unknown) {
-            switch (fate_wait(writer, time_monotonic() + SERVER_PATIENCE)) {
-            case FATE_COMMITTED:
-                return STATUS_OK;
-            case FATE_ABORTED:
-                postgres->again = true;
-                break;
-            default:
-                return STATUS_TRANSIENT;
-            }
-        }
-        if (!is_worth_it(writer, status, begun) ||
-            (job->deadline != 0 && time_monotonic() > job->deadline)) {
+        bool again;
+        (void)(tries == 0 ? pthread_rwlock_rdlock(alone) : pthread_rwlock_wrlock(alone));
+        enum status status = job_try(writer, job, begun, &again);
+        (void)pthread_rwlock_unlock(alone);
+        if (!again) {
             return status;
         }
         pause_before(tries);

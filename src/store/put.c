@@ -395,6 +395,31 @@ static enum status put_rows(struct change *change, const struct store_draft *dra
     return draft->blob_length > 0 ? blob_put(change->tx, draft, change->number) : STATUS_OK;
 }
 
+/* Parameters may have come, or gone, since the draft was made. */
+static enum status resolve_facts(struct change *change, const struct store_draft *draft)
+{
+    const struct store *store = change->connection->store;
+    struct facts again = {.arena = change->arena};
+    struct json json;
+    if (draft->turn == store_parameters_turn(store)) {
+        return facts_resolve(change->tx, &draft->facts, &change->new_facts);
+    }
+    TRY(json_read(draft->body, &json_limits_default, change->arena, NULL, &json));
+    extract_all(store, draft->type, json.root, draft->base_url, &again);
+    return again.broken ? STATUS_TOO_COSTLY : facts_resolve(change->tx, &again, &change->new_facts);
+}
+
+/* Every process must know a parameter before any of them writes what it would index. */
+static enum status refuse_parameter(const struct store_tx *tx, resource_type type,
+                                    struct outcome *outcome)
+{
+    bool refused = tx->connection->db == NULL && type == tx->connection->store->parameter_type;
+    return refused ? outcome_fail(outcome, STATUS_NOT_SUPPORTED, "",
+                                  "A SearchParameter cannot be stored on a PostgreSQL server yet. "
+                                  "Give it to every process as a package instead.")
+                   : STATUS_OK;
+}
+
 enum status store_put(struct store_tx *tx, const struct store_draft *draft,
                       enum store_method method, const struct store_condition *condition,
                       struct arena *arena, struct outcome *outcome,
@@ -403,6 +428,7 @@ enum status store_put(struct store_tx *tx, const struct store_draft *draft,
     if (tx->writer == NULL) {
         return STATUS_INTERNAL;
     }
+    TRY(refuse_parameter(tx, draft->type, outcome));
     /* Only the answer is the caller's: a transaction puts thousands on one request's arena. */
     struct arena *scratch = tx->writer->scratch;
     struct arena_mark mark = arena_mark(scratch);
@@ -417,7 +443,8 @@ enum status store_put(struct store_tx *tx, const struct store_draft *draft,
     TRY(choose_home(&change, draft));
     TRY(find_others(&change, draft, live, outcome));
     change.new_facts = (struct facts){.arena = scratch};
-    TRY(facts_resolve(tx, &draft->facts, &change.new_facts));
+    TRY(resolve_facts(&change, draft));
+    tx->writer->taught |= draft->type == tx->connection->store->parameter_type;
     if (draft->facts.used_base) {
         TRY(intern_system(tx, draft->base_url, &change.base));
     }
@@ -518,6 +545,7 @@ enum status store_delete(struct store_tx *tx, resource_type type, struct slice i
     if (change.entry.state == ENTRY_DELETED) {
         return was_deleted(&change, type, id, ret_written);
     }
+    tx->writer->taught |= type == tx->connection->store->parameter_type;
     change_begin(&change);
     change.home = place_patient(change.entry.rid);
     TRY(delete_rows(&change, type));

@@ -44,8 +44,7 @@ enum status version_from_row(struct connection *connection, struct statement *st
         return STATUS_OK;
     }
     return body_decompress(connection, statement_blob(statement, COLUMN_BODY),
-                           statement_number(statement, COLUMN_DICTIONARY), arena,
-                           &version->body);
+                           statement_number(statement, COLUMN_DICTIONARY), arena, &version->body);
 }
 
 /* The statement's one row; always resets, so that no read lingers. */
@@ -112,15 +111,15 @@ enum status store_read(struct store_tx *tx, resource_type type, struct slice id,
 enum status store_read_now(struct store_reader *reader, resource_type type, struct slice id,
                            struct arena *arena, struct store_version *ret_version)
 {
-    /* (A server gives each statement the newest there is.) To open and close a snapshot costs as much as the read itself. The turn is looked at before
-     * one is taken, and while a commit is on its way none is kept: so nobody reads what is older
-     * than what another reader has seen. */
+    /* (A server gives each statement the newest there is.) To open and close a snapshot costs as
+     * much as the read itself. The turn is looked at before one is taken, and while a commit is on
+     * its way none is kept: so nobody reads what is older than what another reader has seen. */
     uint64_t turn = reader->connection.store->turn;
     if (reader->keeps && (reader->turn != turn || turn % 2 != 0)) {
         store_reader_rest(reader);
     }
-    bool inside = !reader->keeps && (reader->connection.db == NULL ||
-                                     database_in_transaction(&reader->connection));
+    bool inside = !reader->keeps &&
+                  (reader->connection.db == NULL || database_in_transaction(&reader->connection));
     if (!reader->keeps && !inside) {
         struct store_tx *tx;
         TRY(store_snapshot_begin(reader, 0, &tx));

@@ -19,8 +19,8 @@ struct reindexing {
 
 #define REINDEX_NOTE SLICE("store.reindex")
 
-static enum status reindex_row(struct store_tx *tx, struct arena *arena, struct statement *row,
-                               int64_t *ret_rid)
+enum status reindex_row(struct store_tx *tx, struct arena *arena, struct statement *row,
+                        int64_t *ret_rid)
 {
     struct connection *connection = tx->connection;
     int64_t rid = statement_number(row, 0);
@@ -124,7 +124,8 @@ static void parameters_ready(struct store *store)
 {
     for (resource_type type = 1; type <= resource_type_count(store->definitions); type++) {
         for (uint32_t i = 0; i < store->parameter_counts[type]; i++) {
-            store->parameters[type][i].ready = true;
+            struct parameter *known = &store->parameters[type][i];
+            known->ready = known->ready != 0 ? (int64_t)known->ready : time_monotonic();
         }
     }
 }

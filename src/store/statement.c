@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* store: prepared statements on either engine, ids as columns, and what SQLite's codes mean to us. */
+/* store: prepared statements on either engine, ids as columns, and what SQLite's codes mean to us.
+ */
 #include "postgres.h"
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
@@ -91,7 +92,8 @@ enum status statement_get(struct connection *connection, enum statement_number n
 enum status statement_row(struct connection *connection, struct statement *statement, bool *ret_row)
 {
     if (statement->sqlite == NULL) {
-        return postgres_row(connection->postgres, statement->postgres, connection->deadline, ret_row);
+        return postgres_row(connection->postgres, statement->postgres, connection->deadline,
+                            ret_row);
     }
     int code = sqlite3_step(statement->sqlite);
     *ret_row = code == SQLITE_ROW;

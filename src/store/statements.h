@@ -193,10 +193,17 @@
     X(SQL_PARAMETER_ADD, "INSERT INTO parameter(number, type, code, shape, ready)"                 \
                          " VALUES(?1, ?2, ?3, ?4, ?5)")                                            \
     X(SQL_PARAMETER_SET, "UPDATE parameter SET shape=?2, ready=?3 WHERE number=?1")                \
+    X(SQL_PARAMETER_FIND, "SELECT number, shape, ready FROM parameter WHERE type=?1 AND code=?2")  \
+    X(SQL_PARAMETER_LAST, "SELECT coalesce(max(number), 0) FROM parameter")                        \
+    X(SQL_PARAMETER_READY, "UPDATE parameter SET ready=?2 WHERE number=?1")                        \
+    X(SQL_TYPE_COUNT, "SELECT count(*) FROM place WHERE type=?1 AND rid>?2")                       \
     X(SQL_PARAMETERS_READY, "UPDATE parameter SET ready=1")                                        \
     X(SQL_REINDEX_NEXT, "SELECT rid, type, facts, method, dictionary, body FROM resource"          \
                         " WHERE rid>?1 ORDER BY rid LIMIT 1")                                      \
     /* A tombstone is about whom the version before it was about. */                               \
+    X(SQL_REINDEX_TYPE, "SELECT r.rid, r.type, r.facts, r.method, r.dictionary, r.body"            \
+                        " FROM place p JOIN resource r ON r.rid=p.rid"                             \
+                        " WHERE p.type=?1 AND p.rid>?2 ORDER BY p.rid LIMIT 1")                    \
     X(SQL_REINDEX_PAST, "SELECT h.change, b.method, b.dictionary, b.body FROM history h"           \
                         " JOIN history b ON b.type=h.type AND b.id=h.id"                           \
                         " AND b.version=h.version-((h.method & 7)=4)"                              \
@@ -241,11 +248,12 @@
     X(SQL_SERVER_PLACE, "SELECT nextval('place_number')")                                          \
     X(SQL_SERVER_TALLY, "UPDATE tally SET resources=resources+?2, versions=versions+?3,"           \
                         " patients=patients+?4 WHERE slot=?1")                                     \
-    X(SQL_SERVER_SUM, "SELECT coalesce(sum(resources), 0)::int8, coalesce(sum(versions), 0)::int8,"\
-                      " coalesce(sum(patients), 0)::int8,"                                         \
-                      " pg_database_size(current_database()),"                                     \
-                      " (SELECT coalesce(max(change), 0) FROM change) FROM tally")                          \
-    X(SQL_SERVER_HORIZON, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8 + added"       \
+    X(SQL_SERVER_SUM,                                                                              \
+      "SELECT coalesce(sum(resources), 0)::int8, coalesce(sum(versions), 0)::int8,"                \
+      " coalesce(sum(patients), 0)::int8,"                                                         \
+      " pg_database_size(current_database()),"                                                     \
+      " (SELECT coalesce(max(change), 0) FROM change) FROM tally")                                 \
+    X(SQL_SERVER_HORIZON, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8 + added"     \
                           " FROM origin")                                                          \
     X(SQL_SERVER_ORIGIN, "UPDATE origin SET added=added+?1")
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* store: people's records on disk. One interface; SQLite is the first engine behind it, PostgreSQL
- * the second, so nothing here speaks SQL.
+/* store: people's records on disk. One interface, and SQLite or a PostgreSQL server behind it, so
+ * nothing here speaks SQL. On a server whatever asks it may also end as STATUS_TRANSIENT: it is
+ * away, try again.
  *
  * The model (DESIGN 6): a resource lives in the partition of one home patient; membership lists
  * every patient it concerns; a directory maps (type, id) to its place; every change has a number;
@@ -27,7 +28,7 @@ struct store;
 typedef void store_progress(void *context, uint64_t done, uint64_t all);
 
 struct store_options {
-    const char *folder;                    /* the data folder; the file in it is records.db */
+    const char *folder;   /* the data folder; the file in it is records.db */
     const char *database; /* a PostgreSQL server instead of that file: address as libpq takes it */
     size_t writers;       /* connections that write to it at once; 0: 8 */
     const struct definitions *definitions; /* must outlive the store */
@@ -186,6 +187,7 @@ struct store_value {
     struct slice text;          /* string, uri, TEXT, OF_TYPE */
     resource_type target;       /* reference: type, or NONE for any of the parameter's targets */
     struct slice id;            /* reference: logical id; or empty with text = absolute URL */
+    bool person;                /* reference to a Patient: or to one that is the same person */
     int64_t low, high;          /* date: half-open range of instants */
     struct decimal number;      /* number, quantity: as written */
     struct decimal number_low, number_high; /* its implicit range */
@@ -282,6 +284,27 @@ MUST_CHECK enum status store_person_patients(struct store_tx *tx, uint32_t patie
  * referential integrity of deletes. STATUS_NOT_FOUND: none. */
 MUST_CHECK enum status store_find_referrer(struct store_tx *tx, resource_type type, struct slice id,
                                            struct arena *arena, struct store_version *ret_version);
+
+/* ---- search parameters as data -----------------------------------------------------------------
+ *
+ * SearchParameters that are stored and active count beside those of the definitions
+ * (search_parameters_add), and by a parameter that is new here or has changed, the definitions'
+ * too, what is stored is indexed in the background, some resources a job, so that others write
+ * between. How far it came commits with each job. Until all is indexed searches by it end as
+ * STATUS_TRANSIENT; they are right from the first answer on. */
+
+/* Is anything being indexed? How much of it is done, of how much; both in resources. */
+bool store_indexing(const struct store *store, uint64_t *ret_done, uint64_t *ret_all);
+
+/* Has a SearchParameter been written that is not yet taken in? A code that is not known may be its.
+ * That passes in moments. */
+bool store_learning(const struct store *store);
+
+/* Grows whenever the search parameters that count have changed. */
+uint64_t store_parameters_turn(const struct store *store);
+
+/* Waits until everything stored is taken in and indexed; for tools and tests. */
+MUST_CHECK enum status store_learned(struct store *store);
 
 /* ---- writing ----------------------------------------------------------------------------------
  */
@@ -418,7 +441,9 @@ MUST_CHECK enum status store_quality_sum(struct store_tx *tx,
  * savepoint of its own; a status other than OK undoes what it did. DONE is called once, after the
  * commit is durable (or with the failure): on the writer's thread, so it must be brief and only
  * hand on. On an engine that must retry, RUN may be called again and must start afresh.
- * Jobs waiting together share one durable commit; STATUS_NO_SPACE, IO and MEMORY fail them all.
+ * Jobs waiting together share one durable commit; STATUS_NO_SPACE, IO and MEMORY fail them all. On
+ * a server several run at once, each a transaction: STATUS_BUSY, others won for too long;
+ * STATUS_TRANSIENT, it is away, or it could not be found out whether the commit was done.
  * The job's memory is the caller's until DONE. */
 struct store_job {
     enum status (*run)(struct store_tx *tx, void *context);

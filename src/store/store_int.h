@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* store, inside: the SQLite engine. Who does what:
+/* store, inside. Who does what:
  *
  *   schema.c      the tables, as numbered forward migrations
- *   statement.c   prepared statements and what SQLite's codes mean to us
+ *   engine.h, statement.c   statements on either engine, and what SQLite's codes mean to us
+ *   postgres*.c   the PostgreSQL engine (postgres.h)
  *   open.c        opening, closing, connections, the checkpoint thread
  *   writer.c      the queue of jobs and the group commit
  *   compress.c    zstd with trained dictionaries
@@ -69,12 +70,13 @@ struct spare_statement {
 struct connection {
     struct store *store;
     struct arena *arena; /* as long as the connection */
-    sqlite3 *db; /* NULL: of PostgreSQL */
+    sqlite3 *db;         /* NULL: of PostgreSQL */
     struct postgres *postgres;
     struct statement statements[STATEMENT_COUNT];
     struct spare_statement spares[SPARE_STATEMENTS];
     ZSTD_DCtx *decompress;
     int64_t deadline;   /* time_monotonic; 0: none */
+    int64_t begun;      /* of the snapshot: it sees all that was committed before */
     enum status doomed; /* writer: why the whole group must be undone; else STATUS_OK */
 };
 
@@ -94,7 +96,8 @@ enum tree { TREE_TOKEN, TREE_REFERENCE, TREE_TEXT, TREE_DATE, TREE_NUMBER, TREE_
  * their low end alone. */
 #define DATE_NARROW (INT64_C(400) * MICROS_PER_DAY)
 
-/* The code of a value that is there but says nothing to find it by: a concept in words only. */
+/* The code of a value that is there but says nothing to find it by: a concept in words only, a
+ * reference to a contained resource. */
 #define CODE_PRESENT 0
 
 /* The unit of a range of quantities, which the body decides; all stand at one value of the tree. */
@@ -240,14 +243,23 @@ struct fhirpath;
 
 /* A parameter as this store knows it. */
 struct parameter {
-    uint32_t number;                   /* 0: not indexed */
-    bool ready;                        /* every resource has been indexed by it */
+    _Atomic uint32_t number;           /* 0: not indexed, or not yet */
+    _Atomic int64_t ready;             /* time_monotonic since when every resource has been indexed
+                                          by it; 0: not yet */
     const struct fhirpath *expression; /* where the paths do not say all of it; else NULL */
 };
+/* Can a search of CONNECTION rely on it? What it sees must not be older than the last index row. */
+static inline bool parameter_is_ready(const struct parameter *known,
+                                      const struct connection *connection)
+{
+    int64_t since = known->ready;
+    return since != 0 && since <= connection->begun;
+}
 const struct parameter *store_parameter(const struct store *store, resource_type type,
                                         const struct search_parameter *parameter);
 
-/* Calls VISIT with every value that the parameter's expression meets in RESOURCE. Values that lie
+/* Calls VISIT with every value that the parameter's expression meets in RESOURCE; of a parameter
+ * that takes references to one type, with those that lead to it by their own words. Values that lie
  * in no resource (X.exists()) are made in ARENA, their texts last as long as it. *RET_USED_BASE: an
  * absolute reference was local by BASE_URL. STATUS_TOO_COSTLY, STATUS_MEMORY: not all of them. */
 MUST_CHECK enum status parameter_visit(const struct definitions *definitions, resource_type type,
@@ -255,6 +267,9 @@ MUST_CHECK enum status parameter_visit(const struct definitions *definitions, re
                                        const struct parameter *known, yyjson_val *resource,
                                        struct slice base_url, struct arena *arena,
                                        search_visit *visit, void *context, bool *ret_used_base);
+
+/* The contained resource of this id; NULL. */
+yyjson_val *contained_find(yyjson_val *root, struct slice id);
 
 /* The expression of a parameter that is not simple. */
 MUST_CHECK enum status parameter_compile(const struct definitions *definitions, resource_type type,
@@ -385,6 +400,7 @@ struct store_draft {
     struct slice *links; /* Patient.link.other: ids of Patients */
     size_t link_count;
     struct facts facts;
+    uint64_t turn; /* of the learner, when the facts were extracted */
     struct slice base_url;
     int blob_file;
     uint64_t blob_length;
@@ -482,6 +498,7 @@ struct writer {
     struct word_row *new_words;
     size_t word_count, words_before;
     bool touched; /* caches changed since the savepoint */
+    bool taught;  /* a SearchParameter was written or deleted in this group */
     struct arena *scratch;
     int64_t deadline; /* of the searches of the job that runs; 0: none */
     /* Only on a PostgreSQL server. */
@@ -544,15 +561,16 @@ struct store {
     struct arena *arena;
     const struct definitions *definitions;
     const char *folder, *file, *vfs;
-    const char *database; /* address of a PostgreSQL server; NULL: SQLite */
-    int64_t log; /* number of this folder's access log there */
+    const char *database;   /* address of a PostgreSQL server; NULL: SQLite */
+    int64_t log;            /* number of this folder's access log there */
     struct writer *writers; /* on a PostgreSQL server: writer is their first */
     size_t writer_count;
+    pthread_rwlock_t alone; /* held together by jobs at their first attempt, alone by later ones */
     int64_t cache_bytes;
     bool read_only;
-    int lock; /* descriptor of the locked file; -1 */
-    resource_type patient_type;
-    struct parameter **parameters; /* [type][number] */
+    int lock;                                   /* descriptor of the locked file; -1 */
+    resource_type patient_type, parameter_type; /* Patient, SearchParameter */
+    struct parameter **parameters;              /* [type][number] */
     uint32_t *parameter_counts;
     struct slice epoch; /* of cursors */
 
@@ -572,6 +590,8 @@ struct store {
     _Atomic uint64_t turn; /* odd while a commit comes to be seen, then one more */
     bool full;
     struct counters shown; /* as of the last commit; under lock_queue */
+
+    struct learner *learner;
 };
 
 MUST_CHECK enum status database_open(struct store *store, bool writing,
@@ -582,6 +602,35 @@ MUST_CHECK enum status schema_apply(struct connection *connection, struct outcom
 #define SCHEMA_APPLICATION 0x434c5253 /* "CLRS" */
 MUST_CHECK enum status parameters_load(struct store *store, struct connection *connection,
                                        bool writing);
+
+/* ---- search parameters as data (learn.c) ------------------------------------------------------
+ */
+
+/* Takes the stored SearchParameters in, and starts the thread that keeps up with them. */
+MUST_CHECK enum status learner_start(struct store *store);
+/* Takes them in beside a process that writes: what that has made ready can be asked. */
+MUST_CHECK enum status learner_read_only(struct store *store, struct connection *connection);
+void learner_stop(struct store *store);
+void learner_close(struct store *store); /* when no other thread is left */
+/* A SearchParameter has been written, or deleted, and that has been committed. */
+void learner_told(struct store *store);
+
+/* What the database says of a parameter. */
+struct parameter_state {
+    uint32_t number; /* 0: nothing */
+    bool ready;      /* and its values are extracted as they were then */
+};
+MUST_CHECK enum status parameter_recall(struct connection *connection, resource_type type,
+                                        const struct search_parameter *parameter,
+                                        struct parameter_state *ret_state);
+MUST_CHECK enum status parameter_save(struct connection *connection, resource_type type,
+                                      const struct search_parameter *parameter,
+                                      const struct parameter_state *state, bool add);
+/* Has it values in the trees? `_id` and `_lastUpdated` are columns of the row. */
+bool parameter_is_indexed(const struct search_parameter *parameter);
+/* Index values made anew, of a row of SQL_REINDEX_NEXT or SQL_REINDEX_TYPE. */
+MUST_CHECK enum status reindex_row(struct store_tx *tx, struct arena *arena, struct statement *row,
+                                   int64_t *ret_rid);
 
 /* Goes through what was stored before the layout had what is derived now: whom a resource concerns
  * by way of others, words, canonical units. */

@@ -210,6 +210,10 @@ static void group_report(struct store *store, struct group *group, enum status s
     store->full = status == STATUS_NO_SPACE || (was_full && status != STATUS_OK);
     bool full = store->full;
     pthread_mutex_unlock(&store->lock_queue);
+    if (store->writer->taught) {
+        store->writer->taught = false;
+        learner_told(store);
+    }
     if (full && !was_full) {
         log_event(LOG_STORE_FULL, LOG_TEXT(LOG_FIELD_STATUS, status_name(status)));
     } else if (was_full && !full) {

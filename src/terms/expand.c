@@ -340,6 +340,11 @@ static enum status read_wishes(struct expansion *expansion)
     struct question *question = expansion->question;
     TRY(read_number(question, "count", SIZE_MAX, &expansion->page_count, &expansion->count_given));
     TRY(read_number(question, "offset", 0, &expansion->page_offset, &expansion->offset_given));
+    if (question_text(question, "exclude-system").length > 0) { /* never a wider answer */
+        problem_add(&question->scope->problems, MESSAGE_UNUSABLE, nothing, SLICE("exclude-system"),
+                    SLICE("it is not supported, exclude the system in the value set"));
+        return STATUS_INVALID;
+    }
     expansion->filter = question_text(question, "filter");
     expansion->active_only = question_flag(question, "activeOnly", false);
     expansion->designations = question_flag(question, "includeDesignations", false);

@@ -139,6 +139,8 @@ roaring_bitmap_t *bitmap_all(const struct code_system *system, struct arena *are
       "The value set %s has more than %s codes: ask for a page (count and offset) or a filter")    \
     X(SETS_TOO_MANY, ERROR, "too-costly", "vs-invalid", true, "VALUESET_TOO_COSTLY",               \
       "The value set %s includes too many others, each counted as often as it is included")        \
+    X(SETS_TOO_DEEP, ERROR, "too-costly", "vs-invalid", true, "VALUESET_TOO_COSTLY",               \
+      "The value set %s is reached through too long a chain of others: include it nearer")         \
     X(TOO_LATE, ERROR, "too-costly", "", true, "TOO_COSTLY",                                       \
       "The answer takes too long: ask for less at once")                                           \
     X(FILTER_WITHOUT_VALUE, ERROR, "invalid", "vs-invalid", true,                                  \

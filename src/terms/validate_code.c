@@ -568,7 +568,9 @@ static void write_code(struct validation *validation, const struct answered *ans
                        struct parameters_writer *writer)
 {
     const struct pick *pick = &answered->pick;
-    parameters_add(writer, "code", "Code", answered->coding.code);
+    if (answered->coding.code.length > 0) { /* no element is empty */
+        parameters_add(writer, "code", "Code", answered->coding.code);
+    }
     if (answered->coding.system.length > 0) {
         parameters_add(writer, "system", "Uri", answered->coding.system);
     }

@@ -540,7 +540,8 @@ enum status value_set_compile(struct scope *scope, yyjson_val *root, struct valu
         }
     }
     if (scope->depth == sizeof scope->compiling / sizeof scope->compiling[0]) {
-        problem_add(&scope->problems, MESSAGE_CYCLE, nothing, value_set_name(set, scope->arena));
+        problem_add(&scope->problems, MESSAGE_SETS_TOO_DEEP, nothing,
+                    value_set_name(set, scope->arena));
         return STATUS_TOO_COSTLY;
     }
     if (++scope->compiled > SCOPE_SETS_MOST) {

@@ -267,12 +267,23 @@ static bool can_apply(struct checker *checker, yyjson_val *root)
     return status != STATUS_INVALID;
 }
 
+/* Where a definition is only stored it need not be of use yet, but whoever sends one is told. */
+static void check_snapshot(struct checker *checker, const struct frame *frame, yyjson_val *root)
+{
+    bool strict = checker->options->strict;
+    if ((strict || json_get(root, "snapshot") == NULL) && !can_apply(checker, root)) {
+        report_as(checker, strict ? SEVERITY_ERROR : SEVERITY_WARNING, frame, root, RULE_DEFINITION,
+                  "No snapshot can be made of this differential, so that nothing can be checked "
+                  "against it: correct its paths, slices and discriminators.");
+    }
+}
+
 void check_structure_definition(struct checker *checker, const struct frame *frame,
                                 const struct type_row *type, yyjson_val *root)
 {
     struct place place = {.frame = *frame, .type = type};
     struct conformance *conformance = checker->options->conformance;
-    if (!checker->options->strict || slice_is(json_get_string(root, "kind"), "logical")) {
+    if (slice_is(json_get_string(root, "kind"), "logical")) {
         return;
     }
     struct slice url = json_get_string(root, "baseDefinition");
@@ -280,14 +291,59 @@ void check_structure_definition(struct checker *checker, const struct frame *fra
         conformance != NULL && slice_is(json_get_string(root, "derivation"), "constraint")
             ? conformance_hold(conformance, SLICE("StructureDefinition"), url)
             : NULL;
-    check_obligations(checker, &place, root);
-    check_elements(checker, &place, root, "differential", base != NULL ? base->json->root : NULL);
-    if (base != NULL && !can_apply(checker, root)) {
-        report(checker, frame, root, RULE_DEFINITION,
-               "No snapshot can be made of this differential, so that nothing can be checked "
-               "against it: correct its paths, slices and discriminators.");
+    if (checker->options->strict) {
+        check_obligations(checker, &place, root);
+        check_elements(checker, &place, root, "differential",
+                       base != NULL ? base->json->root : NULL);
+    }
+    if (base != NULL) {
+        check_snapshot(checker, frame, root);
     }
     conformance_release(conformance, base);
+}
+
+static bool can_be_read(struct checker *checker, yyjson_val *root, struct slice base)
+{
+    const struct fhirpath *compiled;
+    const struct type_row *row = type_find(checker->definitions, base);
+    struct arena *arena = arena_create(arena_limit(checker->arena));
+    bool can = row == NULL || arena == NULL ||
+               fhirpath_compile(checker->definitions, json_get_string(root, "expression"), row,
+                                FHIRPATH_LENIENT, arena, NULL, &compiled) == STATUS_OK;
+    arena_destroy(arena);
+    return can;
+}
+
+/* The definitions' own parameter stands where another has its code. */
+static bool is_taken(const struct checker *checker, yyjson_val *root, struct slice base)
+{
+    const struct search_parameter *there =
+        search_parameter_find(checker->definitions, resource_type_find(checker->definitions, base),
+                              json_get_string(root, "code"));
+    return there != NULL && !slice_equals(there->url, json_get_string(root, "url"));
+}
+
+/* One that is stored is searched by: who sends it is told when it will not be. */
+static void check_usable(struct checker *checker, const struct frame *frame, yyjson_val *root)
+{
+    struct slice base = json_string(yyjson_arr_get_first(json_get(root, "base")));
+    enum severity severity = checker->options->strict ? SEVERITY_ERROR : SEVERITY_WARNING;
+    if (!slice_is(json_get_string(root, "status"), "active")) {
+        return;
+    }
+    if (json_get_string(root, "expression").length == 0) {
+        report_as(checker, SEVERITY_WARNING, frame, root, RULE_DEFINITION,
+                  "Without an expression nothing is found by this search parameter: add one.");
+    } else if (!can_be_read(checker, root, base)) {
+        report_as(checker, severity, frame, json_get(root, "expression"), RULE_DEFINITION,
+                  "The expression cannot be read as FHIRPath on the base type, so that nothing is "
+                  "found by this search parameter: correct it.");
+    }
+    if (is_taken(checker, root, base)) {
+        report_as(checker, SEVERITY_WARNING, frame, json_get(root, "code"), RULE_DEFINITION,
+                  "The base type has a search parameter of this code already, which goes on being "
+                  "the one that counts: give this one another code.");
+    }
 }
 
 void check_search_parameter(struct checker *checker, const struct frame *frame,
@@ -300,4 +356,5 @@ void check_search_parameter(struct checker *checker, const struct frame *frame,
                "A composite search parameter combines two components or more (R4 "
                "search.html#composite): add them.");
     }
+    check_usable(checker, frame, root);
 }

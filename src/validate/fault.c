@@ -67,6 +67,8 @@ void fault(struct review *review, const struct fhirpath_node *node, const yyjson
         struct buffer path = {.arena = checker->outcome->arena};
         write_path(review, node, &path);
         issue.path = buffer_slice(&path);
+        /* A key of a profile's own, which may be freed before anybody reads this. */
+        issue.rule = arena_copy(checker->outcome->arena, rule);
         const yyjson_val *place = at != NULL            ? at
                                   : node->value != NULL ? node->value
                                                         : node->sibling;

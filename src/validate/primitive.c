@@ -142,8 +142,11 @@ static void check_number(struct checker *checker, const struct frame *frame, enu
 {
     struct slice text = json_number(value);
     if (text.length == 0) {
-        report(checker, frame, value, RULE_TYPE,
-               "Write this element as a JSON number, without quotes.");
+        report(
+            checker, frame, value, RULE_TYPE,
+            xml_is_likely(checker->json->text)
+                ? "Write a number as the value here: digits, without plus, leading zero or space."
+                : "Write this element as a JSON number, without quotes.");
         return;
     }
     if (type == FHIR_TYPE_DECIMAL) {
@@ -247,6 +250,11 @@ static void check_text(struct checker *checker, const struct frame *frame, enum 
                "A string has at most 1,048,576 characters: use an Attachment.");
         return;
     }
+    if (xml_has_noncharacter(text)) { /* every text can be asked for as XML */
+        report(checker, frame, value, RULE_FORMAT,
+               "Remove U+FFFE and U+FFFF: they are no characters, and XML cannot say them.");
+        return;
+    }
     const char *fault;
     if (type == FHIR_TYPE_XHTML) {
         size_t offset;
@@ -273,7 +281,10 @@ void check_primitive(struct checker *checker, const struct frame *frame, enum fh
     switch (type) {
     case FHIR_TYPE_BOOLEAN:
         if (!yyjson_is_bool(value)) {
-            report(checker, frame, value, RULE_TYPE, "Write true or false here, without quotes.");
+            report(checker, frame, value, RULE_TYPE,
+                   xml_is_likely(checker->json->text)
+                       ? "The value here is true or false, in small letters."
+                       : "Write true or false here, without quotes.");
         }
         return;
     case FHIR_TYPE_INTEGER:

@@ -500,6 +500,8 @@ struct profile *profile_compile(struct validator *validator, const struct canoni
     *profile = (struct profile){.arena = arena,
                                 .serial = canonical->serial,
                                 .url = arena_copy(arena, canonical->url),
+                                .version = arena_copy(arena, canonical->version),
+                                .added = canonical->package.length == 0,
                                 .type_name = arena_copy(arena, json_get_string(definition, "type")),
                                 .root = ARENA_NEW(arena, struct rule_element)};
     profile->type = type_find(validator->definitions, profile->type_name);

@@ -114,7 +114,9 @@ struct rule_element {
 struct profile {
     struct arena *arena;
     uint64_t serial;
-    struct slice url, type_name;
+    struct slice url, version, type_name;
+    bool added;                  /* to the definitions while they are in use: may be replaced */
+    bool pinned;                 /* a policy's */
     resource_type resource;      /* or NONE: of a data type */
     const struct type_row *type; /* what it constrains */
     struct rule_element *root;
@@ -147,7 +149,9 @@ struct validator {
     _Atomic(struct type_rules *) *type_rules;       /* by type */
     _Atomic(struct element_rules *) *element_rules; /* by element */
     _Atomic bool *compiled;                         /* by type: both are whole */
-    struct profile *profiles[PROFILE_BUCKETS];      /* by serial; never removed while open */
+    struct profile *profiles[PROFILE_BUCKETS];      /* by serial */
+    pthread_rwlock_t use;   /* reviews hold it to read; what was replaced goes when none does */
+    _Atomic uint32_t added; /* profiles of added definitions since that was last looked at */
     struct policy *policies;
 };
 
@@ -162,8 +166,12 @@ static inline const struct element_rules *element_rules_of(struct validator *val
                                 memory_order_acquire);
 }
 
-/* The compiled profile CANONICAL; NULL: not loaded, or no profile. Lives as long as the validator.
- */
+/* A review asks for profiles between these two. What is compiled of definitions that have been
+ * replaced or removed since is freed by the last that leaves. */
+void validator_enter(struct validator *validator);
+void validator_leave(struct validator *validator);
+
+/* The compiled profile CANONICAL; NULL: not loaded, or no profile. Valid until validator_leave. */
 const struct profile *profile_find(struct validator *validator, struct slice canonical);
 
 /* Compiles a StructureDefinition; the profile has an arena of its own. NULL: out of memory, or not

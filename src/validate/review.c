@@ -433,7 +433,9 @@ void review_resource(struct checker *checker, yyjson_val *root, resource_type ty
     }
     struct fhirpath_node node = fhirpath_root(checker->definitions, type, root);
     host_init(&review);
+    validator_enter(review.validator);
     review_whole(&review, &node);
+    validator_leave(review.validator);
     if (arena_full(review.arena)) {
         arena_fail(checker->arena);
     }

@@ -261,6 +261,8 @@ const struct type_rules *rules_of(struct validator *validator, const struct type
 /* ---- profiles ---------------------------------------------------------------------------------
  */
 
+#define PROFILES_ADDED_MOST 16u /* until it is looked at which were replaced */
+
 static struct profile *profile_known(struct validator *validator, uint64_t serial)
 {
     struct profile *each = validator->profiles[serial % PROFILE_BUCKETS];
@@ -280,7 +282,56 @@ static struct profile *profile_keep(struct validator *validator, struct profile 
     struct profile **bucket = &validator->profiles[made->serial % PROFILE_BUCKETS];
     made->next = *bucket;
     *bucket = made;
+    validator->added += made->added;
     return made;
+}
+
+static bool is_replaced(struct validator *validator, const struct profile *profile)
+{
+    struct arena *arena = arena_create(0);
+    const char *name =
+        arena_print(arena, "%.*s%s%.*s", SLICE_ARGS(profile->url),
+                    profile->version.length > 0 ? "|" : "", SLICE_ARGS(profile->version));
+    const struct canonical *found =
+        name != NULL ? conformance_hold(validator->conformance, SLICE("StructureDefinition"),
+                                        slice_text(name))
+                     : NULL;
+    bool replaced = name != NULL && (found == NULL || found->serial != profile->serial);
+    conformance_release(validator->conformance, found);
+    arena_destroy(arena);
+    return replaced;
+}
+
+/* Nobody has a profile in hand. */
+static void drop_replaced(struct validator *validator)
+{
+    for (size_t i = 0; i < PROFILE_BUCKETS; i++) {
+        struct profile **link = &validator->profiles[i];
+        while (*link != NULL) {
+            struct profile *each = *link;
+            if (each->added && !each->pinned && is_replaced(validator, each)) {
+                *link = each->next;
+                arena_destroy(each->arena);
+            } else {
+                link = &each->next;
+            }
+        }
+    }
+}
+
+void validator_enter(struct validator *validator)
+{
+    (void)pthread_rwlock_rdlock(&validator->use);
+}
+
+void validator_leave(struct validator *validator)
+{
+    (void)pthread_rwlock_unlock(&validator->use);
+    if (validator->added >= PROFILES_ADDED_MOST && pthread_rwlock_trywrlock(&validator->use) == 0) {
+        validator->added = 0;
+        drop_replaced(validator);
+        (void)pthread_rwlock_unlock(&validator->use);
+    }
 }
 
 const struct profile *profile_find(struct validator *validator, struct slice canonical)
@@ -332,6 +383,11 @@ enum status validator_open(const struct definitions *definitions, struct conform
         arena_destroy(arena);
         return STATUS_MEMORY;
     }
+    if (pthread_rwlock_init(&validator->use, NULL) != 0) {
+        pthread_mutex_destroy(&validator->lock);
+        arena_destroy(arena);
+        return STATUS_MEMORY;
+    }
     *ret_validator = validator;
     return STATUS_OK;
 }
@@ -355,6 +411,7 @@ void validator_close(struct validator *validator)
             arena_destroy(each->arena);
         }
     }
+    pthread_rwlock_destroy(&validator->use);
     pthread_mutex_destroy(&validator->lock);
     arena_destroy(validator->arena);
 }
@@ -362,7 +419,7 @@ void validator_close(struct validator *validator)
 enum status validator_require(struct validator *validator, struct slice type, struct slice profile,
                               struct outcome *outcome)
 {
-    const struct profile *found = profile_find(validator, profile);
+    struct profile *found = (struct profile *)(uintptr_t)profile_find(validator, profile);
     struct policy *policy = ARENA_NEW(validator->arena, struct policy);
     if (found == NULL || !slice_equals(found->type_name, type)) {
         return outcome_fail(outcome, STATUS_NOT_FOUND, "",
@@ -375,5 +432,6 @@ enum status validator_require(struct validator *validator, struct slice type, st
     }
     *policy = (struct policy){arena_copy(validator->arena, type), found, validator->policies};
     validator->policies = policy;
+    found->pinned = true;
     return STATUS_OK;
 }

@@ -26,6 +26,11 @@
     "{'resource':" resource ",'request':{'method':'" method "','url':'" url "'}}"
 #define ASK(method, url) "{'request':{'method':'" method "','url':'" url "'}}"
 #define UUID             "urn:uuid:05efabf0-4be2-4561-91ce-51548425acb9"
+#define XML              "Content-Type: application/fhir+xml\nAccept: application/fhir+xml"
+#define XML_PERSON                                                                                 \
+    "<Patient xmlns='http://hl7.org/fhir'><text><status value='generated'/><div "                  \
+    "xmlns='http://www.w3.org/1999/xhtml'>@</div></text><name><family "                            \
+    "value='@'/></name></Patient>"
 #define NEW_PERSON                                                                                 \
     "{'resourceType':'Patient','identifier':[{'system':'urn:n','value':'@'}],'name':[{"            \
     "'family':'@'}]}"
@@ -97,6 +102,19 @@ static const struct script scripts[] = {
     {"_search", {KEEP}, {"POST", "Patient/_search", FORM, "family=@&_summary=text"}},
     {"$everything", {KEEP, KEEP_IT}, {"GET", "Patient/@/$everything", NULL, NULL}},
     {"$validate", {{0}}, {"POST", "Patient/$validate", NULL, PERSON}},
+    {"$validate of XML", {{0}}, {"POST", "Patient/$validate", XML, XML_PERSON}},
+    {"create in XML", {{0}}, {"POST", "Patient", XML "\n" WHOLE, XML_PERSON}},
+    {"read in XML", {KEEP}, {"GET", "Patient/@?_pretty=true&_format=xml", NULL, NULL}},
+    {"history in XML", {KEEP, KEEP}, {"GET", "Patient/@/_history?_format=xml", NULL, NULL}},
+    {"patch in FHIRPath",
+     {KEEP},
+     {"PATCH", "Patient/@", "Content-Type: application/fhir+json\n" WHOLE,
+      "{'resourceType':'Parameters','parameter':[{'name':'operation','part':[{'name':'type',"
+      "'valueCode':'insert'},{'name':'path','valueString':'Patient.name[0].given'},{'name':'index',"
+      "'valueInteger':0},{'name':'value','valueString':'B'}]}]}"}},
+    {"report on data quality",
+     {KEEP},
+     {"GET", "Measure/data-quality/$evaluate-measure?periodStart=2026&periodEnd=2027", NULL, NULL}},
     {"capability statement", {{0}}, {"GET", "metadata", NULL, NULL}},
     {.name = "batch",
      .before = {KEEP, KEEP_IT},

@@ -218,7 +218,7 @@ static void refuses_periods_and_parameters_that_make_no_sense(void **state)
 static void the_capability_statement_lists_the_operation(void **state)
 {
     (void)state;
-    struct slice statement = service.capability;
+    struct slice statement = get("metadata").body;
     assert_non_null(memmem(statement.at, statement.length, "Measure-evaluate-measure",
                            strlen("Measure-evaluate-measure")));
 }

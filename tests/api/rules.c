@@ -59,6 +59,70 @@ static void if_match_takes_a_star_and_lists(void **state)
     assert_http(ask("DELETE", "Patient/a", "If-Match: W/\"1\",W/\"6\"", NULL), 204);
 }
 
+static void refuses_conditions_that_it_does_not_heed(void **state)
+{
+    (void)state;
+    const char *patch = "[{'op':'add','path':'/active','value':true}]";
+    const char *type = "Content-Type: application/json-patch+json";
+    const char *old = "If-Unmodified-Since: Mon, 01 Jan 2001 00:00:00 GMT";
+    assert_http(ask("PUT", "Patient/a", NULL, plain), 201);
+    assert_http(ask("PATCH", "Patient/a", text_of("%s\nIf-None-Match: *", type), patch), 412);
+    assert_http(ask("PATCH", "Patient/a", text_of("%s\n%s", type, old), patch), 412);
+    assert_http(ask("DELETE", "Patient/a", "If-None-Match: *", NULL), 412);
+    assert_http(ask("DELETE", "Patient/a", old, NULL), 412);
+    assert_http(ask("PUT", "Patient/a", old, plain), 412);
+    assert_text(get("Patient/a"), "meta.versionId", "1");
+    /* RFC 9110, 13.1.4: with If-Match it is ignored. */
+    assert_http(ask("PUT", "Patient/a", text_of("%s\nIf-Match: W/\"1\"", old), plain), 200);
+}
+
+/* ---- patches ---- */
+
+#define REPLACE_SYSTEM(path)                                                                       \
+    "{'name':'operation','part':[{'name':'type','valueCode':'replace'},{'name':'path',"            \
+    "'valueString':'" path "'},{'name':'value','valueUri':'http://x/new'}]}"
+
+static const char *patient_with(size_t identifiers)
+{
+    struct buffer out = {.arena = service_memory()};
+    buffer_add_text(&out, "{'resourceType':'Patient','id':'a','identifier':[");
+    for (size_t i = 0; i < identifiers; i++) {
+        buffer_print(&out, "%s{'system':'http://x/s','value':'v%zu'}", i > 0 ? "," : "", i);
+    }
+    buffer_add_text(&out, "]}");
+    buffer_add_byte(&out, '\0');
+    return out.at;
+}
+
+/* How large the resource is hangs on who stored it, not on who patches it. */
+static void a_small_patch_of_a_large_resource_has_room(void **state)
+{
+    (void)state;
+    const char *operation = "{'resourceType':'Parameters','parameter':[" REPLACE_SYSTEM(
+        "Patient.identifier[1].system") "]}";
+    assert_http(ask("PUT", "Patient/a", NULL, patient_with(12000)), 201);
+    assert_http(ask("PATCH", "Patient/a", "Content-Type: application/json-patch+json",
+                    "[{'op':'replace','path':'/identifier/1/system','value':'http://x/new'}]"),
+                200);
+    assert_text(get("Patient/a"), "identifier.1.system", "http://x/new");
+    assert_http(ask("PATCH", "Patient/a", "Content-Type: application/fhir+json", operation), 200);
+}
+
+static void many_operations_on_a_long_list_have_room(void **state)
+{
+    (void)state;
+    struct buffer out = {.arena = service_memory()};
+    assert_http(ask("PUT", "Patient/a", NULL, patient_with(4000)), 201);
+    buffer_add_text(&out, "{'resourceType':'Parameters','parameter':[");
+    for (size_t i = 0; i < 100; i++) {
+        buffer_add_text(&out, i > 0 ? "," : "");
+        buffer_add_text(&out, REPLACE_SYSTEM("Patient.identifier[1].system"));
+    }
+    buffer_add_text(&out, "]}");
+    buffer_add_byte(&out, '\0');
+    assert_http(ask("PATCH", "Patient/a", "Content-Type: application/fhir+json", out.at), 200);
+}
+
 /* ---- history ---- */
 
 static void history_says_201_of_what_was_put_back(void **state)
@@ -184,6 +248,15 @@ static void national_rules_refuse_errors_and_let_warnings_pass(void **state)
         "'http://loinc.org','code':'8310-5'}]},'valueQuantity':{'value':98.6,'system':"
         "'http://unitsofmeasure.org','code':'Cel'}}";
     assert_http(ask("POST", "Observation", NULL, warm), 201);
+    answer = ask("POST", "Observation", "Prefer: return=OperationOutcome", warm);
+    assert_http(answer, 201);
+    assert_text(answer, "issue.0.severity", "warning");
+    answer = ask("POST", "", "Prefer: return=OperationOutcome",
+                 text_of("{'resourceType':'Bundle','type':'transaction','entry':[{'resource':%s,"
+                         "'request':{'method':'POST','url':'Observation'}}]}",
+                         warm));
+    assert_http(answer, 200);
+    assert_text(answer, "entry.0.response.outcome.issue.0.severity", "warning");
     answer = ask("POST", "Observation/$validate", NULL, warm);
     assert_http(answer, 200);
     assert_text(answer, "issue.0.severity", "warning");
@@ -208,6 +281,9 @@ int main(int count, char **arguments)
         SERVICE_TEST(national_rules_refuse_errors_and_let_warnings_pass),
         SERVICE_TEST(a_conditional_update_replaces_nothing_that_its_criteria_miss),
         SERVICE_TEST(if_match_takes_a_star_and_lists),
+        SERVICE_TEST(refuses_conditions_that_it_does_not_heed),
+        SERVICE_TEST(a_small_patch_of_a_large_resource_has_room),
+        SERVICE_TEST(many_operations_on_a_long_list_have_room),
         SERVICE_TEST(history_says_201_of_what_was_put_back),
         SERVICE_TEST(a_bad_id_is_refused_when_written_and_unknown_when_read),
         SERVICE_TEST(refuses_a_part_in_place_of_the_whole),

@@ -61,7 +61,7 @@ static void start(void)
     assert_int_equal(workers_start(service.store, (size_t)service_config.workers, &service.workers),
                      STATUS_OK);
     service.metrics = metrics_create(api_interactions);
-    assert_int_equal(api_capability_make(&service, arena, &service.capability), STATUS_OK);
+    assert_int_equal(api_capability_open(&service), STATUS_OK);
     own = caller_open();
     running = true;
 }
@@ -74,6 +74,7 @@ static void stop(void)
     running = false;
     caller_close(own);
     workers_stop(service.workers);
+    api_capability_close(&service);
     quality_stop(service.quality);
     validator_close(service.validator);
     api_conformance_close(&service);

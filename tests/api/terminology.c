@@ -209,6 +209,136 @@ static void of_two_with_one_name_one_stays(void **state)
     assert_int_equal(expanded("ValueSet/$expand?url=http://x/set"), 2);
 }
 
+static void put_one_code(const char *id, const char *url, const char *code, int http)
+{
+    char path[64], body[512];
+    (void)snprintf(path, sizeof path, "CodeSystem/%s", id);
+    (void)snprintf(body, sizeof body,
+                   "{'resourceType':'CodeSystem','id':'%s','url':'%s','status':'active',"
+                   "'content':'complete','concept':[{'code':'%s'}]}",
+                   id, url, code);
+    assert_http(ask("PUT", path, NULL, body), http);
+}
+
+static void assert_counts(const char *code, const char *other)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "CodeSystem/$lookup?system=http://x/twice&code=%s", code);
+    assert_http(get(path), 200);
+    (void)snprintf(path, sizeof path, "CodeSystem/$lookup?system=http://x/twice&code=%s", other);
+    assert_http(get(path), 404);
+}
+
+static void of_two_with_one_name_the_one_written_last_counts(void **state)
+{
+    (void)state;
+    put_one_code("second", "http://x/elsewhere", "b", 201);
+    put_one_code("first", "http://x/twice", "a", 201);
+    assert_counts("a", "b");
+    put_one_code("second", "http://x/twice", "b", 200);
+    assert_counts("b", "a");
+    service_restart();
+    assert_counts("b", "a");
+    put_one_code("first", "http://x/twice", "a", 200);
+    assert_counts("a", "b");
+    service_restart();
+    assert_counts("a", "b");
+}
+
+static void what_was_deleted_or_renamed_no_longer_stands_for_another_of_its_name(void **state)
+{
+    (void)state;
+    assert_http(get("CodeSystem/$lookup?system=http://x/twice&code=a"), 422);
+    put_one_code("first", "http://x/twice", "a", 201);
+    put_one_code("second", "http://x/twice", "b", 201);
+    assert_counts("b", "a");
+    assert_http(ask("DELETE", "CodeSystem/second", NULL, NULL), 204);
+    assert_counts("a", "b");
+    put_one_code("second", "http://x/twice", "b", 201);
+    assert_counts("b", "a");
+    put_one_code("second", "http://x/elsewhere", "b", 200);
+    assert_counts("a", "b");
+    put_one_code("third", "http://x/twice", "c", 201);
+    put_one_code("second", "http://x/twice", "b", 200);
+    assert_http(ask("DELETE", "CodeSystem/third", NULL, NULL), 204); /* not the one that counts */
+    assert_counts("b", "c");
+    assert_http(ask("DELETE", "CodeSystem/second", NULL, NULL), 204);
+    assert_http(ask("DELETE", "CodeSystem/first", NULL, NULL), 204);
+    assert_http(get("CodeSystem/$lookup?system=http://x/twice&code=a"), 422);
+}
+
+static void no_answer_has_an_empty_element(void **state)
+{
+    (void)state;
+    struct answer answer = ask("POST", "ValueSet/$validate-code", NULL,
+                               "{'resourceType':'Parameters','parameter':[{'name':'url','valueUri':"
+                               "'" GENDER_SET "'},{'name':'coding','valueCoding':{'system':"
+                               "'" GENDER "'}}]}");
+    assert_http(answer, 200);
+    ASSERT_RESULT(answer, "result", "false");
+    assert_null(memmem(answer.body.at, answer.body.length, ":\"\"", 3));
+}
+
+static void refuses_what_would_narrow_an_expansion_and_is_not_supported(void **state)
+{
+    (void)state;
+    assert_http(get("ValueSet/$expand?url=" GENDER_SET "&exclude-system=" GENDER), 422);
+}
+
+static void a_long_chain_of_value_sets_is_no_circle(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        char path[64], body[512];
+        (void)snprintf(path, sizeof path, "ValueSet/chain%d", i);
+        (void)snprintf(
+            body, sizeof body,
+            "{'resourceType':'ValueSet','id':'chain%d','url':'http://x/chain%d','status':"
+            "'active','compose':{'include':[{'valueSet':['http://x/chain%d']}]}}",
+            i, i, i == 39 ? 38 : i + 1);
+        assert_http(ask("PUT", path, NULL, body), 201);
+    }
+    assert_text(get("ValueSet/$expand?url=http://x/chain0"), "issue.0.code", "too-costly");
+    assert_text(get("ValueSet/$expand?url=http://x/chain30"), "issue.0.code", "processing");
+}
+
+static unsigned long fail_at;
+
+static void arm(void)
+{
+    (void)arena_fail_after(fail_at);
+}
+
+static void disarm(void)
+{
+    (void)arena_fail_after(0);
+}
+
+/* Whatever ran out of memory: what is told as stored counts. */
+static void what_is_told_as_stored_counts_though_memory_was_short(void **state)
+{
+    (void)state;
+    put_one_code("first", "http://x/twice", "begin", 201);
+    assert_http(get("CodeSystem/$lookup?system=http://x/twice&code=begin"), 200);
+    for (unsigned long n = 1; n < 150; n++) {
+        char body[256], path[128];
+        (void)snprintf(body, sizeof body,
+                       "{'resourceType':'CodeSystem','id':'first','url':'http://x/t%lu',"
+                       "'status':'active','content':'complete','concept':[{'code':'c%lu'}]}",
+                       n, n);
+        fail_at = n;
+        service_before_walk = arm;
+        service_after_walk = disarm;
+        struct answer answer = ask("PUT", "CodeSystem/first", NULL, body);
+        service_before_walk = service_after_walk = NULL;
+        if (answer.http == 200) {
+            (void)snprintf(path, sizeof path, "CodeSystem/$lookup?system=http://x/t%lu&code=c%lu",
+                           n, n);
+            assert_http(get(path), 200);
+        }
+    }
+}
+
 static void a_batch_may_ask_many_questions(void **state)
 {
     (void)state;
@@ -294,6 +424,12 @@ int main(void)
         SERVICE_TEST(what_was_stored_is_there_after_a_start),
         SERVICE_TEST(entries_are_held_to_profiles_that_are_stored),
         SERVICE_TEST(of_two_with_one_name_one_stays),
+        SERVICE_TEST(of_two_with_one_name_the_one_written_last_counts),
+        SERVICE_TEST(no_answer_has_an_empty_element),
+        SERVICE_TEST(a_long_chain_of_value_sets_is_no_circle),
+        SERVICE_TEST(refuses_what_would_narrow_an_expansion_and_is_not_supported),
+        SERVICE_TEST(what_is_told_as_stored_counts_though_memory_was_short),
+        SERVICE_TEST(what_was_deleted_or_renamed_no_longer_stands_for_another_of_its_name),
         SERVICE_TEST(a_batch_may_ask_many_questions),
         SERVICE_TEST(tells_what_its_terminology_can_do),
         SERVICE_TEST(a_profile_counts_from_the_moment_it_is_stored),

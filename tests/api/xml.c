@@ -179,6 +179,33 @@ static void validates_xml(void **state)
     assert_http(ask("POST", "Patient/$validate", SENDS, "<Patient"), 400);
 }
 
+static void who_sends_xml_is_told_how_to_mend_xml(void **state)
+{
+    (void)state;
+    struct answer answer =
+        ask("POST", "Patient", SENDS,
+            "<Patient xmlns='http://hl7.org/fhir'><active value='TRUE'/><multipleBirthInteger "
+            "value='+1'/></Patient>");
+    assert_http(answer, 400);
+    assert_true(has(&answer, "The value here is true or false"));
+    assert_true(has(&answer, "Write a number as the value"));
+    assert_false(has(&answer, "quotes"));
+}
+
+static void no_record_keeps_others_out_of_xml(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "{'resourceType':'Patient','id':'a','name':[{'family':'\xEF\xBF\xBF'}]}",
+        "{'resourceType':'Patient','id':'a','text':{'status':'generated','div':'<div xmlns="
+        "\\'http://www.w3.org/1999/xhtml\\'>\xEF\xBF\xBE</div>'}}"};
+    put_ann();
+    for (size_t i = 0; i < 2; i++) {
+        assert_http(ask("PUT", "Patient/a", NULL, bad[i]), 400);
+        assert_http(get_with("Patient", WANTS), 200);
+    }
+}
+
 static void content_of_a_binary_comes_in_xml_in_pieces(void **state)
 {
     (void)state;
@@ -309,6 +336,8 @@ int main(void)
         SERVICE_TEST(posted_searches_answer_in_xml),
         SERVICE_TEST(views_of_a_resource_come_in_xml),
         SERVICE_TEST(validates_xml),
+        SERVICE_TEST(who_sends_xml_is_told_how_to_mend_xml),
+        SERVICE_TEST(no_record_keeps_others_out_of_xml),
         SERVICE_TEST(content_of_a_binary_comes_in_xml_in_pieces),
         SERVICE_TEST(the_form_is_what_accept_weighs_most),
         SERVICE_TEST(format_outweighs_accept),

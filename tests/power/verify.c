@@ -369,13 +369,20 @@ static void check_imports(struct look *look, bool everything)
     }
 }
 
+/* Nothing may have been told yet, and then there is no array. */
+static const struct told *told_from(const struct world *world, size_t at)
+{
+    return world->told != NULL ? world->told + at : NULL;
+}
+
 bool world_verify(const struct world *world, bool everything)
 {
     struct look look = {.world = world, .arena = arena_create(0)};
     size_t from = everything ? 0 : world->round_begins;
-    const struct told *told = world->told + from;
+    const struct told *told = told_from(world, from);
     size_t count = world->told_count - from;
-    check_files(&look, world->told + world->round_begins, world->told_count - world->round_begins);
+    check_files(&look, told_from(world, world->round_begins),
+                world->told_count - world->round_begins);
     if (look_open(&look, world->folder)) {
         bool drained = drain(&look);
         check_versions(&look, told, count);

@@ -177,8 +177,6 @@ export class Evaluation {
         this.definitions = definitions;
         this.extractor = new Extractor(modules, definitions);
         this.base = base;
-        this.readings = new Set(); // names of KNOWN whose reading to follow instead of R4's
-        this.found = new Set(); // what the program found, for a reading that leaves it a choice
         this.byName = new Map(resources.map((one) => [`${one.resourceType}/${one.id}`, one]));
         this.byType = new Map();
         for (const one of resources) {
@@ -209,9 +207,6 @@ export class Evaluation {
     }
 
     resolve(reference) {
-        if (reference.inside && this.readings.has('contained')) {
-            return undefined;
-        }
         return reference.inside ?? this.byName.get(`${reference.type}/${reference.id}`);
     }
 
@@ -334,8 +329,7 @@ export class Evaluation {
 
     /** Does this resource have a value of the parameter's kind? */
     has(resource, parameter) {
-        const elements = this.extractor.elements(resource, parameter,
-            !this.readings.has('missing'));
+        const elements = this.extractor.elements(resource, parameter);
         const values = { date: times, string: texts, token: tokens, number: amounts,
             quantity: amounts }[parameter.type];
         return values ? elements.some((one) => values(one).length > 0) : elements.length > 0;
@@ -403,44 +397,8 @@ export class Evaluation {
         }
     }
 
-    /**
-     * Does it mention the patient in any way: itself, by an identifier, or by what it refers to, a
-     * group of theirs for one?
-     */
-    concerns(resource, id) {
-        const patient = this.byName.get(`Patient/${id}`);
-        const seen = new Set([resource]);
-        const isTheirs = ({ system, value }) => patient.identifier?.some((one) =>
-            one.system === system && one.value === value);
-        const isAbout = (element) => {
-            if (typeof element !== 'object') {
-                return false;
-            }
-            if (typeof element.reference === 'string') {
-                const to = this.resolve(this.readReference(element.reference));
-                if (to === undefined || to === patient || seen.has(to)) {
-                    return to === patient;
-                }
-                seen.add(to);
-                return to.resourceType !== 'Patient' && isAbout(to);
-            }
-            return (Object.keys(element).every((key) => ['identifier', 'display'].includes(key))
-                && element.identifier !== undefined && isTheirs(element.identifier))
-                || Object.values(element).some(isAbout);
-        };
-        return isAbout(resource);
-    }
-
-    inCompartment(resource, { type, id }) {
-        if (type === 'Patient' && this.readings.has('membership')) {
-            return this.isListed(resource, { type, id }) || (this.concerns(resource, id)
-                && this.found.has(`${resource.resourceType}/${resource.id}`));
-        }
-        return this.isListed(resource, { type, id });
-    }
-
     /** By the lists of the CompartmentDefinition. */
-    isListed(resource, { type, id }) {
+    inCompartment(resource, { type, id }) {
         const codes = this.definitions.compartments.get(type).get(resource.resourceType) ?? [];
         return codes.some((code) => code === '{def}' ? resource.resourceType === type
             && resource.id === id

@@ -34,20 +34,17 @@ export class Extractor {
         return found.map((value, at) => ({ value, type: types[at].replace(/^\w+\./, '') }));
     }
 
-    /**
-     * [{type, value}] that a parameter takes from a resource; `isNarrow` false leaves
-     * `.where(resolve() is X)` out.
-     */
-    elements(resource, parameter, isNarrow = true) {
+    /** [{type, value}] that a parameter takes from a resource. */
+    elements(resource, parameter) {
         if (!this.kept.has(resource)) {
             this.kept.set(resource, new Map());
         }
         const kept = this.kept.get(resource);
-        const key = `${parameter.on}.${parameter.code} ${isNarrow}`;
+        const key = `${parameter.on}.${parameter.code}`;
         if (!kept.has(key)) {
             kept.set(key, parameter.paths.flatMap(({ expression, only }) =>
                 this.evaluate('', expression, resource).filter(({ value }) => only === undefined
-                    || !isNarrow || this.mayLeadTo(only, value, resource))));
+                    || this.mayLeadTo(only, value, resource))));
         }
         return kept.get(key);
     }

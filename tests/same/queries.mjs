@@ -34,8 +34,9 @@ export class Questions {
         this.types = [...world.byType.keys()];
     }
 
-    any(type) {
-        return this.random.pick(this.world.byType.get(type));
+    /** One of a type; OTHER when none is stored, as of what is only ever contained. */
+    any(type, other) {
+        return this.random.pick(this.world.byType.get(type) ?? [other]);
     }
 
     elements(resource, parameter) {
@@ -67,7 +68,7 @@ export class Questions {
         }
         const one = this[kind]?.(parameter, resource) ?? this.common(resource);
         if (random.chance(0.15) && !/:(missing|not)/.test(one[0])) { // or another
-            const other = this[kind]?.(parameter, this.any(resource.resourceType));
+            const other = this[kind]?.(parameter, this.any(resource.resourceType, resource));
             if (other?.[0] === one[0]) {
                 return [one[0], `${other[1]},${one[1]}`];
             }
@@ -81,7 +82,7 @@ export class Questions {
         const parameter = this.world.definitions.parameter(resource.resourceType, code);
         if (code === '_id') {
             return ['_id', random.chance(0.5) ? resource.id
-                : `${resource.id},${this.any(resource.resourceType).id}`];
+                : `${resource.id},${this.any(resource.resourceType, resource).id}`];
         }
         if (!this.world.has(resource, parameter)) {
             const div = resource.text?.div;
@@ -470,7 +471,7 @@ export class Questions {
             [2, 'wrong']]);
         const question = this[shape]();
         return question?.criteria.every((one) => one?.[1] !== undefined)
-            ? { shape, count: random.pick([7, 50, 1000]), post: random.chance(0.15) && shape !== 'compartment',
+            ? { shape, count: random.pick([7, 50, 1000]), post: random.chance(0.15),
                 total: random.chance(0.15), ...question } : this.next();
     }
 }

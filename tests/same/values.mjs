@@ -133,15 +133,20 @@ function shownInLondon(time) {
 }
 
 /**
- * The time at which London's clocks show LOCAL, the first of two in autumn; where spring leaves an
- * hour out, as if the clocks had not been changed yet.
+ * The first and the last time at which London's clocks show LOCAL, which in autumn are two; where
+ * spring leaves an hour out, as if the clocks had not been changed yet.
  */
 function fromLondon(local) {
     const isShownAt = (time) => shownInLondon(time) === Math.floor(local / 1000) * 1000;
-    return isShownAt(local - 3600000) ? local - 3600000 : local;
+    const [summer, winter] = [isShownAt(local - 3600000), isShownAt(local)];
+    return { first: summer ? local - 3600000 : local,
+        last: winter || !summer ? local : local - 3600000 };
 }
 
-/** The time that a date, dateTime or instant of any precision covers: from `low` to before `high`. */
+/**
+ * The time that a date, dateTime or instant of any precision covers, from `low` to before `high`;
+ * without a zone all that it may mean.
+ */
 export function readDate(text) {
     const [, year, month, day, hour, minute, second, part, zone] = /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?(Z|[+-]\d\d:\d\d)?)?)?)?$/
         .exec(text) ?? [];
@@ -154,11 +159,12 @@ export function readDate(text) {
         Number(minute ?? 0), Number(second ?? 0), Number((part ?? '0').padEnd(3, '0'))];
     const end = [...start];
     end[last] += last === 6 ? 10 ** (3 - part.length) : 1;
+    if (zone === undefined) {
+        return { low: fromLondon(Date.UTC(...start)).first,
+            high: fromLondon(Date.UTC(...end) - 1).last + 1 };
+    }
     const place = (at) => {
         const utc = Date.UTC(...at);
-        if (zone === undefined) {
-            return fromLondon(utc);
-        }
         const [, sign, hours, minutes] = /^([+-])(\d\d):(\d\d)$/.exec(zone) ?? [0, '+', 0, 0];
         return utc - Number(`${sign}1`) * (Number(hours) * 60 + Number(minutes)) * 60000;
     };

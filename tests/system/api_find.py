@@ -374,11 +374,36 @@ def compartments_are_what_their_definitions_list():
             ('Practitioner/nobody/Observation', '')):
         assert _ids(path) == wanted.split(), (path, _ids(path))
     assert _ids('Practitioner/joe/Observation', 'code=11557-6&patient=anna') == ['o3']
+    # A Group's encounter and a task are about Peter, and not in his compartment.
+    _put('Encounter', 'e3', status='finished', **{'class': {'code': 'AMB'}},
+         subject=_to('Group', 'g102'))
+    _put('Task', 't1', status='draft', intent='order', **{'for': _to('Patient', 'peter')})
+    assert _found('Patient/peter/*', '_type=Encounter,Group,Task') == ['Encounter/e1', 'Group/g102']
+    _ask(400, 'GET', 'Patient/peter/Task')
+    everything = _found('Patient/peter/$everything', '_type=Encounter,Task')
+    assert everything == ['Encounter/e1', 'Encounter/e3', 'Task/t1'], everything
+    for kind, name in (('Encounter', 'e3'), ('Task', 't1')):
+        SERVER.ask('DELETE', '%s/%s' % (kind, name))
     every = _found('Practitioner/joe/*')
     assert every == ['Encounter/e1', 'Observation/o1', 'Observation/o3', 'Patient/peter',
                      'Practitioner/joe', 'Provenance/p1'], every
     _ask(400, 'GET', 'Encounter/e1/Patient')
     _ask(400, 'GET', 'Organization/acme/Patient')
+
+
+def compartments_hold_what_refers_to_a_linked_record():
+    _put('Patient', 'before')
+    _put('Patient', 'after', link=[{'other': _to('Patient', 'before'), 'type': 'replaces'}])
+    _put('Goal', 'b', lifecycleStatus='active', description={'text': 'x'},
+         subject=_to('Patient', 'before'))
+    _put('Goal', 'a', lifecycleStatus='active', description={'text': 'x'},
+         subject=_to('Patient', 'after'))
+    for name in ('before', 'after'):
+        assert _ids('Patient/%s/Goal' % name) == ['a', 'b']
+        assert _ids('Patient/%s/Patient' % name) == ['after']
+    assert _ids('Goal', 'patient=after') == ['a']
+    _put('Patient', 'after')
+    assert _ids('Patient/after/Goal') == ['a']
 
 
 # ---- what comes with it ----
@@ -468,6 +493,24 @@ def a_form_and_a_url_ask_the_same():
     for bundle in asked[1:]:
         assert bundle['entry'] == asked[0]['entry'], bundle
         assert bundle['link'] == asked[0]['link'], (bundle['link'], asked[0]['link'])
+
+
+def a_compartment_is_asked_with_a_form_too():
+    query = 'code=11557-6&_sort=-date'
+    asked = _ask(200, 'GET', 'Patient/peter/Observation?' + query).json
+    form = _ask(200, 'POST', 'Patient/peter/Observation/_search', query, FORM).json
+    assert form['entry'] == asked['entry'] and form['link'] == asked['link'], form['link']
+    page = _ask(200, 'POST', 'Patient/peter/_search', '_type=Condition&_count=1', FORM).json
+    assert [link['url'].split('/fhir/')[1].split('?')[0] for link in page['link']] == \
+        ['Patient/peter/*'] * 2, page['link']
+    found = _ask(200, 'GET', page['link'][1]['url'].split('/fhir/')[1]).json['entry']
+    assert [page['entry'][0]['resource']['id'], found[0]['resource']['id']] == ['c1', 'c2']
+    every = _ask(200, 'POST', 'Patient/peter/*/_search', '_type=Condition', FORM).json
+    assert len(every['entry']) == 2
+    assert _ask(405, 'GET', 'Patient/peter/Observation/_search').headers['allow'] == 'POST'
+    _ask(404, 'POST', 'Patient/peter/Unheardof/_search', '', FORM)
+    _ask(404, 'POST', 'Patient/peter/Observation/x/_search', '', FORM)
+    _ask(400, 'POST', 'Patient/peter/Observation/_search', 'unheardof=1', FORM)
 
 
 def the_self_link_shows_what_was_applied():

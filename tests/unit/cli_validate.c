@@ -113,6 +113,8 @@ static void reads_ndjson_gzip_and_standard_input(void **state)
     assert_int_equal(strncmp(printed, "stdin:2:", 8), 0);
     assert_int_equal(system("head -c 60 many.ndjson.gz > cut.ndjson.gz"), 0);
     assert_int_equal(run("", "cut.ndjson.gz"), 1);
+    assert_int_equal(system("(gzip -c good.json; echo more) > followed.json.gz"), 0);
+    assert_int_equal(run("", "followed.json.gz"), 1);
 }
 
 static void reads_xml_and_says_all_that_is_wrong(void **state)

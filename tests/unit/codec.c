@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <unistd.h>
+
 #include "base/base_int.h"
 #include "testing.h"
 
@@ -138,6 +141,72 @@ static void computes_crc32c_the_same_in_both_ways(void **state)
     }
 }
 
+/* What a file with these BYTES reads as, in pieces of SIZE. */
+static enum status read_file(struct slice bytes, size_t size, struct buffer *out)
+{
+    FILE *file = tmpfile();
+    size_t count = 1;
+    enum status status = STATUS_OK;
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes.at, 1, bytes.length, file), bytes.length);
+    rewind(file);
+    struct gzip_reader *reader = gzip_reader_open(dup(fileno(file)));
+    assert_non_null(reader);
+    while (status == STATUS_OK && count > 0) {
+        char *to = buffer_reserve(out, size);
+        status = gzip_reader_read(reader, to, size, &count);
+        out->length += count;
+    }
+    gzip_reader_close(reader);
+    assert_int_equal(fclose(file), 0);
+    return status;
+}
+
+static void assert_reads(struct slice bytes, struct slice expected, struct arena *arena)
+{
+    static const size_t sizes[] = {1, 7, 1 << 20};
+    for (size_t i = expected.length > 1000; i < 3; i++) {
+        struct buffer out = {.arena = arena};
+        assert_int_equal(read_file(bytes, sizes[i], &out), STATUS_OK);
+        assert_true(slice_equals(buffer_slice(&out), expected));
+    }
+}
+
+static void reads_files_plain_or_gzip(void **state)
+{
+    struct slice text = noise(*state, 300000);
+    struct buffer members = {.arena = *state}, twice = {.arena = *state};
+    assert_reads(SLICE("plain"), SLICE("plain"), *state);
+    assert_reads(SLICE("\x1f"), SLICE("\x1f"), *state);
+    assert_reads(slice_of("", 0), slice_of("", 0), *state);
+    assert_reads(text, text, *state);
+    for (int i = 0; i < 2; i++) {
+        buffer_add(&twice, text);
+        assert_int_equal(gzip_compress(text, 6, &members), STATUS_OK);
+        assert_int_equal(gzip_compress(slice_of("", 0), 6, &members), STATUS_OK);
+    }
+    assert_reads(buffer_slice(&members), buffer_slice(&twice), *state);
+    buffer_add(&members, slice_of(arena_zero(*state, 200000), 200000)); /* as tapes pad */
+    assert_reads(buffer_slice(&members), buffer_slice(&twice), *state);
+}
+
+static void a_file_whose_later_member_is_damaged_is_not_read_as_a_shorter_one(void **state)
+{
+    static const struct slice ends[] = {
+        {"junk", 4}, {"\0\0x", 3}, {"\x1f", 1}, {"\x1f\x8b", 2}, {"\x1fX\x08", 3}};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        struct buffer bytes = {.arena = *state}, out = {.arena = *state};
+        assert_int_equal(gzip_compress(SLICE("one"), 6, &bytes), STATUS_OK);
+        buffer_add(&bytes, ends[i]);
+        assert_int_equal(read_file(buffer_slice(&bytes), 100, &out), STATUS_STRUCTURE);
+        assert_buffer_is(&out, "one");
+    }
+    struct buffer bytes = {.arena = *state}, out = {.arena = *state};
+    assert_int_equal(gzip_compress(SLICE("one"), 6, &bytes), STATUS_OK);
+    bytes.at[bytes.length - 5] ^= 1; /* of the checksum */
+    assert_int_equal(read_file(buffer_slice(&bytes), 100, &out), STATUS_STRUCTURE);
+}
+
 static void digests_with_sha256(void **state)
 {
     uint8_t digest[SHA256_LENGTH];
@@ -157,6 +226,8 @@ int main(void)
         TEST_IN_ARENA(compresses_and_inflates_any_length),
         TEST_IN_ARENA(stops_a_bomb_at_its_limit),
         TEST_IN_ARENA(reads_members_one_after_another_and_refuses_damage),
+        TEST_IN_ARENA(reads_files_plain_or_gzip),
+        TEST_IN_ARENA(a_file_whose_later_member_is_damaged_is_not_read_as_a_shorter_one),
         TEST_IN_ARENA(computes_crc32c_the_same_in_both_ways),
         TEST_IN_ARENA(digests_with_sha256),
     };

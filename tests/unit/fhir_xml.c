@@ -613,6 +613,9 @@ static void does_not_write_what_xml_cannot_say(void **state)
                       STATUS_NOT_ACCEPTABLE);
     assert_unwritable("{'resourceType':'Patient','name':[{'text':'a\\uFFFF'}]}",
                       STATUS_NOT_ACCEPTABLE);
+    assert_unwritable("{'resourceType':'Patient','text':{'status':'generated','div':'<div "
+                      "xmlns=\\'http://www.w3.org/1999/xhtml\\'>\\uFFFE</div>'}}",
+                      STATUS_NOT_ACCEPTABLE);
     assert_unwritable("{'resourceType':'Patient','nick':'x'}", STATUS_STRUCTURE);
     assert_unwritable("{'resourceType':'Nothing'}", STATUS_STRUCTURE);
     assert_unwritable("{'resourceType':'Patient','active':[true]}", STATUS_STRUCTURE);

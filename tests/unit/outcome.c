@@ -139,6 +139,31 @@ static void writes_lines_for_a_terminal(void **state)
                            "information: Fine.\n");
 }
 
+static void forgets_errors_and_nothing_else(void **state)
+{
+    struct outcome outcome;
+    outcome_init(&outcome, *state);
+    (void)outcome_fail(&outcome, STATUS_VALUE, "a", "First.");
+    outcome_warn(&outcome, "value", "b", "Second.");
+    (void)outcome_fail(&outcome, STATUS_VALUE, "c", "Third.");
+    outcome_note(&outcome, "d", "Fourth.");
+    (void)outcome_fail(&outcome, STATUS_VALUE, "e", "Fifth.");
+    outcome_forget_errors(&outcome);
+    assert_int_equal(outcome.errors, 0);
+    assert_int_equal(outcome.count, 2);
+    outcome_note(&outcome, "f", "Sixth.");
+    struct buffer out = {.arena = *state};
+    outcome_write_text(&outcome, SLICE(""), &out);
+    assert_buffer_is(&out,
+                     "warning: b: Second.\ninformation: d: Fourth.\ninformation: f: Sixth.\n");
+    outcome_init(&outcome, *state);
+    (void)outcome_fail(&outcome, STATUS_VALUE, "a", "First.");
+    outcome_forget_errors(&outcome);
+    outcome_forget_errors(&outcome);
+    assert_null(outcome.first);
+    assert_null(outcome.last);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +174,7 @@ int main(void)
         TEST_IN_ARENA(keeps_the_first_issues_and_counts_the_rest),
         TEST_IN_ARENA(still_counts_errors_when_there_is_no_memory),
         TEST_IN_ARENA(writes_lines_for_a_terminal),
+        TEST_IN_ARENA(forgets_errors_and_nothing_else),
     };
     return cmocka_run_group_tests_name("outcome", tests, NULL, NULL);
 }

@@ -170,8 +170,17 @@ static const char *compartment(const char *of, const char *type, const char *que
 static void a_compartment_is_what_its_definition_lists(void **state)
 {
     (void)state;
+    assert_string_equal(compartment("Patient", "Observation", "code=x"),
+                        "Observation any(Observation subject=Patient/7)|(Observation performer="
+                        "Patient/7) code=x");
+    assert_string_equal(compartment("Patient", "Goal", ""), "Goal patient=Patient/7");
+    assert_true(plan.query.clauses[0].values[0].person);
+    assert_null(strstr(compartment("Patient", "", ""), "Task"));
+    assert_int_equal(plan_of("Task", ""), STATUS_PARAMETER);
+    options.record = true;
     assert_string_equal(compartment("Patient", "Observation", "code=x"), "Observation of 7 code=x");
     assert_string_equal(compartment("Patient", "", ""), " of 7");
+    options.record = false;
     assert_string_equal(compartment("Encounter", "Observation", "code=x"),
                         "Observation encounter=Encounter/7 code=x");
     assert_string_equal(compartment("Encounter", "Encounter", ""), "Encounter any(Encounter id=7)");

@@ -47,7 +47,8 @@ static void check_sees_each_fault(void **state)
         const char *sql, *on_server; /* NULL: the same */
     } faults[] = {
         {"DELETE FROM token WHERE (parameter, code, rid) IN (SELECT * FROM token LIMIT 1)",
-         "DELETE FROM token WHERE (parameter, code, patient, seq) IN (SELECT * FROM token LIMIT 1)"},
+         "DELETE FROM token WHERE (parameter, code, patient, seq) IN (SELECT * FROM token LIMIT "
+         "1)"},
         {"DELETE FROM word", NULL},
         {"DELETE FROM code_word", NULL},
         {"INSERT INTO date SELECT parameter, low+1, width, rid FROM date LIMIT 1",

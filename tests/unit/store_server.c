@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What only a server of several writers can get wrong: clashes, slower transactions, connections
- * that are lost at any moment, a server that goes away. Run beside one: tests/postgresql/with_server.
+ * that are lost at any moment, a server that goes away. Run beside one:
+ * tests/postgresql/with_server.
  */
 #include <errno.h>
 #include <poll.h>
@@ -176,8 +177,8 @@ static void versions_of_one_resource_are_in_order_whoever_writes(void **state)
     NEEDS_SERVER();
     struct racer racers[9] = {0};
     for (int i = 0; i < 9; i++) {
-        racers[i] = (struct racer){.run = run_put,
-                                   .draft = draft_of("{'resourceType':'Basic','id':'b'}")};
+        racers[i] =
+            (struct racer){.run = run_put, .draft = draft_of("{'resourceType':'Basic','id':'b'}")};
         racer_start(&racers[i]);
     }
     bool seen[10] = {false};
@@ -244,10 +245,10 @@ static enum status run_slowly(struct store_tx *tx, struct racer *racer)
 static const char *changed(const char *type)
 {
     struct store_page page;
-    struct store_history_query query = {
-        .type = type != NULL ? type_named(type) : RESOURCE_TYPE_NONE,
-        .since = INT64_MIN,
-        .count = 20};
+    struct store_history_query query = {.type =
+                                            type != NULL ? type_named(type) : RESOURCE_TYPE_NONE,
+                                        .since = INT64_MIN,
+                                        .count = 20};
     struct store_tx *tx = begin();
     assert_int_equal(store_history(tx, &query, arena, NULL, &page), STATUS_OK);
     store_snapshot_end(tx);
@@ -405,9 +406,8 @@ static void a_commit_whose_answer_is_lost_is_done_once(void **state)
     NEEDS_SERVER();
     struct store *other = open_by_proxy();
     for (int cut = CUT_NEVER; cut <= CUT_AFTER_COMMIT; cut++) {
-        struct racer racer = {.store = other,
-                              .run = run_put,
-                              .draft = draft_of("{'resourceType':'Basic','id':'b'}")};
+        struct racer racer = {
+            .store = other, .run = run_put, .draft = draft_of("{'resourceType':'Basic','id':'b'}")};
         struct store_version version;
         atomic_store(&proxy.cut, cut);
         racer_start(&racer);
@@ -428,9 +428,8 @@ static void connections_that_were_ended_are_made_anew(void **state)
 {
     (void)state;
     NEEDS_SERVER();
-    static const char end_all[] =
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-        " WHERE datname=current_database() AND pid<>pg_backend_pid()";
+    static const char end_all[] = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                                  " WHERE datname=current_database() AND pid<>pg_backend_pid()";
     struct store_version version;
     must_put("{'resourceType':'Basic','id':'a'}");
     assert_int_equal(try_read("Basic", "a", &version), STATUS_OK);
@@ -467,8 +466,9 @@ static void while_the_server_is_away_everything_says_try_again(void **state)
     server_command("CARELAYER_POSTGRESQL_STOP");
     assert_int_equal(try_read("Basic", "a", &version), STATUS_TRANSIENT);
     int64_t before = time_monotonic();
-    assert_int_equal(try_put("{'resourceType':'Basic','id':'b'}", (struct store_condition){0}, NULL),
-                     STATUS_TRANSIENT);
+    assert_int_equal(
+        try_put("{'resourceType':'Basic','id':'b'}", (struct store_condition){0}, NULL),
+        STATUS_TRANSIENT);
     assert_true(time_monotonic() - before < 20 * MICROS_PER_SECOND);
     server_command("CARELAYER_POSTGRESQL_START");
     assert_int_equal(try_read("Basic", "a", &version), STATUS_OK);
@@ -505,7 +505,8 @@ static void a_patient_s_rows_are_looked_for_in_one_partition(void **state)
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
         char sql[400];
         PGconn *link = PQconnectdb(database);
-        PQclear(PQexec(link, "SET search_path = carelayer; SET plan_cache_mode = force_generic_plan"));
+        PQclear(
+            PQexec(link, "SET search_path = carelayer; SET plan_cache_mode = force_generic_plan"));
         snprintf(sql, sizeof(sql), "EXPLAIN (COSTS off) %s", shapes[i]);
         PGresult *result = PQexec(link, sql);
         int scans = 0;

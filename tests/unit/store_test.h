@@ -41,8 +41,8 @@ static inline void server_execute(const char *name, const char *sql)
     PQfinish(link);
 }
 
-/* Changes the records behind the store's back; gives the first number of its first row. Where places
- * stand, what is for both engines says so in words of SQLite's: `rid` is a place. */
+/* Changes the records behind the store's back; gives the first number of its first row. Where
+ * places stand, what is for both engines says so in words of SQLite's: `rid` is a place. */
 static inline int64_t meddle(const char *sql)
 {
     char path[300];
@@ -151,8 +151,8 @@ static inline int store_setup(void **state)
 
 static inline int store_teardown(void **state)
 {
-    static const char *const names[] = {"records.db", "records.db-wal", "records.db-shm",
-                                        "records.lock", "backup.db",  "store.id"};
+    static const char *const names[] = {"records.db",   "records.db-wal", "records.db-shm",
+                                        "records.lock", "backup.db",      "store.id"};
     store_shut();
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         char path[300];

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Profiles: each rule of an ElementDefinition, kept and broken. The profiles are differentials, so
  * their snapshots are ours too. */
+#include "validate/profile_int.h"
+
 #include "profile_test.h"
 
 /* ---- the base ---------------------------------------------------------------------------------
@@ -448,6 +450,21 @@ static void makes_a_snapshot_of_a_definition(void **state)
     assert_base(DEFINITION("http://x/unknown", "{'id':'Extension.a','path':'Extension.a'}"), "");
 }
 
+static void tells_who_stores_a_definition_that_is_of_no_use(void **state)
+{
+    struct outcome outcome;
+    (void)state;
+    judge(DEFINITION(EXTENSION, "{'id':'Extension.nothing','path':'Extension.nothing'}"),
+          (struct validate_options){.profile_count = 0}, &outcome);
+    assert_int_equal(outcome.errors, 0);
+    assert_int_equal(outcome.count, 1);
+    assert_int_equal(outcome.first->severity, SEVERITY_WARNING);
+    assert_true(slice_is(outcome.first->rule, "definition"));
+    judge(DEFINITION(EXTENSION, "{'id':'Extension.url','path':'Extension.url','max':'1'}"),
+          (struct validate_options){.profile_count = 0}, &outcome);
+    assert_int_equal(outcome.count, 0);
+}
+
 static void keeps_what_the_base_of_a_definition_fixes(void **state)
 {
     (void)state;
@@ -502,6 +519,69 @@ static void refuses_a_profile_of_another_type(void **state)
     assert_breaks(PATIENT("'active':true"), "profile-type@Patient");
 }
 
+static size_t compiled_profiles(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < PROFILE_BUCKETS; i++) {
+        for (const struct profile *each = validator->profiles[i]; each != NULL; each = each->next) {
+            count += each->added;
+        }
+    }
+    return count;
+}
+
+static void add_version(int number)
+{
+    add_profile("Patient", number % 2 == 0 ? "{'path':'Patient.active','min':1}"
+                                           : "{'path':'Patient.gender','min':1}");
+}
+
+static void forgets_profiles_that_were_replaced(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        add_version(i);
+        assert_breaks(i % 2 == 0 ? PATIENT("'gender':'male'") : PATIENT("'active':true"),
+                      "min@Patient"); /* the newest is asked */
+        assert_fits(i % 2 == 0 ? PATIENT("'active':true") : PATIENT("'gender':'male'"));
+        assert_true(compiled_profiles() <= 17);
+    }
+}
+
+static void what_a_rule_found_outlives_its_profile(void **state)
+{
+    struct outcome found, other;
+    (void)state;
+    add_profile("Patient", "{'path':'Patient','constraint':[{'key':'own-rule-1','severity':'error',"
+                           "'human':'Say it','expression':'active.exists()'}]}");
+    judge(PATIENT("'gender':'male','meta':{'profile':['http://x/p']}"),
+          (struct validate_options){0}, &found);
+    assert_int_equal(found.errors, 1);
+    for (int i = 0; i < 16; i++) {
+        add_version(i);
+        judge(PATIENT("'gender':'male','meta':{'profile':['http://x/p']}"),
+              (struct validate_options){0}, &other);
+    }
+    struct buffer out = {.arena = arena};
+    outcome_write_json(&found, &out);
+    assert_non_null(memmem(out.at, out.length, "\"own-rule-1\"", strlen("\"own-rule-1\"")));
+}
+
+static void keeps_the_profile_of_a_policy_whatever_is_added(void **state)
+{
+    struct outcome outcome;
+    (void)state;
+    outcome_init(&outcome, arena);
+    add_version(0);
+    assert_int_equal(validator_require(validator, SLICE("Patient"), SLICE("http://x/p"), &outcome),
+                     STATUS_OK);
+    for (int i = 0; i < 40; i++) {
+        add_version(1);
+        assert_base(PATIENT("'gender':'male'"), "min@Patient");
+        assert_breaks(PATIENT("'active':true"), "min@Patient");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -532,10 +612,14 @@ int main(void)
         FULL_TEST(needs_the_profile_that_an_entry_must_conform_to),
         FULL_TEST(judges_a_definition),
         FULL_TEST(makes_a_snapshot_of_a_definition),
+        FULL_TEST(tells_who_stores_a_definition_that_is_of_no_use),
         FULL_TEST(keeps_what_the_base_of_a_definition_fixes),
         FULL_TEST(counts_the_components_of_a_composite_parameter),
         FULL_TEST(checks_what_is_declared_and_what_a_policy_asks),
         FULL_TEST(refuses_a_profile_of_another_type),
+        FULL_TEST(forgets_profiles_that_were_replaced),
+        FULL_TEST(what_a_rule_found_outlives_its_profile),
+        FULL_TEST(keeps_the_profile_of_a_policy_whatever_is_added),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
 }
