@@ -188,6 +188,9 @@ static void words_of_a_commit_are_found_inside_it_and_a_job_undone_takes_only_it
         jobs[i] =
             (struct store_job){.run = put_and_look, .done = worded_done, .context = &worded[i]};
         store_submit(store, &jobs[i]);
+        while (on_server() && atomic_load(&worded[i].status) < 0) {
+            (void)usleep(1000); /* there they would not be one after another */
+        }
     }
     for (size_t i = 0; i < 4; i++) {
         while (atomic_load(&worded[i].status) < 0) {
