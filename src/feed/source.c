@@ -84,11 +84,14 @@ enum status source_open(const char *path, struct outcome *outcome, struct source
     *ret_source = (struct source){.name = is_stdin ? "(stdin)" : path, .line = 1};
     ret_source->arena = arena_create(DOCUMENT_LIMIT * 2 + WINDOW_FIRST);
     int fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    enum status opened = fd >= 0 ? STATUS_MEMORY : disk_status(errno); /* if there is no reader */
     ret_source->file = fd >= 0 ? gzip_reader_open(fd) : NULL;
     if (ret_source->file == NULL || ret_source->arena == NULL) {
-        enum status status = fail(ret_source, outcome, disk_status(errno),
-                                  "The file cannot be opened: check its name and that it may be "
-                                  "read.");
+        enum status status =
+            fail(ret_source, outcome, opened,
+                 opened == STATUS_MEMORY ? "There is no memory to read the file."
+                                         : "The file cannot be opened: check its name and that it "
+                                           "may be read.");
         source_close(ret_source);
         return status;
     }

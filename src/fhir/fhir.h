@@ -160,15 +160,17 @@ const struct search_parameter *search_parameter_find(const struct definitions *d
  * the change is in force.
  *
  * Safe beside threads that ask for parameters: what search_parameters gave stays as it was, as long
- * as the definitions. A number is never used again; after SEARCH_ADDED_MOST of them for one type
- * STATUS_TOO_COSTLY, until the definitions are opened again. */
+ * as the definitions. A number is never used again; what comes after SEARCH_ADDED_MOST of them for
+ * one type has the number 0, by which nothing is indexed, until the definitions are opened again.
+ */
 #define SEARCH_ADDED_MOST 200u
 typedef void search_change_visit(void *context, resource_type type);
 MUST_CHECK enum status search_parameters_add(const struct definitions *definitions,
                                              yyjson_val *const *resources, size_t count,
                                              search_change_visit *visit, void *context);
 
-/* The kind that SearchParameter.type names; false: none. */
+/* The code of SearchParameter.type, and the kind that it names; false: none. */
+const char *search_kind_name(enum search_kind kind);
 bool search_kind_find(struct slice name, enum search_kind *ret_kind);
 
 /* Calls VISIT for every value the path meets in RESOURCE. References to other types than

@@ -5,16 +5,22 @@
 
 #include "fhir/fhir_int.h"
 
+static const char *const kind_names[] = {
+    [SEARCH_NUMBER] = "number",       [SEARCH_DATE] = "date",
+    [SEARCH_STRING] = "string",       [SEARCH_TOKEN] = "token",
+    [SEARCH_REFERENCE] = "reference", [SEARCH_COMPOSITE] = "composite",
+    [SEARCH_QUANTITY] = "quantity",   [SEARCH_URI] = "uri",
+    [SEARCH_SPECIAL] = "special"};
+
+const char *search_kind_name(enum search_kind kind)
+{
+    return kind_names[kind];
+}
+
 bool search_kind_find(struct slice name, enum search_kind *ret_kind)
 {
-    static const char *const names[] = {
-        [SEARCH_NUMBER] = "number",       [SEARCH_DATE] = "date",
-        [SEARCH_STRING] = "string",       [SEARCH_TOKEN] = "token",
-        [SEARCH_REFERENCE] = "reference", [SEARCH_COMPOSITE] = "composite",
-        [SEARCH_QUANTITY] = "quantity",   [SEARCH_URI] = "uri",
-        [SEARCH_SPECIAL] = "special"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (slice_is(name, names[i])) {
+    for (size_t i = 0; i < sizeof kind_names / sizeof *kind_names; i++) {
+        if (slice_is(name, kind_names[i])) {
             *ret_kind = (enum search_kind)i;
             return true;
         }
@@ -161,8 +167,8 @@ static const struct search_parameter *item_before(const struct adding *adding, s
     return NULL;
 }
 
-/* The number that it had, when it is still the same; else a new one. */
-static enum status take_number(struct adding *adding, struct search_parameter *item)
+/* The number that it had, when it is still the same; else a new one, while there are any. */
+static void take_number(struct adding *adding, struct search_parameter *item)
 {
     struct resource_extra *extra = &adding->definitions->extras[adding->type - 1];
     const struct search_parameter *before = item_before(adding, item->code);
@@ -172,14 +178,12 @@ static enum status take_number(struct adding *adding, struct search_parameter *i
                 same_components(before, item);
     if (same) {
         item->number = before->number;
-        return STATUS_OK;
+        return;
     }
-    if (extra->last_number - adding->base->count >= SEARCH_ADDED_MOST) {
-        return STATUS_TOO_COSTLY;
+    if (extra->last_number - adding->base->count < SEARCH_ADDED_MOST) {
+        item->number = ++extra->last_number;
     }
-    item->number = ++extra->last_number;
     adding->changed = true;
-    return STATUS_OK;
 }
 
 static void take_resource(struct adding *adding, yyjson_val *resource, enum search_kind kind)
@@ -206,30 +210,30 @@ static int compare_items(const void *a, const void *b)
 
 static yyjson_val *resource_of(const struct adding *adding, struct slice code)
 {
+    enum search_kind kind;
     size_t i = 0;
-    while (!slice_equals(json_get_string(adding->resources[i], "code"), code) ||
-           !applies_to(adding, adding->resources[i])) {
+    while (!is_usable(adding->resources[i], &kind) || !applies_to(adding, adding->resources[i]) ||
+           !slice_equals(json_get_string(adding->resources[i], "code"), code)) {
         i++;
     }
     return adding->resources[i];
 }
 
 /* In the order of their codes; components point into that, and have their numbers first. */
-static enum status finish(struct adding *adding)
+static void finish(struct adding *adding)
 {
     qsort(adding->items, adding->item_count, sizeof *adding->items, compare_items);
     for (size_t i = 0; i < adding->item_count; i++) {
         if (adding->items[i].number == 0 && adding->items[i].kind != SEARCH_COMPOSITE) {
-            TRY(take_number(adding, &adding->items[i]));
+            take_number(adding, &adding->items[i]);
         }
     }
     for (size_t i = 0; i < adding->item_count; i++) {
-        if (adding->items[i].number == 0) {
+        if (adding->items[i].number == 0 && adding->items[i].kind == SEARCH_COMPOSITE) {
             take_components(adding, resource_of(adding, adding->items[i].code), &adding->items[i]);
-            TRY(take_number(adding, &adding->items[i]));
+            take_number(adding, &adding->items[i]);
         }
     }
-    return STATUS_OK;
 }
 
 static enum status add_to_type(struct adding *adding)
@@ -255,7 +259,7 @@ static enum status add_to_type(struct adding *adding)
             take_resource(adding, resource, kind);
         }
     }
-    TRY(finish(adding));
+    finish(adding);
     if (arena_full(arena)) {
         return STATUS_MEMORY;
     }

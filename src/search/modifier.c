@@ -59,17 +59,6 @@ enum store_compare take_prefix(struct slice *text)
     return STORE_EQ;
 }
 
-const char *search_kind_name(enum search_kind kind)
-{
-    static const char *const names[] = {
-        [SEARCH_NUMBER] = "number",       [SEARCH_DATE] = "date",
-        [SEARCH_STRING] = "string",       [SEARCH_TOKEN] = "token",
-        [SEARCH_REFERENCE] = "reference", [SEARCH_COMPOSITE] = "composite",
-        [SEARCH_QUANTITY] = "quantity",   [SEARCH_URI] = "uri",
-        [SEARCH_SPECIAL] = "special"};
-    return names[kind];
-}
-
 /* `_text` and `_content` have no expression: their values are all words of a resource. */
 static bool is_words(const struct search_parameter *parameter)
 {

@@ -80,9 +80,6 @@ struct search_prefix {
 const struct search_prefix *search_prefixes(size_t *ret_count);
 bool search_kind_has_prefixes(enum search_kind kind);
 
-/* "token" */
-const char *search_kind_name(enum search_kind kind);
-
 /* Does this parameter narrow a search? Not those that only name a query language or a list. */
 bool search_parameter_answered(const struct search_parameter *parameter);
 

@@ -135,7 +135,8 @@ static enum status find_lessons(struct lessons *lessons, resource_type type)
     const struct search_parameter *all = search_parameters(store->definitions, type, &count);
     for (size_t i = 0; i < count; i++) {
         const struct fhirpath *expression = NULL;
-        if (!parameter_is_indexed(&all[i]) || all[i].number >= store->parameter_counts[type]) {
+        if (!parameter_is_indexed(&all[i]) || all[i].number == 0 ||
+            all[i].number >= store->parameter_counts[type]) {
             continue;
         }
         struct parameter *known = &store->parameters[type][all[i].number];

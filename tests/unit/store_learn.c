@@ -326,6 +326,44 @@ static void misses_nothing_that_is_written_meanwhile(void **state)
     assert_int_equal(all, 400);
 }
 
+/* The last test of all: the numbers of Patient's parameters are used up then. */
+static void passes_over_what_there_are_no_numbers_for(void **state)
+{
+    (void)state;
+    put_people(0, 10);
+    must_put(PARAMETER("b", "x-b", "string", "Patient", "Patient.name.given"));
+    learned();
+    for (unsigned i = 0; i <= SEARCH_ADDED_MOST; i++) {
+        must_put(arena_print(
+            arena,
+            PARAMETER("a", "x-a", "string", "Patient", "Patient.name.given.where(length() > %u)"),
+            i));
+        learned();
+    }
+    assert_false(store_learning(store));
+    assert_int_equal(try_find(query_of("Patient", text_is("Patient", "x-a", "n"))),
+                     STATUS_NOT_SUPPORTED);
+    assert_int_equal(count_of("x-b", "anna"), 10);
+}
+
+static void takes_the_parts_of_a_composite_that_is_active(void **state)
+{
+    (void)state;
+    must_put(PARAMETER("a", "x-use", "token", "Patient", "Patient.name.use"));
+    must_put(PARAMETER("nick", "x-given", "string", "Patient", "Patient.name.given"));
+#define BOTH(id, status, first, second)                                                            \
+    "{'resourceType':'SearchParameter','id':'" id "','url':'http://x/" id "','status':'" status    \
+    "','code':'x-both','base':['Patient'],'type':'composite','expression':'Patient.name',"         \
+    "'component':[{'definition':'http://x/" first "','expression':'use'},"                         \
+    "{'definition':'http://x/" second "','expression':'given'}]}"
+    must_put(BOTH("b", "draft", "nick", "a"));
+    must_put(BOTH("c", "active", "a", "nick"));
+    learned();
+    const struct search_parameter *both = parameter_named("Patient", "x-both");
+    assert_int_equal(both->component_count, 2);
+    assert_true(slice_is(both->components[0].parameter->code, "x-use"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +379,8 @@ int main(void)
         LEARN_TEST(says_not_ready_until_all_is_indexed),
         LEARN_TEST(goes_on_where_it_was_stopped),
         LEARN_TEST(misses_nothing_that_is_written_meanwhile),
+        LEARN_TEST(takes_the_parts_of_a_composite_that_is_active),
+        LEARN_TEST(passes_over_what_there_are_no_numbers_for),
     };
     return cmocka_run_group_tests_name("store_learn", tests, definitions_setup,
                                        definitions_teardown);
