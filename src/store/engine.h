@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* store, inside: the seam between the store's functions and the two engines (ADR 10). A statement
+/* store, inside: the seam between the store's functions and the two engines (ADR 11). A statement
  * is one row of the table in statements.h, prepared on one connection; what an engine does with it
  * is decided here by one branch, which is always the same on a connection. Only store_int.h
  * includes this.
