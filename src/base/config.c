@@ -338,6 +338,15 @@ bool config_is_switch(const char *name)
     return row != NULL && row->kind == CONFIG_SWITCH;
 }
 
+struct slice config_base_url(const struct config *config)
+{
+    struct slice url = slice_text(config->base_url);
+    while (slice_ends(url, SLICE("/"))) {
+        url.length--;
+    }
+    return url;
+}
+
 static void write_kind(const struct row *row, struct buffer *out)
 {
     static const char *const kinds[] = {[CONFIG_TEXT] = "text",

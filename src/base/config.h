@@ -142,6 +142,9 @@ const char *config_terminology(const struct config *config, struct arena *arena)
 /* Is NAME a switch (so that the command line need not give a value)? */
 bool config_is_switch(const char *name);
 
+/* The address clients use without a slash at its end; empty: not set. Lives as long as CONFIG. */
+struct slice config_base_url(const struct config *config);
+
 /* The manual page, Markdown. */
 void config_write_manual(struct buffer *out);
 

@@ -88,6 +88,7 @@ static enum status start_unit(struct import *import, const struct source *source
     request->body = body;
     request->deadline = 0; /* long units are no fault of the caller */
     request->id_text = SLICE("import");
+    request->base_url = config_base_url(import->service.config);
     (void)pthread_mutex_lock(&import->lock);
     import->in_flight++;
     import->running++;

@@ -133,10 +133,7 @@ static size_t count_loops(const struct config *config)
 /* "https://example.org:8443/care/fhir" -> "example.org:8443" and "/care/fhir". */
 static enum status split_base_url(struct http_server *server, struct outcome *outcome)
 {
-    struct slice url = slice_text(server->service->config->base_url);
-    while (slice_ends(url, SLICE("/"))) {
-        url.length--;
-    }
+    struct slice url = config_base_url(server->service->config);
     struct slice rest = slice_starts(url, SLICE("https://"))  ? slice_from(url, 8)
                         : slice_starts(url, SLICE("http://")) ? slice_from(url, 7)
                                                               : (struct slice){0};

@@ -95,7 +95,7 @@ static bool is_same_origin(const struct connection *connection, struct slice ori
 {
     struct slice scheme = connection->tls ? SLICE("https://") : SLICE("http://");
     const struct http_server *server = connection->loop->server;
-    struct slice base = slice_text(server->service->config->base_url);
+    struct slice base = config_base_url(server->service->config);
     struct slice authority = connection->parser.head.authority;
     if (slice_starts(origin, scheme) &&
         slice_equals_ignoring_case(slice_from(origin, scheme.length), authority)) {
@@ -124,12 +124,8 @@ static bool check_origin(struct connection *connection, struct failure *failure)
 static void set_base_url(struct connection *connection)
 {
     struct request *request = connection->request;
-    const struct config *config = connection->loop->server->service->config;
-    struct slice configured = slice_text(config->base_url);
+    struct slice configured = config_base_url(connection->loop->server->service->config);
     if (configured.length > 0) {
-        while (slice_ends(configured, SLICE("/"))) {
-            configured.length--;
-        }
         request->base_url = configured;
         return;
     }

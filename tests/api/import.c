@@ -78,6 +78,19 @@ static void resolves_a_conditional_reference_to_what_came_before(void **state)
     assert_text(get("Encounter/g"), "participant.0.individual.reference", "Practitioner/dr");
 }
 
+static void knows_addresses_below_the_base_url_as_its_own(void **state)
+{
+    (void)state;
+    const char *before = service_config.base_url;
+    service_config.base_url = "http://here.example/fhir/";
+    const char *file = file_of(
+        "own", "{'resourceType':'Basic','id':'own','code':{'text':'x'},'subject':{'reference':"
+               "'http://here.example/fhir/Patient/own'}}");
+    assert_int_equal(import_files(false, 1, &file).result.stored, 1);
+    service_config.base_url = before;
+    assert_int_equal(count_of("Basic?subject=Patient/own"), 1);
+}
+
 static void keeps_the_order_of_bundles_in_lines(void **state)
 {
     (void)state;
@@ -156,6 +169,7 @@ int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
         SERVICE_TEST(resolves_a_conditional_reference_to_what_came_before),
+        SERVICE_TEST(knows_addresses_below_the_base_url_as_its_own),
         SERVICE_TEST(keeps_the_order_of_bundles_in_lines),
         SERVICE_TEST(rejects_a_transaction_whose_reference_meets_nothing_or_several),
         SERVICE_TEST(split_rejects_only_what_is_not_resolved),

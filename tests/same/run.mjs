@@ -21,6 +21,8 @@ Starts PROGRAM on an empty folder, stores N made-up resources (600) and asks it 
 (300), each answered in memory too. Prints each difference with its seed and exits 1 if there is one.
 --only asks only questions of a shape: plain chain has composed sorted including compartment
 everywhere listed wrong. --tap prints the answers as TAP for ./check.
+--database keeps the records on that PostgreSQL database (what libpq takes; it should be empty).
+--move-to asks everything twice: of a data folder, and of that database after export and import.
 `;
 const SHOWN = 12;
 const root = resolve(new URL('.', import.meta.url).pathname, '../..');
@@ -29,12 +31,14 @@ function readArguments() {
     const { values, positionals } = parseArgs({ allowPositionals: true, options: {
         queries: { type: 'string', default: '300' }, seed: { type: 'string', default: '1' },
         resources: { type: 'string', default: '600' }, only: { type: 'string' },
+        database: { type: 'string' }, 'move-to': { type: 'string' },
         tap: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } });
     if (values.help || positionals.length !== 1) {
         (values.help ? process.stdout : process.stderr).write(USAGE);
         process.exit(values.help ? 0 : 2);
     }
     return { program: positionals[0], tap: values.tap, only: values.only, seed: Number(values.seed),
+        database: values.database, moveTo: values['move-to'],
         queries: Number(values.queries), resources: Number(values.resources) };
 }
 
@@ -148,35 +152,75 @@ function answer(world, question) {
     }
 }
 
-/** One question: {problem, expected}. */
+/** One question: {got, expected, problem}. */
 async function ask(server, world, question) {
     const { path, query } = write(question);
     const got = await server.search(path, query, question.post);
     const expected = answer(world, question);
-    return { expected, problem: judge(question, world, expected, got) };
+    return { got, expected, problem: judge(question, world, expected, got) };
 }
 
 async function askAll(server, world, options, report) {
-    const tally = { asked: 0, hits: 0, refused: 0, differ: 0 };
+    const tally = { asked: 0, hits: 0, refused: 0, differ: 0, answers: [] };
     const questions = new Questions(new Random(options.seed + 1), world);
     while (tally.asked < options.queries) {
         const question = questions.next();
-        if (options.only && question.shape !== options.only) {
+        // When they were stored is not carried over.
+        const isOf = !options.moveTo || !write(question).query.includes('_lastUpdated');
+        if (!isOf || (options.only && question.shape !== options.only)) {
             continue;
         }
         tally.asked++;
-        const { expected, problem } = await ask(server, world, question);
+        const { got, expected, problem } = await ask(server, world, question);
         tally.hits += expected.matches?.length > 0 ? 1 : 0;
         tally.refused += expected instanceof Refused ? 1 : 0;
+        tally.differ += problem === undefined ? 0 : 1;
         if (problem !== undefined) {
-            const { path, query } = write(question);
-            tally.differ++;
-            report(`seed ${options.seed} question ${tally.asked} (${question.shape}${
-                question.post ? ', POST' : ''}): ${path}?${decodeURIComponent(query)}`);
-            report(`    ${problem}`);
+            tell(report, options, tally.asked, question, problem);
+        }
+        if (options.moveTo) {
+            tally.answers.push({ question, digest: digest(got) });
         }
     }
     return tally;
+}
+
+function tell(report, options, number, question, problem) {
+    const { path, query } = write(question);
+    report(`seed ${options.seed} question ${number} (${question.shape}${
+        question.post ? ', POST' : ''}): ${path}?${decodeURIComponent(query)}`);
+    report(`    ${problem}`);
+}
+
+/**
+ * Everything of an answer but what storing gives, whatever the order of ties. What is included
+ * stands beside its match, and another page's match may be: where pages end depends on that order.
+ */
+function digest(got) {
+    const entries = got.entries ?? [];
+    const matches = new Set(entries.filter((one) => one.search.mode === 'match')
+        .map((one) => nameOf(one.resource)));
+    const rows = entries.filter((one) => one.search.mode !== 'include'
+        || !matches.has(nameOf(one.resource))).map(({ search, resource }) => {
+        const { lastUpdated, versionId, ...meta } = resource.meta ?? {};
+        return JSON.stringify([search.mode, { ...resource, meta }]);
+    });
+    return JSON.stringify([got.status, got.total, [...new Set(rows)].sort()]);
+}
+
+/** The same questions of what was carried over to the database; adds to the tally. */
+async function askAgain(server, options, tally, report) {
+    const moved = await server.moved(options.moveTo);
+    for (const [at, { question, digest: before }] of tally.answers.entries()) {
+        const { path, query } = write(question);
+        const got = await moved.search(path, query, question.post);
+        if (digest(got) !== before) {
+            tally.differ++;
+            tell(report, options, at + 1, question, 'another answer after export and import');
+        }
+    }
+    report(`${tally.answers.length} asked again after export and import`);
+    return moved;
 }
 
 async function main() {
@@ -189,11 +233,14 @@ async function main() {
     }
     const report = (line) => process.stdout.write(`${options.tap ? '# ' : ''}${line}\n`);
     const definitions = new Definitions(join(root, '.cache/definitions'));
-    const server = await Server.start(options.program);
+    let server = await Server.start(options.program, { database: options.database });
     try {
         const world = new Evaluation(modules, definitions,
             await load(server, options.seed, options.resources), server.base);
         const tally = await askAll(server, world, options, report);
+        if (options.moveTo) {
+            server = await askAgain(server, options, tally, report);
+        }
         finish(options, tally, report);
     } finally {
         await server.stop();

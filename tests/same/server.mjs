@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: MIT
 /** The real program over an empty folder of its own, and FHIR over HTTP. @module */
-import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const JSON_TYPE = 'application/fhir+json';
 
 export class Server {
-    /** @param {string} program the path of carelayer */
-    static async start(program) {
+    /**
+     * @param {string} program the path of carelayer
+     * @param {{folder?: string, port?: string, database?: string}} place where the data are (a new
+     *     folder unless one is given), and on which PostgreSQL database if on one
+     */
+    static async start(program, { folder, port = '0', database } = {}) {
         const server = new Server();
-        server.folder = await mkdtemp(join(tmpdir(), 'carelayer-same-'));
-        server.child = spawn(program, ['serve', '--data', join(server.folder, 'data'), '--port', '0',
-            '--reserve', '8M'], { stdio: ['ignore', 'pipe', 'pipe'] });
+        server.program = program;
+        server.database = database;
+        server.folder = folder ?? await mkdtemp(join(tmpdir(), 'carelayer-same-'));
+        server.child = spawn(program, ['serve', '--data', join(server.folder, 'data'), '--port', port,
+            '--reserve', '8M'], { stdio: ['ignore', 'pipe', 'pipe'], env: server.environment() });
         server.errors = '';
         server.child.stderr.on('data', (some) => { server.errors += some; });
         server.base = await new Promise((done, fail) => {
@@ -31,11 +37,40 @@ export class Server {
         return server;
     }
 
-    async stop() {
+    environment() {
+        return { ...process.env, ...this.database ? { CARELAYER_DATABASE: this.database } : {} };
+    }
+
+    /** Ends the program; its folder stays. */
+    async end() {
         const ended = new Promise((done) => { this.child.on('exit', done); });
         this.child.kill('SIGTERM');
         await ended;
+    }
+
+    async stop() {
+        await this.end();
         await rm(this.folder, { recursive: true, force: true });
+    }
+
+    /**
+     * Ends this server and starts another one at the same address, on the database, with what
+     * `carelayer export` and `carelayer import` carry over.
+     */
+    async moved(database) {
+        const out = join(this.folder, 'exported');
+        await this.end();
+        execFileSync(this.program, ['export', '--data', join(this.folder, 'data'), '--out', out],
+            { env: this.environment() });
+        const other = new Server();
+        Object.assign(other, { database, folder: await mkdtemp(join(tmpdir(), 'carelayer-same-')) });
+        const files = (await readdir(out)).filter((name) => name.endsWith('.ndjson'))
+            .map((name) => join(out, name));
+        execFileSync(this.program, ['import', '--data', join(other.folder, 'data'), '--base-url',
+            this.base, ...files], { env: other.environment() });
+        await rm(this.folder, { recursive: true, force: true });
+        return Server.start(this.program, { folder: other.folder, database,
+            port: new URL(this.base).port });
     }
 
     /** @returns {Promise<{status: number, body: object}>} */

@@ -13,6 +13,7 @@ import tap
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'bench'))
 import benchlib as lib  # noqa: E402 (found by the line above)
+import shapes  # noqa: E402
 
 FLOOR = sys.argv[1]
 BENCH = sys.argv[2]
@@ -198,6 +199,69 @@ def a_server_that_is_not_there_is_an_error_and_not_a_figure():
                           capture_output=True, text=True, check=False)
     assert done.returncode == 1 and 'stopped answering' in done.stderr
     assert json.loads(done.stdout)['per_second'] == 0
+
+
+TABLES = """
+CREATE TABLE directory(type, id, rid, state);
+CREATE TABLE resource(rid, updated);
+CREATE TABLE place(type, rid);
+CREATE TABLE member(patient, rid);
+CREATE TABLE system(number, uri);
+CREATE TABLE code(number, system, code);
+CREATE TABLE code_word(word, code);
+CREATE TABLE token(parameter, code, rid);
+CREATE TABLE reference(parameter, target, rid);
+CREATE TABLE text(parameter, value, rid);
+CREATE TABLE date(parameter, low, width, rid);
+CREATE TABLE quantity(parameter, value, unit, rid);
+"""
+
+
+class _Numbered(shapes.Store):
+    """Of a store without a file: any type and parameter has a number."""
+
+    def __init__(self):
+        self.types = {kind: at for at, kind in enumerate(
+            ['Patient', 'Observation', 'Condition', 'Encounter', 'DiagnosticReport'], 1)}
+
+    def number(self, name, second=False):
+        return 2 * (sum(name.encode()) % 1000) + second
+
+
+def every_statement_written_by_hand_can_be_asked():
+    store, empty, names = _Numbered(), sqlite3.connect(':memory:'), set()
+    empty.executescript(TABLES)
+    for shape in shapes.SHAPES:
+        for line in shape.statements(store):
+            name, sql = line.split('\t')
+            assert name not in names, name
+            names.add(name)
+            asked = empty.execute(sql, [0] * max(int(word) for word in
+                                                 shapes.re.findall(r'\?(\d+)', sql)))
+            assert asked.fetchall() == ([(0,)] if name.endswith('.total') else []), name
+    assert len(shapes.SHAPES) >= 30 and len(names) >= 30
+
+
+def shapes_ask_for_different_values_both_ways():
+    class Counting:
+        number = 0
+
+    def draw(store):
+        store.number += 1
+        return {'word': f'a{store.number} b'}, [f't{store.number}']
+    shape = shapes.Shape('one: of-all', 'Patient/x/Condition?a={word}&_count=5', 'SELECT ?1', draw)
+    pairs = shape.requests(Counting(), 3)
+    assert pairs == [(f'Patient/x/Condition?a=a{at}%20b&_count=5',
+                      f'Condition?_id=by-hand.one-of-all,t{at}&_count=5') for at in (1, 2, 3)]
+
+
+def shapes_write_times_and_words_as_the_store_keeps_them():
+    assert shapes.instant(1_500_000_000_250_000) == '2017-07-14T02:40:00.250Z'
+    assert shapes.instant(-1_000_000) == '1969-12-31T23:59:59Z'
+    assert shapes.day(-1_000_000) == '1969-12-31'
+    hash = 0xcbf29ce484222325  # FNV-1a of the empty text, folded to 31 bits
+    assert shapes.word_number('') == (hash ^ hash >> 33) & 0x7fffffff
+    assert shapes.quote('a|b c\u00e9') == 'a|b%20c%C3%A9'
 
 
 if __name__ == '__main__':
