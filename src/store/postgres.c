@@ -89,6 +89,7 @@ static void forget(struct postgres *postgres)
     postgres->lost = false;
     postgres->failed = STATUS_OK;
     postgres->again = false;
+    postgres_batches_forget(postgres);
 }
 
 static enum status connect_now(struct postgres *postgres)
@@ -150,6 +151,7 @@ enum status postgres_open(struct store *store, bool writing, struct arena *arena
     postgres->store = store;
     postgres->arena = arena;
     postgres->writes = writing;
+    TRY(postgres_batches_make(postgres));
     return connect_now(postgres);
 }
 
@@ -395,6 +397,7 @@ enum status postgres_send(struct postgres *postgres, const struct postgres_state
 {
     struct sending sending = {0};
     char name[32];
+    TRY(postgres_batches_before(postgres, statement->number));
     gather(statement, key, limit, offset, &sending);
     TRY(make_room(postgres));
     struct postgres_prepared *prepared = &postgres->prepared[statement->number];
@@ -420,6 +423,7 @@ enum status postgres_send(struct postgres *postgres, const struct postgres_state
 
 static enum status exec(struct postgres *postgres, const char *sql, PGresult **ret_result)
 {
+    TRY(postgres_batches_flush(postgres));
     TRY(settle(postgres, NULL));
     if (PQexitPipelineMode(postgres->link) != 1) {
         return STATUS_INTERNAL;
@@ -477,6 +481,7 @@ enum status postgres_begin(struct postgres *postgres, bool write, int64_t deadli
     }
     postgres->failed = STATUS_OK;
     postgres->again = false;
+    postgres_batches_forget(postgres);
     TRY(postgres_revive(postgres));
     TRY(postgres_say(postgres, write ? "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE"
                                      : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
@@ -513,6 +518,7 @@ enum status postgres_commit(struct postgres *postgres)
     if (!postgres->writes) {
         return end_quietly(postgres);
     }
+    TRY(postgres_batches_flush(postgres));
     TRY(postgres_say(postgres, "COMMIT"));
     enum status status = settle(postgres, NULL);
     postgres->unknown = status != STATUS_OK && postgres->lost;
@@ -523,6 +529,7 @@ enum status postgres_commit(struct postgres *postgres)
 
 void postgres_rollback(struct postgres *postgres)
 {
+    postgres_batches_forget(postgres);
     if (!postgres->in_transaction) {
         return;
     }

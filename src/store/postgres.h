@@ -6,6 +6,7 @@
  *
  *   postgres.c            connecting, sending, answers and what SQLSTATEs mean to us
  *   postgres_statement.c  statements: binding, rows in growing pieces
+ *   postgres_batch.c      rows to be inserted, gathered
  *   postgres_sql.c        the text of each statement
  *   postgres_schema.c     the tables, as numbered forward migrations
  *   postgres_writer.c     jobs: a transaction each, on several connections at once
@@ -36,6 +37,7 @@ const struct postgres_text *postgres_text(enum statement_number number);
 
 #define POSTGRES_PARAMETERS 16
 #define POSTGRES_PENDING    512
+#define POSTGRES_BATCHES    11 /* tables whose rows are sent many at once */
 
 struct postgres_value {
     Oid type; /* 0: nothing bound, or NULL */
@@ -81,6 +83,7 @@ struct postgres {
     bool unknown;     /* it broke while a commit was on its way */
     unsigned session; /* how often it was connected */
     struct postgres_statement *idle;
+    struct postgres_batches *batches;
 };
 
 /* Connects; the arena is CONNECTION's. STATUS_TRANSIENT: no server answers. */
@@ -113,6 +116,17 @@ MUST_CHECK enum status postgres_execute(struct postgres *postgres, const char *s
 /* The one number, text or nothing (NULL) that a query gives. */
 MUST_CHECK enum status postgres_ask(struct postgres *postgres, const char *sql,
                                     int64_t *ret_number);
+
+MUST_CHECK enum status postgres_batches_make(struct postgres *postgres);
+/* A row for a table whose rows are sent many at once; false: it is not for one of those. */
+MUST_CHECK enum status postgres_batch_add(struct postgres *postgres,
+                                          const struct postgres_statement *statement,
+                                          bool *ret_added);
+/* Sends what waits for the tables that statement NUMBER names; or all. */
+MUST_CHECK enum status postgres_batches_before(struct postgres *postgres,
+                                               enum statement_number number);
+MUST_CHECK enum status postgres_batches_flush(struct postgres *postgres);
+void postgres_batches_forget(struct postgres *postgres);
 
 MUST_CHECK enum status postgres_begin(struct postgres *postgres, bool write, int64_t deadline);
 MUST_CHECK enum status postgres_commit(struct postgres *postgres);
