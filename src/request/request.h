@@ -103,6 +103,7 @@ struct interaction {
 #define INTERACTION_NO_PERSON   16u /* touches nobody's record: capability statement, $validate */
 #define INTERACTION_NO_VALIDATE 32u /* the body is checked by perform, part by part (bundles) */
 #define INTERACTION_PARAMETERS  64u /* search parameters may also come in a form body */
+#define INTERACTION_LARGE       128u /* its commit writes very much */
 
 /* ---- the answer ---- */
 

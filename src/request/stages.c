@@ -256,10 +256,15 @@ static void child_commit_done(void *context, enum status status)
     }
 }
 
+/* Of a transaction: above these it is no longer like any other request's. */
+#define CHILDREN_MANY 16
+
 static void submit(struct request *request, void (*done)(void *, enum status))
 {
     request->job = (struct store_job){
         .run = commit_run, .done = done, .context = request, .deadline = request->deadline};
+    request->job.large = (request->interaction->flags & INTERACTION_LARGE) != 0 ||
+                         request->child_count > CHILDREN_MANY;
     store_submit(request->service->store, &request->job);
 }
 

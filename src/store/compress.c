@@ -137,6 +137,9 @@ static enum status dictionary_install(struct store *store, int64_t number, struc
     if (dictionary_find(store, number) != NULL) {
         return STATUS_OK;
     }
+    if (dictionary_find(store, number) != NULL) {
+        return STATUS_OK;
+    }
     struct dictionary *dictionary = ARENA_NEW(store->arena, struct dictionary);
     if (dictionary == NULL) {
         return STATUS_MEMORY;
@@ -275,6 +278,13 @@ enum status dictionary_consider(struct connection *connection, int64_t resources
     if (have >= TRAINING_POINTS || resources < training_points[have]) {
         return STATUS_OK;
     }
+    if (connection->db == NULL) { /* another process may have been quicker */
+        TRY(dictionaries_load(connection));
+        have = store->dictionaries != NULL ? store->dictionaries->number : 0;
+        if (have >= TRAINING_POINTS || resources < training_points[have]) {
+            return STATUS_OK;
+        }
+    }
     struct arena *arena = arena_create(0);
     if (arena == NULL) {
         return STATUS_MEMORY;
@@ -288,7 +298,9 @@ enum status dictionary_consider(struct connection *connection, int64_t resources
     if (status == STATUS_OK) {
         status = store_write(store, training_store, &training);
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && connection->db == NULL) {
+        status = dictionaries_load(connection); /* ours, or that of who was quicker */
+    } else if (status == STATUS_OK) {
         pthread_mutex_lock(&store->compressors_lock);
         status = dictionary_install(store, training.number, training.bytes);
         pthread_mutex_unlock(&store->compressors_lock);

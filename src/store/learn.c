@@ -109,6 +109,7 @@ struct lessons {
     struct due *due;
     size_t due_count;
     bool changed; /* anything to be written */
+    int64_t taught;
 };
 
 static void due_add(struct lessons *lessons, resource_type type, bool anew)
@@ -290,11 +291,28 @@ static struct parameter *next_unready(const struct store *store, resource_type t
     return NULL;
 }
 
+/* Which change of SearchParameters the snapshot has, on a server. */
+static enum status taught_read(struct connection *connection, int64_t *ret_taught)
+{
+    struct statement *statement;
+    bool row = false;
+    *ret_taught = 0;
+    if (connection->db != NULL) {
+        return STATUS_OK;
+    }
+    TRY(statement_get(connection, SQL_SERVER_TAUGHT, &statement));
+    TRY(statement_row(connection, statement, &row));
+    *ret_taught = row ? statement_number(statement, 0) : 0;
+    statement_reset(statement);
+    return STATUS_OK;
+}
+
 static enum status gather(struct lessons *lessons, struct store_tx *tx)
 {
     struct learner *learner = lessons->learner;
     struct store *store = learner->store;
     resource_type types = resource_type_count(store->definitions);
+    TRY(taught_read(tx->connection, &lessons->taught));
     TRY(publish(learner, tx));
     lessons->due = arena_array(lessons->arena, types + (size_t)1, sizeof *lessons->due);
     if (lessons->due == NULL) {
@@ -331,7 +349,7 @@ static enum status learn(struct learner *learner, struct store_reader *reader)
         store_snapshot_end(tx);
     }
     if (status == STATUS_OK && lessons.changed) {
-        status = store_write(store, teach, &lessons);
+        status = writer_wait(store, teach, &lessons, true);
     }
     if (status == STATUS_OK) {
         apply(&lessons);
@@ -339,6 +357,7 @@ static enum status learn(struct learner *learner, struct store_reader *reader)
         memcpy(learner->due, lessons.due, lessons.due_count * sizeof *learner->due);
         learner->due_count = lessons.due_count;
         learner->turn += lessons.changed;
+        store->taught = lessons.taught;
         status = store_snapshot_begin(reader, 0, &tx);
     }
     if (status == STATUS_OK) {
@@ -384,6 +403,13 @@ static enum status index_few(struct store_tx *tx, void *context)
     struct round *round = context;
     struct learner *learner = round->learner;
     resource_type type = (resource_type)round->due.type;
+    round->due = learner->due[0]; /* it may be run again */
+    round->done = 0;
+    round->finished = false;
+    if (tx->connection->db == NULL && tx->writer->taught_there != learner->store->taught) {
+        learner_told(learner->store);
+        return STATUS_CONFLICT; /* it would take out what others index by what it does not know */
+    }
     for (int i = 0; i < RESOURCES_A_JOB; i++) {
         struct statement *statement;
         bool row = false;
@@ -419,7 +445,7 @@ static void type_ready(struct store *store, resource_type type)
 static enum status index_some(struct learner *learner)
 {
     struct round round = {.learner = learner, .due = learner->due[0]};
-    TRY(store_write(learner->store, index_few, &round));
+    TRY(writer_wait(learner->store, index_few, &round, true));
     learner->due[0] = round.due;
     learner->done += round.done;
     if (round.finished) {

@@ -9,6 +9,7 @@
  *   postgres_batch.c      rows to be inserted, gathered
  *   postgres_sql.c        the text of each statement
  *   postgres_schema.c     the tables, as numbered forward migrations
+ *   postgres_keeper.c     a look around once a second
  *   postgres_writer.c     jobs: a transaction each, on several connections at once
  */
 #ifndef CARELAYER_STORE_POSTGRES_H
@@ -116,6 +117,9 @@ MUST_CHECK enum status postgres_execute(struct postgres *postgres, const char *s
 /* The one number, text or nothing (NULL) that a query gives. */
 MUST_CHECK enum status postgres_ask(struct postgres *postgres, const char *sql,
                                     int64_t *ret_number);
+
+/* The thread that looks for what other processes changed; CONTEXT is the store. */
+void *postgres_keeper_main(void *context);
 
 MUST_CHECK enum status postgres_batches_make(struct postgres *postgres);
 /* A row for a table whose rows are sent many at once; false: it is not for one of those. */

@@ -82,6 +82,20 @@ static enum status cannot_connect(enum status status, struct outcome *outcome)
                         status_name(status));
 }
 
+static enum status turnstile_make(struct store *store)
+{
+    struct turnstile *turnstile = ARENA_NEW(store->arena, struct turnstile);
+    if (turnstile == NULL || pthread_mutex_init(&turnstile->lock, NULL) != 0) {
+        return STATUS_MEMORY;
+    }
+    if (pthread_cond_init(&turnstile->changed, NULL) != 0) {
+        pthread_mutex_destroy(&turnstile->lock);
+        return STATUS_MEMORY;
+    }
+    store->turnstile = turnstile;
+    return STATUS_OK;
+}
+
 enum status postgres_store_open(struct store *store, const struct store_options *options,
                                 struct outcome *outcome)
 {
@@ -98,11 +112,7 @@ enum status postgres_store_open(struct store *store, const struct store_options 
         database_close(&connection);
         return status;
     }
-    pthread_rwlockattr_t patient;
-    pthread_rwlockattr_init(&patient);
-    pthread_rwlockattr_setkind_np(&patient, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    pthread_rwlock_init(&store->alone, &patient);
-    pthread_rwlockattr_destroy(&patient);
+    TRY(turnstile_make(store));
     size_t count = options->writers > 0 ? options->writers : WRITERS;
     store->writers = arena_array(store->arena, count, sizeof(*store->writers));
     if (store->writers == NULL) {
@@ -127,13 +137,18 @@ enum status postgres_store_open(struct store *store, const struct store_options 
         }
         writer->running = true;
     }
+    if (pthread_create(&store->checkpoint_thread, NULL, postgres_keeper_main, store) != 0) {
+        return STATUS_MEMORY;
+    }
+    store->checkpoint_running = true;
     return STATUS_OK;
 }
 
 void postgres_store_close(struct store *store)
 {
-    if (store->writers != NULL) {
-        pthread_rwlock_destroy(&store->alone);
+    if (store->turnstile != NULL) {
+        pthread_cond_destroy(&store->turnstile->changed);
+        pthread_mutex_destroy(&store->turnstile->lock);
     }
     for (size_t i = 0; i < store->writer_count; i++) {
         writer_close(&store->writers[i]);

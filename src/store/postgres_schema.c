@@ -98,6 +98,9 @@ static const struct {
          * the records came from a server that had seen more transactions. */
         "CREATE TABLE origin(added int8 NOT NULL);"
         "INSERT INTO origin VALUES(0);"
+        /* The last change of a SearchParameter. */
+        "CREATE TABLE taught(change int8 NOT NULL);"
+        "INSERT INTO taught VALUES(0);"
         /* Number and time of a transaction that writes. Both rise together, whoever asks, because
          * one asks at a time: so neither order ever contradicts the other. */
         "CREATE FUNCTION turn(OUT transaction int8, OUT at int8, OUT origin int8) LANGUAGE plpgsql "

@@ -44,6 +44,8 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                        " ON CONFLICT(name) DO UPDATE SET value=excluded.value"},
     [SQL_NOTE_SET] = {"INSERT INTO note(name, value) VALUES(?1, ?2)"
                       " ON CONFLICT(name) DO UPDATE SET value=excluded.value"},
+    [SQL_DICTIONARY_ADD] = {"INSERT INTO dictionary(number, bytes) VALUES(?1, ?2)"
+                            " ON CONFLICT DO NOTHING"},
     [SQL_OUTBOX_ADD] = {"INSERT INTO outbox(number, entry, log) VALUES(?1, ?2, ?3)"},
     [SQL_OUTBOX_READ] = {"SELECT number, entry FROM outbox WHERE number>?1 AND log=?3"
                          " AND number<(?4 << 20) ORDER BY number LIMIT ?2"},

@@ -46,7 +46,23 @@ enum status postgres_number_next(struct writer *writer, enum number_kind kind, i
 /* ---- one attempt --------------------------------------------------------------------------------
  */
 
-static enum status attempt_begin(struct writer *writer)
+/* Whoever does not know all the parameters would write what a search by one of them misses. So a
+ * transaction looks whether it does, and the server sees to it that this stays so until it is
+ * committed; if not, it waits for the learner. */
+static enum status taught_check(struct writer *writer)
+{
+    struct store *store = writer->connection.store;
+    if (writer->taught_there == store->taught) {
+        return STATUS_OK;
+    }
+    if (!store_learning(store)) {
+        learner_told(store);
+    }
+    writer->connection.postgres->again = true;
+    return STATUS_BUSY;
+}
+
+static enum status attempt_begin(struct writer *writer, bool learns)
 {
     struct connection *connection = &writer->connection;
     struct statement *statement;
@@ -63,12 +79,13 @@ static enum status attempt_begin(struct writer *writer)
     int64_t change = (statement_number(statement, 2) + writer->transaction) << CHANGE_BITS;
     writer->counters = (struct counters){
         .change = change, .outbox = change, .updated = statement_number(statement, 1)};
+    writer->taught_there = statement_number(statement, 3);
     statement_reset(statement);
     writer->word_count = writer->words_before = 0;
     writer->turn++;
     writer->taught = false;
     connection->begun = begun;
-    return STATUS_OK;
+    return learns ? STATUS_OK : taught_check(writer);
 }
 
 static enum status tally(struct writer *writer)
@@ -86,10 +103,19 @@ static enum status tally(struct writer *writer)
     return statement_run(&writer->connection, statement);
 }
 
+/* Seen by every process before its next write, and a second later at most. */
+static enum status taught_set(struct writer *writer)
+{
+    struct statement *statement;
+    TRY(statement_get(&writer->connection, SQL_SERVER_TAUGHT_SET, &statement));
+    statement_bind_number(statement, 1, writer->counters.change);
+    return statement_run(&writer->connection, statement);
+}
+
 static enum status attempt(struct writer *writer, struct store_job *job)
 {
     struct connection *connection = &writer->connection;
-    TRY(attempt_begin(writer));
+    TRY(attempt_begin(writer, job->learns));
     writer->deadline = job->deadline; /* of its searches: the server would undo all of it */
     enum status status = job->run(writer->tx, job->context);
     arena_reset(writer->scratch, 0);
@@ -100,6 +126,7 @@ static enum status attempt(struct writer *writer, struct store_job *job)
     TRY(status);
     TRY(words_flush(writer));
     TRY(tally(writer));
+    TRY(writer->taught ? taught_set(writer) : STATUS_OK);
     return database_commit(connection);
 }
 
@@ -198,6 +225,15 @@ static void pause_before(int tries)
     usleep((useconds_t)(random % (uint64_t)(most < LONGEST_PAUSE ? most : LONGEST_PAUSE)));
 }
 
+static void job_done(struct writer *writer)
+{
+    writer->touched = false;
+    if (writer->taught) {
+        writer->taught = false;
+        learner_told(writer->connection.store);
+    }
+}
+
 /* *RET_AGAIN: it is worth another attempt. */
 static enum status job_try(struct writer *writer, struct store_job *job, int64_t begun,
                            bool *ret_again)
@@ -208,7 +244,7 @@ static enum status job_try(struct writer *writer, struct store_job *job, int64_t
     enum status status = ready(writer);
     status = status == STATUS_OK ? attempt(writer, job) : status;
     if (status == STATUS_OK) {
-        writer->touched = false;
+        job_done(writer);
         return STATUS_OK;
     }
     bool unknown = postgres->unknown;
@@ -216,6 +252,7 @@ static enum status job_try(struct writer *writer, struct store_job *job, int64_t
     if (unknown) {
         switch (fate_wait(writer, time_monotonic() + SERVER_PATIENCE)) {
         case FATE_COMMITTED:
+            job_done(writer);
             return STATUS_OK;
         case FATE_ABORTED:
             postgres->again = true;
@@ -229,17 +266,40 @@ static enum status job_try(struct writer *writer, struct store_job *job, int64_t
     return status;
 }
 
+static void turnstile_enter(struct turnstile *turnstile, bool alone)
+{
+    pthread_mutex_lock(&turnstile->lock);
+    uint64_t ticket = turnstile->given++;
+    while (turnstile->called != ticket || turnstile->alone || (alone && turnstile->together > 0)) {
+        pthread_cond_wait(&turnstile->changed, &turnstile->lock);
+    }
+    turnstile->called++;
+    turnstile->alone = alone;
+    turnstile->together += !alone;
+    pthread_cond_broadcast(&turnstile->changed);
+    pthread_mutex_unlock(&turnstile->lock);
+}
+
+static void turnstile_leave(struct turnstile *turnstile)
+{
+    pthread_mutex_lock(&turnstile->lock);
+    turnstile->together -= !turnstile->alone;
+    turnstile->alone = false;
+    pthread_cond_broadcast(&turnstile->changed);
+    pthread_mutex_unlock(&turnstile->lock);
+}
+
 /* The first attempt goes beside those of others. Whoever loses goes on alone in this process: a
- * large job would otherwise lose again and again to what is done meanwhile. */
+ * large job would otherwise lose again and again to what is done meanwhile, so it begins alone. */
 static enum status job_run(struct writer *writer, struct store_job *job)
 {
-    pthread_rwlock_t *alone = &writer->connection.store->alone;
+    struct turnstile *turnstile = writer->connection.store->turnstile;
     int64_t begun = time_monotonic();
     for (int tries = 0;; tries++) {
         bool again;
-        (void)(tries == 0 ? pthread_rwlock_rdlock(alone) : pthread_rwlock_wrlock(alone));
+        turnstile_enter(turnstile, job->large || tries > 0);
         enum status status = job_try(writer, job, begun, &again);
-        (void)pthread_rwlock_unlock(alone);
+        turnstile_leave(turnstile);
         if (!again) {
             return status;
         }
@@ -268,7 +328,9 @@ void *postgres_writer_main(void *context)
     struct writer *writer = context;
     struct store *store = writer->connection.store;
     struct store_job *job;
-    while ((job = store_queue_take(store, true)) != NULL) {
+    /* What is large is for the first of them, who knows the codes and words of what came before. */
+    bool large = writer == store->writers;
+    while ((job = store_queue_take(store, large, true)) != NULL) {
         job_report(store, job, job_run(writer, job));
     }
     return NULL;

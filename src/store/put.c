@@ -409,17 +409,6 @@ static enum status resolve_facts(struct change *change, const struct store_draft
     return again.broken ? STATUS_TOO_COSTLY : facts_resolve(change->tx, &again, &change->new_facts);
 }
 
-/* Every process must know a parameter before any of them writes what it would index. */
-static enum status refuse_parameter(const struct store_tx *tx, resource_type type,
-                                    struct outcome *outcome)
-{
-    bool refused = tx->connection->db == NULL && type == tx->connection->store->parameter_type;
-    return refused ? outcome_fail(outcome, STATUS_NOT_SUPPORTED, "",
-                                  "A SearchParameter cannot be stored on a PostgreSQL server yet. "
-                                  "Give it to every process as a package instead.")
-                   : STATUS_OK;
-}
-
 enum status store_put(struct store_tx *tx, const struct store_draft *draft,
                       enum store_method method, const struct store_condition *condition,
                       struct arena *arena, struct outcome *outcome,
@@ -428,7 +417,6 @@ enum status store_put(struct store_tx *tx, const struct store_draft *draft,
     if (tx->writer == NULL) {
         return STATUS_INTERNAL;
     }
-    TRY(refuse_parameter(tx, draft->type, outcome));
     /* Only the answer is the caller's: a transaction puts thousands on one request's arena. */
     struct arena *scratch = tx->writer->scratch;
     struct arena_mark mark = arena_mark(scratch);

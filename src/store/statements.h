@@ -240,7 +240,12 @@
     X(SQL_QUALITY_MEND, "SELECT words FROM quality_rule WHERE rule=?1 AND type=?2")                \
     X(SQL_TYPE_USED, "SELECT 1 FROM place WHERE type=?1 LIMIT 1")                                  \
     /* Only on a PostgreSQL server. */                                                             \
-    X(SQL_SERVER_TURN, "SELECT transaction, at, origin FROM turn()")                               \
+    X(SQL_SERVER_TURN, "SELECT transaction, at, origin, (SELECT change FROM taught) FROM turn()")  \
+    X(SQL_SERVER_TAUGHT_SET, "UPDATE taught SET change=?1")                                        \
+    X(SQL_SERVER_TAUGHT, "SELECT change FROM taught")                                              \
+    X(SQL_SERVER_LOOK, "SELECT (SELECT change FROM taught), coalesce(sum(resources), 0)::int8"     \
+                       " FROM tally")                                                              \
+    X(SQL_SERVER_LAST, "SELECT coalesce(max(change), 0) FROM change WHERE type=?1")                \
     X(SQL_SERVER_ENTITY, "SELECT nextval('entity_number')")                                        \
     X(SQL_SERVER_PATIENT, "SELECT nextval('patient_number')")                                      \
     X(SQL_SERVER_CODE, "SELECT nextval('code_number')")                                            \

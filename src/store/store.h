@@ -306,6 +306,12 @@ uint64_t store_parameters_turn(const struct store *store);
 /* Waits until everything stored is taken in and indexed; for tools and tests. */
 MUST_CHECK enum status store_learned(struct store *store);
 
+/* Several processes may write to a server: which types somebody here keeps in memory (at most 8),
+ * to be looked for once a second. Once, before there are requests. */
+void store_watch(struct store *store, const resource_type *types, size_t count);
+/* Grows when one of theirs has changed, whoever did it. Never with SQLite. */
+uint64_t store_news(const struct store *store);
+
 /* ---- writing ----------------------------------------------------------------------------------
  */
 
@@ -450,6 +456,8 @@ struct store_job {
     void (*done)(void *context, enum status status);
     void *context;
     int64_t deadline; /* time_monotonic: its searches end as STATUS_TOO_COSTLY then; 0: none */
+    bool large;       /* it writes so much that beside others it would clash with them */
+    bool learns;      /* the store's: it brings what the parameters are up to date */
     struct store_job *next; /* the store's */
 };
 void store_submit(struct store *store, struct store_job *job);

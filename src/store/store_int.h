@@ -504,6 +504,7 @@ struct writer {
     /* Only on a PostgreSQL server. */
     uint32_t turn; /* of the transaction that runs: what is remembered of others may be old */
     int64_t transaction;
+    int64_t taught_there; /* the last change of a SearchParameter that the transaction sees */
     int slot; /* its row of the tally, leased by SESSION; negative: none */
     unsigned session;
     struct number_block {
@@ -520,6 +521,10 @@ MUST_CHECK enum status number_next(struct writer *writer, enum number_kind kind,
                                    int64_t *ret_number);
 
 void writer_forget(struct writer *writer);
+/* As store_write; LEARNS: it is the learner's own. */
+MUST_CHECK enum status writer_wait(struct store *store,
+                                   enum status (*run)(struct store_tx *tx, void *context),
+                                   void *context, bool learns);
 /* Gives it all but its connection; and ends all of it. */
 MUST_CHECK enum status writer_memory(struct store *store, struct writer *writer);
 void writer_close(struct writer *writer);
@@ -557,6 +562,17 @@ struct store_reader {
     uint64_t turn; /* since which nothing was committed */
 };
 
+#define WATCHED_MOST 8
+
+/* Who comes first goes first, together with others or alone; so neither kind starves. */
+struct turnstile {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    uint64_t given, called; /* tickets */
+    size_t together;
+    bool alone;
+};
+
 struct store {
     struct arena *arena;
     const struct definitions *definitions;
@@ -565,7 +581,11 @@ struct store {
     int64_t log;            /* number of this folder's access log there */
     struct writer *writers; /* on a PostgreSQL server: writer is their first */
     size_t writer_count;
-    pthread_rwlock_t alone; /* held together by jobs at their first attempt, alone by later ones */
+    struct turnstile *turnstile; /* jobs go together at their first attempt, alone at later ones */
+    _Atomic int64_t taught;      /* which change of SearchParameters there is known here */
+    _Atomic uint64_t news;       /* how often a resource of the types watched was seen to change */
+    resource_type watched[WATCHED_MOST];
+    _Atomic size_t watched_count;
     int64_t cache_bytes;
     bool read_only;
     int lock;                                   /* descriptor of the locked file; -1 */
@@ -638,8 +658,9 @@ MUST_CHECK enum status layout_catch_up(struct store *store, const struct store_o
                                        struct outcome *outcome);
 
 void *store_writer_main(void *store);
-/* The next job, or NULL: there is none, or with WAIT the store is being closed. */
-struct store_job *store_queue_take(struct store *store, bool wait);
+/* The next job, LARGE ones only where asked for; NULL: there is none, or with WAIT the store is
+ * being closed. */
+struct store_job *store_queue_take(struct store *store, bool large, bool wait);
 void *postgres_writer_main(void *writer);
 MUST_CHECK enum status postgres_store_open(struct store *store, const struct store_options *options,
                                            struct outcome *outcome);

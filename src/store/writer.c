@@ -23,23 +23,45 @@ void store_submit(struct store *store, struct store_job *job)
     }
     store->last = job;
     store->waiting++;
-    pthread_cond_signal(&store->queue_filled);
+    if (job->large && store->writers != NULL) {
+        pthread_cond_broadcast(&store->queue_filled); /* it is for one of them only */
+    } else {
+        pthread_cond_signal(&store->queue_filled);
+    }
     pthread_mutex_unlock(&store->lock_queue);
 }
 
-struct store_job *store_queue_take(struct store *store, bool wait)
+/* The first that may be taken, out of the queue; NULL: there is none. */
+static struct store_job *take_first(struct store *store, bool large)
+{
+    struct store_job *before = NULL;
+    struct store_job *job = store->first;
+    while (job != NULL && job->large && !large) {
+        before = job;
+        job = job->next;
+    }
+    if (job == NULL) {
+        return NULL;
+    }
+    if (before != NULL) {
+        before->next = job->next;
+    } else {
+        store->first = job->next;
+    }
+    if (store->last == job) {
+        store->last = before;
+    }
+    store->waiting--;
+    return job;
+}
+
+struct store_job *store_queue_take(struct store *store, bool large, bool wait)
 {
     pthread_mutex_lock(&store->lock_queue);
-    while (wait && store->first == NULL && !store->stopping) {
+    struct store_job *job = take_first(store, large);
+    while (job == NULL && wait && !store->stopping) {
         pthread_cond_wait(&store->queue_filled, &store->lock_queue);
-    }
-    struct store_job *job = store->first;
-    if (job != NULL) {
-        store->first = job->next;
-        if (store->first == NULL) {
-            store->last = NULL;
-        }
-        store->waiting--;
+        job = take_first(store, large);
     }
     pthread_mutex_unlock(&store->lock_queue);
     return job;
@@ -167,7 +189,7 @@ static enum status group_run(struct writer *writer, struct store *store, struct 
         group->statuses[i] = job_run(writer, group->jobs[i]);
         status = writer->connection.doomed;
         if (group->count < GROUP_JOBS && i + 1 == group->count && time_monotonic() < end) {
-            struct store_job *more = store_queue_take(store, false);
+            struct store_job *more = store_queue_take(store, true, false);
             if (more != NULL) {
                 group->jobs[group->count++] = more;
             }
@@ -232,11 +254,11 @@ void *store_writer_main(void *context)
     struct store *store = context;
     struct group group;
     struct store_job *job;
-    while ((job = store_queue_take(store, true)) != NULL) {
+    while ((job = store_queue_take(store, true, true)) != NULL) {
         group.count = 0;
         do {
             group.jobs[group.count++] = job;
-        } while (group.count < GROUP_JOBS && (job = store_queue_take(store, false)) != NULL);
+        } while (group.count < GROUP_JOBS && (job = store_queue_take(store, true, false)) != NULL);
         enum status status = group_run(store->writer, store, &group);
         group_report(store, &group, status);
     }
@@ -274,11 +296,18 @@ static void waiter_done(void *context, enum status status)
 enum status store_write(struct store *store, enum status (*run)(struct store_tx *tx, void *context),
                         void *context)
 {
+    return writer_wait(store, run, context, false);
+}
+
+enum status writer_wait(struct store *store, enum status (*run)(struct store_tx *tx, void *context),
+                        void *context, bool learns)
+{
     if (store->writer == NULL) {
         return STATUS_FORBIDDEN;
     }
     struct waiter waiter = {.run = run, .context = context};
-    struct store_job job = {.run = waiter_run, .done = waiter_done, .context = &waiter};
+    struct store_job job = {
+        .run = waiter_run, .done = waiter_done, .context = &waiter, .learns = learns};
     pthread_mutex_init(&waiter.lock, NULL);
     pthread_cond_init(&waiter.changed, NULL);
     store_submit(store, &job);
