@@ -145,6 +145,10 @@ static enum status unite_streams(struct search *search, struct test *test)
         }
     }
     struct stream *stream = &search->streams[search->stream_count++];
+    search_note_people(search, link->branches[0].follow);
+    for (size_t i = 1; i < link->branch_count && search->about.count > 0; i++) {
+        search_note_people(search, link->branches[i].follow);
+    }
     for (size_t i = 0; i < link->branch_count; i++) {
         TRY(stream_take(stream, search->arena, &link->branches[i].follow->streams[0]));
     }

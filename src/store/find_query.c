@@ -266,7 +266,13 @@ static enum status settle_range(struct search *search)
 
 enum status search_settle(struct search *search)
 {
+    bool confined = false;
     search->races = true;
+    TRY(search_confine(search, &confined));
+    if (confined) {
+        search->brief = search->narrow = true;
+        return STATUS_OK;
+    }
     for (size_t i = 0; i < search->stream_count; i++) {
         size_t count = 0;
         TRY(stream_probe(&search->streams[i], PROBE_LIMIT, &count));

@@ -125,8 +125,8 @@ static enum status order_words(struct search *search, struct wanted *wanted)
     size_t counts[WORDS_MOST];
     for (size_t i = 0; i < wanted->word_count; i++) {
         struct slice word = wanted->words[i];
-        size_t count, at = i;
-        TRY(count_blocks(search, word_number(word), &count));
+        size_t count = 0, at = i;
+        TRY(wanted->word_count == 1 ? STATUS_OK : count_blocks(search, word_number(word), &count));
         for (; at > 0 && counts[at - 1] > count; at--) {
             counts[at] = counts[at - 1];
             wanted->words[at] = wanted->words[at - 1];

@@ -96,6 +96,8 @@ MUST_CHECK enum status postgres_revive(struct postgres *postgres);
 
 MUST_CHECK enum status postgres_prepare(struct postgres *postgres, enum statement_number number,
                                         struct postgres_statement **ret_statement);
+/* Binds what FROM has bound. */
+void postgres_take_values(struct postgres_statement *to, const struct postgres_statement *from);
 void postgres_finalize(struct postgres *postgres, struct postgres_statement *statement);
 /* DEADLINE: time_monotonic; 0: none. */
 MUST_CHECK enum status postgres_row(struct postgres *postgres, struct postgres_statement *statement,

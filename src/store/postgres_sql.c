@@ -36,6 +36,8 @@
 #define WALK(table, column, compare, order)                                                        \
     "SELECT " RID("") ", " column " FROM " table " WHERE parameter=?1 AND " column compare "?2"    \
                       " ORDER BY " order
+/* The equality lets the server go to one partition. */
+#define HOME(parameter) "patient=" PATIENT(parameter) " AND seq>=" SEQ(parameter)
 #define QUALITY                                                                                    \
     " FROM quality WHERE day BETWEEN ?1 AND ?2 AND (?3::text IS NULL OR source=?3::text)"
 
@@ -159,6 +161,26 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_ALL_RIDS] = {"SELECT " RID("") " FROM resource WHERE " FROM("?1") " AND " BELOW("?2")
                           IN_ORDER,
                       ROWS_KEYED, 1},
+    [SQL_SERVER_TOKEN_HOME] = {"SELECT " RID("") " FROM token WHERE parameter=?1 AND code=?2"
+                                                 " AND " HOME("?3") " ORDER BY seq",
+                               ROWS_KEYED, 3},
+    [SQL_SERVER_REFERENCE_HOME] = {"SELECT " RID("") " FROM reference WHERE parameter=?1"
+                                                     " AND target=?2 AND " HOME(
+                                                         "?3") " ORDER BY seq",
+                                   ROWS_KEYED, 3},
+    [SQL_SERVER_TEXT_HOME] = {"SELECT " RID("") " FROM text WHERE parameter=?1 AND value=?2"
+                                                " AND " HOME("?3") " ORDER BY seq",
+                              ROWS_KEYED, 3},
+    [SQL_SERVER_PLACE_HOME] = {"SELECT " RID("") " FROM place WHERE type=?1 AND " HOME(
+                                   "?2") " AND " BELOW("?3") " ORDER BY seq",
+                               ROWS_KEYED, 2},
+    [SQL_SERVER_ALL_HOME] = {"SELECT " RID("") " FROM resource WHERE " HOME("?1") " AND " BELOW(
+                                 "?2") " ORDER BY seq",
+                             ROWS_KEYED, 1},
+    [SQL_SERVER_WORD_HOME] = {"SELECT (patient::int8 << 25 | block) FROM word WHERE word=?1"
+                              " AND ?2::int8 IS NULL AND patient=(?3 >> 25)::int4"
+                              " AND block>=(?3 & 33554431)::int4 ORDER BY block",
+                              ROWS_KEYED, 3},
     [SQL_MEMBER_RIDS] = {"SELECT (home::int8 << 31 | seq) FROM member WHERE patient=?1::int4"
                          " AND (home, seq)>=(?2 >> 31, ?2 & 2147483647) ORDER BY home, seq",
                          ROWS_KEYED, 2},

@@ -76,6 +76,12 @@ void postgres_bind_id(struct postgres_statement *statement, int at, const struct
     value->own = true;
 }
 
+void postgres_take_values(struct postgres_statement *to, const struct postgres_statement *from)
+{
+    to->count = from->count;
+    memcpy(to->values, from->values, sizeof(to->values));
+}
+
 /* ---- columns ------------------------------------------------------------------------------------
  */
 

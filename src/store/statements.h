@@ -261,6 +261,15 @@
     X(SQL_SERVER_HORIZON, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8 + added"     \
                           " FROM origin")                                                          \
     X(SQL_SERVER_ORIGIN, "UPDATE origin SET added=added+?1")                                       \
+    /* Within one home, with the parameters of those without: the texts are in postgres_sql.c. */  \
+    X(SQL_SERVER_TOKEN_HOME, "")                                                                   \
+    X(SQL_SERVER_REFERENCE_HOME, "")                                                               \
+    X(SQL_SERVER_TEXT_HOME, "")                                                                    \
+    X(SQL_SERVER_PLACE_HOME, "")                                                                   \
+    X(SQL_SERVER_ALL_HOME, "")                                                                     \
+    X(SQL_SERVER_WORD_HOME, "")                                                                    \
+    X(SQL_SERVER_MEMBER_HOMES,                                                                     \
+      "SELECT DISTINCT home FROM member WHERE patient=?1::int4 ORDER BY home LIMIT ?2")            \
     /* Many rows at once (postgres_batch.c): each parameter is an array. */                        \
     X(SQL_SERVER_TOKENS, "INSERT INTO token(parameter, code, patient, seq)"                        \
       " SELECT p, v, r >> 31, r & 2147483647 FROM unnest(?1, ?2, ?3) AS n(p, v, r)")               \

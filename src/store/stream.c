@@ -119,6 +119,11 @@ static enum status source_step(struct source *source, int64_t rid)
 {
     bool row = false;
     TRY(statement_row(source->connection, &source->statement, &row));
+    while (!row && source->homes != NULL && source->home + 1 < source->home_count) {
+        int64_t first = place_first((uint32_t)source->homes[++source->home]);
+        statement_bind_number(&source->statement, source->from, first >> source->shift);
+        TRY(statement_row(source->connection, &source->statement, &row));
+    }
     if (!row) {
         source->current = STREAM_END;
         return STATUS_OK;
@@ -145,6 +150,22 @@ static enum status source_seek_list(struct source *source, int64_t rid)
     return STATUS_OK;
 }
 
+/* The first of its homes that is not before *FROM, which then is not before that. */
+static bool home_find(struct source *source, int64_t *from)
+{
+    source->home = 0;
+    while (source->home < source->home_count &&
+           source->homes[source->home] < *from >> PLACE_BITS) {
+        source->home++;
+    }
+    if (source->home == source->home_count) {
+        return false;
+    }
+    int64_t first = place_first((uint32_t)source->homes[source->home]);
+    *from = *from > first ? *from : first;
+    return true;
+}
+
 static enum status source_seek(struct source *source, int64_t rid)
 {
     if (source->started && source->current >= rid) {
@@ -167,6 +188,11 @@ static enum status source_seek(struct source *source, int64_t rid)
     }
     statement_reset(&source->statement);
     int64_t from = rid > source->floor ? rid : source->floor;
+    if (source->homes != NULL && !home_find(source, &from)) {
+        source->started = true;
+        source->current = STREAM_END;
+        return STATUS_OK;
+    }
     statement_bind_number(&source->statement, source->from, from >> source->shift);
     source->started = true;
     return source_step(source, rid);
