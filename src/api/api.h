@@ -30,6 +30,15 @@ MUST_CHECK enum status binary_guard(const struct definitions *definitions, struc
 MUST_CHECK enum status api_conformance_open(struct service *service, struct outcome *outcome);
 void api_conformance_close(struct service *service);
 
+/* ---- export.c ---- */
+
+/* Opens the jobs of $export over the service's store, access log and configuration, which must be
+ * set, and goes on with what is unfinished. Close with bulk_close(service->bulk), before them. */
+MUST_CHECK enum status api_exports_open(struct service *service, struct outcome *outcome);
+
+/* What bulk/ must be handed of Binaries. */
+extern const struct bulk_content api_bulk_content;
+
 /* ---- bundle_condition.c: conditional references ("Patient?identifier=...") of Bundles ---- */
 
 struct lookup {

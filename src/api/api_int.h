@@ -27,6 +27,10 @@ API_READ(measure_patch)    /* measure.c */
 API_READ(evaluate_measure) /* measure_report.c */
 API_READ(terms)         /* terminology.c: $expand, $validate-code, $lookup, $subsumes, $translate */
 API_READ(binary_read)   /* binary_read.c: read and vread of Binary, raw or FHIR, ranges */
+API_READ(export)        /* export.c: $export of the system, Patient and Group */
+API_READ(export_status) /* export_status.c */
+API_READ(export_cancel) /* export_status.c */
+API_READ(export_file)   /* export_status.c */
 API_WRITE(create)       /* create.c, conditional too */
 API_WRITE(update)       /* update.c, update-as-create and conditional too */
 API_WRITE(patch)        /* patch.c, conditional too */

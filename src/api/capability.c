@@ -67,6 +67,18 @@ static void write_interactions(struct slice type, bool system, struct buffer *ou
     buffer_add_byte(out, ']');
 }
 
+/* An operation with a definition of its own stands once, whatever its methods. */
+static bool is_said(const struct interaction *row)
+{
+    for (const struct interaction *before = api_interactions; before < row; before++) {
+        if (row->definition != NULL && before->definition != NULL &&
+            strcmp(before->definition, row->definition) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void write_operations(struct slice type, bool system, struct buffer *out)
 {
     size_t count = 0;
@@ -74,15 +86,21 @@ static void write_operations(struct slice type, bool system, struct buffer *out)
         bool here = system ? row->level == LEVEL_SYSTEM
                            : row->level == LEVEL_TYPE || row->level == LEVEL_INSTANCE;
         if (!is_operation(row) || !here || !applies(row, type) ||
-            (!system && !first_of_name(row, type) && row->level == LEVEL_INSTANCE)) {
+            (!system && row->definition == NULL && !first_of_name(row, type) &&
+             row->level == LEVEL_INSTANCE) ||
+            is_said(row)) {
             continue;
         }
         const char *name = row->name + 1;
         bool patient = row->type != NULL;
-        buffer_print(
-            out,
-            "%s{\"name\":\"%s\",\"definition\":\"http://hl7.org/fhir/OperationDefinition/%s-%s\"",
-            count++ > 0 ? "," : ",\"operation\":[", name, patient ? row->type : "Resource", name);
+        buffer_print(out, "%s{\"name\":\"%s\",\"definition\":\"",
+                     count++ > 0 ? "," : ",\"operation\":[", name);
+        if (row->definition != NULL) {
+            buffer_print(out, "%s\"", row->definition);
+        } else {
+            buffer_print(out, "http://hl7.org/fhir/OperationDefinition/%s-%s\"",
+                         patient ? row->type : "Resource", name);
+        }
         buffer_add_text(out, ",\"documentation\":");
         buffer_add_json_string(out, slice_text(row->documentation));
         buffer_add_byte(out, '}');
@@ -231,7 +249,8 @@ static enum status make(const struct service *service, struct arena *arena, stru
     buffer_print(
         &out,
         "{\"resourceType\":\"CapabilityStatement\",\"status\":\"active\",\"date\":\"%s\","
-        "\"kind\":\"instance\",\"software\":{\"name\":\"carelayer\",\"version\":\"%s\"},"
+        "\"kind\":\"instance\",\"instantiates\":[\"http://hl7.org/fhir/uv/bulkdata/"
+        "CapabilityStatement/bulk-data\"],\"software\":{\"name\":\"carelayer\",\"version\":\"%s\"},"
         "\"implementation\":{\"description\":\"carelayer: a data layer for health and "
         "social care\"},\"fhirVersion\":\"4.0.1\",\"format\":[\"json\",\"xml\","
         "\"application/fhir+json\",\"application/"

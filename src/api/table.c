@@ -2,6 +2,7 @@
 /* The table of interactions. Rows for one resource type stand before the general ones. */
 #include "api/api_int.h"
 
+#define BULK_DATA   "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
 #define READS(name) .perform = api_##name##_perform
 #define WRITES(name)                                                                               \
     .perform = api_##name##_perform, .commit = api_##name##_commit,                                \
@@ -77,6 +78,33 @@ const struct interaction api_interactions[] = {
      READS(everything), .documentation = "The whole record of one person, page by page."},
     {"$lastn", METHOD_GET, LEVEL_TYPE, "$lastn", "Observation", AUDIT_EXECUTE, 0, READS(last),
      .documentation = "The last max observations of each code, of one patient."},
+    {"$export", METHOD_GET, LEVEL_SYSTEM, "$export", NULL, AUDIT_EXECUTE, 0, READS(export),
+     .documentation = "All records into NDJSON files, in the background (Bulk Data 2).",
+     .definition = BULK_DATA "export"},
+    {"$export", METHOD_POST, LEVEL_SYSTEM, "$export", NULL, AUDIT_EXECUTE,
+     INTERACTION_BODY | INTERACTION_NO_VALIDATE, READS(export),
+     .documentation = "All records into NDJSON files, in the background (Bulk Data 2).",
+     .definition = BULK_DATA "export"},
+    {"$export", METHOD_GET, LEVEL_TYPE, "$export", "Patient", AUDIT_EXECUTE, 0, READS(export),
+     .documentation = "What concerns any patient into NDJSON files (Bulk Data 2).",
+     .definition = BULK_DATA "patient-export"},
+    {"$export", METHOD_POST, LEVEL_TYPE, "$export", "Patient", AUDIT_EXECUTE,
+     INTERACTION_BODY | INTERACTION_NO_VALIDATE, READS(export),
+     .documentation = "What concerns any patient, or those listed, into NDJSON files.",
+     .definition = BULK_DATA "patient-export"},
+    {"$export", METHOD_GET, LEVEL_INSTANCE, "$export", "Group", AUDIT_EXECUTE, 0, READS(export),
+     .documentation = "What concerns the members of a Group into NDJSON files (Bulk Data 2).",
+     .definition = BULK_DATA "group-export"},
+    {"$export", METHOD_POST, LEVEL_INSTANCE, "$export", "Group", AUDIT_EXECUTE,
+     INTERACTION_BODY | INTERACTION_NO_VALIDATE, READS(export),
+     .documentation = "What concerns members of a Group into NDJSON files (Bulk Data 2).",
+     .definition = BULK_DATA "group-export"},
+    {"export-status", METHOD_GET, LEVEL_JOB, "$export", NULL, AUDIT_READ, 0, READS(export_status),
+     .documentation = "How far an export is; its manifest once it is done."},
+    {"export-cancel", METHOD_DELETE, LEVEL_JOB, "$export", NULL, AUDIT_DELETE, 0,
+     READS(export_cancel), .documentation = "Ends an export and removes its files."},
+    {"export-file", METHOD_GET, LEVEL_JOB_FILE, "$export", NULL, AUDIT_READ, INTERACTION_ONE_FORM,
+     READS(export_file), .documentation = "A file of an export, plain or packed, or parts of it."},
     {"$evaluate-measure", METHOD_GET, LEVEL_INSTANCE, "$evaluate-measure", "Measure", AUDIT_EXECUTE,
      INTERACTION_NO_PERSON, READS(evaluate_measure),
      .documentation = "Measure/data-quality: what was accepted and refused in a period."},

@@ -40,6 +40,9 @@ void gzip_reader_close(struct gzip_reader *reader);
 MUST_CHECK enum status gzip_reader_read(struct gzip_reader *reader, char *to, size_t size,
                                         size_t *ret_count);
 
+/* Does an Accept-Encoding take gzip (RFC 9110, 12.5.3)? */
+bool accepts_gzip(struct slice accept_encoding);
+
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t length); /* start with 0 */
 
 #define SHA256_LENGTH 32

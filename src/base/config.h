@@ -100,6 +100,16 @@ enum config_kind {
     X(require_profile, "require-profile", CONFIG_LIST, "", 0, 0,                                   \
       "A profile that every resource of a type must conform to, as `Patient=URL`; may be "         \
       "repeated.")                                                                                 \
+    X(exports, "exports", CONFIG_NUMBER, "8", 1, 10000,                                            \
+      "Bulk exports that may be unfinished at once; more get 429.")                                \
+    X(export_threads, "export-threads", CONFIG_NUMBER, "2", 1, 64,                                 \
+      "Bulk exports worked on at once; the others wait.")                                          \
+    X(export_keep, "export-keep", CONFIG_SECONDS, "86400", 1, 31536000,                            \
+      "Time that the files of a finished bulk export can be fetched; then they are removed.")      \
+    X(export_spare, "export-spare", CONFIG_BYTES, "1G", 0, INT64_MAX,                              \
+      "Disk space that bulk exports leave free: one that needs more ends with 507.")               \
+    X(export_file, "export-file", CONFIG_BYTES, "128M", 65536, 4294967296,                         \
+      "About how long a file of a bulk export gets, before it is packed; then the next begins.")   \
     X(log_level, "log-level", CONFIG_TEXT, "info", 0, 0, "`debug`, `info`, `warning` or `error`.")
 
 struct config_list {

@@ -127,3 +127,29 @@ enum status gzip_inflate(struct slice bytes, size_t limit, struct buffer *out)
     (void)inflateEnd(&stream);
     return status;
 }
+
+/* The weight of "gzip", or else of "*", is not zero (RFC 9110, 12.5.3). */
+bool accepts_gzip(struct slice accept_encoding)
+{
+    bool any = false;
+    struct slice rest = accept_encoding;
+    while (rest.at != NULL && rest.length > 0) {
+        struct slice item = slice_trim(slice_cut(&rest, ','));
+        struct slice name = slice_trim(slice_cut(&item, ';'));
+        struct slice weight = slice_trim(item);
+        bool wanted = true;
+        if (slice_equals_ignoring_case(slice_head(weight, 2), SLICE("q="))) {
+            wanted = false;
+            for (size_t i = 2; i < weight.length; i++) {
+                wanted = wanted || (weight.at[i] >= '1' && weight.at[i] <= '9');
+            }
+        }
+        if (slice_equals_ignoring_case(name, SLICE("gzip"))) {
+            return wanted;
+        }
+        if (slice_is(name, "*")) {
+            any = wanted;
+        }
+    }
+    return any;
+}

@@ -53,6 +53,7 @@ enum log_class { LOG_PUBLIC, LOG_OPERATOR };
     X(LOG_STORE_RECOVERED, LOG_INFO, "disk has space again: writes are accepted")                  \
     X(LOG_STORE_FAILED, LOG_ERROR, "store operation failed")                                       \
     X(LOG_STORE_DICTIONARY, LOG_INFO, "compression dictionary trained")                            \
+    X(LOG_EXPORT_FAILED, LOG_WARNING, "bulk export failed: its files are removed")                 \
     X(LOG_AUDIT_FAILED, LOG_ERROR, "access log cannot be written: records are not disclosed")      \
     X(LOG_AUDIT_RECOVERED, LOG_INFO, "access log recovered: unfinished entries cut off")           \
     X(LOG_AUTH_OFF, LOG_WARNING, "rules are off: anyone on this machine can read everything")      \

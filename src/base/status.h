@@ -29,6 +29,7 @@
     X(STATUS_RANGE, 416, "value")                  /* range not satisfiable */                     \
     X(STATUS_UNPROCESSABLE, 422, "processing")     /* FHIR, but against a rule or profile */       \
     X(STATUS_BUSINESS_RULE, 422, "business-rule")  /* against a rule of this server */             \
+    X(STATUS_TOO_MANY, 429, "throttled")           /* more than one may ask for at a time */       \
     X(STATUS_HEADERS_TOO_LARGE, 431, "too-long")   /* the header section is over the limit */      \
     X(STATUS_NOT_SUPPORTED, 501, "not-supported")  /* we have not built this */                    \
     X(STATUS_BUSY, 503, "throttled")               /* no room now: try again */                    \

@@ -46,6 +46,11 @@ static const char *const settings[] = {"data",
                                        "test-numbers",
                                        "validate",
                                        "require-profile",
+                                       "exports",
+                                       "export-threads",
+                                       "export-keep",
+                                       "export-spare",
+                                       "export-file",
                                        "log-level",
                                        NULL};
 
@@ -104,6 +109,7 @@ static enum status open_service(struct server *server)
     service->interactions = api_interactions;
     service->metrics = metrics_create(api_interactions);
     TRY(api_capability_open(service));
+    TRY(api_exports_open(service, &server->outcome));
     return http_start(service, &server->outcome, &server->http, &server->port);
 }
 
@@ -113,6 +119,7 @@ static void close_service(struct server *server)
     if (server->http != NULL) {
         http_stop(server->http);
     }
+    bulk_close(server->opened.service.bulk);
     api_capability_close(&server->opened.service);
     cli_close_service(&server->opened);
     metrics_destroy(metrics);

@@ -134,36 +134,6 @@ static enum status write_block(struct exporting *exporting)
     return status;
 }
 
-/* Content that the store keeps beside a Binary's body goes out in pieces. */
-static enum status write_long(struct exporting *exporting, const struct store_version *version)
-{
-    struct buffer head = {.arena = exporting->known_arena};
-    struct arena_mark mark = arena_mark(exporting->known_arena);
-    store_version_write(version, &head);
-    uint64_t length = binary_form_length(FORMAT_JSON, buffer_slice(&head), version->blob_length);
-    enum status status = buffer_ok(&head) ? STATUS_OK : STATUS_MEMORY;
-    for (uint64_t at = 0; at < length && status == STATUS_OK; at += BLOCK) {
-        status = binary_form_write(exporting->tx, version, FORMAT_JSON, buffer_slice(&head), at,
-                                   BLOCK, &exporting->lines);
-        if (status == STATUS_OK && at + BLOCK < length) {
-            status = write_block(exporting);
-        }
-    }
-    arena_rewind(exporting->known_arena, mark);
-    return status;
-}
-
-/* Content that a read would refuse does not leave by this door either. */
-static enum status is_open(struct exporting *exporting, const struct store_version *version,
-                           bool *ret_open)
-{
-    struct arena_mark mark = arena_mark(exporting->known_arena);
-    enum status status = binary_guard(exporting->service->definitions, exporting->tx, version,
-                                      exporting->known_arena, ret_open);
-    arena_rewind(exporting->known_arena, mark);
-    return status;
-}
-
 static enum status note_persons(struct exporting *exporting, const struct store_version *version)
 {
     if (version->patient_count == 0 &&
@@ -181,25 +151,33 @@ static enum status note_persons(struct exporting *exporting, const struct store_
     return STATUS_OK;
 }
 
+static enum status flush_lines(void *context)
+{
+    return write_block(context);
+}
+
 static enum status write_one(void *context, const struct store_version *version)
 {
     struct exporting *exporting = context;
+    const struct bulk_line line = {.definitions = exporting->service->definitions,
+                                   .content = &api_bulk_content,
+                                   .tx = exporting->tx,
+                                   .arena = exporting->known_arena,
+                                   .out = &exporting->lines,
+                                   .flush = flush_lines,
+                                   .context = exporting};
     bool open;
-    TRY(is_open(exporting, version, &open));
+    TRY(bulk_line_open(&line, version, &open));
     if (!open) {
         exporting->withheld++;
         return STATUS_OK;
     }
     TRY(note_persons(exporting, version));
-    if (version->blob_length > 0) {
-        TRY(write_long(exporting, version));
-    } else {
-        store_version_write(version, &exporting->lines);
-    }
-    buffer_add_byte(&exporting->lines, '\n');
-    if (!buffer_ok(&exporting->lines)) {
+    enum status status = bulk_line_write(&line, version);
+    if (status == STATUS_MEMORY && arena_full(exporting->arena)) {
         return STATUS_TOO_COSTLY;
     }
+    TRY(status);
     if (++exporting->count % 1024 == 0 && exporting->progress != NULL) {
         exporting->progress(exporting->context, exporting->count, exporting->all);
     }

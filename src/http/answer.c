@@ -45,6 +45,7 @@ static const char *reason_of(int http)
         REASON(417, "417 Expectation Failed")
         REASON(421, "421 Misdirected Request")
         REASON(422, "422 Unprocessable Content")
+        REASON(429, "429 Too Many Requests")
         REASON(431, "431 Request Header Fields Too Large")
         REASON(500, "500 Internal Server Error")
         REASON(501, "501 Not Implemented")
@@ -113,7 +114,8 @@ static void add_cors(struct connection *connection, struct buffer *out)
     add_header(out, SLICE("Access-Control-Allow-Origin"), known->origin);
     if (connection->route != ROUTE_OPTIONS) {
         buffer_add(out, SLICE("Access-Control-Expose-Headers: ETag, Location, Content-Location, "
-                              "Last-Modified, X-Request-Id, Retry-After, Content-Range\r\n"));
+                              "Last-Modified, X-Request-Id, Retry-After, Content-Range, "
+                              "Content-Encoding, Expires, X-Progress\r\n"));
         return;
     }
     buffer_add(out, SLICE("Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE\r\n"

@@ -211,7 +211,6 @@ void stream_room(struct connection *connection);
 /* range.c: one range of RFC 9110, 14. False: send everything. *RET_STATUS: OK or RANGE. */
 bool range_parse(struct slice text, uint64_t length, uint64_t *ret_from, uint64_t *ret_end,
                  enum status *ret_status);
-bool accepts_gzip(struct slice accept_encoding);
 
 /* tls.c */
 MUST_CHECK enum status tls_open(const struct config *config, struct outcome *outcome,

@@ -204,6 +204,30 @@ static void write_store(struct service *service, struct buffer *out)
                  audit.failing);
 }
 
+static void write_exports(struct bulk *bulk, struct buffer *out)
+{
+    struct bulk_statistics numbers;
+    bulk_statistics(bulk, &numbers);
+    write_number(out, "exports_waiting", "gauge", "Bulk exports not begun.", numbers.waiting);
+    write_number(out, "exports_running", "gauge", "Bulk exports worked on.", numbers.running);
+    write_number(out, "exports_kept", "gauge", "Finished bulk exports not expired.", numbers.kept);
+    write_number(out, "exports_left", "gauge", "Resources that running exports will yet write.",
+                 numbers.left);
+    write_number(out, "exports_started_total", "counter", "Bulk exports asked for.",
+                 numbers.started);
+    write_number(out, "exports_done_total", "counter", "Bulk exports finished.", numbers.done);
+    write_number(out, "exports_failed_total", "counter", "Bulk exports that failed.",
+                 numbers.failed);
+    write_number(out, "exports_cancelled_total", "counter", "Bulk exports cancelled or removed.",
+                 numbers.cancelled);
+    write_number(out, "exports_expired_total", "counter", "Bulk exports removed at their expiry.",
+                 numbers.expired);
+    write_number(out, "export_resources_total", "counter", "Resources written by bulk exports.",
+                 numbers.resources);
+    write_number(out, "export_bytes_total", "counter", "Bytes of these, before packing.",
+                 numbers.bytes);
+}
+
 void metrics_write(struct service *service, struct buffer *out)
 {
     static const char *const names[GAUGE_COUNT][2] = {
@@ -220,4 +244,7 @@ void metrics_write(struct service *service, struct buffer *out)
     write_number(out, "request_memory_bytes", "gauge", "Memory of requests in flight.",
                  arena_budget_used());
     write_store(service, out);
+    if (service->bulk != NULL) {
+        write_exports(service->bulk, out);
+    }
 }

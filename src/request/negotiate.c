@@ -120,7 +120,8 @@ static bool find_format(const struct request *request, enum format *ret_format)
 
 static enum status take_format(struct request *request)
 {
-    if (find_format(request, &request->format) || may_be_raw(request)) {
+    bool one_form = (request->interaction->flags & INTERACTION_ONE_FORM) != 0;
+    if (find_format(request, &request->format) || may_be_raw(request) || one_form) {
         return STATUS_OK;
     }
     return request_fail(request, STATUS_NOT_ACCEPTABLE, "",

@@ -8,6 +8,7 @@
 
 #include "audit/audit.h"
 #include "base/base.h"
+#include "bulk/bulk.h"
 #include "fhir/fhir.h"
 #include "quality/quality.h"
 #include "store/store.h"
@@ -70,8 +71,9 @@ enum prefer_return { PREFER_REPRESENTATION, PREFER_MINIMAL, PREFER_OUTCOME };
 
 /* ---- interactions ---- */
 
-/* Where a path may be matched; {type} is any resource type unless the interaction names one. */
-enum level { LEVEL_SYSTEM, LEVEL_TYPE, LEVEL_INSTANCE, LEVEL_VERSION };
+/* Where a path may be matched; {type} is any resource type unless the interaction names one. A job
+ * and its files are below the operation that began it: [base]/$export/{id}[/{file}]. */
+enum level { LEVEL_SYSTEM, LEVEL_TYPE, LEVEL_INSTANCE, LEVEL_VERSION, LEVEL_JOB, LEVEL_JOB_FILE };
 
 /* One row of the table that routing, the capability statement and the access log run on. */
 struct interaction {
@@ -94,6 +96,7 @@ struct interaction {
      * called again when entries beside the write could not be logged. */
     void (*committed)(struct request *request);
     const char *documentation; /* one sentence for the capability statement */
+    const char *definition;    /* of an operation that R4 does not define: its canonical url */
 };
 
 #define INTERACTION_ON_LOOP     1u  /* a point read: quick enough for an event loop */
@@ -103,7 +106,10 @@ struct interaction {
 #define INTERACTION_NO_PERSON   16u /* touches nobody's record: capability statement, $validate */
 #define INTERACTION_NO_VALIDATE 32u /* the body is checked by perform, part by part (bundles) */
 #define INTERACTION_PARAMETERS  64u /* search parameters may also come in a form body */
-#define INTERACTION_LARGE       128u /* its commit writes very much */
+#define INTERACTION_ONE_FORM                                                                       \
+    128u /* the answer has a form of its own, whatever Accept says                                 \
+          */
+#define INTERACTION_LARGE       256u /* its commit writes very much */
 
 /* ---- the answer ---- */
 
@@ -186,6 +192,7 @@ struct service {
     struct api_capability *capability;      /* api's: the capability statement */
     int64_t started;                        /* instant */
     struct metrics *metrics;
+    struct bulk *bulk;       /* NULL: nothing is exported in files */
     struct quality *quality; /* counts what is accepted and refused; NULL: nobody does */
 };
 
@@ -231,6 +238,7 @@ struct request {
     resource_type type;
     struct slice id;
     struct slice version;
+    struct slice file;         /* name of a job's file */
     resource_type compartment; /* GET Patient/1/Observation: type is Observation, this is Patient */
     const struct parameter *parameters; /* query, then form body */
     size_t parameter_count;

@@ -20,6 +20,8 @@ const char *request_explanation(enum status status)
     case STATUS_MEMORY:
     case STATUS_TRANSIENT:
         return "The server has no room for this request now: try again shortly.";
+    case STATUS_TOO_MANY:
+        return "This is asked too often, or too much at once: wait as Retry-After says.";
     case STATUS_TOO_COSTLY:
         return "This takes more memory or time than one request may have: ask for less at once.";
     case STATUS_NOT_FOUND:
@@ -63,6 +65,8 @@ static void write_error(struct request *request)
     }
     if (status_http(request->status) == 503) {
         response_add_header(request, "Retry-After", SLICE("1"));
+    } else if (request->status == STATUS_TOO_MANY) {
+        response_add_header(request, "Retry-After", SLICE("10"));
     }
 }
 

@@ -79,6 +79,16 @@ static enum status take_below_instance(struct request *request, const struct sli
     return parts[2].length > 0 ? take_compartment(request, parts[2]) : no_such_path(request);
 }
 
+/* $operation/{id}[/{file}]: a job that the operation began, and what it left. */
+static enum status take_job(struct request *request, const struct slice *parts, size_t count,
+                            struct place *place)
+{
+    place->level = count == 2 ? LEVEL_JOB : LEVEL_JOB_FILE;
+    place->operation = parts[0];
+    request->file = count == 3 ? parts[2] : (struct slice){0};
+    return take_id(request, parts[1]);
+}
+
 static enum status take_path(struct request *request, struct place *place)
 {
     struct slice rest = request->target;
@@ -98,6 +108,9 @@ static enum status take_path(struct request *request, struct place *place)
     if (count == 1 && (first == '$' || first == '_' || slice_is(parts[0], "metadata"))) {
         place->operation = parts[0];
         return STATUS_OK;
+    }
+    if (first == '$' && count <= 3) {
+        return take_job(request, parts, count, place);
     }
     TRY(take_type(request, parts[0]));
     place->level = LEVEL_TYPE;

@@ -202,7 +202,10 @@ enum status facts_read(struct slice blob, struct facts *ret_facts)
 
 static void fact_bind(struct statement *statement, const struct fact *fact, int64_t rid)
 {
-    statement_bind_number(statement, 1, fact->parameter);
+    uint32_t parameter = fact->tree == TREE_DATE ? date_class_parameter(fact->parameter & ~1u,
+                                                                        date_class_of(fact->other))
+                                                 : fact->parameter;
+    statement_bind_number(statement, 1, parameter);
     statement_bind_number(statement, 3, rid);
     switch ((enum tree)fact->tree) {
     case TREE_TOKEN:

@@ -223,6 +223,15 @@ static enum status find_by_place(struct finder *finder, struct store_page *page)
                 break;
             }
         }
+        bool full = query->count == 0 || page->more, known = false;
+        uint64_t rest = 0;
+        if (full && counts(query) && finder->part_count == 1) {
+            TRY(search_rest(finder->parts[0], &known, &rest));
+        }
+        total += rest;
+        if (known) {
+            break;
+        }
     }
     if (counts(query)) {
         page->total = total;
@@ -234,7 +243,7 @@ static enum status find_by_place(struct finder *finder, struct store_page *page)
                        page);
 }
 
-#define RANK_LOOKS 4096 /* looks after which walking may be cheaper than ranking */
+#define RANK_LOOKS 2048 /* looks after which walking may be cheaper than ranking */
 
 /* Every match is looked at and the first of them are kept. *RET_DONE false: LOOKS (0: any number)
  * were not enough. */
@@ -270,6 +279,23 @@ void finder_rewind(struct finder *finder)
     }
 }
 
+/* Is it known beforehand that there are more matches than are worth ranking? */
+static enum status has_many(struct search *search, bool *ret_many)
+{
+    size_t count = 0;
+    *ret_many = !search->narrow;
+    for (size_t i = 0; i < search->test_count; i++) {
+        if (!search->tests[i].streamed) {
+            return STATUS_OK;
+        }
+    }
+    if (search->narrow && search->stream_count == 1) {
+        TRY(stream_probe(&search->streams[0], RANK_LOOKS, &count));
+        *ret_many = count == RANK_LOOKS;
+    }
+    return STATUS_OK;
+}
+
 /* The first of a great many need not all be ranked: so if there are many, the tree of the first key
  * is walked. A count needs them all. */
 static enum status rank_first(struct finder *finder, const struct sort_key *after,
@@ -280,7 +306,9 @@ static enum status rank_first(struct finder *finder, const struct sort_key *afte
     bool walks = !counts(query) && finder->part_count == 1 && !query->has_patient &&
                  finder->parts[0]->query->type != RESOURCE_TYPE_NONE;
     if (walks) {
-        if (finder->parts[0]->narrow) {
+        bool many = false;
+        TRY(has_many(finder->parts[0], &many));
+        if (!many) {
             TRY(rank_all(finder, after, RANK_LOOKS, ranking, ret_total, &done));
         }
         if (!done) {

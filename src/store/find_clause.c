@@ -158,7 +158,7 @@ static bool is_streamable(const struct test *test)
 }
 
 /* Identifiers of references stand under a number of their own. */
-static uint32_t text_parameter(const struct test *test)
+uint32_t test_text_parameter(const struct test *test)
 {
     return test->parameter + (test->clause->modifier == STORE_IDENTIFIER);
 }
@@ -178,8 +178,8 @@ static enum status stream_of(struct search *search, const struct test *test, str
                                 test->parameter + 1, wanted->system));
         }
         if (wanted->key.at != NULL) {
-            TRY(stream_add_text(stream, search->connection, search->arena, text_parameter(test),
-                                wanted->key));
+            TRY(stream_add_text(stream, search->connection, search->arena,
+                                test_text_parameter(test), wanted->key));
         }
     }
     return STATUS_OK;
@@ -268,180 +268,5 @@ enum status clause_prepare(struct search *search, const struct store_clause *cla
         search->typed = true;
         search->nothing = search->nothing || stream->count == 0;
     }
-    return STATUS_OK;
-}
-
-/* ---- short lists
- * --------------------------------------------------------------------------------- */
-
-static enum status range_text(struct search *search, const struct test *test, struct slice key,
-                              struct statement **ret_statement)
-{
-    /* The least text that is greater than all that begin with KEY. */
-    struct slice end = arena_copy(search->arena, key);
-    char *at = (char *)(uintptr_t)end.at;
-    if (at == NULL) {
-        return STATUS_TOO_COSTLY;
-    }
-    while (end.length > 0 && (uint8_t)at[end.length - 1] == 0xff) {
-        end.length--;
-    }
-    TRY(statement_get(search->connection, end.length > 0 ? SQL_TEXT_RANGE : SQL_TEXT_FROM,
-                      ret_statement));
-    statement_bind_number(*ret_statement, 1, text_parameter(test));
-    statement_bind_blob(*ret_statement, 2, key);
-    if (end.length > 0) {
-        at[end.length - 1]++;
-        statement_bind_blob(*ret_statement, 3, end);
-    }
-    return STATUS_OK;
-}
-
-/* Low ends between which every match lies; WIDE: among dates wider than DATE_NARROW. */
-static bool range_date_bounds(const struct store_value *value, bool wide, int64_t *ret_low,
-                              int64_t *ret_high)
-{
-    *ret_low = INT64_MIN;
-    *ret_high = INT64_MAX;
-    switch (value->compare) {
-    case STORE_EQ:
-        *ret_low = value->low;
-        *ret_high = value->high;
-        return true;
-    case STORE_GT:
-    case STORE_GE:
-        *ret_low = wide ? INT64_MIN : value->low - DATE_NARROW;
-        return true;
-    case STORE_SA:
-        *ret_low = value->high;
-        return true;
-    case STORE_LT:
-    case STORE_LE:
-    case STORE_EB:
-        *ret_high = value->high;
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool range_number_bounds(const struct wanted *wanted, double *ret_low, double *ret_high)
-{
-    *ret_low = -1e299; /* above RANGE_PLACE */
-    *ret_high = 1e308;
-    switch (wanted->value->compare) {
-    case STORE_EQ:
-    case STORE_AP:
-        *ret_low = wanted->low;
-        *ret_high = wanted->high;
-        return true;
-    case STORE_GT:
-    case STORE_GE:
-    case STORE_SA:
-        *ret_low = wanted->number;
-        return true;
-    case STORE_LT:
-    case STORE_LE:
-    case STORE_EB:
-        *ret_high = wanted->number;
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* The statement of one range of one value; NULL: this value has none. WIDE: dates and ranges of
- * quantities that stand apart. */
-static enum status range_statement(struct search *search, const struct test *test,
-                                   const struct wanted *wanted, bool wide,
-                                   struct statement **ret_statement)
-{
-    enum search_kind kind = test->clause->parameter->kind;
-    *ret_statement = NULL;
-    if (kind == SEARCH_DATE) {
-        int64_t low, high;
-        if (range_date_bounds(wanted->value, wide, &low, &high)) {
-            TRY(statement_get(search->connection, SQL_DATE_RANGE, ret_statement));
-            statement_bind_number(*ret_statement, 1, test->parameter + wide);
-            statement_bind_number(*ret_statement, 2, low);
-            statement_bind_number(*ret_statement, 3, high);
-        }
-        return STATUS_OK;
-    }
-    if (kind == SEARCH_NUMBER || kind == SEARCH_QUANTITY) {
-        double low = RANGE_PLACE, high = RANGE_PLACE;
-        if (wide || range_number_bounds(wanted, &low, &high)) {
-            TRY(statement_get(search->connection,
-                              kind == SEARCH_NUMBER ? SQL_NUMBER_RANGE : SQL_QUANTITY_RANGE,
-                              ret_statement));
-            statement_bind_number(*ret_statement, 1, test->parameter + (wide || wanted->canonical));
-            statement_bind_real(*ret_statement, 2, low);
-            statement_bind_real(*ret_statement, 3, high);
-        }
-        return STATUS_OK;
-    }
-    if (wanted->key.length == 0 || test->clause->modifier == STORE_CONTAINS ||
-        test->clause->modifier == STORE_ABOVE) {
-        return STATUS_OK;
-    }
-    return range_text(search, test, slice_head(wanted->key, TEXT_KEY_LIMIT), ret_statement);
-}
-
-/* Adds the range's places; *RET_FITS false: there is no range, or too much in it. */
-static enum status range_collect(struct search *search, struct statement *statement, size_t limit,
-                                 struct number_list *list, bool *ret_fits)
-{
-    *ret_fits = statement != NULL;
-    bool row = statement != NULL;
-    while (row) {
-        TRY(statement_row(search->connection, statement, &row));
-        if (row && list->count >= limit) {
-            *ret_fits = false;
-            break;
-        }
-        if (row) {
-            TRY(list_add(list, statement_number(statement, 0)));
-        }
-    }
-    if (statement != NULL) {
-        statement_reset(statement);
-    }
-    return STATUS_OK;
-}
-
-enum status test_range(struct search *search, const struct test *test, size_t limit,
-                       const int64_t **ret_list, size_t *ret_count)
-{
-    struct number_list list = {.arena = search->arena};
-    *ret_list = NULL;
-    enum store_modifier modifier = test->clause->modifier;
-    if (test->streamed || modifier == STORE_NOT || modifier == STORE_MISSING ||
-        modifier == STORE_TEXT || parameter_is_words(test->clause->parameter)) {
-        return STATUS_OK;
-    }
-    for (size_t i = 0; i < test->count; i++) {
-        const struct wanted *wanted = &test->wanted[i];
-        enum search_kind kind = test->clause->parameter->kind;
-        int wides = kind == SEARCH_DATE || kind == SEARCH_QUANTITY ? 2 : 1;
-        if ((wanted->number_count > 0 || wanted->system != 0) && kind == SEARCH_TOKEN) {
-            return STATUS_OK;
-        }
-        for (int wide = 0; wide < wides; wide++) {
-            struct statement *statement;
-            bool fits = false;
-            TRY(range_statement(search, test, wanted, wide == 1, &statement));
-            TRY(range_collect(search, statement, limit, &list, &fits));
-            if (!fits) {
-                return STATUS_OK;
-            }
-        }
-    }
-    if (list.items == NULL) {
-        TRY(list_add(&list, 0));
-        list.count = 0;
-    }
-    list_sort(&list);
-    *ret_list = list.items;
-    *ret_count = list.count;
     return STATUS_OK;
 }

@@ -133,6 +133,22 @@ enum status change_after(struct connection *connection, resource_type type, int6
     return STATUS_OK;
 }
 
+enum status change_last(struct connection *connection, resource_type type, int64_t *ret_change)
+{
+    struct statement *statement;
+    bool row = false;
+    *ret_change = 0;
+    TRY(statement_get(connection, SQL_CHANGE_LAST, &statement));
+    statement_bind_number(statement, 1, type);
+    statement_bind_number(statement, 2, INT64_MAX);
+    TRY(statement_row(connection, statement, &row));
+    if (row) {
+        *ret_change = statement_number(statement, 0);
+        statement_reset(statement);
+    }
+    return STATUS_OK;
+}
+
 enum status place_time(struct connection *connection, int64_t rid, int64_t change,
                        int64_t *ret_updated, bool *ret_current)
 {

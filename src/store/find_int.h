@@ -68,6 +68,8 @@ void stream_rewind(struct stream *stream);
 void stream_aim(struct stream *stream, int64_t value);
 /* Moves the sources of FROM to the end of TO. */
 MUST_CHECK enum status stream_take(struct stream *to, struct arena *arena, struct stream *from);
+/* How many places come behind the current one. Only of a stream of one source, not of blocks. */
+MUST_CHECK enum status stream_rest(struct stream *stream, uint64_t *ret_count);
 void stream_close(struct stream *stream);
 /* How many places, counting no further than LIMIT. Leaves the stream at its beginning. */
 MUST_CHECK enum status stream_probe(struct stream *stream, size_t limit, size_t *ret_count);
@@ -113,6 +115,7 @@ enum test_kind {
 
 struct link;
 struct composite;
+struct range;
 struct search;
 
 struct test {
@@ -122,6 +125,9 @@ struct test {
     struct wanted *wanted;
     size_t count;
     bool streamed; /* a stream holds exactly what this would let through */
+    bool sifted;   /* a stream does, but for the doubts among its places */
+    const int64_t *doubts;
+    size_t doubt_count;
     struct link *link;
     const struct composite *composite;
 };
@@ -158,6 +164,10 @@ bool words_match_resource(const struct store *store, const struct test *test, re
 /* Is URI the same as BELOW, or that of something above it in the path? */
 bool uri_is_above(struct slice uri, struct slice below);
 enum match test_facts(const struct test *test, struct slice facts);
+/* One value alone, of the test's parameter. */
+enum match test_fact(const struct test *test, const struct wanted *wanted, const struct fact *fact);
+/* Under which parameter its texts stand: identifiers of references have one of their own. */
+uint32_t test_text_parameter(const struct test *test);
 /* The same by the body itself. */
 MUST_CHECK enum status test_body(const struct store *store, const struct test *test,
                                  resource_type type, yyjson_val *resource, struct arena *arena,
@@ -216,6 +226,8 @@ struct search {
     size_t stream_count;
     struct test *tests;
     size_t test_count;
+    struct range *ranges;
+    size_t range_count;
     struct column *columns; /* what it is sorted by */
     size_t column_count;
     const int64_t *ids; /* places of the query's ids, sorted */
@@ -227,6 +239,8 @@ struct search {
     bool typed;     /* some stream holds only the type asked for */
     bool brief;     /* some stream is known to be short */
     bool narrow;    /* there is a stream beside that of all places */
+    bool gone;      /* the only stream may have places where nothing lives any more */
+    bool all;       /* the first stream is that, for want of another */
     bool wants_row; /* candidates come with their row even if nothing must be tested */
     bool races;     /* it gives matches, so that its links may become streams meanwhile */
     uint64_t own;   /* looks spent on its own candidates */
@@ -256,6 +270,8 @@ void search_rewind(struct search *search);
 /* The next place >= FROM that all streams have. *RET_PAUSED: not found yet, none is before it. */
 MUST_CHECK enum status search_candidate(struct search *search, int64_t from, int64_t *ret_rid,
                                         bool *ret_paused);
+/* May the place be a match, as far as streams can tell? Leaves them anywhere. */
+MUST_CHECK enum status search_has(struct search *search, int64_t rid, bool *ret_has);
 /* Does the candidate, which all streams have, pass all tests? */
 MUST_CHECK enum status search_test(struct search *search, int64_t rid, struct candidate *candidate,
                                    bool *ret_match);
@@ -268,6 +284,9 @@ MUST_CHECK enum status search_matches(struct search *search, int64_t rid,
                                       struct candidate *candidate, bool *ret_match);
 /* Counts one look; STATUS_TOO_COSTLY after the deadline. */
 MUST_CHECK enum status search_look(struct search *search);
+
+/* Is every place of its one stream a match? Behind the last match, *RET_REST more come. */
+MUST_CHECK enum status search_rest(struct search *search, bool *ret_known, uint64_t *ret_rest);
 
 /* Must a query across types be asked of one type after the other? */
 bool query_needs_types(const struct store_query *query);
@@ -284,10 +303,15 @@ MUST_CHECK enum status search_not_ready(struct search *search,
 
 /* Makes the clause's test, and its stream when it has one. */
 MUST_CHECK enum status clause_prepare(struct search *search, const struct store_clause *clause);
-/* A list of places that holds all matches of the test, when it is no longer than LIMIT. *RET_LIST
- * NULL: there is none. */
-MUST_CHECK enum status test_range(struct search *search, const struct test *test, size_t limit,
-                                  const int64_t **ret_list, size_t *ret_count);
+
+/* ---- ranges: tests that come to runs of a tree -------------------------------------------------
+ */
+
+/* Begins with them: what is short becomes a stream at once. After the other streams are there. */
+MUST_CHECK enum status ranges_prepare(struct search *search);
+/* Goes on as far as is fair. */
+MUST_CHECK enum status ranges_advance(struct search *search);
+void ranges_close(struct search *search);
 
 /* ---- what is asked for -------------------------------------------------------------------------
  */
@@ -366,6 +390,12 @@ MUST_CHECK enum status tree_prepare(struct search *search, const struct store_cl
 /* The first change of a resource of the type with this number or a greater one; 0: none. */
 MUST_CHECK enum status change_after(struct connection *connection, resource_type type, int64_t from,
                                     int64_t *ret_change, int64_t *ret_rid);
+/* The last one; 0: none. */
+MUST_CHECK enum status change_last(struct connection *connection, resource_type type,
+                                   int64_t *ret_change);
+/* The first that was at TIME or later, or one past the last. */
+MUST_CHECK enum status change_since(struct connection *connection, resource_type type, int64_t time,
+                                    int64_t *ret_change);
 /* When it was. RID: where its resource was put. */
 MUST_CHECK enum status change_time(struct connection *connection, int64_t change, int64_t rid,
                                    int64_t *ret_updated);

@@ -32,7 +32,7 @@ enum status search_not_ready(struct search *search, const struct search_paramete
 enum status search_look(struct search *search)
 {
     int64_t deadline = search->connection->deadline;
-    if (++*search->looked % 64 == 0 && deadline != 0 && time_monotonic() > deadline) {
+    if ((*search->looked)++ % 64 == 0 && deadline != 0 && time_monotonic() > deadline) {
         return outcome_fail(search->outcome, STATUS_TOO_COSTLY, "",
                             "The search takes too long. Narrow it: name a patient, or add a "
                             "code, an identifier or a date.");
@@ -239,31 +239,6 @@ enum status search_nest(struct search *parent, const struct store_query *query,
     return search_prepare(search);
 }
 
-/* When no stream is short, a range may be. */
-static enum status settle_range(struct search *search)
-{
-    size_t limit = LIST_LIMIT, best_count = 0;
-    const int64_t *best = NULL;
-    for (size_t i = 0; i < search->test_count; i++) {
-        const int64_t *list = NULL;
-        size_t count = 0;
-        if (search->tests[i].kind == TEST_FACTS) {
-            TRY(test_range(search, &search->tests[i], limit, &list, &count));
-        }
-        if (list != NULL && (best == NULL || count < best_count)) {
-            best = list;
-            best_count = count;
-            limit = count > 0 ? count : 1;
-        }
-    }
-    if (best != NULL) {
-        search->typed = true;
-        search->brief = best_count < PROBE_LIMIT;
-        return stream_add_list(stream_new(search), search->arena, best, best_count);
-    }
-    return STATUS_OK;
-}
-
 enum status search_settle(struct search *search)
 {
     bool confined = false;
@@ -281,9 +256,10 @@ enum status search_settle(struct search *search)
             return STATUS_OK;
         }
     }
-    TRY(settle_range(search));
     search->narrow = search->stream_count > 0;
-    if (search->stream_count == 0) {
+    TRY(ranges_prepare(search));
+    if (search->stream_count == 0 || search->gone) {
+        search->all = search->stream_count == 0;
         TRY(add_places(search, stream_new(search), INT64_MIN, INT64_MAX));
         search->typed = true;
     }
@@ -292,6 +268,7 @@ enum status search_settle(struct search *search)
 
 void search_close(struct search *search)
 {
+    ranges_close(search);
     for (size_t i = 0; i < search->stream_count; i++) {
         stream_close(&search->streams[i]);
     }
@@ -358,6 +335,12 @@ static enum status run_test(struct search *search, const struct test *test,
                                 : STATUS_OK;
 }
 
+/* Is there nothing left to ask of the place? */
+static bool is_settled(const struct test *test, int64_t rid)
+{
+    return test->streamed || (test->sifted && !list_has(test->doubts, test->doubt_count, rid));
+}
+
 /* ALL: also what a stream has seen to. The facts are asked before what costs more. */
 static enum status run_tests(struct search *search, bool all, const struct candidate *candidate,
                              bool *ret_match)
@@ -365,7 +348,8 @@ static enum status run_tests(struct search *search, bool all, const struct candi
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < search->test_count && *ret_match; i++) {
             const struct test *test = &search->tests[i];
-            if ((all || !test->streamed) && (test->kind == TEST_FACTS) == (round == 0)) {
+            if ((all || !is_settled(test, candidate->rid)) &&
+                (test->kind == TEST_FACTS) == (round == 0)) {
                 TRY(run_test(search, test, candidate, ret_match));
             }
         }
@@ -408,18 +392,30 @@ static bool row_matches(const struct store_query *query, const struct candidate 
             (candidate->updated >= query->updated_low && candidate->updated < query->updated_high));
 }
 
-static bool needs_row(const struct search *search)
+static bool needs_row(const struct search *search, int64_t rid)
 {
     const struct store_query *query = search->query;
     if (search->wants_row || query->updated_low != 0 || query->updated_high != 0) {
         return true;
     }
     for (size_t i = 0; i < search->test_count; i++) {
-        if (!search->tests[i].streamed) {
+        if (!is_settled(&search->tests[i], rid)) {
             return true;
         }
     }
     return false;
+}
+
+enum status search_rest(struct search *search, bool *ret_known, uint64_t *ret_rest)
+{
+    const struct stream *stream = search->streams;
+    *ret_known = search->stream_count == 1 && stream->count == 1 && stream->sources[0].shift == 0 &&
+                 !search->wants_row && search->query->updated_low == 0 &&
+                 search->query->updated_high == 0;
+    for (size_t i = 0; i < search->test_count; i++) {
+        *ret_known = *ret_known && search->tests[i].streamed;
+    }
+    return *ret_known ? stream_rest(&search->streams[0], ret_rest) : STATUS_OK;
 }
 
 enum status search_test(struct search *search, int64_t rid, struct candidate *candidate,
@@ -427,7 +423,7 @@ enum status search_test(struct search *search, int64_t rid, struct candidate *ca
 {
     *candidate = (struct candidate){.search = search, .rid = rid};
     *ret_match = true;
-    if (!needs_row(search)) {
+    if (!needs_row(search, rid)) {
         return STATUS_OK;
     }
     bool there = false;
@@ -444,6 +440,23 @@ static bool among_ids(const struct search *search, int64_t rid)
     return search->query->ids == NULL ||
            (search->id_count > 0 && bsearch(&rid, search->ids, search->id_count,
                                             sizeof(*search->ids), place_order) != NULL);
+}
+
+/* Streams of more sources than this are left to the tests. */
+#define SOURCES_TO_ASK 4
+
+enum status search_has(struct search *search, int64_t rid, bool *ret_has)
+{
+    *ret_has = true;
+    for (size_t i = search->all ? 1 : 0; i < search->stream_count && *ret_has; i++) {
+        struct stream *stream = &search->streams[i];
+        if (stream->count <= SOURCES_TO_ASK) {
+            stream_rewind(stream);
+            TRY(stream_seek(stream, rid));
+            *ret_has = stream->current == rid;
+        }
+    }
+    return STATUS_OK;
 }
 
 enum status search_matches(struct search *search, int64_t rid, struct candidate *candidate,
@@ -473,6 +486,7 @@ enum status search_candidate(struct search *search, int64_t from, int64_t *ret_r
         return STATUS_OK;
     }
     if (search->races) {
+        TRY(ranges_advance(search));
         TRY(links_advance(search));
     }
     for (size_t i = 0; agreed < search->stream_count; i = (i + 1) % search->stream_count) {

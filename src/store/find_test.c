@@ -199,8 +199,7 @@ static enum match match_text(const struct test *test, const struct wanted *wante
     return wanted->key.at != NULL ? match_uri(test, wanted, text) : MATCH_NO;
 }
 
-static enum match match_fact(const struct test *test, const struct wanted *wanted,
-                             const struct fact *fact)
+enum match test_fact(const struct test *test, const struct wanted *wanted, const struct fact *fact)
 {
     switch ((enum tree)fact->tree) {
     case TREE_TOKEN:
@@ -250,7 +249,7 @@ enum match test_facts(const struct test *test, struct slice facts)
         }
         present = true;
         for (size_t i = 0; i < test->count && best != MATCH_YES; i++) {
-            enum match match = match_fact(test, &test->wanted[i], &fact);
+            enum match match = test_fact(test, &test->wanted[i], &fact);
             best = match == MATCH_NO ? best : match;
         }
     }

@@ -30,13 +30,57 @@ static int number_order(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* One pass of many, by one byte; places differ in few of their bytes. False: in none. */
+static bool sort_by_byte(const int64_t *from, size_t count, unsigned byte, int64_t *to)
+{
+    size_t starts[256] = {0}, at = 0;
+    uint64_t flip = byte == 7 ? 0x80 : 0; /* the sign */
+    for (size_t i = 0; i < count; i++) {
+        starts[((uint64_t)from[i] >> 8 * byte & 0xff) ^ flip]++;
+    }
+    if (starts[((uint64_t)from[0] >> 8 * byte & 0xff) ^ flip] == count) {
+        return false;
+    }
+    for (size_t i = 0; i < 256; i++) {
+        size_t next = at + starts[i];
+        starts[i] = at;
+        at = next;
+    }
+    for (size_t i = 0; i < count; i++) {
+        to[starts[((uint64_t)from[i] >> 8 * byte & 0xff) ^ flip]++] = from[i];
+    }
+    return true;
+}
+
+#define SORT_BY_BYTES_FROM 1024 /* fewer are compared */
+
+static void sort_numbers(struct number_list *list)
+{
+    int64_t *other = list->count >= SORT_BY_BYTES_FROM
+                         ? arena_array(list->arena, list->count, sizeof(*other))
+                         : NULL;
+    if (other == NULL) {
+        qsort(list->items, list->count, sizeof(*list->items), number_order);
+        return;
+    }
+    for (unsigned byte = 0; byte < 8; byte++) {
+        if (sort_by_byte(list->items, list->count, byte, other)) {
+            int64_t *items = list->items;
+            list->items = other;
+            other = items;
+        }
+    }
+    /* Both are as long as the count now. */
+    list->capacity = list->count;
+}
+
 void list_sort(struct number_list *list)
 {
     if (list->count < 2) {
         return;
     }
     size_t kept = 1;
-    qsort(list->items, list->count, sizeof(*list->items), number_order);
+    sort_numbers(list);
     for (size_t i = 1; i < list->count; i++) {
         if (list->items[i] != list->items[kept - 1]) {
             list->items[kept++] = list->items[i];

@@ -5,9 +5,10 @@
  * page is the same as that of ranking. */
 #include "find_int.h"
 
-#define WALK_LANES 2
-#define WALK_CODES 256   /* distinct codes that are worth an order */
-#define WALK_LOOKS 30000 /* looks after which ranking is thought cheaper after all */
+#define WALK_LANES      DATE_CLASSES
+#define WALK_CODES      256   /* distinct codes that are worth an order */
+#define STEPS_OF_A_LOOK 4     /* asking a stream is so much cheaper than looking at a row */
+#define WALK_LOOKS      20000 /* looks after which ranking is thought cheaper after all */
 
 /* One ordered run of rows. */
 struct lane {
@@ -30,7 +31,8 @@ struct walk {
     uint32_t parameter;
     struct lane lanes[WALK_LANES];
     size_t lane_count;
-    bool exact; /* rows of codes come in the order of whole keys: one column, no text twice */
+    uint64_t passed; /* rows that no stream has */
+    bool exact;      /* rows of codes come in the order of whole keys: one column, no text twice */
 };
 
 static bool key_begins(const struct sort_key *key, const struct sort_key *part)
@@ -113,28 +115,34 @@ static void first_uuid(const struct walk *walk, struct slice text, uint8_t ret_b
 }
 
 /* Change numbers rise with time, so where a time begins is found by halving. */
-static enum status first_change(const struct walk *walk, int64_t *ret_change)
+enum status change_since(struct connection *connection, resource_type type, int64_t time,
+                         int64_t *ret_change)
 {
-    struct connection *connection = walk->search->connection;
-    bool down = walk->column->descending;
-    int64_t low = 0, high = INT64_MAX / 2, updated = first_signed(walk, 0);
-    *ret_change = down ? INT64_MAX : 0;
-    while (walk->after->length > 0 && low < high) {
-        int64_t middle = low + (high - low) / 2, change = 0, rid = 0, when = 0;
-        TRY(change_after(connection, walk->search->query->type, middle, &change, &rid));
+    int64_t low = 0, high = 0, rid = 0;
+    TRY(change_last(connection, type, &high));
+    for (high++; low < high;) {
+        int64_t middle = low + (high - low) / 2, change = 0, when = 0;
+        TRY(change_after(connection, type, middle, &change, &rid));
         if (change == 0) { /* nothing so late */
             high = middle;
             continue;
         }
         TRY(change_time(connection, change, rid, &when));
-        bool before = down ? when <= updated : when < updated;
-        low = before ? change + 1 : low;
-        high = before ? high : middle;
+        low = when < time ? change + 1 : low;
+        high = when < time ? high : middle;
     }
-    if (walk->after->length > 0) {
-        *ret_change = low;
-    }
+    *ret_change = low;
     return STATUS_OK;
+}
+
+static enum status first_change(const struct walk *walk, int64_t *ret_change)
+{
+    bool down = walk->column->descending;
+    *ret_change = down ? INT64_MAX : 0;
+    return walk->after->length == 0
+               ? STATUS_OK
+               : change_since(walk->search->connection, walk->search->query->type,
+                              first_signed(walk, 0) + down, ret_change);
 }
 
 /* ---- lanes --------------------------------------------------------------------------------------
@@ -154,11 +162,12 @@ static enum status lane_open(struct walk *walk, enum statement_number up,
 
 static enum status open_dates(struct walk *walk)
 {
-    for (uint32_t wide = 0; wide < 2; wide++) {
+    for (uint32_t span = 0; span < DATE_CLASSES; span++) {
         struct lane *lane;
         TRY(lane_open(walk, SQL_WALK_DATE_UP, SQL_WALK_DATE_DOWN, &lane));
         lane->tree = TREE_DATE;
-        statement_bind_number(&lane->statement, 1, walk->column->parameter + wide);
+        statement_bind_number(&lane->statement, 1,
+                           date_class_parameter(walk->column->parameter, (enum date_class)span));
         statement_bind_number(&lane->statement, 2, first_signed(walk, 1));
     }
     return STATUS_OK;
@@ -428,11 +437,11 @@ static enum status lane_step(struct walk *walk, struct lane *lane)
             return STATUS_OK;
         }
         lane->rid = statement_number(&lane->statement, 0);
-        TRY(search_look(walk->search));
         TRY(lane_key(walk, lane, &current));
         if (current) {
             return STATUS_OK;
         }
+        TRY(search_look(walk->search));
     }
 }
 
@@ -455,6 +464,10 @@ static enum status take_row(struct walk *walk, const struct lane *lane, struct r
     struct candidate candidate;
     struct ranked item = {.rid = lane->rid};
     bool match = false;
+    TRY(search_has(walk->search, lane->rid, &match));
+    if (!match) {
+        return ++walk->passed % STEPS_OF_A_LOOK == 0 ? search_look(walk->search) : STATUS_OK;
+    }
     TRY(search_matches(walk->search, lane->rid, &candidate, &match));
     if (!match) {
         return STATUS_OK;

@@ -11,7 +11,7 @@
 
 #define PAGE_SIZE         "8192"
 #define CACHE_DEFAULT     ((int64_t)16 << 20)
-#define MAP_BYTES         "1073741824"
+#define MAP_BYTES         "2147418112" /* as much as SQLite maps at all */
 #define BUSY_MILLISECONDS 60000
 #define PROGRESS_STEPS    2000
 

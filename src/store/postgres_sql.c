@@ -217,23 +217,26 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_WALK_UUID_DOWN] = {"SELECT " RID("") ", id FROM directory WHERE type=?1 AND id<=?2"
                                               " AND id>='\\xff' AND state=1 ORDER BY id DESC",
                             ROWS_COUNTED},
-    [SQL_TEXT_RANGE] = {"SELECT " RID("") " FROM text WHERE parameter=?1 AND value>=?2"
+    [SQL_TEXT_RANGE] = {"SELECT " RID("") ", value FROM text WHERE parameter=?1 AND value>=?2"
                                           " AND value<?3 ORDER BY value, patient, seq",
                         ROWS_COUNTED},
-    [SQL_TEXT_FROM] = {"SELECT " RID("") " FROM text WHERE parameter=?1 AND value>=?2"
+    [SQL_TEXT_FROM] = {"SELECT " RID("") ", value FROM text WHERE parameter=?1 AND value>=?2"
                                          " ORDER BY value, patient, seq",
                        ROWS_COUNTED},
-    [SQL_DATE_RANGE] = {"SELECT " RID("") " FROM date WHERE parameter=?1 AND low>=?2 AND low<?3"
-                                          " ORDER BY low, width, patient, seq",
+    [SQL_DATE_RANGE] = {"SELECT " RID("") ", low, width FROM date WHERE parameter=?1 AND low>=?2"
+                                          " AND low<?3 ORDER BY low, width, patient, seq",
                         ROWS_COUNTED},
     [SQL_NUMBER_RANGE] = {"SELECT " RID(
-                              "") " FROM number WHERE parameter=?1"
+                              "") ", value FROM number WHERE parameter=?1"
                                   " AND value BETWEEN ?2 AND ?3 ORDER BY value, patient, seq",
                           ROWS_COUNTED},
     [SQL_QUANTITY_RANGE] =
-        {"SELECT " RID("") " FROM quantity WHERE parameter=?1"
+        {"SELECT " RID("") ", value, unit FROM quantity WHERE parameter=?1"
                            " AND value BETWEEN ?2 AND ?3 ORDER BY value, unit, patient, seq",
          ROWS_COUNTED},
+    [SQL_CHANGE_RANGE] = {"SELECT " RID("") " FROM change WHERE type=?1 AND change>=?2"
+                                            " AND change<?3 ORDER BY change",
+                          ROWS_COUNTED},
     [SQL_WORD_ADD] = {"INSERT INTO word(word, patient, block) VALUES(?1, " BLOCK(
         "?2") ") ON CONFLICT DO NOTHING"},
     [SQL_WORD_HAS] = {"SELECT 1 FROM word WHERE word=?1 AND (patient, block)=(" BLOCK("?2") ")"},

@@ -11,7 +11,7 @@
 #define OID_FLOAT8 701
 
 #define FIRST_ROWS 32
-#define MOST_ROWS  2048
+#define MOST_ROWS  8192
 #define ROWS_GROW  4
 
 /* Before a packed UUID, so that UUIDs stand behind all other ids, which are ASCII. */

@@ -80,6 +80,11 @@ static const char *const steps[] = {
     "DELETE FROM note WHERE name=CAST('store.reindex' AS BLOB);"
     "INSERT OR REPLACE INTO note(name, value) SELECT CAST('store.concern' AS BLOB), x'00'"
     " WHERE EXISTS(SELECT 1 FROM resource);",
+    /* 5: dates stand apart by their width: wider than 25 hours, and than 32 days (date_class). */
+    "UPDATE date SET parameter=parameter+16777216 WHERE parameter%2=0 AND parameter<16777216"
+    " AND width>90000000000 AND width<=2764800000000;"
+    "UPDATE date SET parameter=parameter+33554432 WHERE parameter%2=0 AND parameter<16777216"
+    " AND width>2764800000000;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
 

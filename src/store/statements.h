@@ -47,6 +47,7 @@
                            " ORDER BY change DESC")                                                \
     X(SQL_CHANGE_LAST, "SELECT change, rid FROM change WHERE type=?1 AND change<?2"                \
                        " ORDER BY change DESC LIMIT 1")                                            \
+    X(SQL_CHANGE_RANGE, "SELECT rid FROM change WHERE type=?1 AND change>=?2 AND change<?3")       \
     X(SQL_CHANGE_NEXT_TYPE, "SELECT type FROM change WHERE type>?1 ORDER BY type LIMIT 1")         \
     X(SQL_CHANGE_ADD, "INSERT INTO change(type, change, rid) VALUES(?1, ?2, ?3)")                  \
     X(SQL_PLACE_TIMES, "SELECT updated, change FROM resource WHERE rid=?1")                        \
@@ -168,12 +169,14 @@
                           "AND state=1 ORDER BY id DESC")                                          \
     X(SQL_TOKEN_NEXT,                                                                              \
       "SELECT code FROM token WHERE parameter=?1 AND code>?2 ORDER BY code LIMIT 1")               \
-    X(SQL_TEXT_RANGE, "SELECT rid FROM text WHERE parameter=?1 AND value>=?2 AND value<?3")        \
-    X(SQL_TEXT_FROM, "SELECT rid FROM text WHERE parameter=?1 AND value>=?2")                      \
-    X(SQL_DATE_RANGE, "SELECT rid FROM date WHERE parameter=?1 AND low>=?2 AND low<?3")            \
-    X(SQL_NUMBER_RANGE, "SELECT rid FROM number WHERE parameter=?1 AND value BETWEEN ?2 AND ?3")   \
+    X(SQL_TEXT_RANGE, "SELECT rid, value FROM text WHERE parameter=?1 AND value>=?2 AND value<?3") \
+    X(SQL_TEXT_FROM, "SELECT rid, value FROM text WHERE parameter=?1 AND value>=?2")               \
+    X(SQL_DATE_RANGE,                                                                              \
+      "SELECT rid, low, width FROM date WHERE parameter=?1 AND low>=?2 AND low<?3")                \
+    X(SQL_NUMBER_RANGE,                                                                            \
+      "SELECT rid, value FROM number WHERE parameter=?1 AND value BETWEEN ?2 AND ?3")              \
     X(SQL_QUANTITY_RANGE,                                                                          \
-      "SELECT rid FROM quantity WHERE parameter=?1 AND value BETWEEN ?2 AND ?3")                   \
+      "SELECT rid, value, unit FROM quantity WHERE parameter=?1 AND value BETWEEN ?2 AND ?3")      \
     X(SQL_TOKEN_NEXT_CODE, "SELECT code FROM token WHERE parameter=?1 AND code>=?2"                \
                            " ORDER BY code LIMIT 1")                                               \
     X(SQL_WORD_ADD, "INSERT OR IGNORE INTO word(word, block) VALUES(?1, ?2)")                      \

@@ -88,6 +88,12 @@ MUST_CHECK enum status store_snapshot_begin(struct store_reader *reader, int64_t
                                             struct store_tx **ret_tx);
 void store_snapshot_end(struct store_tx *tx);
 
+/* Begins a snapshot without deadline that holds every change whose time (updated) is at or before
+ * *RET_INSTANT and none that is later; that is no earlier than the call. Waits for the changes that
+ * are on their way. */
+MUST_CHECK enum status store_snapshot_instant(struct store_reader *reader, struct store_tx **ret_tx,
+                                              int64_t *ret_instant);
+
 /* The current version in ARENA. STATUS_NOT_FOUND: never existed; STATUS_GONE: deleted, and
  * *RET_VERSION is the tombstone. The quick path: two tree descents, no snapshot needed around it.
  */

@@ -14,9 +14,10 @@
  *   directory.c   ids, places and patient numbers; intern.c: codes and systems as numbers
  *   quality.c     how many entries were accepted and refused: no index, reindex leaves it alone
  *   put.c         versions written; read.c, history.c: read
- *   find*.c, stream.c: find: find_query.c prepares, find_clause.c, find_test.c, find_body.c by
- *                 facts and body, find_link.c chains, find_composite.c, find_tree.c hierarchies,
- *                 find_sort.c, find_walk.c sorts, find_estimate.c; find_follow.c includes
+ *   find*.c, stream.c: find: find_query.c prepares, find_clause.c and find_range.c make streams,
+ *                 find_test.c, find_body.c test by facts and body, find_link.c chains,
+ *                 find_composite.c, find_tree.c hierarchies, find_sort.c, find_walk.c sorts,
+ *                 find_estimate.c; find_follow.c includes
  */
 #ifndef CARELAYER_STORE_STORE_INT_H
 #define CARELAYER_STORE_STORE_INT_H
@@ -95,6 +96,31 @@ enum tree { TREE_TOKEN, TREE_REFERENCE, TREE_TEXT, TREE_DATE, TREE_NUMBER, TREE_
 /* Dates wider than this are kept under an odd parameter number, so that the others can be found by
  * their low end alone. */
 #define DATE_NARROW (INT64_C(400) * MICROS_PER_DAY)
+
+/* In the tree dates stand apart by how wide they are, so that what reaches into a range from before
+ * its beginning is found without reading all that began long ago. */
+enum date_class { DATE_DAY, DATE_MONTH, DATE_YEAR, DATE_WIDE };
+#define DATE_CLASSES     4u
+#define DATE_CLASS_SHIFT 24 /* above the number of any parameter */
+static inline int64_t date_class_width(enum date_class span)
+{
+    return span == DATE_DAY     ? INT64_C(25) * MICROS_PER_DAY / 24 /* when clocks go back */
+           : span == DATE_MONTH ? INT64_C(32) * MICROS_PER_DAY
+                                : DATE_NARROW;
+}
+static inline enum date_class date_class_of(int64_t width)
+{
+    enum date_class span = DATE_DAY;
+    while (span < DATE_WIDE && width > date_class_width(span)) {
+        span++;
+    }
+    return span;
+}
+/* The number in the tree, by the even number of a parameter. */
+static inline uint32_t date_class_parameter(uint32_t parameter, enum date_class span)
+{
+    return span == DATE_WIDE ? parameter + 1 : parameter | (uint32_t)span << DATE_CLASS_SHIFT;
+}
 
 /* The code of a value that is there but says nothing to find it by: a concept in words only, a
  * reference to a contained resource. */

@@ -244,6 +244,23 @@ enum status stream_take(struct stream *to, struct arena *arena, struct stream *f
     return STATUS_OK;
 }
 
+enum status stream_rest(struct stream *stream, uint64_t *ret_count)
+{
+    struct source *source = &stream->sources[0];
+    *ret_count = 0;
+    if (statement_is_none(&source->statement)) {
+        *ret_count = source->list_count - source->list_at - (source->current != STREAM_END);
+        source->list_at = source->list_count;
+        source->current = STREAM_END;
+    }
+    while (source->current != STREAM_END) {
+        TRY(source_step(source, 0));
+        *ret_count += source->current != STREAM_END;
+    }
+    stream->current = STREAM_END;
+    return STATUS_OK;
+}
+
 enum status stream_probe(struct stream *stream, size_t limit, size_t *ret_count)
 {
     size_t count = 0;

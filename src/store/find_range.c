@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: MIT */
+/* store: tests on dates, numbers and texts as lists of places. What such a test lets through lies
+ * in few runs of one tree, but in the order of values, so the runs are read and their places
+ * sorted. Whether that is less than looking at candidates nobody can know beforehand, so they take
+ * turns: whoever has spent less goes on, and the search costs at most about twice the shorter way.
+ *
+ * A row of a tree is a whole value, so it decides by itself; only where it leaves a doubt must the
+ * candidate be tested again. Tests on the same parameter are read as one where no resource has more
+ * than one value of it ("date=ge2021&date=lt2022"): each alone may let through nearly everything.
+ */
+#include "find_int.h"
+
+#define ROWS_OF_A_LOOK 8                 /* rows that cost as much as looking at a candidate */
+#define FIRST_ROWS     4096              /* of each, before any candidate is looked at */
+#define TURN_ROWS      1024              /* rows before the others have their turn */
+#define RANGE_ROWS     ((size_t)1 << 19) /* more places than this are no list */
+#define RANGE_TESTS    4                 /* read as one */
+#define RANGE_SHORT    512               /* a list shorter than this needs no help */
+
+enum range_state { RANGE_OPEN, RANGE_NEVER, RANGE_DONE };
+
+struct range {
+    enum range_state state;
+    struct test *tests[RANGE_TESTS];
+    size_t test_count; /* 0: of when it was stored */
+    size_t wanted_at;  /* the run that is being read, or is the next */
+    uint32_t run_at;
+    struct statement statement; /* none: none is */
+    enum statement_number number;
+    struct number_list list, doubts; /* doubts: of whom a row only says that they may match */
+    uint64_t rows;
+};
+
+/* ---- which ranges there are ---------------------------------------------------------------------
+ */
+
+/* Does the element at the end of STEPS stand at most once in a resource? */
+static bool is_single(const struct definitions *definitions, resource_type type,
+                      const struct search_path *path)
+{
+    const struct element_tables *tables = definitions_tables(definitions);
+    const struct type_row *row = resource_row(tables, type);
+    for (size_t i = 0; i < path->count; i++) {
+        const struct element_row *element =
+            type_find_element(tables, row, path->steps[i].at, path->steps[i].length);
+        if (element == NULL || element->max != 1) {
+            return false;
+        }
+        row = element_type_row(tables, element);
+    }
+    return path->count > 0;
+}
+
+/* The name of a choice without its type: "effective". */
+static struct slice stem_of(const struct definitions *definitions, resource_type type,
+                            const struct search_path *path)
+{
+    const struct element_tables *tables = definitions_tables(definitions);
+    const struct element_row *element = type_find_element(tables, resource_row(tables, type),
+                                                          path->steps[0].at, path->steps[0].length);
+    return element != NULL ? slice_head(path->steps[0], element->stem_length) : SLICE("");
+}
+
+/* Has no resource more than one value of the parameter? */
+static bool parameter_is_single(const struct search *search,
+                                const struct search_parameter *parameter)
+{
+    const struct definitions *definitions = search->store->definitions;
+    resource_type type = search->query->type;
+    if (type == RESOURCE_TYPE_NONE || !parameter->simple || parameter->path_count == 0) {
+        return false;
+    }
+    struct slice stem = stem_of(definitions, type, &parameter->paths[0]);
+    for (size_t i = 0; i < parameter->path_count; i++) {
+        const struct search_path *path = &parameter->paths[i];
+        bool alone = parameter->path_count == 1 || (path->count == 1 && stem.length > 0);
+        if (!alone || !is_single(definitions, type, path) ||
+            !slice_equals(stem_of(definitions, type, path), stem)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_numbers(const struct wanted *a, const struct wanted *b)
+{
+    return a->number_count == b->number_count &&
+           (a->number_count == 0 ||
+            memcmp(a->numbers, b->numbers, a->number_count * sizeof(*a->numbers)) == 0);
+}
+
+/* Can both be asked of each value alone? A quantity has a row for each way to write its unit. */
+static bool reads_as_one(const struct search *search, const struct test *a, const struct test *b)
+{
+    enum search_kind kind = a->clause->parameter->kind;
+    bool same = a->parameter == b->parameter && a->count == 1 && b->count == 1 &&
+                a->clause->modifier == STORE_PLAIN && b->clause->modifier == STORE_PLAIN;
+    if (!same || !(kind == SEARCH_DATE || kind == SEARCH_NUMBER || kind == SEARCH_QUANTITY)) {
+        return false;
+    }
+    if (kind == SEARCH_QUANTITY &&
+        (a->wanted->any_unit != b->wanted->any_unit ||
+         a->wanted->canonical != b->wanted->canonical || !same_numbers(a->wanted, b->wanted))) {
+        return false;
+    }
+    return parameter_is_single(search, a->clause->parameter);
+}
+
+static bool has_range(const struct test *test)
+{
+    enum store_modifier modifier = test->clause->modifier;
+    if (test->kind != TEST_FACTS || test->streamed || modifier == STORE_NOT ||
+        modifier == STORE_MISSING || modifier == STORE_TEXT ||
+        parameter_is_words(test->clause->parameter)) {
+        return false;
+    }
+    for (size_t i = 0; i < test->count; i++) {
+        const struct wanted *wanted = &test->wanted[i];
+        switch (test->clause->parameter->kind) {
+        case SEARCH_DATE:
+        case SEARCH_NUMBER:
+        case SEARCH_QUANTITY:
+            if (wanted->value->compare == STORE_NE) {
+                return false; /* nearly everything */
+            }
+            break;
+        default:
+            if (wanted->number_count > 0 || wanted->system != 0 || wanted->key.length == 0) {
+                return false;
+            }
+            break;
+        }
+    }
+    return test->count > 0;
+}
+
+static void add_test(struct search *search, struct test *test)
+{
+    for (size_t i = 0; i < search->range_count; i++) {
+        struct range *range = &search->ranges[i];
+        if (range->test_count > 0 && range->test_count < RANGE_TESTS &&
+            reads_as_one(search, range->tests[0], test)) {
+            range->tests[range->test_count++] = test;
+            return;
+        }
+    }
+    search->ranges[search->range_count++] = (struct range){.tests = {test},
+                                                           .test_count = 1,
+                                                           .list = {.arena = search->arena},
+                                                           .doubts = {.arena = search->arena}};
+}
+
+/* ---- runs of a tree -----------------------------------------------------------------------------
+ */
+
+/* Low ends of dates between which every match of the value lies, among those of a span. */
+static void date_bounds(const struct store_value *value, enum date_class span, int64_t *low,
+                        int64_t *high)
+{
+    int64_t first = INT64_MIN, end = INT64_MAX;
+    switch (value->compare) {
+    case STORE_EQ:
+        first = value->low;
+        end = value->high;
+        break;
+    case STORE_GT:
+    case STORE_GE:
+        first = span == DATE_WIDE ? INT64_MIN : value->low - date_class_width(span);
+        break;
+    case STORE_SA:
+        first = value->high;
+        break;
+    case STORE_LT:
+    case STORE_LE:
+    case STORE_EB:
+        end = value->high;
+        break;
+    default:
+        break;
+    }
+    *low = first > *low ? first : *low;
+    *high = end < *high ? end : *high;
+}
+
+static void number_bounds(const struct wanted *wanted, double *low, double *high)
+{
+    double first = -1e299 /* above RANGE_PLACE */, last = 1e308;
+    switch (wanted->value->compare) {
+    case STORE_EQ:
+    case STORE_AP:
+        first = wanted->low;
+        last = wanted->high;
+        break;
+    case STORE_GT:
+    case STORE_GE:
+    case STORE_SA:
+        first = wanted->number;
+        break;
+    case STORE_LT:
+    case STORE_LE:
+    case STORE_EB:
+        last = wanted->number;
+        break;
+    default:
+        break;
+    }
+    *low = first > *low ? first : *low;
+    *high = last < *high ? last : *high;
+}
+
+static enum status take(struct search *search, struct range *range, enum statement_number number,
+                        uint32_t parameter)
+{
+    TRY(statement_take(search->connection, number, &range->statement));
+    range->number = number;
+    statement_bind_number(&range->statement, 1, parameter);
+    return STATUS_OK;
+}
+
+static enum status open_date(struct search *search, struct range *range)
+{
+    enum date_class span = (enum date_class)range->run_at;
+    int64_t low = INT64_MIN, high = INT64_MAX;
+    for (size_t i = 0; i < range->test_count; i++) {
+        date_bounds(range->tests[i]->wanted[range->wanted_at].value, span, &low, &high);
+    }
+    TRY(take(search, range, SQL_DATE_RANGE,
+             date_class_parameter(range->tests[0]->parameter, span)));
+    statement_bind_number(&range->statement, 2, low);
+    statement_bind_number(&range->statement, 3, high);
+    return STATUS_OK;
+}
+
+/* The second run: ranges of quantities stand apart. */
+static enum status open_number(struct search *search, struct range *range, bool quantity)
+{
+    const struct wanted *wanted = &range->tests[0]->wanted[range->wanted_at];
+    double low = -1e299, high = 1e308;
+    bool apart = range->run_at == 1;
+    for (size_t i = 0; i < range->test_count; i++) {
+        number_bounds(&range->tests[i]->wanted[range->wanted_at], &low, &high);
+    }
+    TRY(take(search, range, quantity ? SQL_QUANTITY_RANGE : SQL_NUMBER_RANGE,
+             range->tests[0]->parameter + (apart || wanted->canonical)));
+    statement_bind_real(&range->statement, 2, apart ? RANGE_PLACE : low);
+    statement_bind_real(&range->statement, 3, apart ? RANGE_PLACE : high);
+    return STATUS_OK;
+}
+
+/* What the texts begin with, if anything: all of them are read for a part of a text. */
+static struct slice beginning(const struct test *test, const struct wanted *wanted)
+{
+    bool any = test->clause->modifier == STORE_CONTAINS || test->clause->modifier == STORE_ABOVE;
+    return any ? SLICE("") : slice_head(wanted->key, TEXT_KEY_LIMIT);
+}
+
+static enum status open_text(struct search *search, struct range *range)
+{
+    const struct test *test = range->tests[0];
+    struct slice key = beginning(test, &test->wanted[range->wanted_at]);
+    /* The least text that is greater than all that begin with KEY. */
+    struct slice end = arena_copy(search->arena, key);
+    char *at = (char *)(uintptr_t)end.at;
+    if (at == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    while (end.length > 0 && (uint8_t)at[end.length - 1] == 0xff) {
+        end.length--;
+    }
+    TRY(take(search, range, end.length > 0 ? SQL_TEXT_RANGE : SQL_TEXT_FROM,
+             test_text_parameter(test)));
+    statement_bind_blob(&range->statement, 2, key);
+    if (end.length > 0) {
+        at[end.length - 1]++;
+        statement_bind_blob(&range->statement, 3, end);
+    }
+    return STATUS_OK;
+}
+
+/* Every change in that time; what was changed again since is among them, and what is gone. */
+static enum status open_changes(struct search *search, struct range *range)
+{
+    const struct store_query *query = search->query;
+    int64_t first = 0, end = INT64_MAX;
+    TRY(change_since(search->connection, query->type, query->updated_low, &first));
+    if (query->updated_high != INT64_MAX) {
+        TRY(change_since(search->connection, query->type, query->updated_high, &end));
+    }
+    TRY(take(search, range, SQL_CHANGE_RANGE, query->type));
+    statement_bind_number(&range->statement, 2, first);
+    statement_bind_number(&range->statement, 3, end);
+    return STATUS_OK;
+}
+
+/* *RET_OPEN false: all runs have been read. */
+static enum status open_run(struct search *search, struct range *range, bool *ret_open)
+{
+    const struct test *test = range->tests[0];
+    *ret_open = range->wanted_at < (test != NULL ? test->count : 1);
+    if (!*ret_open) {
+        return STATUS_OK;
+    }
+    if (test == NULL) {
+        return open_changes(search, range);
+    }
+    enum search_kind kind = test->clause->parameter->kind;
+    switch (kind) {
+    case SEARCH_DATE:
+        return open_date(search, range);
+    case SEARCH_NUMBER:
+    case SEARCH_QUANTITY:
+        return open_number(search, range, kind == SEARCH_QUANTITY);
+    default:
+        return open_text(search, range);
+    }
+}
+
+static void close_run(struct search *search, struct range *range)
+{
+    statement_give(search->connection, range->number, &range->statement);
+    range->statement = (struct statement){NULL, NULL};
+}
+
+static void next_run(struct search *search, struct range *range)
+{
+    uint32_t runs = 1;
+    if (range->test_count > 0) {
+        enum search_kind kind = range->tests[0]->clause->parameter->kind;
+        runs = kind == SEARCH_DATE ? DATE_CLASSES : kind == SEARCH_QUANTITY ? 2 : 1;
+    }
+    close_run(search, range);
+    if (++range->run_at == runs) {
+        range->run_at = 0;
+        range->wanted_at++;
+    }
+}
+
+/* ---- rows ---------------------------------------------------------------------------------------
+ */
+
+static struct fact fact_of_row(const struct range *range)
+{
+    const struct statement *statement = &range->statement;
+    struct fact fact = {.parameter = range->tests[0]->parameter};
+    switch (range->number) {
+    case SQL_DATE_RANGE:
+        fact.tree = TREE_DATE;
+        fact.number = statement_number(statement, 1);
+        fact.other = statement_number(statement, 2);
+        break;
+    case SQL_NUMBER_RANGE:
+        fact.tree = TREE_NUMBER;
+        fact.real = statement_real(statement, 1);
+        break;
+    case SQL_QUANTITY_RANGE:
+        fact.tree = TREE_QUANTITY;
+        fact.real = statement_real(statement, 1);
+        fact.other = statement_number(statement, 2);
+        if (range->run_at == 1 || range->tests[0]->wanted[range->wanted_at].canonical) {
+            fact.parameter++;
+        }
+        break;
+    default:
+        fact.tree = TREE_TEXT;
+        fact.text = statement_blob(statement, 1);
+        fact.parameter = test_text_parameter(range->tests[0]);
+        break;
+    }
+    return fact;
+}
+
+/* By all tests. */
+static enum match match_row(const struct range *range)
+{
+    enum match least = MATCH_YES;
+    if (range->test_count == 0) {
+        return least; /* the candidate's row decides */
+    }
+    struct fact fact = fact_of_row(range);
+    for (size_t i = 0; i < range->test_count && least != MATCH_NO; i++) {
+        const struct test *test = range->tests[i];
+        enum match match = test_fact(test, &test->wanted[range->wanted_at], &fact);
+        least = match == MATCH_YES ? least : match;
+    }
+    return least;
+}
+
+/* At most ROWS of them. */
+static enum status read_rows(struct search *search, struct range *range, uint64_t rows)
+{
+    uint64_t until = range->rows + rows;
+    while (range->state == RANGE_OPEN && range->rows < until) {
+        bool row = false;
+        if (statement_is_none(&range->statement)) {
+            TRY(open_run(search, range, &row));
+            if (!row) {
+                range->state = RANGE_DONE;
+                return STATUS_OK;
+            }
+        }
+        TRY(statement_row(search->connection, &range->statement, &row));
+        range->rows++;
+        if (!row) {
+            next_run(search, range);
+            continue;
+        }
+        enum match match = match_row(range);
+        int64_t rid = statement_number(&range->statement, 0);
+        if (match != MATCH_NO) {
+            TRY(list_add(&range->list, rid));
+        }
+        if (match == MATCH_MAYBE) {
+            TRY(list_add(&range->doubts, rid));
+        }
+        range->state = range->list.count >= RANGE_ROWS ? RANGE_NEVER : range->state;
+    }
+    return STATUS_OK;
+}
+
+/* ---- turns --------------------------------------------------------------------------------------
+ */
+
+/* The range has become a list. That of all places is not wanted beside it. */
+static enum status range_done(struct search *search, struct range *range)
+{
+    static const int64_t none[1] = {0};
+    list_sort(&range->list);
+    list_sort(&range->doubts);
+    bool changes = range->test_count == 0;
+    search->gone = changes && search->stream_count == 0;
+    if (search->all && !changes) {
+        stream_close(&search->streams[0]);
+        search->stream_count--;
+        memmove(search->streams, search->streams + 1,
+                search->stream_count * sizeof(*search->streams));
+        search->all = false;
+    }
+    struct stream *stream = &search->streams[search->stream_count++];
+    *stream = (struct stream){.count = 0};
+    TRY(stream_add_list(stream, search->arena, range->list.count > 0 ? range->list.items : none,
+                        range->list.count));
+    for (size_t i = 0; i < range->test_count; i++) {
+        struct test *test = range->tests[i];
+        test->streamed = range->doubts.count == 0;
+        test->sifted = true;
+        test->doubts = range->doubts.items;
+        test->doubt_count = range->doubts.count;
+    }
+    search->narrow = search->typed = true;
+    search->brief = search->brief || range->list.count < RANGE_SHORT;
+    return STATUS_OK;
+}
+
+/* Up to ALLOWED rows of each, a turn at a time. What is short ends it. */
+static enum status advance_to(struct search *search, uint64_t allowed)
+{
+    for (bool more = true; more;) {
+        more = false;
+        for (size_t i = 0; i < search->range_count && !search->brief; i++) {
+            struct range *range = &search->ranges[i];
+            if (range->state != RANGE_OPEN || range->rows >= allowed) {
+                continue;
+            }
+            uint64_t left = allowed - range->rows;
+            TRY(read_rows(search, range, left < TURN_ROWS ? left : TURN_ROWS));
+            TRY(search_look(search));
+            if (range->state != RANGE_OPEN) {
+                close_run(search, range);
+            }
+            if (range->state == RANGE_DONE) {
+                TRY(range_done(search, range));
+            }
+            more = more || (range->state == RANGE_OPEN && range->rows < allowed);
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status ranges_prepare(struct search *search)
+{
+    search->ranges = arena_array(search->arena, search->test_count + 2, sizeof(struct range));
+    if (search->ranges == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    for (size_t i = 0; i < search->test_count; i++) {
+        if (has_range(&search->tests[i])) {
+            add_test(search, &search->tests[i]);
+        }
+    }
+    const struct store_query *query = search->query;
+    bool updated = query->updated_low != 0 || query->updated_high != 0;
+    if (updated && query->type != RESOURCE_TYPE_NONE) {
+        search->ranges[search->range_count++] =
+            (struct range){.list = {.arena = search->arena}, .doubts = {.arena = search->arena}};
+    }
+    return advance_to(search, FIRST_ROWS);
+}
+
+enum status ranges_advance(struct search *search)
+{
+    if (search->range_count == 0 || search->brief) {
+        return STATUS_OK;
+    }
+    return advance_to(search, FIRST_ROWS + search->own * ROWS_OF_A_LOOK);
+}
+
+void ranges_close(struct search *search)
+{
+    for (size_t i = 0; i < search->range_count; i++) {
+        close_run(search, &search->ranges[i]);
+    }
+    search->range_count = 0;
+}

@@ -1,0 +1,684 @@
+# SPDX-License-Identifier: MIT
+"""FHIR Bulk Data Access 2: $export of everything, of patients and of Groups, over HTTP.
+usage: bulk_export.py PROGRAM [ROUNDS]"""
+import contextlib
+import gzip
+import json
+import os
+import random
+import stat
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+import uuid
+
+import access_log
+from server import Server, tap
+
+PROGRAM = os.path.abspath(sys.argv[1])
+ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 4
+OPTIONS = ('--reserve', '8M', '--export-spare', '0', '--export-file', '64k')
+ASYNC = {'Prefer': 'respond-async', 'Accept': 'application/fhir+json'}
+LENIENT = {'Prefer': 'respond-async, handling=lenient'}
+
+
+# ---- helpers -------------------------------------------------------------------------------------
+
+def _path(server, url):
+    assert url.startswith(server.base + '/'), (url, server.base)
+    return url[len(server.base) + 1:]
+
+
+def _kick(server, path, headers=None, body=None):
+    answer = server.ask('POST' if body else 'GET', path, body, headers or ASYNC)
+    assert answer.status == 202, answer
+    return _path(server, answer.headers['content-location'])
+
+
+def _wait(server, job, seconds=120):
+    until = time.monotonic() + seconds
+    while True:
+        answer = server.ask('GET', job)
+        if answer.status != 202:
+            return answer
+        assert len(answer.headers['x-progress']) < 100, answer
+        assert int(answer.headers['retry-after']) >= 1, answer
+        assert time.monotonic() < until, answer
+        time.sleep(0.6)
+
+
+def _manifest(server, path, headers=None, body=None):
+    answer = _wait(server, _kick(server, path, headers, body))
+    assert answer.status == 200, answer
+    assert answer.headers['content-type'] == 'application/json', answer
+    assert 'expires' in answer.headers, answer
+    return answer.json
+
+
+def _lines(server, item):
+    answer = server.ask('GET', _path(server, item['url']))
+    assert answer.status == 200, answer
+    assert answer.headers['content-type'] == 'application/fhir+ndjson', answer
+    assert answer.body.endswith(b'\n')
+    lines = [json.loads(line) for line in answer.body.decode().splitlines()]
+    assert all(line['resourceType'] == item['type'] for line in lines), item
+    assert len(lines) == item['count'], (len(lines), item)
+    return lines
+
+
+def _resources(server, manifest):
+    found = {}
+    for item in manifest['output']:
+        for resource in _lines(server, item):
+            key = '%s/%s' % (resource['resourceType'], resource['id'])
+            assert key not in found, key
+            found[key] = resource
+    return found
+
+
+def _deleted(server, manifest):
+    found = []
+    for item in manifest['deleted']:
+        for bundle in _lines(server, item):
+            assert bundle['type'] == 'transaction', bundle
+            for entry in bundle['entry']:
+                assert entry['request']['method'] == 'DELETE', entry
+                found.append(entry['request']['url'])
+    assert len(found) == len(set(found)), found
+    return set(found)
+
+
+def _notes(server, manifest):
+    return [issue['diagnostics'] for item in manifest['error']
+            for outcome in _lines(server, item) for issue in outcome['issue']]
+
+
+def _put(server, resource):
+    answer = server.ask('PUT', '%s/%s' % (resource['resourceType'], resource['id']), resource)
+    assert answer.status in (200, 201), answer
+    return '%s/%s' % (resource['resourceType'], resource['id'])
+
+
+def _patient(name, **more):
+    return {'resourceType': 'Patient', 'id': name, **more}
+
+
+def _fact(name, patient, text='x', status='final'):
+    return {'resourceType': 'Observation', 'id': name, 'status': status, 'code': {'text': text},
+            'subject': {'reference': 'Patient/' + patient}}
+
+
+def _group(name, members, **more):
+    return {'resourceType': 'Group', 'id': name, 'type': 'person', 'actual': True,
+            'member': [member if isinstance(member, dict) else
+                       {'entity': {'reference': member}} for member in members], **more}
+
+
+def _fill(server, patients, facts, prefix='p'):
+    """So many patients with so many observations each."""
+    expected = set()
+    for first in range(0, patients, 20):
+        entries = []
+        for number in range(first, min(first + 20, patients)):
+            name = '%s%d' % (prefix, number)
+            resources = [_patient(name)] + [_fact('%s-o%d' % (name, fact), name, 'fact ' * 20)
+                                            for fact in range(facts)]
+            for resource in resources:
+                url = '%s/%s' % (resource['resourceType'], resource['id'])
+                entries.append({'resource': resource, 'request': {'method': 'PUT', 'url': url}})
+                expected.add(url)
+        answer = server.ask('POST', '', {'resourceType': 'Bundle', 'type': 'batch',
+                                         'entry': entries})
+        assert answer.status == 200, answer
+    return expected
+
+
+@contextlib.contextmanager
+def _server(*options):
+    with Server(PROGRAM, *OPTIONS, *options) as server:
+        yield server
+
+
+def _refused(server, path, word, headers=None, body=None, status=400):
+    answer = server.ask('POST' if body else 'GET', path, body, headers or ASYNC)
+    assert answer.status == status, answer
+    text = ' '.join(issue['diagnostics'] + ' '.join(issue.get('expression', []))
+                    for issue in answer.json['issue'])
+    assert answer.json['resourceType'] == 'OperationOutcome' and word in text, (word, answer)
+
+
+# ---- cases ---------------------------------------------------------------------------------------
+
+def exports_everything_as_it_is():
+    with _server() as server:
+        expected = _fill(server, 30, 20)
+        expected.add(_put(server, {'resourceType': 'Organization', 'id': 'org', 'name': 'O'}))
+        manifest = _manifest(server, '$export')
+        found = _resources(server, manifest)
+        assert set(found) == expected, set(found) ^ expected
+        assert manifest['request'] == server.base + '/$export'
+        assert manifest['requiresAccessToken'] is False
+        assert manifest['error'] == [] and manifest['deleted'] == []
+        assert len([item for item in manifest['output'] if item['type'] == 'Observation']) > 2
+        for key, resource in found.items():
+            assert resource == server.ask('GET', key).json, key
+
+
+def patients_only_what_concerns_them():
+    with _server() as server:
+        expected = _fill(server, 3, 2)
+        _put(server, {'resourceType': 'Organization', 'id': 'org', 'name': 'O'})
+        _put(server, {'resourceType': 'Practitioner', 'id': 'gp'})
+        expected.add(_put(server, {
+            'resourceType': 'Provenance', 'id': 'origin', 'recorded': '2026-01-01T00:00:00Z',
+            'target': [{'reference': 'Observation/p0-o0'}],
+            'agent': [{'who': {'reference': 'Practitioner/gp'}}]}))
+        found = _resources(server, _manifest(server, 'Patient/$export'))
+        assert set(found) == expected, set(found) ^ expected
+
+
+def a_group_is_its_members_now():
+    with _server() as server:
+        _fill(server, 8, 1)
+        _put(server, _group('inner', ['Patient/p3']))
+        _put(server, _group('asleep', ['Patient/p4'], active=False))
+        _put(server, _group('outer', [
+            'Patient/p0', 'Patient/p0',
+            {'entity': {'reference': 'Patient/p1'}, 'inactive': True},
+            {'entity': {'reference': 'Patient/p2'}, 'period': {'end': '2020-01-01'}},
+            {'entity': {'reference': 'Group/inner'}},
+            {'entity': {'reference': 'Group/outer'}},
+            {'entity': {'reference': 'Group/asleep'}},
+            {'entity': {'reference': 'Patient/p5'}, 'period': {'start': '2020-01-01'}},
+            {'entity': {'identifier': {'value': 'x'}}}]))
+        manifest = _manifest(server, 'Group/outer/$export?_type=Patient,Observation')
+        members = {'p0', 'p3', 'p5'}
+        expected = {'Patient/%s' % name for name in members}
+        expected |= {'Observation/%s-o0' % name for name in members}
+        assert set(_resources(server, manifest)) == expected
+        assert any('members of the Group' in note for note in _notes(server, manifest))
+        _refused(server, 'Group/asleep/$export', 'not active', status=422)
+        _refused(server, 'Group/none/$export', 'no such Group', status=404)
+        _put(server, {'resourceType': 'Group', 'id': 'described', 'type': 'person',
+                      'actual': False, 'code': {'text': 'x'}})
+        _refused(server, 'Group/described/$export', 'lists nobody', status=422)
+
+
+def whoever_is_the_same_person_is_in_the_group_too():
+    with _server() as server:
+        _put(server, _patient('twice'))
+        _put(server, _patient('once', link=[{'other': {'reference': 'Patient/twice'},
+                                             'type': 'seealso'}]))
+        _put(server, _fact('o1', 'once'))
+        _put(server, _fact('o2', 'twice'))
+        _put(server, _group('g', ['Patient/once']))
+        found = _resources(server, _manifest(server, 'Group/g/$export?_type=Patient,Observation'))
+        assert set(found) == {'Patient/once', 'Patient/twice', 'Observation/o1', 'Observation/o2'}
+
+
+def a_post_may_name_patients():
+    with _server() as server:
+        _fill(server, 4, 1)
+        _put(server, _group('g', ['Patient/p0', 'Patient/p1']))
+
+        def body(*patients):
+            return {'resourceType': 'Parameters', 'parameter': [
+                {'name': '_type', 'valueString': 'Patient'},
+                *({'name': 'patient', 'valueReference': {'reference': patient}}
+                  for patient in patients)]}
+        manifest = _manifest(server, 'Patient/$export', body=body('Patient/p2', 'Patient/p3'))
+        assert set(_resources(server, manifest)) == {'Patient/p2', 'Patient/p3'}
+        manifest = _manifest(server, 'Group/g/$export', body=body('Patient/p1'))
+        assert set(_resources(server, manifest)) == {'Patient/p1'}
+        _refused(server, 'Group/g/$export', 'no member', body=body('Patient/p2'))
+        _refused(server, 'Patient/$export', 'not here', body=body('Patient/nobody'))
+        _refused(server, '$export', 'patient', body=body('Patient/p1'))
+        _refused(server, 'Patient/$export?patient=Patient/p1', 'patient')
+        _refused(server, 'Patient/$export', 'Parameters', body=_patient('x'))
+
+
+def since_tells_what_changed_and_what_was_deleted():
+    with _server() as server:
+        _fill(server, 4, 2)
+        before = _manifest(server, '$export')['transactionTime']
+        _put(server, _fact('p0-o0', 'p0', 'changed'))
+        _put(server, _fact('new', 'p1'))
+        for name in ('p2-o0', 'p3-o0'):
+            assert server.ask('DELETE', 'Observation/' + name).status == 204
+        _put(server, _fact('p3-o0', 'p3', 'back again'))
+        assert server.ask('DELETE', 'Patient/p2').status == 204
+        since = '_since=' + urllib.parse.quote(before)
+        manifest = _manifest(server, '$export?' + since)
+        assert set(_resources(server, manifest)) == {'Observation/p0-o0', 'Observation/new',
+                                                     'Observation/p3-o0'}
+        assert _deleted(server, manifest) == {'Observation/p2-o0', 'Patient/p2'}
+        manifest = _manifest(server, '$export?_type=Patient&' + since)
+        assert _resources(server, manifest) == {}
+        assert _deleted(server, manifest) == {'Patient/p2'}
+        _put(server, _group('g', ['Patient/p0', 'Patient/p2']))
+        manifest = _manifest(server, 'Group/g/$export?_type=Observation&' + since)
+        assert set(_resources(server, manifest)) == {'Observation/p0-o0'}
+        assert _deleted(server, manifest) == {'Observation/p2-o0'}
+        after = _manifest(server, '$export?_type=Patient,Observation')['transactionTime']
+        manifest = _manifest(server, '$export?_since=' + urllib.parse.quote(after))
+        assert manifest['output'] == [] and manifest['deleted'] == []
+
+
+def type_filters_are_searches():
+    with _server() as server:
+        _fill(server, 2, 0)
+        _put(server, _fact('a', 'p0', status='final'))
+        _put(server, _fact('b', 'p0', status='preliminary'))
+        _put(server, _fact('c', 'p1', status='amended'))
+
+        def path(base, *filters):
+            return '%s?_type=Patient,Observation&_typeFilter=%s' % (
+                base, ','.join(urllib.parse.quote(each, safe='') for each in filters))
+        for base in ('$export', 'Patient/$export'):
+            manifest = _manifest(server, path(base, 'Observation?status=final',
+                                              'Observation?status=amended&subject=Patient/p1',
+                                              'Observation?status=amended&subject=Patient/p0'))
+            assert set(_resources(server, manifest)) == {
+                'Patient/p0', 'Patient/p1', 'Observation/a', 'Observation/c'}
+        manifest = _manifest(server, path('$export', 'Observation?status=final,preliminary'))
+        assert set(_resources(server, manifest)) == {
+            'Patient/p0', 'Patient/p1', 'Observation/a', 'Observation/b'}
+        _refused(server, path('$export', 'Observation?colour=red'), 'colour')
+        _refused(server, path('$export', 'Observation?colour=red'), 'colour', headers=LENIENT)
+        _refused(server, path('$export', 'Observation?status=final&_include=*'), '_include')
+        _refused(server, path('$export', 'Observation?status=final&_sort=date'), '_sort')
+        _refused(server, path('$export', 'Condition?code=x'), '_typeFilter')
+        _refused(server, path('$export', 'nonsense'), '_typeFilter')
+
+
+def elements_leave_the_rest_out_and_say_so():
+    with _server() as server:
+        _put(server, _patient('p', gender='female', birthDate='1970-01-01'))
+        _put(server, _fact('o', 'p'))
+        found = _resources(server, _manifest(server, '$export?_elements=Patient.gender'))
+        assert 'birthDate' not in found['Patient/p'] and found['Patient/p']['gender'] == 'female'
+        assert found['Patient/p']['meta']['tag'][0]['code'] == 'SUBSETTED'
+        assert found['Observation/o'] == server.ask('GET', 'Observation/o').json
+        found = _resources(server, _manifest(server, '$export?_elements=id,Patient.birthDate'))
+        assert found['Patient/p']['birthDate'] == '1970-01-01'
+        assert 'subject' not in found['Observation/o']
+        assert found['Observation/o']['status'] == 'final'
+        _refused(server, '$export?_elements=Patient.name.family', '_elements')
+        _refused(server, '$export?_elements=Patent.name', '_elements')
+
+
+def refuses_by_name_what_it_does_not_support():
+    with _server() as server:
+        _fill(server, 1, 1)
+        _refused(server, '$export', 'Prefer', headers={'Accept': 'application/fhir+json'})
+        for name in ('_until', 'includeAssociatedData', 'organizeOutputBy', 'allowPartialManifests'):
+            _refused(server, '$export?%s=x' % name, name)
+        _refused(server, '$export?_outputFormat=text/csv', '_outputFormat')
+        _refused(server, '$export?_type=Patent', '_type')
+        _refused(server, '$export?_since=yesterday', '_since')
+        _refused(server, 'Patient/$export?_type=Organization', '_type')
+        manifest = _manifest(server, 'Patient/$export?_until=x&_type=Patient,Organization,Patent',
+                             LENIENT)
+        assert set(_resources(server, manifest)) == {'Patient/p0'}
+        notes = ' '.join(_notes(server, manifest))
+        assert '_until' in notes and 'Organization' in notes and len(manifest['error']) == 1
+        # A lenient caller gets less than was asked for, never more.
+        _refused(server, '$export?_type=Patent', '_type', headers=LENIENT)
+        for form in ('application/fhir%2Bndjson', 'application/fhir+ndjson', 'ndjson',
+                     'application/ndjson'):
+            _manifest(server, '$export?_type=Patient&_outputFormat=' + form)
+
+
+def a_binary_of_somebody_leaves_as_a_document():
+    with _server() as server:
+        _put(server, _patient('p'))
+        binary = {'resourceType': 'Binary', 'contentType': 'text/plain', 'data': 'aGVsbG8='}
+        for name in ('theirs', 'nobodys'):
+            _put(server, {**binary, 'id': name})
+        _put(server, {'resourceType': 'DocumentReference', 'id': 'd', 'status': 'current',
+                      'subject': {'reference': 'Patient/p'},
+                      'content': [{'attachment': {'url': 'Binary/theirs'}}]})
+        found = _resources(server, _manifest(server, '$export'))
+        assert set(found) == {'Patient/p', 'Binary/nobodys', 'DocumentReference/d',
+                              'DocumentReference/binary-theirs'}
+        url = found['DocumentReference/d']['content'][0]['attachment']['url']
+        assert url == server.base + '/Binary/theirs', url
+        assert server.ask('GET', _path(server, url)).body == b'hello'
+        made = found['DocumentReference/binary-theirs']
+        assert made['content'][0]['attachment'] == {'contentType': 'text/plain',
+                                                    'data': 'aGVsbG8='}
+        assert made['subject'] == {'reference': 'Patient/p'}
+        answer = server.ask('POST', 'DocumentReference/$validate', made)
+        assert 'error' not in [issue['severity'] for issue in answer.json['issue']], answer
+        found = _resources(server, _manifest(server, 'Patient/$export?_type=DocumentReference'))
+        assert set(found) == {'DocumentReference/d', 'DocumentReference/binary-theirs'}
+
+
+def content_whose_context_is_gone_leaves_in_no_file():
+    with _server() as server:
+        _put(server, _patient('p'))
+        _put(server, {'resourceType': 'Binary', 'id': 'b', 'contentType': 'text/plain',
+                      'data': 'c2VjcmV0', 'securityContext': {'reference': 'Patient/p'}})
+        assert server.ask('DELETE', 'Patient/p').status == 204
+        manifest = _manifest(server, '$export')
+        assert 'c2VjcmV0' not in json.dumps(_resources(server, manifest))
+        assert any('Binaries' in note for note in _notes(server, manifest))
+
+
+def a_long_binary_is_whole():
+    with _server() as server:
+        content = os.urandom(3 << 20)
+        answer = server.ask('PUT', 'Binary/long', content, {'Content-Type': 'application/x-any'})
+        assert answer.status == 201, answer
+        found = _resources(server, _manifest(server, '$export'))
+        import base64  # pylint: disable=import-outside-toplevel
+        assert base64.b64decode(found['Binary/long']['data']) == content
+
+
+def files_come_packed_and_in_parts():
+    with _server() as server:
+        _fill(server, 20, 10)
+        item = max(_manifest(server, '$export')['output'], key=lambda each: each['count'])
+        path = _path(server, item['url'])
+        plain = server.ask('GET', path)
+        packed = server.ask('GET', path, headers={'Accept-Encoding': 'gzip',
+                                                  'Accept': 'application/fhir+ndjson'})
+        assert packed.headers['content-encoding'] == 'gzip'
+        assert len(packed.body) < len(plain.body) / 2
+        assert gzip.decompress(packed.body) == plain.body
+        assert packed.headers['etag'] != plain.headers['etag']
+        assert not plain.headers['etag'].startswith('W/')
+        for headers, whole in (({}, plain), ({'Accept-Encoding': 'gzip'}, packed)):
+            gathered, length = b'', len(whole.body)
+            for first in range(0, length, 7001):
+                part = server.ask('GET', path, headers={
+                    **headers, 'Range': 'bytes=%d-%d' % (first, min(first + 7000, length - 1)),
+                    'If-Range': whole.headers['etag']})
+                assert part.status == 206, part
+                gathered += part.body
+            assert gathered == whole.body
+            assert server.ask('GET', path, headers={
+                **headers, 'If-None-Match': whole.headers['etag']}).status == 304
+        head = server.ask('HEAD', path)
+        assert head.status == 200 and int(head.headers['content-length']) == len(plain.body)
+        assert server.ask('GET', path, headers={'Range': 'bytes=%d-' % len(plain.body)}).status == 416
+
+
+def each_person_in_what_was_fetched_has_an_entry():
+    with _server() as server:
+        _fill(server, 40, 12)
+        _put(server, {'resourceType': 'Organization', 'id': 'org', 'name': 'O'})
+        numbers = {}
+        for number in range(40):
+            request = 'n-%d' % number
+            server.ask('GET', 'Patient/p%d' % number, headers={'X-Request-Id': request})
+            numbers[request] = None
+        for entry in access_log.read(server.folder, False):
+            if entry['request'] in numbers:
+                numbers[entry['request']] = entry['patient']
+        assert None not in numbers.values()
+
+        def fetched(item, headers):
+            request = 'f-%s' % uuid.uuid4()
+            answer = server.ask('GET', _path(server, item['url']),
+                                headers={**headers, 'X-Request-Id': request})
+            entries = [entry for entry in access_log.read(server.folder, False)
+                       if entry['request'] == request]
+            persons = [entry['patient'] for entry in entries if entry['patient'] != 0]
+            assert len(persons) == len(set(persons)), entries
+            return answer, set(persons)
+
+        def of(lines):
+            names = {line['id'] if line['resourceType'] == 'Patient'
+                     else line['subject']['reference'][8:] for line in lines}
+            return {numbers['n-' + name[1:]] for name in names}
+        manifest = _manifest(server, '$export')
+        assert manifest['output']
+        log = access_log.read(server.folder, False)
+        assert not [entry for entry in log if entry['interaction'] == 'export-file'], 'too early'
+        for item in manifest['output']:
+            answer, persons = fetched(item, {})
+            lines = [json.loads(line) for line in answer.body.decode().splitlines()]
+            if item['type'] == 'Organization':
+                assert persons == set()
+                continue
+            assert persons == of(lines), (item, persons ^ of(lines))
+            _, persons = fetched(item, {'Accept-Encoding': 'gzip'})
+            assert persons == of(lines)
+            third = len(answer.body) // 3
+            part, persons = fetched(item, {'Range': 'bytes=%d-%d' % (third, 2 * third)})
+            assert part.status == 206
+            inside = part.body[part.body.index(b'\n') + 1:part.body.rindex(b'\n')]
+            seen = of([json.loads(line) for line in inside.splitlines()])
+            assert seen <= persons and len(persons) <= len(of(lines)), (seen, persons)
+        item = [each for each in manifest['output'] if each['type'] == 'Patient'][0]
+        _, persons = fetched(item, {'Range': 'bytes=0-10'})
+        assert len(persons) == 1, persons
+
+
+def cancelling_removes_the_files():
+    with _server() as server:
+        _fill(server, 10, 10)
+        job = _kick(server, '$export')
+        answer = _wait(server, job)
+        item = answer.json['output'][0]
+        folder = os.path.join(server.folder, 'exports')
+        inside = os.path.join(folder, os.listdir(folder)[0])
+        for path in [folder, inside]:
+            assert stat.S_IMODE(os.stat(path).st_mode) == 0o700, path
+        for name in os.listdir(inside):
+            assert stat.S_IMODE(os.stat(os.path.join(inside, name)).st_mode) == 0o600, name
+        answer = server.ask('DELETE', job)
+        assert answer.status == 202 and answer.json['resourceType'] == 'OperationOutcome', answer
+        assert server.ask('GET', job).status == 404
+        assert server.ask('GET', _path(server, item['url'])).status == 404
+        assert server.ask('DELETE', job).status == 404
+        assert os.listdir(folder) == []
+        job = _kick(server, '$export')
+        assert server.ask('DELETE', job).status == 202
+        assert server.ask('GET', job).status == 404
+        until = time.monotonic() + 20
+        while os.listdir(folder):
+            assert time.monotonic() < until, os.listdir(folder)
+            time.sleep(0.1)
+
+
+def what_has_expired_is_gone():
+    with _server('--export-keep', '2') as server:
+        _fill(server, 2, 2)
+        job = _kick(server, '$export')
+        answer = _wait(server, job)
+        assert answer.status == 200, answer
+        path = _path(server, answer.json['output'][0]['url'])
+        assert server.ask('GET', path).status == 200
+        time.sleep(5)
+        assert server.ask('GET', job).status == 404
+        assert server.ask('GET', path).status == 404
+        assert os.listdir(os.path.join(server.folder, 'exports')) == []
+
+
+def there_is_no_way_out_of_a_job_s_folder():
+    with _server() as server:
+        _fill(server, 1, 1)
+        job = _kick(server, '$export')
+        assert _wait(server, job).status == 200
+        for name in ('..', '..%2f..%2frecords.db', 'job.json', 'state.json', '1.Patient.ndjson.gz',
+                     '%2e%2e/%2e%2e', 'x', '1.Patient.ndjson%00'):
+            assert server.ask('GET', '%s/%s' % (job, name)).status in (400, 404), name
+        assert server.ask('GET', '$export/' + str(uuid.uuid4())).status == 404
+        assert server.ask('GET', '$export/..').status == 404
+        assert server.ask('POST', job, {'resourceType': 'Parameters'}).status == 405
+
+
+def too_many_at_once_are_refused():
+    with _server('--exports', '1', '--export-threads', '1') as server:
+        _fill(server, 60, 60)
+        first = _kick(server, '$export')
+        answer = server.ask('GET', '$export', headers=ASYNC)
+        assert answer.status == 429 and answer.codes() == ['throttled'], answer
+        assert int(answer.headers['retry-after']) > 0
+        assert _wait(server, first).status == 200
+        assert _wait(server, _kick(server, '$export')).status == 200
+        text = server.ask('GET', '/metrics').body.decode()
+        assert 'carelayer_exports_done_total 2' in text, text
+        assert 'carelayer_exports_kept 2' in text and 'carelayer_exports_running 0' in text
+
+
+def who_asks_all_the_time_is_told_to_wait():
+    with _server('--export-threads', '1') as server:
+        _fill(server, 60, 60)
+        jobs = [_kick(server, '$export') for _ in range(6)]
+        seen = {server.ask('GET', jobs[-1]).status for _ in range(300)}
+        assert 429 in seen or 200 in seen, seen
+
+
+def one_that_needs_too_much_disk_ends_and_leaves_nothing():
+    with Server(PROGRAM, '--reserve', '8M', '--export-spare', '1000000G') as server:
+        _fill(server, 5, 5)
+        job = _kick(server, '$export')
+        answer = _wait(server, job)
+        assert answer.status == 507 and answer.codes() == ['no-store'], answer
+        folder = os.path.join(server.folder, 'exports')
+        inside = os.path.join(folder, os.listdir(folder)[0])
+        assert sorted(os.listdir(inside)) == ['job.json', 'state.json'], os.listdir(inside)
+        assert _put(server, _patient('still'))
+        server.stop()
+        server.start()
+        assert server.ask('GET', job).status == 507
+        assert 'carelayer_exports_running 0' in server.ask('GET', '/metrics').body.decode()
+
+
+def what_is_committed_while_it_runs_is_in_or_out_by_its_time():
+    with _server() as server:
+        _fill(server, 40, 40)
+        over, acknowledged = threading.Event(), []
+
+        def write():
+            connection = server.connect()
+            number = 0
+            while not over.is_set():
+                number += 1
+                name = 'w%d' % (number % 200)
+                answer = connection.ask('PUT', 'Observation/' + name, _fact(name, 'p1',
+                                                                            'v%d' % number))
+                assert answer.status in (200, 201), answer
+                acknowledged.append((name, int(answer.headers['etag'][3:-1])))
+            connection.close()
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            since, versions = None, {}
+            for _ in range(6):
+                seen = len(acknowledged)
+                path = '$export?_type=Observation' + ('&_since=' + since if since else '')
+                manifest = _manifest(server, path)
+                for key, resource in _resources(server, manifest).items():
+                    name, version = key[12:], int(resource['meta']['versionId'])
+                    assert version > versions.get(name, 0), 'told twice'
+                    versions[name] = version
+                    assert resource['meta']['lastUpdated'][:-1] <= manifest['transactionTime'][:-1]
+                for name, version in acknowledged[:seen]:
+                    assert versions.get(name, 0) >= version, 'missing'
+                since = urllib.parse.quote(manifest['transactionTime'])
+        finally:
+            over.set()
+            writer.join()
+        versions.update((key[12:], int(resource['meta']['versionId'])) for key, resource in
+                        _resources(server, _manifest(
+                            server, '$export?_type=Observation&_since=' + since)).items())
+        for entry in server.entries('Observation?_count=500'):
+            resource = entry['resource']
+            assert versions[resource['id']] == int(resource['meta']['versionId']), resource['id']
+
+
+def killed_exports_go_on():
+    wait = random.Random(20260102)
+    server = Server(PROGRAM, *OPTIONS, '--export-threads', '1')
+    try:
+        server.start()
+        expected = _fill(server, 100, 60)
+        job = _kick(server, '$export')
+        gone = _kick(server, '$export')
+        assert server.ask('DELETE', gone).status == 202
+        files, halves = 0, 0
+        for number in range(ROUNDS):
+            if number > 0:
+                files = _next_file(server, job, files)
+            time.sleep(wait.uniform(0, 0.02))
+            server.kill()
+            halves += 0 < _check_parts(server) < 30
+            server.start()
+            assert server.ask('GET', gone).status == 404
+        assert halves > 0, 'no kill met a job that was half done'
+        answer = _wait(server, job)
+        assert answer.status == 200, answer
+        found = _resources(server, answer.json)
+        assert set(found) == expected, len(set(found) ^ expected)
+        time_said = answer.json['transactionTime']
+        server.kill()
+        server.start()
+        answer = server.ask('GET', job)
+        assert answer.status == 200 and answer.json['transactionTime'] == time_said, answer
+        assert set(_resources(server, answer.json)) == expected
+        server.stop()
+    finally:
+        server.discard()
+
+
+def _state(server, job):
+    path = os.path.join(server.folder, 'exports', job.split('/')[1], 'state.json')
+    if not os.path.exists(path):
+        return {'files': [], 'state': 0}
+    with open(path, encoding='utf-8') as file:
+        return json.load(file)
+
+
+def _next_file(server, job, files):
+    """Waits until a job has more files than that, or is done."""
+    until = time.monotonic() + 60
+    while True:
+        state = _state(server, job)
+        if len(state['files']) > files or state['state'] >= 3:
+            return len(state['files'])
+        assert time.monotonic() < until, state
+
+
+def _check_parts(server):
+    """What a state that was saved says is whole: every file it lists is there. How many?"""
+    most = 0
+    folder = os.path.join(server.folder, 'exports')
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name, 'state.json')
+        if not os.path.exists(path):
+            continue
+        with open(path, encoding='utf-8') as file:
+            state = json.load(file)
+        for item in state['files']:
+            with gzip.open(os.path.join(folder, name, item['name'] + '.gz')) as file:
+                text = file.read()
+            assert len(text) == item['bytes'] and text.count(b'\n') == item['count'], item
+        most = max(most, len(state['files']))
+    return most
+
+
+def is_told_in_the_capability_statement():
+    with _server() as server:
+        statement = server.ask('GET', 'metadata').json
+        base = 'http://hl7.org/fhir/uv/bulkdata/'
+        assert base + 'CapabilityStatement/bulk-data' in statement['instantiates']
+        rest = statement['rest'][0]
+
+        def definitions(operations):
+            return [each['definition'] for each in operations if each['name'] == 'export']
+        assert definitions(rest['operation']) == [base + 'OperationDefinition/export']
+        of = {each['type']: definitions(each.get('operation', [])) for each in rest['resource']}
+        assert of['Patient'] == [base + 'OperationDefinition/patient-export']
+        assert of['Group'] == [base + 'OperationDefinition/group-export']
+        assert of['Observation'] == []
+        answer = server.ask('GET', '$import', headers=ASYNC)
+        assert answer.status == 501, answer
+
+
+sys.exit(tap.run(sys.modules[__name__]))
