@@ -240,7 +240,8 @@ static inline bool must_fail(void)
            count_down();
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+/* Where there is more to it than moving AT on. */
+static __attribute__((noinline)) void *alloc_slowly(struct arena *arena, size_t size)
 {
     size_t need = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
     if (arena->full || size > BLOCK_MOST || must_fail() || need > arena->limit - arena->total) {
@@ -255,6 +256,21 @@ void *arena_alloc(struct arena *arena, size_t size)
     }
     void *at = arena->at;
     arena->at += need;
+    arena->total += need;
+    SHOW(at, size);
+    return at;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    size_t need = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+    char *at = arena->at;
+    /* Chunks begin and end aligned: where SIZE fits, so does what it needs. */
+    if (size > (size_t)(arena->end - at) || need > arena->limit - arena->total || arena->full ||
+        atomic_load_explicit(&fail_after, memory_order_relaxed) != 0) {
+        return alloc_slowly(arena, size);
+    }
+    arena->at = at + need;
     arena->total += need;
     SHOW(at, size);
     return at;
@@ -436,8 +452,12 @@ struct arena_mark arena_mark(struct arena *arena)
 
 void arena_rewind(struct arena *arena, struct arena_mark mark)
 {
-    run_deferred(arena, mark.deferred);
-    drop_chunks(arena, mark.chunk);
+    if (arena->deferred != mark.deferred) {
+        run_deferred(arena, mark.deferred);
+    }
+    if (arena->chunk != mark.chunk) {
+        drop_chunks(arena, mark.chunk);
+    }
     enter_chunk(arena, mark.chunk, mark.used);
     HIDE(arena->at, (size_t)(arena->end - arena->at));
     arena->total = mark.total;

@@ -16,10 +16,20 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+#define SMALL_MOST (UINT64_MAX / 10 - 1) /* one digit more still fits */
+
 /* Takes the digits at *AT into the coefficient; false when there are none or too many. */
 static bool take_digits(struct slice text, size_t *at, __int128 *coefficient, int *digits)
 {
     size_t start = *at;
+    uint64_t small = *coefficient < (__int128)SMALL_MOST ? (uint64_t)*coefficient : SMALL_MOST;
+    for (; small < SMALL_MOST && *at < text.length && is_digit(text.at[*at]); (*at)++) {
+        small = small * 10 + (uint64_t)(text.at[*at] - '0');
+        *digits += small > 0 ? 1 : 0;
+    }
+    if (*at > start) {
+        *coefficient = small;
+    }
     while (*at < text.length && is_digit(text.at[*at])) {
         int digit = text.at[*at] - '0';
         *digits += *digits > 0 || digit > 0 ? 1 : 0;

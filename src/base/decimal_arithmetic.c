@@ -497,6 +497,14 @@ struct decimal decimal_normalise(struct decimal value)
     if (value.coefficient == 0) {
         return decimal_from_integer(0);
     }
+    int64_t small = (int64_t)value.coefficient;
+    if (small == value.coefficient) { /* nearly always: 128 bits divide slowly */
+        while (value.scale > 0 && small % 10 == 0) {
+            small /= 10;
+            value.scale--;
+        }
+        value.coefficient = small;
+    }
     while (value.scale > 0 && value.coefficient % 10 == 0) {
         value.coefficient /= 10;
         value.scale--;

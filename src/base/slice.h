@@ -30,6 +30,36 @@ static inline struct slice slice_text(const char *text)
     return (struct slice){text, text != NULL ? strlen(text) : 0};
 }
 
+/* The same LENGTH bytes? Short ones, as names are, without a call. */
+static inline bool bytes_equal(const char *a, const char *b, size_t length)
+{
+    if (length > 16) {
+        return memcmp(a, b, length) == 0;
+    }
+    if (length >= 8) {
+        uint64_t first[2], last[2];
+        memcpy(&first[0], a, 8);
+        memcpy(&first[1], b, 8);
+        memcpy(&last[0], a + length - 8, 8);
+        memcpy(&last[1], b + length - 8, 8);
+        return ((first[0] ^ first[1]) | (last[0] ^ last[1])) == 0;
+    }
+    if (length >= 4) {
+        uint32_t first[2], last[2];
+        memcpy(&first[0], a, 4);
+        memcpy(&first[1], b, 4);
+        memcpy(&last[0], a + length - 4, 4);
+        memcpy(&last[1], b + length - 4, 4);
+        return ((first[0] ^ first[1]) | (last[0] ^ last[1])) == 0;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if (a[i] != b[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static inline bool slice_equals(struct slice a, struct slice b)
 {
     return a.length == b.length && (a.length == 0 || memcmp(a.at, b.at, a.length) == 0);

@@ -159,7 +159,7 @@ static inline const struct element_row *type_find_element(const struct element_t
     }
     const struct element_row *element = &tables->elements[type->first_element + number - 1u];
     if (element->name.length != length ||
-        memcmp(tables->strings + element->name.offset, at, length) != 0) {
+        !bytes_equal(tables->strings + element->name.offset, at, length)) {
         return NULL;
     }
     return element;

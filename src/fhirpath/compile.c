@@ -33,8 +33,15 @@ enum status fhirpath_compile(const struct definitions *definitions, struct slice
                                     .root = root,
                                     .depth = parser.depths[root],
                                     .lenient = (flags & FHIRPATH_LENIENT) != 0};
+    TRY(fold_constants(&parser, expression));
     *ret_expression = expression;
     return STATUS_OK;
+}
+
+bool fhirpath_is_constant(const struct fhirpath *expression)
+{
+    uint8_t operation = expression->steps[expression->root].operation;
+    return operation == OP_LITERAL || operation == OP_EMPTY;
 }
 
 struct fhirpath_node fhirpath_root(const struct definitions *definitions, resource_type type,
@@ -51,6 +58,7 @@ static enum status begin(const struct fhirpath *expression,
                          struct outcome *outcome, struct evaluation *evaluation)
 {
     *evaluation = (struct evaluation){
+        .steps = expression->steps,
         .expression = expression,
         .environment = environment,
         .definitions = environment->definitions,

@@ -164,48 +164,64 @@ size_t date_text_read(struct slice text, bool time, struct partial_date *ret_dat
     return (size_t)(cursor.at - text.at);
 }
 
+/* DIGITS digits of VALUE, with zeros in front, behind BEFORE (0: nothing). */
+static void write_part(char before, uint32_t value, size_t digits, struct buffer *out)
+{
+    char text[8];
+    size_t at = sizeof text;
+    for (size_t i = 0; i < digits; i++) {
+        text[--at] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    if (before != 0) {
+        text[--at] = before;
+    }
+    buffer_add(out, slice_of(text + at, sizeof text - at));
+}
+
 static void write_zone(const struct partial_date *date, struct buffer *out)
 {
-    int32_t zone = date->zone_minutes;
+    uint32_t minutes =
+        (uint32_t)(date->zone_minutes < 0 ? -date->zone_minutes : date->zone_minutes);
     if (!date->has_zone) {
         return;
     }
-    if (zone == 0) {
+    if (minutes == 0) {
         buffer_add_byte(out, 'Z');
         return;
     }
-    buffer_print(out, "%c%02d:%02d", zone < 0 ? '-' : '+', (zone < 0 ? -zone : zone) / 60,
-                 (zone < 0 ? -zone : zone) % 60);
+    write_part(date->zone_minutes < 0 ? '-' : '+', minutes / 60, 2, out);
+    write_part(':', minutes % 60, 2, out);
 }
 
 void date_text_write(const struct partial_date *date, enum fhirpath_kind kind, struct buffer *out)
 {
     enum precision precision = date->precision;
     if (kind != FHIRPATH_TIME) {
-        buffer_print(out, "%04d", date->year);
+        write_part(0, (uint32_t)date->year, 4, out); /* 1 to 9999 */
         if (precision >= PRECISION_MONTH) {
-            buffer_print(out, "-%02u", date->month);
+            write_part('-', date->month, 2, out);
         }
         if (precision >= PRECISION_DAY) {
-            buffer_print(out, "-%02u", date->day);
+            write_part('-', date->day, 2, out);
         }
         if (precision < PRECISION_HOUR) {
             return;
         }
         buffer_add_byte(out, 'T');
     }
-    buffer_print(out, "%02u", date->hour);
+    write_part(0, date->hour, 2, out);
     if (precision >= PRECISION_MINUTE) {
-        buffer_print(out, ":%02u", date->minute);
+        write_part(':', date->minute, 2, out);
     }
     if (precision >= PRECISION_SECOND) {
-        buffer_print(out, ":%02u", date->second);
+        write_part(':', date->second, 2, out);
     }
     if (precision >= PRECISION_MILLISECOND) {
-        buffer_print(out, ".%03u", date->micros / 1000);
+        write_part('.', date->micros / 1000, 3, out);
     }
     if (precision == PRECISION_MICROSECOND && date->micros % 1000 != 0) {
-        buffer_print(out, "%03u", date->micros % 1000);
+        write_part(0, date->micros % 1000, 3, out);
     }
     write_zone(date, out);
 }

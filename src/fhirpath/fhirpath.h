@@ -31,6 +31,10 @@ MUST_CHECK enum status fhirpath_compile(const struct definitions *definitions, s
                                         struct arena *arena, struct outcome *outcome,
                                         const struct fhirpath **ret_expression);
 
+/* Does it give the same whatever it is asked of? What does not depend on the resource is computed
+ * by fhirpath_compile. */
+bool fhirpath_is_constant(const struct fhirpath *expression);
+
 /* ---- values --------------------------------------------------------------------------------- */
 
 enum fhirpath_kind {
@@ -152,9 +156,10 @@ struct fhirpath_node fhirpath_root(const struct definitions *definitions, resour
                                    yyjson_val *resource);
 
 /* Evaluates EXPRESSION with FOCUS as its context (%context, $this); FOCUS NULL: nothing. Results
- * and everything between live in ARENA. STATUS_INVALID: an error of the expression on this input
- * (more than one item where one must be, types that cannot be compared ...); STATUS_TOO_COSTLY:
- * over a limit. */
+ * and everything between live in ARENA, but what EXPRESSION holds (literals) and what ENVIRONMENT
+ * does (variables) is pointed at: results end with the first of the three. STATUS_INVALID: an error
+ * of the expression on this input (more than one item where one must be, types that cannot be
+ * compared ...); STATUS_TOO_COSTLY: over a limit. */
 MUST_CHECK enum status fhirpath_evaluate(const struct fhirpath *expression,
                                          const struct fhirpath_environment *environment,
                                          const struct fhirpath_node *focus, struct arena *arena,

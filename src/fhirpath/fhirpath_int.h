@@ -106,6 +106,7 @@ struct member {
     const struct element_row *first; /* NULL: there is no such element */
     uint16_t count;
     bool choice;
+    bool primitive; /* one element, whose `_name` may stand beside it */
 };
 
 struct step {
@@ -113,17 +114,24 @@ struct step {
     uint8_t argument_count;
     bool descending; /* an argument of sort() with `desc` */
     uint32_t position;
-    uint32_t left;        /* NO_STEP: the focus */
-    uint32_t right;       /* the second operand; of OP_CALL: its first argument in arguments */
-    struct slice name;    /* of members, variables and functions */
-    struct member member; /* OP_MEMBER where the type is known */
-    const struct type_row *type; /* the type that member belongs to; of OP_ROOT the type */
+    uint32_t left;     /* NO_STEP: the focus */
+    uint32_t right;    /* the second operand; of OP_CALL: its first argument in arguments */
+    struct slice name; /* of members, variables and functions */
     union {
-        const struct fhirpath_value *literal;
-        const struct function *function;
-        struct type_test test;
+        struct {
+            const struct type_row *type; /* that member belongs to; of OP_ROOT the type */
+            struct member member;        /* OP_MEMBER where the type is known */
+        };
+        struct {
+            const struct fhirpath_value *literal;
+            uint32_t literal_count;
+        };
+        struct {
+            const struct function *function;
+            const void *regex; /* of functions with a literal pattern */
+        };
+        struct type_test test; /* OP_IS, OP_AS and the argument of ofType() */
     };
-    const void *regex; /* of functions with a literal pattern */
 };
 
 struct fhirpath {
@@ -158,6 +166,9 @@ MUST_CHECK enum status parse_expression(struct parser *parser, uint32_t *ret_roo
 MUST_CHECK enum status check_types(struct parser *parser, uint32_t root,
                                    const struct type_row *context, bool lenient);
 
+/* Puts literals in the place of steps that do not depend on what the expression is asked of. */
+MUST_CHECK enum status fold_constants(struct parser *parser, const struct fhirpath *expression);
+
 /* ---- types ------------------------------------------------------------------------------------
  */
 
@@ -183,9 +194,12 @@ bool type_is_quantity(const struct type_row *type);
 
 enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_EMPTY };
 
+/* A collection. What is somebody else's is not copied until something is added to it: literals, the
+ * focus and what a function lets through are only pointed at. */
 struct values {
-    struct fhirpath_value *items;
-    uint32_t count, capacity;
+    const struct fhirpath_value *items;
+    uint32_t count;
+    uint32_t capacity; /* 0: the items are not our own; they stay where they are to the end */
 };
 
 /* What date_text may be: as enum date_form, but every part may be missing from the right. */
@@ -219,13 +233,25 @@ enum order {
 
 /* The order of two values (section 6.2): ORDER_UNKNOWN is empty, ORDER_WRONG: types that have no
  * order between them. */
-enum order values_order(const struct definitions *definitions, struct arena *arena,
-                        const struct fhirpath_value *a, const struct fhirpath_value *b);
+enum order values_order(struct arena *arena, const struct fhirpath_value *a,
+                        const struct fhirpath_value *b);
 /* Equality (6.1.1) and equivalence (6.1.2) of two items. */
-enum truth values_equal(const struct definitions *definitions, struct arena *arena,
-                        const struct fhirpath_value *a, const struct fhirpath_value *b);
-bool values_equivalent(const struct definitions *definitions, struct arena *arena,
-                       const struct fhirpath_value *a, const struct fhirpath_value *b);
+enum truth values_equal(struct arena *arena, const struct fhirpath_value *a,
+                        const struct fhirpath_value *b);
+bool values_equivalent(struct arena *arena, const struct fhirpath_value *a,
+                       const struct fhirpath_value *b);
+
+/* The System value of a node, in *RET_SYSTEM; false when it has none (see fhirpath_system). */
+bool node_system(const struct fhirpath_node *node, struct arena *arena,
+                 struct fhirpath_value *ret_system);
+/* VALUE as a System value: itself, or *ROOM where it is a node; NULL: it has none. */
+static inline const struct fhirpath_value *
+as_system(const struct fhirpath_value *value, struct arena *arena, struct fhirpath_value *room)
+{
+    return value->kind != FHIRPATH_NODE             ? value
+           : node_system(&value->node, arena, room) ? room
+                                                    : NULL;
+}
 
 /* Rounded to the precision of the less precise one, zeros at the end not counted. */
 bool decimal_equivalent(struct decimal a, struct decimal b);
@@ -264,6 +290,7 @@ struct scope {
 };
 
 struct evaluation {
+    const struct step *steps; /* the expression's */
     const struct fhirpath *expression;
     const struct fhirpath_environment *environment;
     const struct definitions *definitions;
@@ -274,7 +301,7 @@ struct evaluation {
     size_t context_count;
     const struct scope *scope; /* defineVariable */
     int64_t now;
-    uint32_t steps, step_limit;
+    uint32_t steps_taken, step_limit;
     uint32_t depth_limit;
 };
 
@@ -286,24 +313,32 @@ struct call {
     size_t count;
 };
 
+/* Appends what STEP gives to OUT. */
 MUST_CHECK enum status evaluate(struct evaluation *evaluation, uint32_t step,
                                 const struct frame *frame, struct values *out);
+/* The same for an operand or an argument: a variable that is defined in it ends with it. */
+MUST_CHECK enum status evaluate_operand(struct evaluation *evaluation, uint32_t step,
+                                        const struct frame *frame, struct values *out);
 MUST_CHECK enum status evaluate_truth(struct evaluation *evaluation, uint32_t step,
                                       const struct frame *frame, enum truth *ret_truth);
-/* An operator of two operands that is not logic: arithmetic, &. */
+/* + and - before one operand. */
+MUST_CHECK enum status evaluate_sign(struct evaluation *evaluation, const struct step *step,
+                                     const struct frame *frame, struct values *out);
+/* An operator of two operands that gives no truth: arithmetic, &. */
 MUST_CHECK enum status evaluate_arithmetic(struct evaluation *evaluation, const struct step *step,
                                            const struct frame *frame, struct values *out);
-/* Equality and order as truths. */
-MUST_CHECK enum status evaluate_comparison(struct evaluation *evaluation, const struct step *step,
+/* Those that do: = and !=, ~ and !~, < <= > >=, `in` and `contains`. */
+MUST_CHECK enum status evaluate_equality(struct evaluation *evaluation, const struct step *step,
+                                         const struct frame *frame, enum truth *ret_truth);
+MUST_CHECK enum status evaluate_equivalence(struct evaluation *evaluation, const struct step *step,
+                                            const struct frame *frame, enum truth *ret_truth);
+MUST_CHECK enum status evaluate_order(struct evaluation *evaluation, const struct step *step,
+                                      const struct frame *frame, enum truth *ret_truth);
+MUST_CHECK enum status evaluate_membership(struct evaluation *evaluation, const struct step *step,
                                            const struct frame *frame, enum truth *ret_truth);
-MUST_CHECK enum status collections_equal(struct evaluation *evaluation, const struct values *a,
-                                         const struct values *b, enum truth *ret_truth);
-MUST_CHECK enum status collections_equivalent(struct evaluation *evaluation, const struct values *a,
-                                              const struct values *b, bool *ret_same);
-
-/* The elements NAME of each item; LIMIT: no more than that many are wanted. */
+/* The elements that STEP names of each item. */
 MUST_CHECK enum status navigate(struct evaluation *evaluation, const struct step *step,
-                                const struct fhirpath_value *input, size_t count, size_t limit,
+                                const struct fhirpath_value *input, size_t count,
                                 struct values *out);
 /* All children, or all descendants, of each item. */
 MUST_CHECK enum status navigate_children(struct evaluation *evaluation, const struct step *step,
@@ -316,28 +351,73 @@ const struct fhirpath_node *node_resource(const struct fhirpath_node *node, bool
 #define evaluation_fail(evaluation, status, step, ...)                                             \
     expression_fail((evaluation)->outcome, (status), (evaluation)->expression->text,               \
                     (step)->position, __VA_ARGS__)
-MUST_CHECK enum status evaluation_costs(struct evaluation *evaluation, const struct step *step,
-                                        size_t steps);
+MUST_CHECK enum status evaluation_too_long(struct evaluation *evaluation, const struct step *step);
+MUST_CHECK static inline enum status evaluation_costs(struct evaluation *evaluation,
+                                                      const struct step *step, size_t steps)
+{
+    if (steps > evaluation->step_limit - evaluation->steps_taken) {
+        return evaluation_too_long(evaluation, step);
+    }
+    evaluation->steps_taken += (uint32_t)steps;
+    return STATUS_OK;
+}
 
+/* Room for MORE values of its own behind those that are there; false when memory is over. */
+bool values_reserve(struct evaluation *evaluation, struct values *values, size_t more);
 /* Room for one more value: NULL when memory is over (and then every later one). */
-struct fhirpath_value *values_add(struct evaluation *evaluation, struct values *values);
+static inline struct fhirpath_value *values_add(struct evaluation *evaluation,
+                                                struct values *values)
+{
+    if (values->count >= values->capacity && !values_reserve(evaluation, values, 1)) {
+        return NULL;
+    }
+    return (struct fhirpath_value *)(uintptr_t)&values->items[values->count++];
+}
+/* Copies of ITEMS. */
 void values_add_all(struct evaluation *evaluation, struct values *values,
                     const struct fhirpath_value *items, size_t count);
+/* The same for ITEMS that stay where they are to the end of the evaluation: those of a literal, a
+ * collection that no more is added to, a variable. */
+static inline void values_share(struct evaluation *evaluation, struct values *values,
+                                const struct fhirpath_value *items, size_t count)
+{
+    if (values->count == 0) {
+        *values = (struct values){items, (uint32_t)count, 0};
+    } else if (values->capacity == 0 && items == values->items + values->count) {
+        values->count += (uint32_t)count; /* what follows the shared ones */
+    } else {
+        values_add_all(evaluation, values, items, count);
+    }
+}
 void values_add_boolean(struct evaluation *evaluation, struct values *values, bool boolean);
 void values_add_integer(struct evaluation *evaluation, struct values *values, int64_t integer);
+void values_add_decimal(struct evaluation *evaluation, struct values *values,
+                        struct decimal decimal);
 void values_add_string(struct evaluation *evaluation, struct values *values, struct slice text);
 
-/* A set that finds equal values: those of distinct(), union, intersect ... */
+/* Does one of ITEMS equal VALUE? */
 MUST_CHECK enum status values_have(struct evaluation *evaluation, const struct step *step,
                                    const struct fhirpath_value *items, size_t count,
                                    const struct fhirpath_value *value, bool *ret_has);
+/* Adds (shares) those of ITEMS that equal none that is there. */
 MUST_CHECK enum status values_add_distinct(struct evaluation *evaluation, const struct step *step,
                                            struct values *values,
                                            const struct fhirpath_value *items, size_t count);
+/* ITEMS, of equal ones the first; of the first KNOWN it is known that they differ. */
+MUST_CHECK enum status values_distinct(struct evaluation *evaluation, const struct step *step,
+                                       const struct fhirpath_value *items, size_t count,
+                                       size_t known, struct values *ret_distinct);
 
-/* The System value of one item. */
-bool value_system(struct evaluation *evaluation, const struct fhirpath_value *value,
-                  struct fhirpath_value *ret_system);
+/* A copy of the System value of one item. */
+static inline bool value_system(struct evaluation *evaluation, const struct fhirpath_value *value,
+                                struct fhirpath_value *ret_system)
+{
+    if (value->kind == FHIRPATH_NODE) {
+        return node_system(&value->node, evaluation->arena, ret_system);
+    }
+    *ret_system = *value;
+    return true;
+}
 /* Singleton evaluation (4.5): EMPTY when there is none, an error when there are several. */
 MUST_CHECK enum status truth_of(struct evaluation *evaluation, const struct step *step,
                                 const struct fhirpath_value *items, size_t count,

@@ -119,16 +119,16 @@ enum status function_count(struct call *call, struct values *out)
 
 enum status function_distinct(struct call *call, struct values *out)
 {
-    struct values distinct = {0};
-    TRY(values_add_distinct(call->evaluation, call->step, &distinct, call->input, call->count));
-    values_add_all(call->evaluation, out, distinct.items, distinct.count);
+    struct values distinct;
+    TRY(values_distinct(call->evaluation, call->step, call->input, call->count, 0, &distinct));
+    values_share(call->evaluation, out, distinct.items, distinct.count);
     return STATUS_OK;
 }
 
 enum status function_is_distinct(struct call *call, enum truth *ret_truth)
 {
-    struct values distinct = {0};
-    TRY(values_add_distinct(call->evaluation, call->step, &distinct, call->input, call->count));
+    struct values distinct;
+    TRY(values_distinct(call->evaluation, call->step, call->input, call->count, 0, &distinct));
     *ret_truth = truth(distinct.count == call->count);
     return STATUS_OK;
 }
@@ -149,7 +149,7 @@ enum status function_where(struct call *call, struct values *out)
         enum truth criterion;
         TRY(call_lambda_truth(call, 0, &call->input[i], i, &criterion));
         if (criterion == TRUTH_TRUE) {
-            values_add_all(call->evaluation, out, &call->input[i], 1);
+            values_share(call->evaluation, out, &call->input[i], 1);
         }
     }
     return STATUS_OK;
@@ -178,7 +178,7 @@ enum status function_repeat(struct call *call, struct values *out)
         TRY(values_add_distinct(call->evaluation, call->step, &found, next.items, next.count));
         TRY(evaluation_costs(call->evaluation, call->step, 1));
     }
-    values_add_all(call->evaluation, out, found.items, found.count);
+    values_share(call->evaluation, out, found.items, found.count);
     return STATUS_OK;
 }
 
@@ -190,7 +190,7 @@ enum status function_of_type(struct call *call, struct values *out)
         &expression->steps[expression->arguments[call->step->right]].test;
     for (size_t i = 0; i < call->count; i++) {
         if (type_test_holds(call->evaluation->definitions, test, &call->input[i])) {
-            values_add_all(call->evaluation, out, &call->input[i], 1);
+            values_share(call->evaluation, out, &call->input[i], 1);
         }
     }
     return STATUS_OK;
@@ -204,20 +204,20 @@ enum status function_single(struct call *call, struct values *out)
     if (call->count > 1) {
         return call_fail(call, STATUS_INVALID, "single() is asked of several items.");
     }
-    values_add_all(call->evaluation, out, call->input, call->count);
+    values_share(call->evaluation, out, call->input, call->count);
     return STATUS_OK;
 }
 
 enum status function_first(struct call *call, struct values *out)
 {
-    values_add_all(call->evaluation, out, call->input, call->count > 0 ? 1 : 0);
+    values_share(call->evaluation, out, call->input, call->count > 0 ? 1 : 0);
     return STATUS_OK;
 }
 
 enum status function_last(struct call *call, struct values *out)
 {
     if (call->count > 0) {
-        values_add_all(call->evaluation, out, &call->input[call->count - 1], 1);
+        values_share(call->evaluation, out, &call->input[call->count - 1], 1);
     }
     return STATUS_OK;
 }
@@ -225,7 +225,7 @@ enum status function_last(struct call *call, struct values *out)
 static void add_from(struct call *call, size_t from, struct values *out)
 {
     if (from < call->count) {
-        values_add_all(call->evaluation, out, call->input + from, call->count - from);
+        values_share(call->evaluation, out, call->input + from, call->count - from);
     }
 }
 
@@ -252,8 +252,8 @@ enum status function_take(struct call *call, struct values *out)
     bool has;
     TRY(call_integer(call, 0, &number, &has));
     if (has && number > 0) {
-        values_add_all(call->evaluation, out, call->input,
-                       (uint64_t)number < call->count ? (size_t)number : call->count);
+        values_share(call->evaluation, out, call->input,
+                     (uint64_t)number < call->count ? (size_t)number : call->count);
     }
     return STATUS_OK;
 }
@@ -270,7 +270,7 @@ enum status function_intersect(struct call *call, struct values *out)
             TRY(values_add_distinct(call->evaluation, call->step, &common, &call->input[i], 1));
         }
     }
-    values_add_all(call->evaluation, out, common.items, common.count);
+    values_share(call->evaluation, out, common.items, common.count);
     return STATUS_OK;
 }
 
@@ -283,7 +283,7 @@ enum status function_exclude(struct call *call, struct values *out)
         TRY(values_have(call->evaluation, call->step, other.items, other.count, &call->input[i],
                         &has));
         if (!has) {
-            values_add_all(call->evaluation, out, &call->input[i], 1);
+            values_share(call->evaluation, out, &call->input[i], 1);
         }
     }
     return STATUS_OK;
@@ -294,11 +294,11 @@ enum status function_exclude(struct call *call, struct values *out)
 
 enum status function_union(struct call *call, struct values *out)
 {
-    struct values other, distinct = {0};
+    struct values other, both = {call->input, (uint32_t)call->count, 0}, distinct;
     TRY(call_argument(call, 0, &other));
-    TRY(values_add_distinct(call->evaluation, call->step, &distinct, call->input, call->count));
-    TRY(values_add_distinct(call->evaluation, call->step, &distinct, other.items, other.count));
-    values_add_all(call->evaluation, out, distinct.items, distinct.count);
+    values_share(call->evaluation, &both, other.items, other.count);
+    TRY(values_distinct(call->evaluation, call->step, both.items, both.count, 0, &distinct));
+    values_share(call->evaluation, out, distinct.items, distinct.count);
     return STATUS_OK;
 }
 
@@ -306,8 +306,8 @@ enum status function_combine(struct call *call, struct values *out)
 {
     struct values other;
     TRY(call_argument(call, 0, &other));
-    values_add_all(call->evaluation, out, call->input, call->count);
-    values_add_all(call->evaluation, out, other.items, other.count);
+    values_share(call->evaluation, out, call->input, call->count);
+    values_share(call->evaluation, out, other.items, other.count);
     return STATUS_OK;
 }
 
@@ -318,7 +318,7 @@ enum status function_coalesce(struct call *call, struct values *out)
         struct values values;
         TRY(call_argument(call, i, &values));
         if (values.count > 0) {
-            values_add_all(call->evaluation, out, values.items, values.count);
+            values_share(call->evaluation, out, values.items, values.count);
             return STATUS_OK;
         }
     }
@@ -339,7 +339,7 @@ enum status function_aggregate(struct call *call, struct values *out)
         TRY(call_lambda(call, 0, &call->input[i], i, &total, &next));
         total = next;
     }
-    values_add_all(call->evaluation, out, total.items, total.count);
+    values_share(call->evaluation, out, total.items, total.count);
     return STATUS_OK;
 }
 
@@ -371,8 +371,7 @@ static int compare_items(const void *first, const void *second, void *context)
         int order = (int)a->has[i] - (int)b->has[i];
         if (a->has[i] && b->has[i]) {
             enum order found =
-                values_order(sort->call->evaluation->definitions, sort->call->evaluation->arena,
-                             &a->keys[i], &b->keys[i]);
+                values_order(sort->call->evaluation->arena, &a->keys[i], &b->keys[i]);
             sort->wrong = sort->wrong || found == ORDER_WRONG;
             order = found == ORDER_LESS ? -1 : found == ORDER_GREATER ? 1 : 0;
         }
@@ -451,7 +450,7 @@ enum status function_sort(struct call *call, struct values *out)
         return call_fail(call, STATUS_INVALID, "Values of these types have no order.");
     }
     for (size_t i = 0; i < call->count; i++) {
-        values_add_all(call->evaluation, out, items[i].item, 1);
+        values_share(call->evaluation, out, items[i].item, 1);
     }
     return STATUS_OK;
 }

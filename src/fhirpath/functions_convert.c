@@ -33,7 +33,7 @@ enum status function_iif(struct call *call, struct values *out)
     }
     struct values result;
     TRY(call_argument(&inner, chosen ? 1 : 2, &result));
-    values_add_all(call->evaluation, out, result.items, result.count);
+    values_share(call->evaluation, out, result.items, result.count);
     return STATUS_OK;
 }
 

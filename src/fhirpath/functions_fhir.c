@@ -33,7 +33,7 @@ enum status function_trace(struct call *call, struct values *out)
         }
         host->trace(host->context, name, &collection);
     }
-    values_add_all(call->evaluation, out, call->input, call->count);
+    values_share(call->evaluation, out, call->input, call->count);
     return STATUS_OK;
 }
 
@@ -89,7 +89,7 @@ enum status function_define_variable(struct call *call, struct values *out)
     }
     scope->outer = evaluation->scope;
     evaluation->scope = scope;
-    values_add_all(evaluation, out, call->input, call->count);
+    values_share(evaluation, out, call->input, call->count);
     return STATUS_OK;
 }
 
@@ -177,7 +177,7 @@ static enum status members(struct call *call, struct slice name, const struct fh
     struct step step = *call->step;
     step.name = name;
     step.type = NULL;
-    return navigate(call->evaluation, &step, items, count, SIZE_MAX, out);
+    return navigate(call->evaluation, &step, items, count, out);
 }
 
 enum status function_extension(struct call *call, struct values *out)
@@ -192,7 +192,7 @@ enum status function_extension(struct call *call, struct values *out)
     TRY(members(call, SLICE("extension"), call->input, call->count, &all));
     for (size_t i = 0; i < all.count; i++) {
         if (slice_equals(json_get_string(all.items[i].node.value, "url"), url)) {
-            values_add_all(call->evaluation, out, &all.items[i], 1);
+            values_share(call->evaluation, out, &all.items[i], 1);
         }
     }
     return STATUS_OK;
@@ -299,7 +299,7 @@ static enum status resolve_fragment(struct call *call, const struct fhirpath_nod
     TRY(members(call, SLICE("contained"), contained.items, 1, &found));
     for (size_t i = 0; i < found.count; i++) {
         if (slice_equals(json_get_string(found.items[i].node.value, "id"), id)) {
-            values_add_all(call->evaluation, out, &found.items[i], 1);
+            values_share(call->evaluation, out, &found.items[i], 1);
             return STATUS_OK;
         }
     }

@@ -36,21 +36,12 @@ static enum status call_plain_number(struct call *call, struct decimal *ret_valu
     return STATUS_OK;
 }
 
-static void add_decimal(struct call *call, struct decimal decimal, struct values *out)
-{
-    struct fhirpath_value *value = values_add(call->evaluation, out);
-    if (value != NULL) {
-        value->kind = FHIRPATH_DECIMAL;
-        value->decimal = decimal;
-    }
-}
-
 /* What is no number (the root of -1) is empty. */
 static void add_double(struct call *call, double number, struct values *out)
 {
     struct decimal decimal;
     if (isfinite(number) && decimal_from_double(number, DOUBLE_DIGITS, &decimal)) {
-        add_decimal(call, decimal_normalise(decimal), out);
+        values_add_decimal(call->evaluation, out, decimal_normalise(decimal));
     }
 }
 
@@ -121,7 +112,7 @@ enum status function_round(struct call *call, struct values *out)
         return call_fail(call, STATUS_INVALID, "round() keeps 0 to %d digits.", DECIMAL_DIGITS);
     }
     if (has && decimal_round(number, (int32_t)digits, DECIMAL_HALF_UP, &number)) {
-        add_decimal(call, number, out);
+        values_add_decimal(call->evaluation, out, number);
     }
     return STATUS_OK;
 }
@@ -198,7 +189,7 @@ enum status function_power(struct call *call, struct values *out)
         }
         return STATUS_OK;
     }
-    add_decimal(call, power, out);
+    values_add_decimal(call->evaluation, out, power);
     return STATUS_OK;
 }
 
@@ -214,9 +205,8 @@ static enum status fold(struct call *call, bool highest, bool lowest, struct val
             return call_fail(call, STATUS_INVALID, "The function %s is asked of plain values.",
                              call->step->function->name);
         }
-        enum order order = i == 0 ? ORDER_SAME
-                                  : values_order(call->evaluation->definitions,
-                                                 call->evaluation->arena, &value, &best);
+        enum order order =
+            i == 0 ? ORDER_SAME : values_order(call->evaluation->arena, &value, &best);
         if (order == ORDER_WRONG) {
             return call_fail(call, STATUS_INVALID, "Values of these types have no order.");
         }
@@ -268,7 +258,7 @@ enum status function_sum(struct call *call, struct values *out)
     if (integers && decimal_to_integer(sum, &integer)) {
         values_add_integer(call->evaluation, out, integer);
     } else {
-        add_decimal(call, sum, out);
+        values_add_decimal(call->evaluation, out, sum);
     }
     return STATUS_OK;
 }
@@ -280,7 +270,7 @@ enum status function_avg(struct call *call, struct values *out)
     TRY(add_up(call, &sum, &integers));
     if (call->count > 0 && decimal_divide(sum, decimal_from_integer((int64_t)call->count), 28,
                                           DECIMAL_HALF_EVEN, &sum)) {
-        add_decimal(call, sum, out);
+        values_add_decimal(call->evaluation, out, sum);
     }
     return STATUS_OK;
 }

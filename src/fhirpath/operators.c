@@ -7,14 +7,10 @@ static enum status evaluate_operands(struct evaluation *evaluation, const struct
                                      const struct frame *frame, struct values *ret_left,
                                      struct values *ret_right)
 {
-    const struct scope *scope = evaluation->scope;
     *ret_left = (struct values){0};
     *ret_right = (struct values){0};
-    TRY(evaluate(evaluation, step->left, frame, ret_left));
-    evaluation->scope = scope;
-    TRY(evaluate(evaluation, step->right, frame, ret_right));
-    evaluation->scope = scope;
-    return STATUS_OK;
+    TRY(evaluate_operand(evaluation, step->left, frame, ret_left));
+    return evaluate_operand(evaluation, step->right, frame, ret_right);
 }
 
 static enum status expect_single(struct evaluation *evaluation, const struct step *step,
@@ -29,28 +25,43 @@ static enum status expect_single(struct evaluation *evaluation, const struct ste
 /* ---- equality and order -----------------------------------------------------------------------
  */
 
-enum status collections_equal(struct evaluation *evaluation, const struct values *a,
-                              const struct values *b, enum truth *ret_truth)
+static enum truth collections_equal(struct evaluation *evaluation, const struct values *a,
+                                    const struct values *b)
 {
-    *ret_truth = TRUTH_EMPTY;
     if (a->count == 0 || b->count == 0) {
-        return STATUS_OK;
+        return TRUTH_EMPTY;
     }
-    *ret_truth = truth(a->count == b->count);
-    for (size_t i = 0; i < a->count && *ret_truth != TRUTH_FALSE; i++) {
-        enum truth same =
-            values_equal(evaluation->definitions, evaluation->arena, &a->items[i], &b->items[i]);
-        *ret_truth = same == TRUTH_TRUE ? *ret_truth : same;
+    enum truth equal = truth(a->count == b->count);
+    for (size_t i = 0; i < a->count && equal != TRUTH_FALSE; i++) {
+        enum truth same = values_equal(evaluation->arena, &a->items[i], &b->items[i]);
+        equal = same == TRUTH_TRUE ? equal : same;
+    }
+    return equal;
+}
+
+enum status evaluate_equality(struct evaluation *evaluation, const struct step *step,
+                              const struct frame *frame, enum truth *ret_truth)
+{
+    struct values left, right;
+    TRY(evaluate_operands(evaluation, step, frame, &left, &right));
+    TRY(evaluation_costs(evaluation, step, left.count));
+    *ret_truth = collections_equal(evaluation, &left, &right);
+    if (step->operation == OP_NOT_EQUAL && *ret_truth != TRUTH_EMPTY) {
+        *ret_truth = truth(*ret_truth == TRUTH_FALSE);
     }
     return STATUS_OK;
 }
 
 /* In any order, each item of B once. */
-enum status collections_equivalent(struct evaluation *evaluation, const struct values *a,
-                                   const struct values *b, bool *ret_same)
+static enum status collections_equivalent(struct evaluation *evaluation, const struct values *a,
+                                          const struct values *b, bool *ret_same)
 {
     *ret_same = a->count == b->count;
     if (!*ret_same || a->count == 0) {
+        return STATUS_OK;
+    }
+    if (a->count == 1) {
+        *ret_same = values_equivalent(evaluation->arena, a->items, b->items);
         return STATUS_OK;
     }
     bool *taken = arena_array(evaluation->arena, b->count, sizeof *taken);
@@ -60,8 +71,7 @@ enum status collections_equivalent(struct evaluation *evaluation, const struct v
     for (size_t i = 0; i < a->count && *ret_same; i++) {
         size_t j = 0;
         while (j < b->count &&
-               (taken[j] || !values_equivalent(evaluation->definitions, evaluation->arena,
-                                               &a->items[i], &b->items[j]))) {
+               (taken[j] || !values_equivalent(evaluation->arena, &a->items[i], &b->items[j]))) {
             j++;
         }
         *ret_same = j < b->count;
@@ -72,18 +82,30 @@ enum status collections_equivalent(struct evaluation *evaluation, const struct v
     return STATUS_OK;
 }
 
-static enum status compare_order(struct evaluation *evaluation, const struct step *step,
-                                 const struct values *left, const struct values *right,
-                                 enum truth *ret_truth)
+enum status evaluate_equivalence(struct evaluation *evaluation, const struct step *step,
+                                 const struct frame *frame, enum truth *ret_truth)
 {
-    TRY(expect_single(evaluation, step, left));
-    TRY(expect_single(evaluation, step, right));
+    struct values left, right;
+    bool same;
+    TRY(evaluate_operands(evaluation, step, frame, &left, &right));
+    TRY(evaluation_costs(evaluation, step, (size_t)left.count * right.count));
+    TRY(collections_equivalent(evaluation, &left, &right, &same));
+    *ret_truth = truth(same == (step->operation == OP_EQUIVALENT));
+    return STATUS_OK;
+}
+
+enum status evaluate_order(struct evaluation *evaluation, const struct step *step,
+                           const struct frame *frame, enum truth *ret_truth)
+{
+    struct values left, right;
+    TRY(evaluate_operands(evaluation, step, frame, &left, &right));
+    TRY(expect_single(evaluation, step, &left));
+    TRY(expect_single(evaluation, step, &right));
     *ret_truth = TRUTH_EMPTY;
-    if (left->count == 0 || right->count == 0) {
+    if (left.count == 0 || right.count == 0) {
         return STATUS_OK;
     }
-    enum order order =
-        values_order(evaluation->definitions, evaluation->arena, left->items, right->items);
+    enum order order = values_order(evaluation->arena, left.items, right.items);
     if (order == ORDER_WRONG) {
         return evaluation_fail(evaluation, STATUS_INVALID, step,
                                "Values of these types have no order between them.");
@@ -98,12 +120,14 @@ static enum status compare_order(struct evaluation *evaluation, const struct ste
     return STATUS_OK;
 }
 
-/* ELEMENT in COLLECTION. */
-static enum status compare_membership(struct evaluation *evaluation, const struct step *step,
-                                      const struct values *element, const struct values *collection,
-                                      enum truth *ret_truth)
+/* The element stands to the left of `in`, to the right of `contains`. */
+enum status evaluate_membership(struct evaluation *evaluation, const struct step *step,
+                                const struct frame *frame, enum truth *ret_truth)
 {
-    bool has;
+    struct values left, right;
+    bool has, in = step->operation == OP_IN;
+    TRY(evaluate_operands(evaluation, step, frame, &left, &right));
+    const struct values *element = in ? &left : &right, *collection = in ? &right : &left;
     TRY(expect_single(evaluation, step, element));
     *ret_truth = TRUTH_EMPTY;
     if (element->count == 0) {
@@ -112,39 +136,6 @@ static enum status compare_membership(struct evaluation *evaluation, const struc
     TRY(values_have(evaluation, step, collection->items, collection->count, element->items, &has));
     *ret_truth = truth(has);
     return STATUS_OK;
-}
-
-static enum truth negate(enum truth value)
-{
-    return value == TRUTH_EMPTY ? TRUTH_EMPTY : truth(value == TRUTH_FALSE);
-}
-
-enum status evaluate_comparison(struct evaluation *evaluation, const struct step *step,
-                                const struct frame *frame, enum truth *ret_truth)
-{
-    struct values left, right;
-    bool same;
-    TRY(evaluate_operands(evaluation, step, frame, &left, &right));
-    switch (step->operation) {
-    case OP_EQUAL:
-    case OP_NOT_EQUAL:
-        TRY(evaluation_costs(evaluation, step, left.count));
-        TRY(collections_equal(evaluation, &left, &right, ret_truth));
-        *ret_truth = step->operation == OP_EQUAL ? *ret_truth : negate(*ret_truth);
-        return STATUS_OK;
-    case OP_EQUIVALENT:
-    case OP_NOT_EQUIVALENT:
-        TRY(evaluation_costs(evaluation, step, (size_t)left.count * right.count));
-        TRY(collections_equivalent(evaluation, &left, &right, &same));
-        *ret_truth = truth(same == (step->operation == OP_EQUIVALENT));
-        return STATUS_OK;
-    case OP_IN:
-        return compare_membership(evaluation, step, &left, &right, ret_truth);
-    case OP_CONTAINS:
-        return compare_membership(evaluation, step, &right, &left, ret_truth);
-    default:
-        return compare_order(evaluation, step, &left, &right, ret_truth);
-    }
 }
 
 /* ---- arithmetic -------------------------------------------------------------------------------
@@ -158,15 +149,6 @@ static struct decimal decimal_of(const struct fhirpath_value *number)
 {
     return number->kind == FHIRPATH_INTEGER ? decimal_from_integer(number->integer)
                                             : number->decimal;
-}
-
-static void add_decimal(struct evaluation *evaluation, struct values *out, struct decimal decimal)
-{
-    struct fhirpath_value *value = values_add(evaluation, out);
-    if (value != NULL) {
-        value->kind = FHIRPATH_DECIMAL;
-        value->decimal = decimal;
-    }
 }
 
 /* Overflow is empty (section 6.6). */
@@ -239,7 +221,7 @@ static void decimal_arithmetic(struct evaluation *evaluation, const struct step 
         break;
     }
     if (fits) {
-        add_decimal(evaluation, out, result);
+        values_add_decimal(evaluation, out, result);
     }
 }
 
@@ -338,94 +320,90 @@ static enum status join(struct evaluation *evaluation, struct slice a, struct sl
     return buffer_ok(&text) ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
-/* The one System value of an operand; *RET_HAS false: it is empty. */
+/* The one System value of an operand, perhaps made in ROOM; NULL: it is empty. */
 static enum status operand(struct evaluation *evaluation, const struct step *step,
-                           const struct values *values, struct fhirpath_value *ret_value,
-                           bool *ret_has)
+                           const struct values *values, struct fhirpath_value *room,
+                           const struct fhirpath_value **ret_value)
 {
     TRY(expect_single(evaluation, step, values));
-    *ret_has = values->count == 1 && value_system(evaluation, values->items, ret_value);
-    if (values->count == 1 && !*ret_has && values->items[0].node.value != NULL) {
+    *ret_value = values->count == 1 ? as_system(values->items, evaluation->arena, room) : NULL;
+    if (values->count == 1 && *ret_value == NULL && values->items[0].node.value != NULL) {
         return wrong_types(evaluation, step);
     }
     return STATUS_OK;
 }
 
 static enum status concatenate(struct evaluation *evaluation, const struct step *step,
-                               const struct values *left, const struct values *right,
+                               const struct fhirpath_value *a, const struct fhirpath_value *b,
                                struct values *out)
 {
-    struct fhirpath_value a = {0}, b = {0};
-    bool has_a, has_b;
-    TRY(operand(evaluation, step, left, &a, &has_a));
-    TRY(operand(evaluation, step, right, &b, &has_b));
-    if ((has_a && a.kind != FHIRPATH_STRING) || (has_b && b.kind != FHIRPATH_STRING)) {
+    if ((a != NULL && a->kind != FHIRPATH_STRING) || (b != NULL && b->kind != FHIRPATH_STRING)) {
         return wrong_types(evaluation, step);
     }
-    return join(evaluation, has_a ? a.string : slice_text(""), has_b ? b.string : slice_text(""),
-                out);
+    return join(evaluation, a != NULL ? a->string : slice_text(""),
+                b != NULL ? b->string : slice_text(""), out);
 }
 
-/* + and - before one operand. */
-static enum status evaluate_sign(struct evaluation *evaluation, const struct step *step,
-                                 const struct frame *frame, struct values *out)
+static enum status negate(struct evaluation *evaluation, const struct step *step,
+                          const struct fhirpath_value *value, struct values *out)
 {
-    struct values values = {0};
-    struct fhirpath_value value;
-    bool has;
-    TRY(evaluate(evaluation, step->left, frame, &values));
-    TRY(operand(evaluation, step, &values, &value, &has));
-    if (!has) {
-        return STATUS_OK;
-    }
-    if (!is_number(&value) && value.kind != FHIRPATH_QUANTITY) {
-        return wrong_types(evaluation, step);
-    }
-    if (step->operation == OP_PLUS) {
-        values_add_all(evaluation, out, &value, 1);
-        return STATUS_OK;
-    }
-    const struct fhirpath_value minus = {.kind = FHIRPATH_INTEGER, .integer = -1};
-    struct step product = *step;
-    product.operation = OP_MULTIPLY;
-    if (value.kind == FHIRPATH_QUANTITY) {
+    if (value->kind == FHIRPATH_QUANTITY) {
         struct fhirpath_quantity *negated = arena_alloc(evaluation->arena, sizeof *negated);
         if (negated == NULL) {
             return STATUS_TOO_COSTLY;
         }
-        *negated = *value.quantity;
+        *negated = *value->quantity;
         negated->value = decimal_negate(negated->value);
-        value.quantity = negated;
-        values_add_all(evaluation, out, &value, 1);
+        const struct fhirpath_value result = {.kind = FHIRPATH_QUANTITY, .quantity = negated};
+        values_add_all(evaluation, out, &result, 1);
+    } else if (value->kind == FHIRPATH_DECIMAL) {
+        values_add_decimal(evaluation, out, decimal_negate(value->decimal));
+    } else if (value->kind == FHIRPATH_INTEGER) {
+        add_integer(evaluation, out, value->integer > INT64_MIN ? -value->integer : INT64_MAX);
+    } else {
+        return wrong_types(evaluation, step);
+    }
+    return STATUS_OK;
+}
+
+enum status evaluate_sign(struct evaluation *evaluation, const struct step *step,
+                          const struct frame *frame, struct values *out)
+{
+    struct values values = {0};
+    struct fhirpath_value room;
+    const struct fhirpath_value *value;
+    TRY(evaluate(evaluation, step->left, frame, &values));
+    TRY(operand(evaluation, step, &values, &room, &value));
+    if (value == NULL) {
         return STATUS_OK;
     }
-    if (value.kind == FHIRPATH_DECIMAL) {
-        add_decimal(evaluation, out, decimal_negate(value.decimal));
-        return STATUS_OK;
+    if (step->operation == OP_MINUS) {
+        return negate(evaluation, step, value, out);
     }
-    return calculate(evaluation, &product, &value, &minus, out);
+    if (!is_number(value) && value->kind != FHIRPATH_QUANTITY) {
+        return wrong_types(evaluation, step);
+    }
+    values_add_all(evaluation, out, value, 1);
+    return STATUS_OK;
 }
 
 enum status evaluate_arithmetic(struct evaluation *evaluation, const struct step *step,
                                 const struct frame *frame, struct values *out)
 {
     struct values left, right;
-    struct fhirpath_value a, b;
-    bool has_a, has_b;
-    if (step->operation == OP_PLUS || step->operation == OP_MINUS) {
-        return evaluate_sign(evaluation, step, frame, out);
-    }
+    struct fhirpath_value room_a, room_b;
+    const struct fhirpath_value *a, *b;
     TRY(evaluate_operands(evaluation, step, frame, &left, &right));
+    TRY(operand(evaluation, step, &left, &room_a, &a));
+    TRY(operand(evaluation, step, &right, &room_b, &b));
     if (step->operation == OP_CONCATENATE) {
-        return concatenate(evaluation, step, &left, &right, out);
+        return concatenate(evaluation, step, a, b, out);
     }
-    TRY(operand(evaluation, step, &left, &a, &has_a));
-    TRY(operand(evaluation, step, &right, &b, &has_b));
-    if (!has_a || !has_b) {
+    if (a == NULL || b == NULL) {
         return STATUS_OK;
     }
-    if (a.kind == FHIRPATH_STRING && b.kind == FHIRPATH_STRING && step->operation == OP_ADD) {
-        return join(evaluation, a.string, b.string, out);
+    if (a->kind == FHIRPATH_STRING && b->kind == FHIRPATH_STRING && step->operation == OP_ADD) {
+        return join(evaluation, a->string, b->string, out);
     }
-    return calculate(evaluation, step, &a, &b, out);
+    return calculate(evaluation, step, a, b, out);
 }

@@ -141,7 +141,8 @@ static enum status add_literal(struct parser *parser, uint32_t position,
                                    .position = position,
                                    .left = NO_STEP,
                                    .right = NO_STEP,
-                                   .literal = literal},
+                                   .literal = literal,
+                                   .literal_count = 1},
                     ret_step);
 }
 

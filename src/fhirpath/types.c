@@ -8,33 +8,38 @@
 /* R4 datatypes.html: what a data type specialises, where that is not Element. The rows of the blob
  * are flat (each has all its elements), so this is said here. */
 struct base_row {
-    const char *name, *base;
+    struct slice name, base;
 };
 
+#define TEXT(literal)                                                                              \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
+
 static const struct base_row bases[] = {
-    {"Age", "Quantity"},
-    {"Count", "Quantity"},
-    {"Distance", "Quantity"},
-    {"Dosage", "BackboneElement"},
-    {"Duration", "Quantity"},
-    {"ElementDefinition", "BackboneElement"},
-    {"MarketingStatus", "BackboneElement"},
-    {"MoneyQuantity", "Quantity"},
-    {"Population", "BackboneElement"},
-    {"ProdCharacteristic", "BackboneElement"},
-    {"ProductShelfLife", "BackboneElement"},
-    {"SimpleQuantity", "Quantity"},
-    {"SubstanceAmount", "BackboneElement"},
-    {"Timing", "BackboneElement"},
-    {"canonical", "uri"},
-    {"code", "string"},
-    {"id", "string"},
-    {"markdown", "string"},
-    {"oid", "uri"},
-    {"positiveInt", "integer"},
-    {"unsignedInt", "integer"},
-    {"url", "uri"},
-    {"uuid", "uri"},
+    {TEXT("Age"), TEXT("Quantity")},
+    {TEXT("Count"), TEXT("Quantity")},
+    {TEXT("Distance"), TEXT("Quantity")},
+    {TEXT("Dosage"), TEXT("BackboneElement")},
+    {TEXT("Duration"), TEXT("Quantity")},
+    {TEXT("ElementDefinition"), TEXT("BackboneElement")},
+    {TEXT("MarketingStatus"), TEXT("BackboneElement")},
+    {TEXT("MoneyQuantity"), TEXT("Quantity")},
+    {TEXT("Population"), TEXT("BackboneElement")},
+    {TEXT("ProdCharacteristic"), TEXT("BackboneElement")},
+    {TEXT("ProductShelfLife"), TEXT("BackboneElement")},
+    {TEXT("SimpleQuantity"), TEXT("Quantity")},
+    {TEXT("SubstanceAmount"), TEXT("BackboneElement")},
+    {TEXT("Timing"), TEXT("BackboneElement")},
+    {TEXT("canonical"), TEXT("uri")},
+    {TEXT("code"), TEXT("string")},
+    {TEXT("id"), TEXT("string")},
+    {TEXT("markdown"), TEXT("string")},
+    {TEXT("oid"), TEXT("uri")},
+    {TEXT("positiveInt"), TEXT("integer")},
+    {TEXT("unsignedInt"), TEXT("integer")},
+    {TEXT("url"), TEXT("uri")},
+    {TEXT("uuid"), TEXT("uri")},
 };
 
 #define BASE_COUNT (sizeof bases / sizeof bases[0])
@@ -68,8 +73,8 @@ bool type_derives(const struct element_tables *tables, const struct type_row *ty
         return true;
     }
     for (size_t i = 0; i < BASE_COUNT; i++) {
-        if (slice_is(name, bases[i].name)) {
-            return slice_is(base, bases[i].base);
+        if (slice_equals(name, bases[i].name)) {
+            return slice_equals(base, bases[i].base);
         }
     }
     return false;
@@ -156,10 +161,11 @@ struct member type_member(const struct element_tables *tables, const struct type
 {
     const struct element_row *element = type_find_element(tables, type, name.at, name.length);
     if (element != NULL && (element->flags & ELEMENT_CHOICE) == 0) {
-        return (struct member){element, 1, false};
+        bool primitive = element_type_row(tables, element)->kind == TYPE_PRIMITIVE;
+        return (struct member){.first = element, .count = 1, .primitive = primitive};
     }
-    if (element != NULL) {
-        return (struct member){NULL, 0, false}; /* valueQuantity: the path says value */
+    if (element != NULL || type->kind == TYPE_PRIMITIVE) {
+        return (struct member){0}; /* valueQuantity: the path says value */
     }
     for (size_t i = 0; i < type->element_count; i++) {
         element = type_element(tables, type, i);
@@ -171,9 +177,9 @@ struct member type_member(const struct element_tables *tables, const struct type
         while (i + count < type->element_count && element[count].group == element->group) {
             count++;
         }
-        return (struct member){element, (uint16_t)count, true};
+        return (struct member){.first = element, .count = (uint16_t)count, .choice = true};
     }
-    return (struct member){NULL, 0, false};
+    return (struct member){0};
 }
 
 /* ---- System values ----------------------------------------------------------------------------
@@ -222,9 +228,12 @@ static bool system_primitive(const struct fhirpath_node *node, struct fhirpath_v
     case FHIR_TYPE_TIME:
         return system_date(json_string(node->value), FHIRPATH_TIME, ret_system);
     default:
+        if (!yyjson_is_str(node->value)) {
+            return false;
+        }
         ret_system->kind = FHIRPATH_STRING;
-        ret_system->string = json_string(node->value);
-        return yyjson_is_str(node->value);
+        ret_system->string = slice_of(yyjson_get_str(node->value), yyjson_get_len(node->value));
+        return true;
     }
 }
 
@@ -256,15 +265,9 @@ static bool system_quantity(const struct fhirpath_node *node, struct arena *aren
     return true;
 }
 
-bool fhirpath_system(const struct definitions *definitions, const struct fhirpath_value *value,
-                     struct arena *arena, struct fhirpath_value *ret_system)
+bool node_system(const struct fhirpath_node *node, struct arena *arena,
+                 struct fhirpath_value *ret_system)
 {
-    (void)definitions;
-    if (value->kind != FHIRPATH_NODE) {
-        *ret_system = *value;
-        return true;
-    }
-    const struct fhirpath_node *node = &value->node;
     if (node->value == NULL) {
         return false;
     }
@@ -272,4 +275,15 @@ bool fhirpath_system(const struct definitions *definitions, const struct fhirpat
         return system_primitive(node, ret_system);
     }
     return type_is_quantity(node->type) && system_quantity(node, arena, ret_system);
+}
+
+bool fhirpath_system(const struct definitions *definitions, const struct fhirpath_value *value,
+                     struct arena *arena, struct fhirpath_value *ret_system)
+{
+    (void)definitions;
+    if (value->kind == FHIRPATH_NODE) {
+        return node_system(&value->node, arena, ret_system);
+    }
+    *ret_system = *value;
+    return true;
 }

@@ -116,24 +116,38 @@ static bool is_quantity_pair(const struct fhirpath_value *a, const struct fhirpa
            (quantity_b || is_number(b));
 }
 
+static enum order time_order(struct partial_date a, struct partial_date b)
+{
+    a.year = b.year = 0; /* the parts before the hour are the same */
+    return parts_order(&a, &b);
+}
+
 /* Of System values. */
 static enum order system_order(const struct fhirpath_value *a, const struct fhirpath_value *b)
 {
-    if (a->kind == FHIRPATH_STRING && b->kind == FHIRPATH_STRING) {
-        return order_of(slice_compare(a->string, b->string), 0);
-    }
-    if (a->kind == FHIRPATH_INTEGER && b->kind == FHIRPATH_INTEGER) {
-        return order_of(a->integer, b->integer);
+    if (a->kind == b->kind) {
+        switch (a->kind) {
+        case FHIRPATH_STRING:
+            return order_of(slice_compare(a->string, b->string), 0);
+        case FHIRPATH_INTEGER:
+            return order_of(a->integer, b->integer);
+        case FHIRPATH_DECIMAL:
+            return order_of(decimal_compare(a->decimal, b->decimal), 0);
+        case FHIRPATH_DATE:
+        case FHIRPATH_DATETIME:
+            return date_order(&a->date, &b->date);
+        case FHIRPATH_TIME:
+            return time_order(a->date, b->date);
+        case FHIRPATH_QUANTITY:
+            return quantity_order(a->quantity, b->quantity);
+        default:
+            return ORDER_WRONG;
+        }
     }
     if (is_number(a) && is_number(b)) {
         return order_of(decimal_compare(decimal_of(a), decimal_of(b)), 0);
     }
-    if ((is_date(a) && is_date(b)) || (a->kind == FHIRPATH_TIME && b->kind == FHIRPATH_TIME)) {
-        if (a->kind == FHIRPATH_TIME) {
-            struct partial_date early = a->date, late = b->date;
-            early.year = late.year = 0; /* the parts before the hour are the same */
-            return parts_order(&early, &late);
-        }
+    if (is_date(a) && is_date(b)) {
         return date_order(&a->date, &b->date);
     }
     if (is_quantity_pair(a, b)) {
@@ -148,18 +162,16 @@ static bool is_valueless(const struct fhirpath_value *value)
     return value->kind == FHIRPATH_NODE && value->node.value == NULL;
 }
 
-enum order values_order(const struct definitions *definitions, struct arena *arena,
-                        const struct fhirpath_value *a, const struct fhirpath_value *b)
+enum order values_order(struct arena *arena, const struct fhirpath_value *a,
+                        const struct fhirpath_value *b)
 {
-    struct fhirpath_value system_a, system_b;
+    struct fhirpath_value room_a, room_b;
     if (is_valueless(a) || is_valueless(b)) {
         return ORDER_UNKNOWN;
     }
-    if (!fhirpath_system(definitions, a, arena, &system_a) ||
-        !fhirpath_system(definitions, b, arena, &system_b)) {
-        return ORDER_WRONG;
-    }
-    return system_order(&system_a, &system_b);
+    const struct fhirpath_value *system_a = as_system(a, arena, &room_a);
+    const struct fhirpath_value *system_b = as_system(b, arena, &room_b);
+    return system_a != NULL && system_b != NULL ? system_order(system_a, system_b) : ORDER_WRONG;
 }
 
 /* ---- JSON -------------------------------------------------------------------------------------
@@ -279,35 +291,59 @@ static bool json_same(yyjson_val *a, yyjson_val *b, bool loosely)
 
 static enum truth system_equal(const struct fhirpath_value *a, const struct fhirpath_value *b)
 {
-    if (a->kind == FHIRPATH_BOOLEAN && b->kind == FHIRPATH_BOOLEAN) {
-        return truth(a->boolean == b->boolean);
-    }
-    if (a->kind == FHIRPATH_STRING && b->kind == FHIRPATH_STRING) {
-        return truth(slice_equals(a->string, b->string));
-    }
-    if (a->kind == FHIRPATH_TYPE && b->kind == FHIRPATH_TYPE) {
-        return truth(slice_equals(a->type.space, b->type.space) &&
-                     slice_equals(a->type.name, b->type.name));
+    if (a->kind == b->kind) {
+        switch (a->kind) {
+        case FHIRPATH_BOOLEAN:
+            return truth(a->boolean == b->boolean);
+        case FHIRPATH_STRING:
+            return truth(a->string.length == b->string.length &&
+                         bytes_equal(a->string.at, b->string.at, a->string.length));
+        case FHIRPATH_INTEGER:
+            return truth(a->integer == b->integer);
+        case FHIRPATH_TYPE:
+            return truth(slice_equals(a->type.space, b->type.space) &&
+                         slice_equals(a->type.name, b->type.name));
+        default:
+            break;
+        }
     }
     enum order order = system_order(a, b);
     return order == ORDER_UNKNOWN ? TRUTH_EMPTY : truth(order == ORDER_SAME);
 }
 
-enum truth values_equal(const struct definitions *definitions, struct arena *arena,
-                        const struct fhirpath_value *a, const struct fhirpath_value *b)
+static bool is_complex(const struct fhirpath_node *node)
 {
-    struct fhirpath_value system_a, system_b;
+    return node->type->kind != TYPE_PRIMITIVE && !type_is_quantity(node->type);
+}
+
+/* Where one of them at least is something of a resource. */
+static enum truth nodes_equal(struct arena *arena, const struct fhirpath_value *a,
+                              const struct fhirpath_value *b)
+{
+    struct fhirpath_value room_a, room_b;
     bool nodes = a->kind == FHIRPATH_NODE && b->kind == FHIRPATH_NODE;
     if (nodes && a->node.value == b->node.value && a->node.sibling == b->node.sibling) {
         return TRUTH_TRUE;
     }
-    bool has_a = fhirpath_system(definitions, a, arena, &system_a);
-    bool has_b = fhirpath_system(definitions, b, arena, &system_b);
-    if (has_a && has_b) {
-        return system_equal(&system_a, &system_b);
+    if (!nodes || !is_complex(&a->node) || !is_complex(&b->node)) {
+        const struct fhirpath_value *system_a = as_system(a, arena, &room_a);
+        const struct fhirpath_value *system_b = as_system(b, arena, &room_b);
+        if (system_a != NULL && system_b != NULL) {
+            return system_equal(system_a, system_b);
+        }
+        if (!nodes || system_a != NULL || system_b != NULL) {
+            return TRUTH_FALSE;
+        }
     }
-    return truth(!has_a && !has_b && nodes && json_same(a->node.value, b->node.value, false) &&
+    return truth(json_same(a->node.value, b->node.value, false) &&
                  json_same(a->node.sibling, b->node.sibling, false));
+}
+
+enum truth values_equal(struct arena *arena, const struct fhirpath_value *a,
+                        const struct fhirpath_value *b)
+{
+    return a->kind != FHIRPATH_NODE && b->kind != FHIRPATH_NODE ? system_equal(a, b)
+                                                                : nodes_equal(arena, a, b);
 }
 
 /* ---- equivalence ------------------------------------------------------------------------------
@@ -433,16 +469,16 @@ static bool system_equivalent(const struct fhirpath_value *a, const struct fhirp
     return system_equal(a, b) == TRUTH_TRUE;
 }
 
-bool values_equivalent(const struct definitions *definitions, struct arena *arena,
-                       const struct fhirpath_value *a, const struct fhirpath_value *b)
+bool values_equivalent(struct arena *arena, const struct fhirpath_value *a,
+                       const struct fhirpath_value *b)
 {
-    struct fhirpath_value system_a, system_b;
-    bool has_a = fhirpath_system(definitions, a, arena, &system_a);
-    bool has_b = fhirpath_system(definitions, b, arena, &system_b);
-    if (has_a && has_b) {
-        return system_equivalent(&system_a, &system_b);
+    struct fhirpath_value room_a, room_b;
+    const struct fhirpath_value *system_a = as_system(a, arena, &room_a);
+    const struct fhirpath_value *system_b = as_system(b, arena, &room_b);
+    if (system_a != NULL && system_b != NULL) {
+        return system_equivalent(system_a, system_b);
     }
-    return !has_a && !has_b && a->kind == FHIRPATH_NODE && b->kind == FHIRPATH_NODE &&
-           json_same(a->node.value, b->node.value, true) &&
+    return system_a == NULL && system_b == NULL && a->kind == FHIRPATH_NODE &&
+           b->kind == FHIRPATH_NODE && json_same(a->node.value, b->node.value, true) &&
            json_same(a->node.sibling, b->node.sibling, true);
 }

@@ -261,6 +261,106 @@ static void knows_the_variables_of_its_caller(void **state)
     assert_string_equal(ask(&asked, "defineVariable('numbers', 3)"), "error");
 }
 
+/* ---- constants --------------------------------------------------------------------------------
+ */
+
+static bool is_constant(const char *text)
+{
+    const struct fhirpath *expression;
+    outcome_init(&asked_outcome, arena);
+    assert_int_equal(fhirpath_compile(definitions, slice_text(text), NULL, 0, arena, &asked_outcome,
+                                      &expression),
+                     STATUS_OK);
+    return fhirpath_is_constant(expression);
+}
+
+static void computes_once_what_does_not_depend_on_the_resource(void **state)
+{
+    (void)state;
+    static const char *const constant[] = {"{}",
+                                           "'a'",
+                                           "1 + 2 * 3",
+                                           "('a' | 'b' | 'a')",
+                                           "@2024-02-29 - 1 year",
+                                           "4 'g' / 2 'm'",
+                                           "'abc'.substring(1) & 'd'",
+                                           "1 > 2 or 'a' in ('a' | 'b')",
+                                           "1.0 is Decimal",
+                                           "-(1)"};
+    static const char *const asking[] = {"id",
+                                         "$this",
+                                         "%resource",
+                                         "%context.id = 'p1'",
+                                         "('a' | 'b').where($this = 'a')",
+                                         "now()",
+                                         "1.today()",
+                                         "'a'.trace('a')",
+                                         "'a'.memberOf('http://a')",
+                                         "1.defineVariable('one')",
+                                         "Patient",
+                                         "(1 | id).count()"};
+    for (size_t i = 0; i < sizeof constant / sizeof constant[0]; i++) {
+        assert_true(is_constant(constant[i]));
+    }
+    for (size_t i = 0; i < sizeof asking / sizeof asking[0]; i++) {
+        assert_false(is_constant(asking[i]));
+    }
+    ANSWERS({"('a' | 'b' | 'a')", "a, b"}, {"name.use.where($this in ('usual' | 'old'))", "usual"},
+            {"birthDate > @1970-01-01 + 4 years", "true"}, {"name.given[1 + 1]", "Jim"},
+            {"multipleBirth > -1", "true"}, {"name[0].given & ('!' & '?')", "error"},
+            {"id & ('!' & '?')", "p1!?"}, {"iif(active, {}, 'a' + 'b')", ""});
+}
+
+static void leaves_what_fails_or_is_large_to_the_evaluation(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"(1 | 2) + 3", "'a' + 1", "('a' | 'b').single()"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct asked asked = {.resource = patient};
+        assert_false(is_constant(wrong[i]));
+        assert_string_equal(ask(&asked, wrong[i]), "error");
+    }
+    /* Twice as long with each; 128 KiB in the end. */
+    struct buffer text = {.arena = arena};
+    buffer_add_text(&text, "'a'");
+    for (unsigned i = 0; i < 17; i++) {
+        buffer_add_text(&text, ".replace('a', 'aa')");
+    }
+    buffer_add_text(&text, ".length()");
+    const char *large = arena_print(arena, "%.*s", SLICE_ARGS(buffer_slice(&text)));
+    struct asked asked = {.resource = patient};
+    assert_false(is_constant(large));
+    assert_string_equal(ask(&asked, large), "131072");
+    assert_string_equal(ask(&asked, "false and (1 | 2) + 3 = 3"), "false");
+}
+
+/* Literals and the focus are pointed at: what is added to a collection must not reach them. */
+static void gives_the_same_when_asked_again(void **state)
+{
+    (void)state;
+    static const char text[] = "('a' | 'b').combine(id).combine(name.given.first()) | "
+                               "name.where(use = 'usual').given | ('a' | 'b').combine('c')";
+    const struct fhirpath_environment environment = {.definitions = definitions};
+    const struct fhirpath *expression;
+    yyjson_val *root = parse(patient);
+    struct fhirpath_node focus =
+        fhirpath_root(definitions, resource_type_find(definitions, SLICE("Patient")), root);
+    assert_int_equal(
+        fhirpath_compile(definitions, slice_text(text), focus.type, 0, arena, NULL, &expression),
+        STATUS_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        struct fhirpath_collection values;
+        struct buffer answer = {.arena = arena};
+        assert_int_equal(fhirpath_evaluate(expression, &environment, &focus, arena, NULL, &values),
+                         STATUS_OK);
+        for (size_t j = 0; j < values.count; j++) {
+            fhirpath_write(&values.items[j], &answer);
+            buffer_add_byte(&answer, ' ');
+        }
+        assert_true(slice_is(buffer_slice(&answer), "a b p1 Peter Jim c "));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +386,9 @@ int main(void)
         FHIR_TEST(moves_dates),
         FHIR_TEST(knows_the_variables_of_fhir),
         FHIR_TEST(knows_the_variables_of_its_caller),
+        FHIR_TEST(computes_once_what_does_not_depend_on_the_resource),
+        FHIR_TEST(leaves_what_fails_or_is_large_to_the_evaluation),
+        FHIR_TEST(gives_the_same_when_asked_again),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
 }

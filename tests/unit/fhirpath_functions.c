@@ -52,6 +52,11 @@ static void filters_and_projects(void **state)
             {"name.where(given = 'Jim').use", "usual"}, {"name.repeat('x')", "x"},
             {"name.repeat(given).count()", "4"}, {"descendants().ofType(HumanName).count()", "4"},
             {"name.ofType(Period)", ""}, {"children().count() > 10", "true"},
+            {"children().ofType(date).extension.url", "http://time"},
+            {"name[2].children().count()", "4"}, {"name[2].descendants().count()", "5"},
+            {"name[2].descendants().last()", "g"},
+            {"descendants().count() = descendants().distinct().count()", "false"},
+            {"contained.descendants().select($this).combine(contained.descendants()).count()", "4"},
             {"name.given.where($this.length() > 3)", "Peter, James, Peter"});
 }
 

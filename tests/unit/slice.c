@@ -150,10 +150,29 @@ static void every_status_has_a_sound_row(void **state)
     assert_string_equal(status_name(STATUS_GONE), "STATUS_GONE");
 }
 
+static void tells_bytes_apart_wherever_they_differ(void **state)
+{
+    (void)state;
+    static const char text[] = "abcdefghijklmnopqrstuvwxyz";
+    for (size_t length = 0; length < sizeof text; length++) {
+        char other[sizeof text];
+        memcpy(other, text, sizeof other);
+        assert_true(bytes_equal(text, other, length));
+        for (size_t i = 0; i < length; i++) {
+            other[i] ^= 1;
+            assert_false(bytes_equal(text, other, length));
+            other[i] ^= 1;
+        }
+        other[length] ^= 1; /* what lies behind does not count */
+        assert_true(bytes_equal(text, other, length));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compares_and_finds),
+        cmocka_unit_test(tells_bytes_apart_wherever_they_differ),
         cmocka_unit_test(trims_only_white_space_at_the_ends),
         cmocka_unit_test(cuts_every_part_empty_ones_too),
         cmocka_unit_test(reads_natural_numbers_and_nothing_else),
