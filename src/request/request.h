@@ -107,9 +107,9 @@ struct interaction {
 #define INTERACTION_NO_VALIDATE 32u /* the body is checked by perform, part by part (bundles) */
 #define INTERACTION_PARAMETERS  64u /* search parameters may also come in a form body */
 #define INTERACTION_ONE_FORM                                                                       \
-    128u /* the answer has a form of its own, whatever Accept says                                 \
-          */
-#define INTERACTION_LARGE       256u /* its commit writes very much */
+    128u                       /* the answer has a form of its own, whatever Accept says           \
+                                */
+#define INTERACTION_LARGE 256u /* its commit writes very much */
 
 /* ---- the answer ---- */
 

@@ -232,8 +232,9 @@ struct search {
     size_t column_count;
     const int64_t *ids; /* places of the query's ids, sorted */
     size_t id_count;
-    struct number_list about; /* patients whom all matches refer to, one or another; none: unknown */
-    const uint32_t *person;   /* with has_patient */
+    struct number_list
+        about;              /* patients whom all matches refer to, one or another; none: unknown */
+    const uint32_t *person; /* with has_patient */
     size_t person_count;
     bool nothing;   /* some clause can match nothing */
     bool typed;     /* some stream holds only the type asked for */

@@ -167,7 +167,7 @@ static enum status open_dates(struct walk *walk)
         TRY(lane_open(walk, SQL_WALK_DATE_UP, SQL_WALK_DATE_DOWN, &lane));
         lane->tree = TREE_DATE;
         statement_bind_number(&lane->statement, 1,
-                           date_class_parameter(walk->column->parameter, (enum date_class)span));
+                              date_class_parameter(walk->column->parameter, (enum date_class)span));
         statement_bind_number(&lane->statement, 2, first_signed(walk, 1));
     }
     return STATUS_OK;

@@ -33,8 +33,9 @@ static enum status last_updated(struct store_tx *tx, int64_t *ret_updated)
     return status;
 }
 
-/* On a server: while nobody can get a time (turn(), in postgres_schema.c), those who have one come to
- * their end; then all there is has a time before one that is taken now, and what comes is later. */
+/* On a server: while nobody can get a time (turn(), in postgres_schema.c), those who have one come
+ * to their end; then all there is has a time before one that is taken now, and what comes is later.
+ */
 static enum status instant_locked(struct store_reader *reader, struct store_tx **ret_tx,
                                   int64_t *ret_instant)
 {

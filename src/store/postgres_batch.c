@@ -50,7 +50,7 @@ struct batch {
 
 struct postgres_batches {
     struct batch batches[POSTGRES_BATCHES];
-    uint32_t filled;                /* a bit for each that has rows */
+    uint32_t filled;                 /* a bit for each that has rows */
     uint32_t looks[STATEMENT_COUNT]; /* at which tables; bit 31: found out */
 };
 #define LOOKED (UINT32_C(1) << 31)
@@ -117,7 +117,9 @@ static void put_four(char *at, uint32_t value)
 
 static Oid array_of(Oid type)
 {
-    return type == OID_INT8 ? OID_INT8_ARRAY : type == OID_FLOAT8 ? OID_REAL_ARRAY : OID_BYTEA_ARRAY;
+    return type == OID_INT8     ? OID_INT8_ARRAY
+           : type == OID_FLOAT8 ? OID_REAL_ARRAY
+                                : OID_BYTEA_ARRAY;
 }
 
 static enum status column_make(struct postgres *postgres, Oid type, struct column *column)
@@ -188,8 +190,7 @@ enum status postgres_batches_flush(struct postgres *postgres)
 enum status postgres_batches_before(struct postgres *postgres, enum statement_number number)
 {
     struct postgres_batches *batches = postgres->batches;
-    return batches->filled == 0 ? STATUS_OK
-                                : flush_those(postgres, tables_of(batches, number));
+    return batches->filled == 0 ? STATUS_OK : flush_those(postgres, tables_of(batches, number));
 }
 
 static int kind_of(enum statement_number number)

@@ -263,9 +263,8 @@ enum status postgres_row(struct postgres *postgres, struct postgres_statement *s
 enum status postgres_run(struct postgres *postgres, struct postgres_statement *statement)
 {
     bool added = false;
-    enum status status = postgres->in_transaction
-                             ? postgres_batch_add(postgres, statement, &added)
-                             : STATUS_OK;
+    enum status status =
+        postgres->in_transaction ? postgres_batch_add(postgres, statement, &added) : STATUS_OK;
     if (status == STATUS_OK && !added) {
         status = postgres_send(postgres, statement, 0, -1, 0, NULL);
     }

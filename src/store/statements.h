@@ -274,27 +274,36 @@
     X(SQL_SERVER_MEMBER_HOMES,                                                                     \
       "SELECT DISTINCT home FROM member WHERE patient=?1::int4 ORDER BY home LIMIT ?2")            \
     /* Many rows at once (postgres_batch.c): each parameter is an array. */                        \
-    X(SQL_SERVER_TOKENS, "INSERT INTO token(parameter, code, patient, seq)"                        \
+    X(SQL_SERVER_TOKENS,                                                                           \
+      "INSERT INTO token(parameter, code, patient, seq)"                                           \
       " SELECT p, v, r >> 31, r & 2147483647 FROM unnest(?1, ?2, ?3) AS n(p, v, r)")               \
-    X(SQL_SERVER_REFERENCES, "INSERT INTO reference(parameter, target, patient, seq)"              \
+    X(SQL_SERVER_REFERENCES,                                                                       \
+      "INSERT INTO reference(parameter, target, patient, seq)"                                     \
       " SELECT p, v, r >> 31, r & 2147483647 FROM unnest(?1, ?2, ?3) AS n(p, v, r)")               \
-    X(SQL_SERVER_TEXTS, "INSERT INTO text(parameter, value, patient, seq)"                         \
+    X(SQL_SERVER_TEXTS,                                                                            \
+      "INSERT INTO text(parameter, value, patient, seq)"                                           \
       " SELECT p, v, r >> 31, r & 2147483647 FROM unnest(?1, ?2, ?3) AS n(p, v, r)")               \
-    X(SQL_SERVER_DATES, "INSERT INTO date(parameter, low, patient, seq, width)"                    \
+    X(SQL_SERVER_DATES,                                                                            \
+      "INSERT INTO date(parameter, low, patient, seq, width)"                                      \
       " SELECT p, v, r >> 31, r & 2147483647, o FROM unnest(?1, ?2, ?3, ?4) AS n(p, v, r, o)")     \
-    X(SQL_SERVER_NUMBERS, "INSERT INTO number(parameter, value, patient, seq)"                     \
+    X(SQL_SERVER_NUMBERS,                                                                          \
+      "INSERT INTO number(parameter, value, patient, seq)"                                         \
       " SELECT p, v, r >> 31, r & 2147483647 FROM unnest(?1, ?2, ?3) AS n(p, v, r)")               \
-    X(SQL_SERVER_QUANTITIES, "INSERT INTO quantity(parameter, value, patient, seq, unit)"          \
+    X(SQL_SERVER_QUANTITIES,                                                                       \
+      "INSERT INTO quantity(parameter, value, patient, seq, unit)"                                 \
       " SELECT p, v, r >> 31, r & 2147483647, o FROM unnest(?1, ?2, ?3, ?4) AS n(p, v, r, o)")     \
-    X(SQL_SERVER_WORDS, "INSERT INTO word(word, patient, block)"                                   \
+    X(SQL_SERVER_WORDS,                                                                            \
+      "INSERT INTO word(word, patient, block)"                                                     \
       " SELECT w, b >> 25, b & 33554431 FROM unnest(?1, ?2) AS n(w, b) ON CONFLICT DO NOTHING")    \
     X(SQL_SERVER_CODE_WORDS, "INSERT INTO code_word(word, code)"                                   \
-      " SELECT w, c FROM unnest(?1, ?2) AS n(w, c) ON CONFLICT DO NOTHING")                        \
+                             " SELECT w, c FROM unnest(?1, ?2) AS n(w, c) ON CONFLICT DO NOTHING") \
     X(SQL_SERVER_PLACES, "INSERT INTO place(type, patient, seq)"                                   \
-      " SELECT t, r >> 31, r & 2147483647 FROM unnest(?1, ?2) AS n(t, r)")                         \
-    X(SQL_SERVER_CHANGES, "INSERT INTO change(type, change, patient, seq)"                         \
+                         " SELECT t, r >> 31, r & 2147483647 FROM unnest(?1, ?2) AS n(t, r)")      \
+    X(SQL_SERVER_CHANGES,                                                                          \
+      "INSERT INTO change(type, change, patient, seq)"                                             \
       " SELECT t, c, r >> 31, r & 2147483647 FROM unnest(?1, ?2, ?3) AS n(t, c, r)")               \
-    X(SQL_SERVER_MEMBERS, "INSERT INTO member(patient, home, seq)"                                 \
+    X(SQL_SERVER_MEMBERS,                                                                          \
+      "INSERT INTO member(patient, home, seq)"                                                     \
       " SELECT p, r >> 31, r & 2147483647 FROM unnest(?1, ?2) AS n(p, r) ON CONFLICT DO NOTHING")
 
 #endif

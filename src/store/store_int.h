@@ -531,7 +531,7 @@ struct writer {
     uint32_t turn; /* of the transaction that runs: what is remembered of others may be old */
     int64_t transaction;
     int64_t taught_there; /* the last change of a SearchParameter that the transaction sees */
-    int slot; /* its row of the tally, leased by SESSION; negative: none */
+    int slot;             /* its row of the tally, leased by SESSION; negative: none */
     unsigned session;
     struct number_block {
         int64_t next, end;

@@ -154,8 +154,7 @@ static enum status source_seek_list(struct source *source, int64_t rid)
 static bool home_find(struct source *source, int64_t *from)
 {
     source->home = 0;
-    while (source->home < source->home_count &&
-           source->homes[source->home] < *from >> PLACE_BITS) {
+    while (source->home < source->home_count && source->homes[source->home] < *from >> PLACE_BITS) {
         source->home++;
     }
     if (source->home == source->home_count) {
