@@ -27,6 +27,37 @@ static enum status write_with_content(struct request *request, const struct stor
                              out);
 }
 
+/* In memory of its own: a page of parts needs that for one resource at a time. */
+static enum status write_subset(struct request *request, const struct store_version *version,
+                                enum summary summary, struct buffer *out)
+{
+    struct arena *scratch =
+        arena_create(ARENA_REQUEST_BASE + ARENA_REQUEST_FACTOR * (size_t)version->body.length);
+    struct buffer whole = {.arena = scratch};
+    struct json json;
+    if (scratch == NULL) {
+        return STATUS_MEMORY;
+    }
+    store_version_write(version, &whole);
+    enum status status =
+        json_read(buffer_slice(&whole), &json_limits_default, scratch, NULL, &json);
+    if (status == STATUS_OK) {
+        resource_write_subset(request->service->definitions, version->type, json.root, summary,
+                              request->elements, request->element_count, out);
+        status = buffer_ok(out) ? STATUS_OK : STATUS_TOO_COSTLY;
+    }
+    arena_destroy(scratch);
+    return status;
+}
+
+void api_make_reading_room(struct request *request)
+{
+    if (request->parent == NULL) {
+        arena_raise(request->arena,
+                    ARENA_REQUEST_BASE + 4 * (size_t)request->service->config->max_body);
+    }
+}
+
 enum status api_write_resource(struct request *request, const struct store_version *version,
                                struct buffer *out)
 {
@@ -41,14 +72,7 @@ enum status api_write_resource(struct request *request, const struct store_versi
         store_version_write(version, out);
         return buffer_ok(out) ? STATUS_OK : STATUS_TOO_COSTLY;
     }
-    struct buffer whole = {.arena = request->arena};
-    struct json json;
-    store_version_write(version, &whole);
-    TRY(json_read(buffer_slice(&whole), &json_limits_default, request->arena, &request->outcome,
-                  &json));
-    resource_write_subset(request->service->definitions, version->type, json.root, summary,
-                          request->elements, request->element_count, out);
-    return buffer_ok(out) ? STATUS_OK : STATUS_TOO_COSTLY;
+    return write_subset(request, version, summary, out);
 }
 
 static struct slice version_url(struct request *request, resource_type type, struct slice id,
@@ -161,4 +185,11 @@ enum status api_if_match(struct request *request, struct store_condition *condit
     }
     condition->versions = versions;
     return STATUS_OK;
+}
+
+enum status api_make_draft(struct request *request, struct slice id, struct store_draft **ret_draft)
+{
+    arena_raise(request->arena,
+                ARENA_REQUEST_BASE + 2 * ARENA_REQUEST_FACTOR * request->json.text.length);
+    return api_admit_draft(request, request->type, id, request->json.root, ret_draft);
 }

@@ -39,6 +39,12 @@ MUST_CHECK enum status api_exports_open(struct service *service, struct outcome 
 /* What bulk/ must be handed of Binaries. */
 extern const struct bulk_content api_bulk_content;
 
+/* ---- subscription.c ---- */
+
+/* Opens the service's subscriptions over its store, access log and configuration, which must be
+ * set. Close with subscribe_close(service->subscribe), before them, after the door. */
+MUST_CHECK enum status api_subscriptions_open(struct service *service, struct outcome *outcome);
+
 /* ---- bundle_condition.c: conditional references ("Patient?identifier=...") of Bundles ---- */
 
 struct lookup {

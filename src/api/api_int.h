@@ -25,18 +25,21 @@ API_READ(measure_read)     /* measure.c: the server's own Measure, and others */
 API_READ(measure_update)   /* measure.c */
 API_READ(measure_patch)    /* measure.c */
 API_READ(evaluate_measure) /* measure_report.c */
-API_READ(terms)         /* terminology.c: $expand, $validate-code, $lookup, $subsumes, $translate */
-API_READ(binary_read)   /* binary_read.c: read and vread of Binary, raw or FHIR, ranges */
-API_READ(export)        /* export.c: $export of the system, Patient and Group */
-API_READ(export_status) /* export_status.c */
-API_READ(export_cancel) /* export_status.c */
-API_READ(export_file)   /* export_status.c */
-API_WRITE(create)       /* create.c, conditional too */
-API_WRITE(update)       /* update.c, update-as-create and conditional too */
-API_WRITE(patch)        /* patch.c, conditional too */
-API_WRITE(delete)       /* delete.c, conditional too */
-API_WRITE(binary_write) /* binary.c: create and update of Binary from raw bytes or FHIR */
-API_WRITE(bundle)       /* bundle.c: batch and transaction */
+API_READ(terms) /* terminology.c: $expand, $validate-code, $lookup, $subsumes, $translate */
+API_READ(subscription_status) /* subscription.c: $status */
+API_READ(subscription_events) /* subscription.c: $events */
+API_READ(subscription_token)  /* subscription.c: $get-ws-binding-token */
+API_READ(binary_read)         /* binary_read.c: read and vread of Binary, raw or FHIR, ranges */
+API_READ(export)              /* export.c: $export of the system, Patient and Group */
+API_READ(export_status)       /* export_status.c */
+API_READ(export_cancel)       /* export_status.c */
+API_READ(export_file)         /* export_status.c */
+API_WRITE(create)             /* create.c, conditional too */
+API_WRITE(update)             /* update.c, update-as-create and conditional too */
+API_WRITE(patch)              /* patch.c, conditional too */
+API_WRITE(delete)             /* delete.c, conditional too */
+API_WRITE(binary_write)       /* binary.c: create and update of Binary from raw bytes or FHIR */
+API_WRITE(bundle)             /* bundle.c: batch and transaction */
 
 /* ---- conformance resources that are stored (stored.c) ---- */
 
@@ -49,6 +52,9 @@ void api_stored_changed(struct request *request, const struct store_written *wri
 
 /* The TerminologyCapabilities (R4), generated. */
 MUST_CHECK enum status api_terms_capabilities(struct request *request);
+
+/* What the operations of terminology take (terms_parameters.c); NULL: it is none of them. */
+const struct operation_parameter *api_terms_parameters(const struct interaction *interaction);
 
 /* What the answer to a terminology question may take. */
 #define API_TERMS_BYTES ((size_t)128 << 20)
@@ -82,10 +88,25 @@ bool api_not_modified(const struct request *request, uint32_t version, int64_t u
  * is a current version at all. STATUS_PRECONDITION when no tag can be one of ours. */
 MUST_CHECK enum status api_if_match(struct request *request, struct store_condition *condition);
 
+/* What could be stored can be read: a request about one resource gets room for it as it is stored
+ * and as it is answered, whatever the request's own size. Entries of a Bundle share the Bundle's.
+ */
+void api_make_reading_room(struct request *request);
+
 /* What a read or vread asks for. STATUS_NOT_FOUND and STATUS_GONE are explained, with the headers
  * of the tombstone. */
 MUST_CHECK enum status api_find_version(struct request *request, struct store_tx *tx,
                                         struct store_version *ret_version);
+
+/* Makes the draft of the resource that the request brings, under ID. What is sound may take as much
+ * again for its index as it took to be read: tens of thousands of codes are as many rows. */
+MUST_CHECK enum status api_make_draft(struct request *request, struct slice id,
+                                      struct store_draft **ret_draft);
+
+/* Of ROOT as it is about to be stored under TYPE and ID: a Subscription or topic only if this
+ * server can serve it, and without the secrets in it (subscribe_admit). */
+MUST_CHECK enum status api_admit_draft(struct request *request, resource_type type, struct slice id,
+                                       yyjson_val *root, struct store_draft **ret_draft);
 
 /* The draft that perform has made: a Binary's content is put beside it. */
 struct store_draft *api_create_draft(struct request *request);

@@ -37,8 +37,8 @@ enum status api_create_perform(struct request *request)
     }
     TRY(give_id(request));
     creation->id = request->id;
-    return store_draft_make(request->service->store, request->type, request->id, request->json.root,
-                            request->base_url, request->arena, &request->outcome, &creation->draft);
+    subscribe_await_topic(request->service->subscribe, request->json.root);
+    return api_make_draft(request, request->id, &creation->draft);
 }
 
 struct store_draft *api_create_draft(struct request *request)
@@ -52,6 +52,7 @@ static enum status answer_match(struct request *request, struct store_tx *tx, st
 {
     struct slice name = resource_type_name(request->service->definitions, request->type);
     struct store_version match;
+    api_make_reading_room(request);
     TRY(store_read(tx, request->type, id, request->arena, &match));
     request->id = match.id;
     request_discloses_version(request, &match);

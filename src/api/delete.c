@@ -39,6 +39,7 @@ enum status api_delete_commit(struct request *request, struct store_tx *tx)
         request->id = match.id;
     }
     TRY(api_check_referrers(request, tx));
+    api_make_reading_room(request); /* its index is taken out, by what it was */
     enum status status = store_delete(tx, request->type, request->id, &deletion->condition,
                                       request->arena, &request->outcome, &deletion->written);
     if (status == STATUS_NOT_FOUND) {

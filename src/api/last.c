@@ -311,7 +311,7 @@ static enum status plan_last(struct request *request, size_t *ret_max, struct se
         arena_array(request->arena, request->parameter_count + 1, sizeof *arguments);
     size_t count = 0;
     uint64_t max = 1;
-    bool subject = false, code = false;
+    bool subject = false, code = false, limited = false;
     if (arguments == NULL) {
         return STATUS_TOO_COSTLY;
     }
@@ -320,6 +320,10 @@ static enum status plan_last(struct request *request, size_t *ret_max, struct se
         TRY(check_parameter(request, parameter->name));
         subject = subject || is_named(parameter->name, "patient", "subject");
         code = code || is_code(parameter->name);
+        if (slice_is(parameter->name, "max") && limited) {
+            return request_fail(request, STATUS_VALUE, "max", "max is given twice: give it once.");
+        }
+        limited = limited || slice_is(parameter->name, "max");
         if (!slice_is(parameter->name, "max")) {
             arguments[count++] = (struct search_argument){.name = parameter->name,
                                                           .modifier = parameter->modifier,

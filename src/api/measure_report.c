@@ -10,7 +10,6 @@ struct evaluation {
     struct request *request;
     struct store_tx *tx;
     struct store_quality_query query;
-    bool has_period[2];
     struct buffer *out;
 };
 
@@ -32,7 +31,6 @@ static enum status take_date(struct evaluation *evaluation, struct slice value, 
                             "Give a date: 2026-11-21, 2026-11 or 2026.");
     }
     date_range(&date, &low, &high);
-    evaluation->has_period[last] = true;
     if (last) {
         evaluation->query.last = day_at(high - 1);
     } else {
@@ -73,36 +71,40 @@ static enum status take_report_type(struct evaluation *evaluation, struct slice 
                         "it out or say population.");
 }
 
-static enum status take_parameter(struct evaluation *evaluation, const struct parameter *parameter)
+/* The period is said in days, both included; the Measure has no subject. */
+static const struct operation_parameter table[] = {
+    {"periodStart", "date", .min = 1, .max = 1},
+    {"periodEnd", "date", .min = 1, .max = 1},
+    {"reporter", "string", .max = 1},
+    {"reportType", "code", .max = 1},
+    {0},
+};
+
+static enum status take_parameter(struct evaluation *evaluation,
+                                  const struct terms_parameter *parameter)
 {
     struct slice name = parameter->name;
-    if (slice_is(name, "periodStart") || slice_is(name, "periodEnd")) {
-        return take_date(evaluation, parameter->value, slice_is(name, "periodEnd"));
-    }
     if (slice_is(name, "reporter")) {
-        return take_reporter(evaluation, parameter->value);
+        return take_reporter(evaluation, parameter->text);
     }
-    if (slice_is(name, "reportType")) {
-        return take_report_type(evaluation, parameter->value);
-    }
-    if (slice_is(name, "_format") || slice_is(name, "_pretty")) {
-        return STATUS_OK;
-    }
-    return request_fail(evaluation->request, STATUS_PARAMETER, "",
-                        "This Measure takes periodStart, periodEnd, reporter and reportType; it "
-                        "has no subject.");
+    return slice_is(name, "reportType")
+               ? take_report_type(evaluation, parameter->text)
+               : take_date(evaluation, parameter->text, slice_is(name, "periodEnd"));
 }
 
 static enum status take_parameters(struct evaluation *evaluation)
 {
     struct request *request = evaluation->request;
-    for (size_t i = 0; i < request->parameter_count; i++) {
-        TRY(take_parameter(evaluation, &request->parameters[i]));
+    struct terms_parameter *parameters;
+    size_t count;
+    yyjson_val *body = request->method == METHOD_POST ? request->json.root : NULL;
+    if (body != NULL && !slice_is(json_get_string(body, "resourceType"), "Parameters")) {
+        return request_fail(request, STATUS_STRUCTURE, "resourceType",
+                            "Send the parameters of the operation as a Parameters resource.");
     }
-    if (!evaluation->has_period[0] || !evaluation->has_period[1]) {
-        return request_fail(request, STATUS_REQUIRED,
-                            evaluation->has_period[0] ? "periodEnd" : "periodStart",
-                            "Say the period: periodStart and periodEnd, both days included.");
+    TRY(operation_parameters(request, table, body, NULL, &parameters, &count));
+    for (size_t i = 0; i < count; i++) {
+        TRY(take_parameter(evaluation, &parameters[i]));
     }
     int32_t days = evaluation->query.last - evaluation->query.first;
     if (days < 0 || days >= QUALITY_DAYS) {

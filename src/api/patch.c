@@ -96,13 +96,14 @@ static enum status prepare(struct request *request, struct patching *patching,
     }
     patching->prepared = version->version;
     patching->result = after.root;
-    return store_draft_make(request->service->store, version->type, version->id, after.root,
-                            request->base_url, request->arena, &request->outcome, &patching->draft);
+    make_room(request, version); /* for its index, now that it is sound */
+    return api_admit_draft(request, version->type, version->id, after.root, &patching->draft);
 }
 
 static enum status read_current(struct request *request, struct store_tx *tx,
                                 struct store_version *ret_version)
 {
+    api_make_reading_room(request);
     enum status status = store_read(tx, request->type, request->id, request->arena, ret_version);
     if (status == STATUS_GONE) {
         request_discloses_version(request, ret_version);

@@ -21,6 +21,7 @@ enum status api_read_perform(struct request *request)
 {
     struct store_version version;
     enum status status;
+    api_make_reading_room(request);
     if (request->parent == NULL) {
         status =
             store_read_now(request->reader, request->type, request->id, request->arena, &version);
@@ -50,6 +51,7 @@ static enum status read_past(struct request *request, struct store_tx *tx,
 enum status api_find_version(struct request *request, struct store_tx *tx,
                              struct store_version *ret_version)
 {
+    api_make_reading_room(request);
     enum status status =
         request->interaction->level == LEVEL_VERSION
             ? read_past(request, tx, ret_version)

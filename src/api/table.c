@@ -8,6 +8,9 @@
     .perform = api_##name##_perform, .commit = api_##name##_commit,                                \
     .committed = api_##name##_committed
 
+#define BACKPORT                                                                                   \
+    "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-"
+
 const struct interaction api_interactions[] = {
     {"read", METHOD_GET, LEVEL_INSTANCE, NULL, "Binary", AUDIT_READ, 0, READS(binary_read),
      .documentation = "Raw content or the FHIR form, as Accept asks; ranges of raw content."},
@@ -108,6 +111,10 @@ const struct interaction api_interactions[] = {
     {"$evaluate-measure", METHOD_GET, LEVEL_INSTANCE, "$evaluate-measure", "Measure", AUDIT_EXECUTE,
      INTERACTION_NO_PERSON, READS(evaluate_measure),
      .documentation = "Measure/data-quality: what was accepted and refused in a period."},
+    {"$evaluate-measure", METHOD_POST, LEVEL_INSTANCE, "$evaluate-measure", "Measure",
+     AUDIT_EXECUTE, INTERACTION_BODY | INTERACTION_NO_VALIDATE | INTERACTION_NO_PERSON,
+     READS(evaluate_measure),
+     .documentation = "Measure/data-quality: what was accepted and refused in a period."},
     {"$validate", METHOD_POST, LEVEL_TYPE, "$validate", NULL, AUDIT_EXECUTE,
      INTERACTION_BODY | INTERACTION_NO_VALIDATE | INTERACTION_NO_PERSON, READS(validate),
      .documentation = "Would this resource be accepted? Nothing is stored."},
@@ -186,6 +193,41 @@ const struct interaction api_interactions[] = {
     {"$batch-validate-code", METHOD_POST, LEVEL_TYPE, "$batch-validate-code", "CodeSystem",
      AUDIT_EXECUTE, INTERACTION_BODY | INTERACTION_NO_VALIDATE | INTERACTION_NO_PERSON,
      READS(terms), .documentation = "Many codes at once: each parameter validation is a question."},
+    {"$status", METHOD_GET, LEVEL_TYPE, "$status", "Subscription", AUDIT_READ,
+     INTERACTION_NO_PERSON, READS(subscription_status),
+     .documentation = "How Subscriptions stand, and how many events wait.",
+     .definition = BACKPORT "status"},
+    {"$status", METHOD_GET, LEVEL_INSTANCE, "$status", "Subscription", AUDIT_READ,
+     INTERACTION_NO_PERSON, READS(subscription_status),
+     .documentation = "How a Subscription stands, and how many events wait.",
+     .definition = BACKPORT "status"},
+    {"$status", METHOD_POST, LEVEL_TYPE, "$status", "Subscription", AUDIT_READ,
+     INTERACTION_BODY | INTERACTION_NO_VALIDATE | INTERACTION_NO_PERSON, READS(subscription_status),
+     .documentation = "How Subscriptions stand, and how many events wait.",
+     .definition = BACKPORT "status"},
+    {"$events", METHOD_GET, LEVEL_INSTANCE, "$events", "Subscription", AUDIT_READ, 0,
+     READS(subscription_events),
+     .documentation = "Events that were told or wait to be: eventsSinceNumber, eventsUntilNumber, "
+                      "content.",
+     .definition = BACKPORT "events"},
+    {"$events", METHOD_POST, LEVEL_INSTANCE, "$events", "Subscription", AUDIT_READ,
+     INTERACTION_BODY | INTERACTION_NO_VALIDATE, READS(subscription_events),
+     .documentation = "Events that were told or wait to be: eventsSinceNumber, eventsUntilNumber, "
+                      "content.",
+     .definition = BACKPORT "events"},
+    {"$get-ws-binding-token", METHOD_GET, LEVEL_TYPE, "$get-ws-binding-token", "Subscription",
+     AUDIT_EXECUTE, INTERACTION_NO_PERSON, READS(subscription_token),
+     .documentation = "A token that binds a websocket to Subscriptions, once.",
+     .definition = BACKPORT "get-ws-binding-token"},
+    {"$get-ws-binding-token", METHOD_GET, LEVEL_INSTANCE, "$get-ws-binding-token", "Subscription",
+     AUDIT_EXECUTE, INTERACTION_NO_PERSON, READS(subscription_token),
+     .documentation = "A token that binds a websocket to a Subscription, once.",
+     .definition = BACKPORT "get-ws-binding-token"},
+    {"$get-ws-binding-token", METHOD_POST, LEVEL_TYPE, "$get-ws-binding-token", "Subscription",
+     AUDIT_EXECUTE, INTERACTION_BODY | INTERACTION_NO_VALIDATE | INTERACTION_NO_PERSON,
+     READS(subscription_token),
+     .documentation = "A token that binds a websocket to Subscriptions, once.",
+     .definition = BACKPORT "get-ws-binding-token"},
     {"transaction", METHOD_POST, LEVEL_SYSTEM, NULL, NULL, AUDIT_EXECUTE,
      INTERACTION_BODY | INTERACTION_NO_VALIDATE | INTERACTION_WRITES, WRITES(bundle),
      .documentation = "Transaction (all or nothing) and batch (each for itself)."},

@@ -31,31 +31,29 @@ static enum terms_operation operation_of(const struct interaction *row)
 /* A parameter of a URL is bare text; a body is Parameters, or the resource asked about. */
 static enum status read_parameters(struct request *request, struct terms_question *question)
 {
-    struct terms_parameter *body = NULL, *all;
-    size_t body_count = 0, count = 0;
+    static const struct {
+        const char *type, *word; /* as the tables have it */
+    } subjects[] = {{"ValueSet", "set"}, {"CodeSystem", "system"}, {"ConceptMap", "map"}};
     yyjson_val *root = request->method == METHOD_POST ? request->json.root : NULL;
     struct slice type = json_get_string(root, "resourceType");
-    if (slice_is(type, "Parameters")) {
-        TRY(terms_parameters_read(root, request->arena, &body, &body_count));
-    } else if (slice_is(type, request->interaction->type)) {
+    struct terms_parameter *parameters;
+    const char *given = NULL;
+    bool whole = slice_is(type, request->interaction->type);
+    if (whole && request->id.length == 0) {
         question->instance = root;
-    } else if (root != NULL) {
+    } else if (root != NULL && !slice_is(type, "Parameters")) {
         return request_fail(request, STATUS_STRUCTURE, "resourceType",
                             "Send the parameters of the operation as a Parameters resource.");
     }
-    all = arena_array(request->arena, body_count + request->parameter_count + 1, sizeof *all);
-    if (all == NULL) {
-        return STATUS_TOO_COSTLY;
+    for (size_t i = 0; whole || request->id.length > 0; i++) {
+        if (strcmp(subjects[i].type, request->interaction->type) == 0) {
+            given = subjects[i].word;
+            break;
+        }
     }
-    for (size_t i = 0; i < request->parameter_count; i++) {
-        all[count++] = (struct terms_parameter){.name = request->parameters[i].name,
-                                                .text = request->parameters[i].value};
-    }
-    for (size_t i = 0; i < body_count; i++) {
-        all[count++] = body[i];
-    }
-    question->parameters = all;
-    question->count = count;
+    TRY(operation_parameters(request, api_terms_parameters(request->interaction),
+                             whole ? NULL : root, given, &parameters, &question->count));
+    question->parameters = parameters;
     return STATUS_OK;
 }
 
@@ -70,6 +68,8 @@ static enum status read_instance(struct request *request, struct terms_question 
     }
     TRY(request_snapshot(request, &tx));
     TRY(api_find_version(request, tx, &version));
+    arena_raise(request->arena,
+                API_TERMS_BYTES + ARENA_REQUEST_FACTOR * (size_t)version.body.length);
     TRY(json_read(version.body, &json_limits_default, request->arena, &request->outcome, &json));
     question->instance = json.root;
     return STATUS_OK;
@@ -85,8 +85,8 @@ enum status api_terms_perform(struct request *request)
     }
     TRY(api_stored_ready(request));
     TRY(read_parameters(request, &question));
-    TRY(read_instance(request, &question));
     arena_raise(request->arena, API_TERMS_BYTES);
+    TRY(read_instance(request, &question));
     return terms_answer(request->service->terms, &question, request->arena, &request->response.body,
                         &request->response.http);
 }
@@ -120,35 +120,14 @@ enum status api_search_terms(struct request *request, const struct parameter *pa
 
 static void write_expansion(struct buffer *out)
 {
-    static const struct {
-        const char *name, *documentation;
-    } parameters[] = {
-        {"url", "The canonical of the value set"},
-        {"valueSet", "The value set itself"},
-        {"valueSetVersion", "Its version"},
-        {"filter", "Words that the display or code has"},
-        {"offset", "Where the page begins"},
-        {"count", "How many concepts the page has; without it at most 1,000 are given"},
-        {"includeDesignations", "Designations are given"},
-        {"designation", "Only these, as system|code"},
-        {"includeDefinition", "The definition is given too"},
-        {"activeOnly", "Inactive concepts are left out"},
-        {"excludeNested", "A flat list"},
-        {"displayLanguage", "Languages of the displays, in order"},
-        {"property", "Properties that are given"},
-        {"useSupplement", "Supplements that add to code systems"},
-        {"system-version", "The version where the value set names none, as system|version"},
-        {"check-system-version", "Any other version is an error"},
-        {"force-system-version", "The version whatever the value set says"},
-        {"default-valueset-version", "The version of imports without one"},
-        {"tx-resource", "A resource that is known for this question alone"},
-    };
+    static const struct interaction expand = {.type = "ValueSet", .operation = "$expand"};
+    const struct operation_parameter *row = api_terms_parameters(&expand);
     buffer_add_text(out,
                     "\"expansion\":{\"hierarchical\":true,\"paging\":true,\"incomplete\":false,"
                     "\"parameter\":[");
-    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
-        buffer_print(out, "%s{\"name\":\"%s\",\"documentation\":\"%s\"}", i > 0 ? "," : "",
-                     parameters[i].name, parameters[i].documentation);
+    for (bool first = true; row->name != NULL; row++, first = false) {
+        buffer_print(out, "%s{\"name\":\"%s\",\"documentation\":\"%s\"}", first ? "" : ",",
+                     row->name, row->documentation);
     }
     buffer_add_text(out, "],\"textFilter\":\"Every word of the filter, in any case, is in the "
                          "display or in the code.\"},\"codeSearch\":\"all\",\"validateCode\":{"

@@ -12,8 +12,7 @@ struct change {
 
 static enum status make_draft(struct request *request, struct change *change)
 {
-    return store_draft_make(request->service->store, request->type, request->id, request->json.root,
-                            request->base_url, request->arena, &request->outcome, &change->draft);
+    return api_make_draft(request, request->id, &change->draft);
 }
 
 static enum status take_conditions(struct request *request, struct change *change)
@@ -62,6 +61,7 @@ enum status api_update_perform(struct request *request)
     change->conditional = request->id.length == 0;
     TRY(take_conditions(request, change));
     TRY(check_whole(request));
+    subscribe_await_topic(request->service->subscribe, request->json.root);
     if (change->conditional) {
         TRY(api_condition_plan(request, (struct slice){0}, &change->plan));
         return api_condition_foresee(request, &change->plan);
@@ -107,6 +107,7 @@ enum status api_update_commit(struct request *request, struct store_tx *tx)
         TRY(choose_id(request, tx, change));
     }
     TRY(api_check_references(request, tx, request->type, request->json.root));
+    api_make_reading_room(request); /* what it replaces may be larger */
     TRY(store_put(tx, change->draft, STORE_UPDATED, &change->condition, request->arena,
                   &request->outcome, &change->written));
     api_note_written(request, &change->written);

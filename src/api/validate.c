@@ -4,45 +4,68 @@
 #include "validate/validate.h"
 #include "api/api_int.h"
 
-/* The body is the resource itself or Parameters with it as parameter "resource". */
-static yyjson_val *find_resource(struct request *request, struct slice *ret_mode,
-                                 struct slice *ret_profile)
+static const struct operation_parameter table[] = {
+    {"resource", "Resource", .max = 1},
+    {"mode", "code", .max = 1},
+    {"profile", "uri", .max = 1},
+    {0},
+};
+
+struct asked {
+    yyjson_val *resource;
+    struct slice mode, profile;
+};
+
+static bool brings_resource(yyjson_val *parameters)
 {
-    yyjson_val *root = request->json.root;
-    *ret_mode = (struct slice){0};
-    *ret_profile = (struct slice){0};
-    if (!slice_is(json_get_string(root, "resourceType"), "Parameters")) {
-        return root;
-    }
-    yyjson_val *parameters = json_get(root, "parameter");
-    yyjson_val *resource = NULL;
     size_t index, count;
     yyjson_val *parameter;
-    yyjson_arr_foreach(parameters, index, count, parameter)
+    yyjson_arr_foreach(json_get(parameters, "parameter"), index, count, parameter)
     {
-        struct slice name = json_get_string(parameter, "name");
-        if (slice_is(name, "resource")) {
-            resource = json_get(parameter, "resource");
-        } else if (slice_is(name, "mode")) {
-            *ret_mode = json_get_string(parameter, "valueCode");
-        } else if (slice_is(name, "profile")) {
-            *ret_profile = json_get_string(parameter, "valueUri");
+        if (slice_is(json_get_string(parameter, "name"), "resource") &&
+            json_get(parameter, "resource") != NULL) {
+            return true;
         }
     }
+    return false;
+}
+
+/* The body is the resource itself or Parameters with it as parameter "resource". */
+static enum status read_question(struct request *request, struct asked *ret_asked)
+{
+    yyjson_val *root = request->json.root;
     bool plain =
         request->type == RESOURCE_TYPE_NONE ||
         slice_is(resource_type_name(request->service->definitions, request->type), "Parameters");
-    return resource != NULL || !plain ? resource : root;
+    bool wrapped = slice_is(json_get_string(root, "resourceType"), "Parameters") &&
+                   (!plain || brings_resource(root));
+    struct terms_parameter *parameters;
+    size_t count;
+    TRY(operation_parameters(request, table, wrapped ? root : NULL, NULL, &parameters, &count));
+    *ret_asked = (struct asked){.resource = wrapped ? NULL : root};
+    for (size_t i = 0; i < count; i++) {
+        if (parameters[i].resource != NULL) {
+            ret_asked->resource = parameters[i].resource;
+        } else if (slice_is(parameters[i].name, "mode")) {
+            ret_asked->mode = parameters[i].text;
+        } else {
+            ret_asked->profile = parameters[i].text;
+        }
+    }
+    struct slice mode = ret_asked->mode;
+    if (mode.length > 0 && !slice_is(mode, "create") && !slice_is(mode, "update")) {
+        return request_fail(request, STATUS_PARAMETER, "mode",
+                            "Only mode create and update are supported: would this be stored?");
+    }
+    return STATUS_OK;
 }
 
 enum status api_validate_perform(struct request *request)
 {
-    struct slice mode, profile;
-    yyjson_val *resource = find_resource(request, &mode, &profile);
-    const struct parameter *asked = request_parameter(request, "profile");
-    if (asked != NULL) {
-        profile = asked->value;
-    }
+    struct asked asked;
+    TRY(read_question(request, &asked));
+    yyjson_val *resource = asked.resource;
+    struct slice profile = asked.profile;
     if (resource == NULL) {
         return request_fail(request, STATUS_REQUIRED, "Parameters.parameter",
                             "Send the resource as the body, or as parameter 'resource'.");
@@ -51,7 +74,7 @@ enum status api_validate_perform(struct request *request)
     TRY(service_validate_options(request->service, &options));
     options.type = request->type;
     options.id = request->id;
-    options.id_required = request->id.length > 0 && !slice_is(mode, "create");
+    options.id_required = request->id.length > 0 && !slice_is(asked.mode, "create");
     options.strict = true;
     options.must_support = true;
     options.profiles = &profile;

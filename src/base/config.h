@@ -110,6 +110,23 @@ enum config_kind {
       "Disk space that bulk exports leave free: one that needs more ends with 507.")               \
     X(export_file, "export-file", CONFIG_BYTES, "128M", 65536, 4294967296,                         \
       "About how long a file of a bulk export gets, before it is packed; then the next begins.")   \
+    X(subscription_endpoint, "subscription-endpoint", CONFIG_LIST, "", 0, 0,                       \
+      "What addresses of subscribers begin with that may be called (`https://example.org/in/`); "  \
+      "may be repeated. None: no subscriber is called.")                                           \
+    X(subscriptions, "subscriptions", CONFIG_NUMBER, "1000", 1, 100000,                            \
+      "Subscriptions that may be kept; more are refused.")                                         \
+    X(subscription_retry, "subscription-retry", CONFIG_NUMBER, "1000", 1, 3600000,                 \
+      "Milliseconds before a failed notification is tried again; doubled each time.")              \
+    X(subscription_retry_most, "subscription-retry-most", CONFIG_SECONDS, "300", 1, 86400,         \
+      "Longest time between two attempts.")                                                        \
+    X(subscription_attempts, "subscription-attempts", CONFIG_NUMBER, "20", 1, 100000,              \
+      "Failed attempts in a row after which a Subscription gets status `error`.")                  \
+    X(subscription_waiting, "subscription-waiting", CONFIG_NUMBER, "100000", 64, 100000000,        \
+      "Events that may wait for one subscriber; with more its Subscription gets status `off`.")    \
+    X(subscription_kept, "subscription-kept", CONFIG_NUMBER, "1000", 0, 100000000,                 \
+      "Delivered events of a Subscription that `$events` still gives.")                            \
+    X(subscription_token, "subscription-token", CONFIG_SECONDS, "60", 1, 3600,                     \
+      "Time that a token for a websocket can be used.")                                            \
     X(log_level, "log-level", CONFIG_TEXT, "info", 0, 0, "`debug`, `info`, `warning` or `error`.")
 
 struct config_list {

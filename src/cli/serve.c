@@ -51,6 +51,14 @@ static const char *const settings[] = {"data",
                                        "export-keep",
                                        "export-spare",
                                        "export-file",
+                                       "subscription-endpoint",
+                                       "subscriptions",
+                                       "subscription-retry",
+                                       "subscription-retry-most",
+                                       "subscription-attempts",
+                                       "subscription-waiting",
+                                       "subscription-kept",
+                                       "subscription-token",
                                        "log-level",
                                        NULL};
 
@@ -110,6 +118,7 @@ static enum status open_service(struct server *server)
     service->metrics = metrics_create(api_interactions);
     TRY(api_capability_open(service));
     TRY(api_exports_open(service, &server->outcome));
+    TRY(api_subscriptions_open(service, &server->outcome));
     return http_start(service, &server->outcome, &server->http, &server->port);
 }
 
@@ -120,6 +129,7 @@ static void close_service(struct server *server)
         http_stop(server->http);
     }
     bulk_close(server->opened.service.bulk);
+    subscribe_close(server->opened.service.subscribe);
     api_capability_close(&server->opened.service);
     cli_close_service(&server->opened);
     metrics_destroy(metrics);

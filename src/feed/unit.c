@@ -121,6 +121,19 @@ static enum status add_draft(struct unit *unit, struct store_draft *draft)
     return STATUS_OK;
 }
 
+/* A Subscription leaves its secrets at this door too. */
+static enum status make_draft(struct request *request, const struct item *item,
+                              struct outcome *outcome, struct store_draft **ret_draft)
+{
+    struct subscribe_admission admission;
+    const struct service *service = request->service;
+    TRY(subscribe_admit(service->subscribe, service->definitions, item->type, item->id,
+                        item->resource, request->base_url, request->arena, outcome, &admission));
+    TRY(store_draft_make(service->store, item->type, item->id, admission.root, request->base_url,
+                         request->arena, outcome, ret_draft));
+    return subscribe_keep(&admission, request->base_url, request->arena, *ret_draft);
+}
+
 enum status unit_take(struct unit *unit, struct item *item)
 {
     struct request *request = unit->request;
@@ -136,8 +149,7 @@ enum status unit_take(struct unit *unit, struct item *item)
                                            request->arena, &outcome, &item->type);
     struct store_draft *draft;
     if (status == STATUS_OK) {
-        status = store_draft_make(request->service->store, item->type, item->id, item->resource,
-                                  request->base_url, request->arena, &outcome, &draft);
+        status = make_draft(request, item, &outcome, &draft);
     }
     if (status == STATUS_OK) {
         TRY(unit_judge(unit, item->type, item->resource, false, outcome.first));

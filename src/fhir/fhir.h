@@ -34,6 +34,12 @@ MUST_CHECK enum status definitions_open_with(const char *blob, const char *base_
                                              const char *cache, struct outcome *outcome,
                                              struct definitions **ret_definitions);
 
+/* Visits every resource of a package, as definitions_compile takes it, in which WORD stands. */
+typedef enum status package_resource(void *context, struct slice text);
+MUST_CHECK enum status package_resources(const char *path, struct slice word,
+                                         package_resource *visit, void *context,
+                                         struct outcome *outcome);
+
 /* "4.0.1", and a hex hash of the content that changes when any definition does. */
 struct slice definitions_fhir_version(const struct definitions *definitions);
 struct slice definitions_hash(const struct definitions *definitions);

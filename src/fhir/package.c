@@ -342,3 +342,25 @@ enum status package_read(const char *path, package_visit *visit, void *context,
     arena_destroy(arena);
     return status;
 }
+
+struct word {
+    struct slice text;
+    package_resource *visit;
+    void *context;
+};
+
+static enum status visit_word(void *context, struct slice name, struct slice text)
+{
+    const struct word *word = context;
+    (void)name;
+    bool has = text.length >= word->text.length && word->text.length > 0 &&
+               memmem(text.at, text.length, word->text.at, word->text.length) != NULL;
+    return has ? word->visit(word->context, text) : STATUS_OK;
+}
+
+enum status package_resources(const char *path, struct slice word, package_resource *visit,
+                              void *context, struct outcome *outcome)
+{
+    struct word wanted = {word, visit, context};
+    return package_read(path, visit_word, &wanted, outcome);
+}

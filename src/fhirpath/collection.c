@@ -4,12 +4,9 @@
 
 #define CAPACITY_FIRST 4u
 
-bool values_reserve(struct evaluation *evaluation, struct values *values, size_t more)
+bool values_grow(struct evaluation *evaluation, struct values *values, size_t more)
 {
     size_t need = values->count + more;
-    if (need <= values->capacity) {
-        return true;
-    }
     size_t capacity = values->capacity * (size_t)2;
     capacity = need > capacity ? need : capacity;
     capacity = capacity > CAPACITY_FIRST ? capacity : CAPACITY_FIRST;

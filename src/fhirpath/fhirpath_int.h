@@ -363,12 +363,16 @@ MUST_CHECK static inline enum status evaluation_costs(struct evaluation *evaluat
 }
 
 /* Room for MORE values of its own behind those that are there; false when memory is over. */
-bool values_reserve(struct evaluation *evaluation, struct values *values, size_t more);
+bool values_grow(struct evaluation *evaluation, struct values *values, size_t more);
+static inline bool values_reserve(struct evaluation *evaluation, struct values *values, size_t more)
+{
+    return values->count + more <= values->capacity || values_grow(evaluation, values, more);
+}
 /* Room for one more value: NULL when memory is over (and then every later one). */
 static inline struct fhirpath_value *values_add(struct evaluation *evaluation,
                                                 struct values *values)
 {
-    if (values->count >= values->capacity && !values_reserve(evaluation, values, 1)) {
+    if (values->count >= values->capacity && !values_grow(evaluation, values, 1)) {
         return NULL;
     }
     return (struct fhirpath_value *)(uintptr_t)&values->items[values->count++];

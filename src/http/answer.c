@@ -9,6 +9,7 @@
 #define GZIP_LEVEL   1
 
 #define FHIR_JSON "application/fhir+json; charset=utf-8"
+#define FHIR_XML  "application/fhir+xml; charset=utf-8"
 
 /* For everything that may hold a person's data: no sniffing, no copies in caches, and content of a
  * Binary runs nothing when a browser shows it. */
@@ -151,7 +152,7 @@ static void add_length(struct buffer *out, uint64_t length)
 
 /* ---- a failure without a request ------------------------------------------------------------ */
 
-static void write_outcome(const struct failure *failure, struct buffer *out)
+static void write_json(const struct failure *failure, struct buffer *out)
 {
     struct outcome outcome;
     struct issue issue = {
@@ -161,13 +162,61 @@ static void write_outcome(const struct failure *failure, struct buffer *out)
     outcome_write_json(&outcome, out);
 }
 
+/* A text of our own as the value of an attribute. */
+static void add_attribute(struct buffer *out, const char *text)
+{
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at == '&' || *at == '<' || *at == '"') {
+            buffer_print(out, "&#%d;", *at);
+        } else {
+            buffer_add_byte(out, *at);
+        }
+    }
+}
+
+static void write_xml(const struct failure *failure, struct buffer *out)
+{
+    buffer_add_text(out, "<OperationOutcome xmlns=\"http://hl7.org/fhir\"><issue><severity "
+                         "value=\"error\"/><code value=\"");
+    add_attribute(out, failure->issue);
+    buffer_add_text(out, "\"/><details><text value=\"");
+    add_attribute(out, failure->text);
+    buffer_add_text(out, "\"/></details><diagnostics value=\"");
+    add_attribute(out, failure->text);
+    buffer_add_text(out, "\"/></issue></OperationOutcome>");
+}
+
+/* In the form that was asked for, as far as the request had come. Gives its content type. */
+static const char *write_outcome(const struct connection *connection, const struct failure *failure,
+                                 struct buffer *out)
+{
+    const struct head *head = &connection->parser.head;
+    struct slice accept = {0};
+    struct slice query = head->query;
+    if (query.at == NULL && head->target.at != NULL) {
+        size_t mark = slice_index(head->target, '?');
+        query = slice_from(head->target, mark < head->target.length ? mark + 1 : mark);
+    }
+    for (size_t i = 0; i < head->header_count && accept.length == 0; i++) {
+        if (slice_equals_ignoring_case(head->headers[i].name, SLICE("Accept"))) {
+            accept = head->headers[i].value;
+        }
+    }
+    if (format_asked(query, accept, out->arena) == FORMAT_XML) {
+        write_xml(failure, out);
+        return FHIR_XML;
+    }
+    write_json(failure, out);
+    return FHIR_JSON;
+}
+
 void answer_failure(struct connection *connection, const struct failure *failure)
 {
     struct buffer head;
     begin_head(connection, failure->http, &head);
     struct buffer body = {.arena = connection->loop->scratch};
-    write_outcome(failure, &body);
-    buffer_add(&head, SLICE("Content-Type: " FHIR_JSON "\r\n" DATA_HEADERS));
+    const char *type = write_outcome(connection, failure, &body);
+    buffer_print(&head, "Content-Type: %s\r\n" DATA_HEADERS, type);
     if (failure->http == 503) {
         buffer_add(&head, SLICE("Retry-After: 1\r\n"));
     }
@@ -183,8 +232,7 @@ void answer_problem(struct connection *connection, int http, const char *issue, 
     const struct failure failure = {.http = http, .issue = issue, .text = text};
     struct response *response = &connection->request->response;
     response->http = http;
-    response->content_type = NULL;
-    write_outcome(&failure, &response->body);
+    response->content_type = write_outcome(connection, &failure, &response->body);
     answer_send(connection);
 }
 

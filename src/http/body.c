@@ -11,6 +11,7 @@
 #define SPILL_BYTES ((uint64_t)4 << 20)
 /* A body's memory grows as it comes: a length that is only announced takes none. */
 #define FIRST_BYTES ((size_t)64 << 10)
+#define GROWTH      8
 
 static bool has_text(struct slice where, const char *what)
 {
@@ -127,10 +128,16 @@ static bool add_to_memory(struct connection *connection, struct slice piece,
 {
     struct arena *arena = connection->request->arena;
     arena_raise(arena, ARENA_REQUEST_BASE + ARENA_REQUEST_FACTOR * (size_t)connection->body_length);
-    if (connection->body.capacity == 0) {
-        uint64_t announced = connection->parser.head.length;
-        size_t first = announced > piece.length ? (size_t)announced : piece.length;
-        buffer_reserve(&connection->body, first < FIRST_BYTES ? first : FIRST_BYTES);
+    size_t need = connection->body.length + piece.length;
+    if (need > connection->body.capacity) {
+        /* Whatever was announced, a few times what has come; and exactly what was announced once
+         * that is less, for what is left over stays with the request. */
+        size_t announced = (size_t)connection->parser.head.length;
+        size_t growth = announced >= need ? GROWTH : 2;
+        size_t room = need < FIRST_BYTES ? FIRST_BYTES : growth * need;
+        room = announced >= need && announced < room ? announced : room;
+        arena_raise(arena, arena_used(arena) + room + ARENA_REQUEST_BASE);
+        buffer_reserve(&connection->body, room - connection->body.length);
     }
     buffer_add(&connection->body, piece);
     return buffer_ok(&connection->body) ||

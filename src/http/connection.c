@@ -39,7 +39,7 @@ static void count_connections(struct http_server *server, int change)
     }
 }
 
-static void end_request(struct connection *connection)
+void connection_end_request(struct connection *connection)
 {
     request_destroy(connection->request);
     connection->request = NULL;
@@ -53,7 +53,7 @@ static void end_request(struct connection *connection)
 static void release(struct connection *connection)
 {
     struct loop *loop = connection->loop;
-    end_request(connection);
+    connection_end_request(connection);
     arena_destroy(connection->pull_arena);
     connection->pull_arena = NULL;
     list_remove(loop, connection);
@@ -72,6 +72,7 @@ void connection_abort(struct connection *connection)
     }
     bool busy = connection->task != TASK_NONE;
     deadline_clear(connection);
+    websocket_close(connection);
     /* OpenSSL's bufferevent closes its descriptor before it forgets its events. */
     bufferevent_disable(connection->socket, EV_READ | EV_WRITE);
     bufferevent_free(connection->socket);
@@ -214,6 +215,10 @@ static void dispatch(struct connection *connection)
         now + connection->loop->server->service->config->request_timeout * MICROS_PER_SECOND;
     switch (connection->route) {
     case ROUTE_FHIR:
+        if (slice_is(request->target, "$ws") && request->method == METHOD_GET) {
+            websocket_begin(connection);
+            return;
+        }
         walk(connection, request_start);
         return;
     case ROUTE_HEALTH:
@@ -315,7 +320,7 @@ static void linger(struct connection *connection)
 void connection_sent(struct connection *connection)
 {
     struct loop *loop = connection->loop;
-    end_request(connection);
+    connection_end_request(connection);
     if (!connection->keep_alive || loop->stopping) {
         linger(connection);
         return;
@@ -371,6 +376,10 @@ static void on_read(struct bufferevent *socket, void *context)
         evbuffer_drain(input, evbuffer_get_length(input));
         return;
     }
+    if (connection->state == CONNECTION_SOCKET) {
+        websocket_read(connection);
+        return;
+    }
     connection_advance(connection);
 }
 
@@ -381,6 +390,8 @@ static void on_write(struct bufferevent *socket, void *context)
     if (connection->state == CONNECTION_SENDING) {
         stream_room(connection);
         connection_advance(connection);
+    } else if (connection->state == CONNECTION_SOCKET) {
+        websocket_room(connection);
     }
 }
 
@@ -399,7 +410,8 @@ static void on_event(struct bufferevent *socket, short what, void *context)
         connection_abort(connection);
         return;
     }
-    if ((what & BEV_EVENT_EOF) == 0 || connection->state == CONNECTION_LINGERING) {
+    if ((what & BEV_EVENT_EOF) == 0 || connection->state == CONNECTION_LINGERING ||
+        connection->state == CONNECTION_SOCKET) {
         connection_abort(connection);
         return;
     }
@@ -411,6 +423,10 @@ static void on_event(struct bufferevent *socket, short what, void *context)
 void connection_expire(struct connection *connection, int64_t now)
 {
     enum deadline_kind kind = connection->deadline_kind;
+    if (connection->state == CONNECTION_SOCKET) {
+        websocket_expire(connection);
+        return;
+    }
     bool partial =
         kind == DEADLINE_BODY || (kind == DEADLINE_HEADER && connection->request != NULL);
     if (kind != DEADLINE_LINGER && kind != DEADLINE_IDLE) {

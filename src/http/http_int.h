@@ -49,6 +49,7 @@ enum connection_state {
     CONNECTION_READING,
     CONNECTION_BUSY,      /* the request is with its walk or a worker */
     CONNECTION_SENDING,   /* the answer is not wholly in the socket yet */
+    CONNECTION_SOCKET,    /* a websocket from now on */
     CONNECTION_LINGERING, /* told the client it is over; reads and forgets */
     CONNECTION_CLOSED     /* no socket any more; waits for whoever has the request */
 };
@@ -99,6 +100,7 @@ struct connection {
     struct arena *pull_arena; /* one piece of a pulled body; NULL: never needed one */
     struct buffer piece;
     uint64_t pull_offset, pull_end;
+    struct websocket *websocket; /* NULL: it is none */
 };
 
 /* ---- a loop ----------------------------------------------------------------------------------*/
@@ -118,6 +120,7 @@ struct loop {
     struct connection *spare;
     struct connection_list connections;
     struct connection_list deadlines[DEADLINE_COUNT];
+    size_t websockets;
     bool listener_paused; /* no descriptors left: tries again at the next tick */
     bool stopping;
     unsigned stop_looks; /* ticks since */
@@ -182,6 +185,19 @@ void connection_submit(struct connection *connection, enum connection_task task,
 /* The answer is wholly handed to the socket's buffer or the socket. */
 void connection_sent(struct connection *connection);
 
+/* The request is over. */
+void connection_end_request(struct connection *connection);
+
+/* websocket.c */
+/* Answers the request with 101 and goes on as a websocket, or with a refusal. */
+void websocket_begin(struct connection *connection);
+void websocket_read(struct connection *connection);
+/* The socket has room again; and: somebody has something to send. */
+void websocket_room(struct connection *connection);
+void websocket_pump(struct connection *connection);
+void websocket_expire(struct connection *connection);
+void websocket_close(struct connection *connection);
+
 /* body.c */
 bool body_begin(struct connection *connection, const struct head *head, struct failure *failure);
 bool body_add(struct connection *connection, struct slice piece, struct failure *failure);
@@ -190,6 +206,7 @@ bool body_end(struct connection *connection);
 
 /* target.c: which of our things a path names, and the request's target and base_url. */
 bool target_resolve(struct connection *connection, struct failure *failure);
+bool origin_is_ours(const struct connection *connection, struct slice origin);
 bool origin_allowed(const struct http_server *server, struct slice origin);
 
 /* answer.c */

@@ -81,7 +81,8 @@ static void note_progress(struct loop *loop, int64_t now)
 
 static bool is_idle(const struct connection *connection)
 {
-    return connection->state == CONNECTION_READING && connection->parser.phase == PHASE_BETWEEN;
+    return connection->state == CONNECTION_SOCKET ||
+           (connection->state == CONNECTION_READING && connection->parser.phase == PHASE_BETWEEN);
 }
 
 static void close_connections(struct loop *loop, bool all)
@@ -200,6 +201,14 @@ static void woken(evutil_socket_t fd, short what, void *context)
         next = at->next_waiting;
         at->next_waiting = NULL;
         connection_resume(at->door_context);
+    }
+    struct connection *after = NULL;
+    for (struct connection *at = loop->connections.first; at != NULL && loop->websockets > 0;
+         at = after) {
+        after = at->next;
+        if (at->state == CONNECTION_SOCKET) {
+            websocket_pump(at);
+        }
     }
     if (atomic_load(&loop->server->stopping) && !loop->stopping) {
         stop_begin(loop);

@@ -413,6 +413,16 @@ static bool bound_head(struct parser *parser, struct slice *bytes)
     return true;
 }
 
+/* Of a head that broke off: how the refusal is to be written may stand in what came before. */
+static void keep_whole_fields(struct parser *parser)
+{
+    struct failure failure = parser->failure;
+    if (parser->phase == PHASE_HEADERS && parser->head.headers == NULL) {
+        (void)collect_head(parser);
+        parser->failure = failure;
+    }
+}
+
 enum parse_result parser_feed(struct parser *parser, struct slice bytes, size_t *ret_taken)
 {
     size_t taken = 0;
@@ -442,6 +452,9 @@ enum parse_result parser_feed(struct parser *parser, struct slice bytes, size_t 
             return PARSE_DONE;
         }
         explain(parser, error);
+    }
+    if (parser->failure.http != 0) {
+        keep_whole_fields(parser);
     }
     *ret_taken = taken;
     return parser->failure.http != 0 ? PARSE_FAILED : PARSE_MORE;

@@ -55,7 +55,7 @@ struct parser_events {
 enum parse_result {
     PARSE_MORE,   /* everything was taken; more is needed */
     PARSE_DONE,   /* a message ended; what follows it was not taken */
-    PARSE_FAILED, /* see failure; the connection cannot go on */
+    PARSE_FAILED, /* see failure; the connection cannot go on. Of the head: what came whole */
 };
 
 enum parse_phase { PHASE_BETWEEN, PHASE_TARGET, PHASE_HEADERS, PHASE_BODY, PHASE_END };

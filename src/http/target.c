@@ -91,7 +91,7 @@ bool origin_allowed(const struct http_server *server, struct slice origin)
     return false;
 }
 
-static bool is_same_origin(const struct connection *connection, struct slice origin)
+bool origin_is_ours(const struct connection *connection, struct slice origin)
 {
     struct slice scheme = connection->tls ? SLICE("https://") : SLICE("http://");
     const struct http_server *server = connection->loop->server;
@@ -113,7 +113,7 @@ static bool check_origin(struct connection *connection, struct failure *failure)
     struct slice origin = head->known.origin;
     bool reads =
         head->method == METHOD_GET || head->method == METHOD_HEAD || head->method == METHOD_OPTIONS;
-    if (reads || origin.length == 0 || is_same_origin(connection, origin) ||
+    if (reads || origin.length == 0 || origin_is_ours(connection, origin) ||
         origin_allowed(connection->loop->server, origin)) {
         return true;
     }

@@ -228,6 +228,29 @@ static void write_exports(struct bulk *bulk, struct buffer *out)
                  numbers.bytes);
 }
 
+static void write_subscriptions(struct subscribe *subscribe, struct buffer *out)
+{
+    struct subscribe_statistics numbers;
+    subscribe_statistics(subscribe, &numbers);
+    write_number(out, "subscriptions_active", "gauge", "Subscriptions in force.", numbers.active);
+    write_number(out, "subscriptions_requested", "gauge", "Subscriptions before their handshake.",
+                 numbers.requested);
+    write_number(out, "subscriptions_failed", "gauge",
+                 "Subscriptions whose subscriber could not be told: status error.", numbers.failed);
+    write_number(out, "subscriptions_off", "gauge", "Subscriptions that are off.", numbers.off);
+    write_number(out, "subscription_events_waiting", "gauge", "Events to be delivered.",
+                 numbers.waiting);
+    write_number(out, "subscription_events_dead", "gauge",
+                 "Events of subscriptions that failed or are off: nobody delivers them.",
+                 numbers.dead);
+    write_number(out, "subscription_events_total", "counter", "Events.", numbers.events);
+    write_number(out, "subscription_delivered_total", "counter", "Events delivered.",
+                 numbers.delivered);
+    write_number(out, "subscription_failures_total", "counter", "Notifications not taken.",
+                 numbers.failures);
+    write_number(out, "subscription_sockets", "gauge", "Websockets open.", numbers.sockets);
+}
+
 void metrics_write(struct service *service, struct buffer *out)
 {
     static const char *const names[GAUGE_COUNT][2] = {
@@ -246,5 +269,8 @@ void metrics_write(struct service *service, struct buffer *out)
     write_store(service, out);
     if (service->bulk != NULL) {
         write_exports(service->bulk, out);
+    }
+    if (service->subscribe != NULL) {
+        write_subscriptions(service->subscribe, out);
     }
 }

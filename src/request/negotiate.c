@@ -3,40 +3,6 @@
  * Prefer). */
 #include "request/request_int.h"
 
-enum wanted { WANTED_NONE, WANTED_JSON, WANTED_XML, WANTED_ANY };
-
-static enum wanted media_type(struct slice text)
-{
-    struct slice name = slice_trim(slice_cut(&text, ';'));
-    /* In a query an unescaped plus is a space. */
-    static const struct {
-        const char *name;
-        enum wanted wanted;
-    } known[] = {
-        {"application/fhir+json", WANTED_JSON},
-        {"application/json", WANTED_JSON},
-        {"text/json", WANTED_JSON},
-        {"json", WANTED_JSON},
-        {"application/json+fhir", WANTED_JSON},
-        {"application/fhir json", WANTED_JSON},
-        {"application/fhir+xml", WANTED_XML},
-        {"application/xml", WANTED_XML},
-        {"text/xml", WANTED_XML},
-        {"xml", WANTED_XML},
-        {"application/xml+fhir", WANTED_XML},
-        {"application/fhir xml", WANTED_XML},
-        {"*/*", WANTED_ANY},
-        {"application/*", WANTED_ANY},
-        {"text/html", WANTED_ANY},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (slice_equals_ignoring_case(name, slice_text(known[i].name))) {
-            return known[i].wanted;
-        }
-    }
-    return WANTED_NONE;
-}
-
 /* A Binary may be asked for in its own media type: the interaction decides then. */
 static bool may_be_raw(const struct request *request)
 {
@@ -44,86 +10,15 @@ static bool may_be_raw(const struct request *request)
            slice_is(resource_type_name(request->service->definitions, request->type), "Binary");
 }
 
-/* The weight of a media range in thousandths (RFC 9110, 12.4.2): 1 when none is given, and 0, which
- * is "never", when it cannot be read. */
-static int weight_of(struct slice parameters)
-{
-    while (parameters.at != NULL) {
-        struct slice one = slice_trim(slice_cut(&parameters, ';'));
-        if (one.length < 2 || (one.at[0] | 0x20) != 'q' || one.at[1] != '=') {
-            continue;
-        }
-        struct slice digits = slice_from(one, 2);
-        int weight = 0;
-        int place = 1000;
-        for (size_t i = 0; i < digits.length; i++) {
-            char byte = digits.at[i];
-            if (i == 1 && byte == '.') {
-                continue;
-            }
-            if (byte < '0' || byte > '9' || i > 4) {
-                return 0;
-            }
-            weight += (byte - '0') * place;
-            place /= 10;
-        }
-        return weight <= 1000 ? weight : 0;
-    }
-    return 1000;
-}
-
-/* What was asked for, by weight; -1: not named. */
-struct wishes {
-    int json, xml, any;
-    bool xml_first; /* named before JSON */
-};
-
-static void add_wish(struct wishes *wishes, enum wanted wanted, int weight)
-{
-    if (wanted == WANTED_XML) {
-        wishes->xml_first = wishes->xml_first || wishes->json < 0;
-        wishes->xml = weight > wishes->xml ? weight : wishes->xml;
-    } else if (wanted == WANTED_JSON) {
-        wishes->json = weight > wishes->json ? weight : wishes->json;
-    } else if (wanted == WANTED_ANY) {
-        wishes->any = weight > wishes->any ? weight : wishes->any;
-    }
-}
-
-/* False: neither form is acceptable. Of two that are equally welcome JSON is taken, unless XML
- * alone was named, or first. */
-static bool choose(const struct wishes *wishes, enum format *ret_format)
-{
-    int json = wishes->json >= 0 ? wishes->json : wishes->any;
-    int xml = wishes->xml >= 0 ? wishes->xml : wishes->any;
-    bool named = wishes->xml > 0 && (wishes->json < 0 || wishes->xml_first);
-    *ret_format = xml > 0 && (xml > json || (xml == json && named)) ? FORMAT_XML : FORMAT_JSON;
-    return json > 0 || xml > 0;
-}
-
 static bool find_format(const struct request *request, enum format *ret_format)
 {
     const struct parameter *format = request_parameter(request, "_format");
-    struct slice rest = format != NULL ? format->value : request_header(request, "Accept");
-    struct wishes wishes = {.json = -1, .xml = -1, .any = -1};
-    *ret_format = FORMAT_JSON;
-    if (rest.length == 0) {
-        return true;
-    }
-    while (rest.at != NULL) {
-        struct slice parameters = slice_cut(&rest, ',');
-        struct slice name = slice_cut(&parameters, ';');
-        add_wish(&wishes, media_type(name), weight_of(parameters));
-    }
-    return choose(&wishes, ret_format);
+    return format_choose(format != NULL ? format->value : request_header(request, "Accept"),
+                         ret_format);
 }
 
-static enum status take_format(struct request *request)
+static enum status refuse_format(struct request *request)
 {
-    bool one_form = (request->interaction->flags & INTERACTION_ONE_FORM) != 0;
-    if (find_format(request, &request->format) || may_be_raw(request) || one_form) {
-        return STATUS_OK;
-    }
     return request_fail(request, STATUS_NOT_ACCEPTABLE, "",
                         "None of the media types asked for is supported: ask for "
                         "application/fhir+json or application/fhir+xml.");
@@ -131,7 +26,8 @@ static enum status take_format(struct request *request)
 
 void negotiate_failure(struct request *request)
 {
-    (void)find_format(request, &request->format);
+    request->format =
+        format_asked(request->query_text, request_header(request, "Accept"), request->arena);
 }
 
 static enum status take_summary(struct request *request, struct slice value)
@@ -329,12 +225,16 @@ static enum status check_heeded(struct request *request)
     return STATUS_OK;
 }
 
+/* The form first: what is wrong is told in it. */
 enum status negotiate(struct request *request)
 {
+    bool acceptable = find_format(request, &request->format) || may_be_raw(request);
     TRY(take_general_parameters(request));
     TRY(check_conditions(request));
     TRY(check_heeded(request));
-    TRY(take_format(request));
+    if (!acceptable && (request->interaction->flags & INTERACTION_ONE_FORM) == 0) {
+        return refuse_format(request);
+    }
     take_prefer(request);
     return check_content_type(request);
 }

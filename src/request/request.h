@@ -12,6 +12,7 @@
 #include "fhir/fhir.h"
 #include "quality/quality.h"
 #include "store/store.h"
+#include "subscribe/subscribe.h"
 #include "terms/terms.h"
 #include "validate/validate.h"
 
@@ -192,8 +193,9 @@ struct service {
     struct api_capability *capability;      /* api's: the capability statement */
     int64_t started;                        /* instant */
     struct metrics *metrics;
-    struct bulk *bulk;       /* NULL: nothing is exported in files */
-    struct quality *quality; /* counts what is accepted and refused; NULL: nobody does */
+    struct bulk *bulk;           /* NULL: nothing is exported in files */
+    struct subscribe *subscribe; /* NULL: nobody is told of anything */
+    struct quality *quality;     /* counts what is accepted and refused; NULL: nobody does */
 };
 
 /* What is asked of every entry, by whichever door; the caller adds what this one must be. Profiles
@@ -339,6 +341,35 @@ const struct parameter *request_parameter(const struct request *request, const c
 MUST_CHECK enum status parameters_parse(struct slice query, struct arena *arena,
                                         struct outcome *outcome, struct parameter **ret_parameters,
                                         size_t *ret_count);
+
+/* The form of the answer that a QUERY (still encoded) or else an ACCEPT header asks for; JSON when
+ * neither says. ARENA is for what has to be decoded. */
+enum format format_asked(struct slice query, struct slice accept, struct arena *arena);
+
+/* ---- parameters of operations (operation.c) ---- */
+
+/* One parameter that an operation takes: a row of its table, which a row without name ends. */
+struct operation_parameter {
+    const char *name;
+    const char *type;    /* FHIR's; a complex one, or a resource's, can only come in a body */
+    uint8_t min, max;    /* how often it is given; max 0: any number of times */
+    const char *instead; /* of those with the same word here only one is given: code, coding */
+    const char *with;    /* says more of this parameter, and means nothing without it */
+    const char *only;    /* the one value that is supported; NULL: any of the type */
+    const struct operation_parameter *parts; /* of a Parameters resource: the rows for it */
+    const char *documentation;
+};
+
+/* What an operation is asked: the parameters of the URL, then those of PARAMETERS (a Parameters
+ * resource; NULL: none). What TABLE has not, is given too often or too seldom, or is of another
+ * type is refused by name: STATUS_PARAMETER, STATUS_VALUE or STATUS_REQUIRED. With Prefer:
+ * handling=lenient what is not in the table is left out. GIVEN (NULL: nothing) is a word of the
+ * `instead` column that the path answers already: [type]/[id]/$operation. */
+MUST_CHECK enum status operation_parameters(struct request *request,
+                                            const struct operation_parameter *table,
+                                            yyjson_val *parameters, const char *given,
+                                            struct terms_parameter **ret_parameters,
+                                            size_t *ret_count);
 
 /* These patients' data is in the answer: every resource that is put into a response is named here
  * before it leaves. Sticky on a full arena (the request then fails). */

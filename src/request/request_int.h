@@ -40,6 +40,13 @@ MUST_CHECK enum status render(struct request *request);
 /* Reads Accept, _format, _pretty, _summary, _elements, Prefer and Content-Type. */
 enum status negotiate(struct request *request);
 
+/* What a media type is, without its parameters, among those that resources come in. */
+enum wanted { WANTED_NONE, WANTED_JSON, WANTED_XML, WANTED_ANY };
+enum wanted media_type(struct slice text);
+
+/* The form that RANGES (of Accept or _format) ask for. False: neither is acceptable; JSON then. */
+bool format_choose(struct slice ranges, enum format *ret_format);
+
 /* Only the form of the answer, for one that failed before its interaction was found. */
 void negotiate_failure(struct request *request);
 

@@ -242,7 +242,9 @@ static void settle(struct request *request, enum status status)
 
 static void commit_done(void *context, enum status status)
 {
+    const struct request *request = context;
     settle(context, status);
+    subscribe_wake(request->service->subscribe);
     request_resume(context);
 }
 
@@ -251,6 +253,7 @@ static void child_commit_done(void *context, enum status status)
     struct request *child = context;
     struct request *parent = child->parent;
     settle(child, status);
+    subscribe_wake(child->service->subscribe);
     if (atomic_fetch_sub(&parent->children_waiting, 1) == 1) {
         request_resume(parent);
     }

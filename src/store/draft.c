@@ -200,6 +200,20 @@ void store_draft_set_blob(struct store_draft *draft, int file, uint64_t length)
     draft->blob_length = length;
 }
 
+enum status store_draft_add_note(struct store_draft *draft, struct slice name, struct slice value,
+                                 struct arena *arena)
+{
+    struct draft_note *note = ARENA_NEW(arena, struct draft_note);
+    if (note == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    note->name = arena_copy(arena, name);
+    note->value = arena_copy(arena, value);
+    note->next = draft->notes;
+    draft->notes = note;
+    return arena_full(arena) ? STATUS_TOO_COSTLY : STATUS_OK;
+}
+
 void store_draft_version(const struct store_draft *draft, struct store_version *ret_version)
 {
     *ret_version = (struct store_version){.type = draft->type,

@@ -68,6 +68,8 @@ void stream_rewind(struct stream *stream);
 void stream_aim(struct stream *stream, int64_t value);
 /* Moves the sources of FROM to the end of TO. */
 MUST_CHECK enum status stream_take(struct stream *to, struct arena *arena, struct stream *from);
+/* Makes it a list, when it has no more than LIMIT places. Rewinds. */
+MUST_CHECK enum status stream_gather(struct stream *stream, struct arena *arena, size_t limit);
 /* How many places come behind the current one. Only of a stream of one source, not of blocks. */
 MUST_CHECK enum status stream_rest(struct stream *stream, uint64_t *ret_count);
 void stream_close(struct stream *stream);
@@ -246,6 +248,7 @@ struct search {
     bool races;     /* it gives matches, so that its links may become streams meanwhile */
     uint64_t own;   /* looks spent on its own candidates */
     uint64_t pause; /* search_next gives up once *looked is this; 0: never */
+    uint64_t asked; /* how often search_has was */
     int64_t ahead;  /* of several searches: its next candidate */
 };
 

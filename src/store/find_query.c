@@ -4,6 +4,7 @@
 #include "find_int.h"
 
 #define PROBE_LIMIT     512 /* a stream shorter than this needs no help */
+#define TESTS_IN_DOUBT  256 /* of a search, whose bodies wait until all facts are asked */
 #define STEPS_OF_A_LOOK 8   /* seeks that cost as much as looking at a candidate */
 
 enum status search_refuse(struct search *search, const struct store_clause *clause,
@@ -329,10 +330,7 @@ static enum status run_test(struct search *search, const struct test *test,
     case TEST_FACTS:
         break;
     }
-    enum match match = test_facts(test, candidate->facts);
-    *ret_match = match == MATCH_YES;
-    return match == MATCH_MAYBE ? look_into_body(search, test, candidate->rid, ret_match)
-                                : STATUS_OK;
+    return look_into_body(search, test, candidate->rid, ret_match);
 }
 
 /* Is there nothing left to ask of the place? */
@@ -341,15 +339,31 @@ static bool is_settled(const struct test *test, int64_t rid)
     return test->streamed || (test->sifted && !list_has(test->doubts, test->doubt_count, rid));
 }
 
-/* ALL: also what a stream has seen to. The facts are asked before what costs more. */
+/* ALL: also what a stream has seen to. The facts are asked of all before what costs more: what they
+ * leave in doubt, the body, and then other resources. */
 static enum status run_tests(struct search *search, bool all, const struct candidate *candidate,
                              bool *ret_match)
 {
-    for (int round = 0; round < 2; round++) {
+    uint64_t doubts[TESTS_IN_DOUBT / 64] = {0};
+    for (size_t i = 0; i < search->test_count && *ret_match; i++) {
+        const struct test *test = &search->tests[i];
+        if (test->kind != TEST_FACTS || (!all && is_settled(test, candidate->rid))) {
+            continue;
+        }
+        enum match match = test_facts(test, candidate->facts);
+        *ret_match = match != MATCH_NO;
+        if (match == MATCH_MAYBE && i < TESTS_IN_DOUBT) {
+            doubts[i / 64] |= UINT64_C(1) << i % 64;
+        } else if (match == MATCH_MAYBE) {
+            TRY(run_test(search, test, candidate, ret_match));
+        }
+    }
+    for (int facts = 1; facts >= 0; facts--) {
         for (size_t i = 0; i < search->test_count && *ret_match; i++) {
             const struct test *test = &search->tests[i];
-            if ((all || !is_settled(test, candidate->rid)) &&
-                (test->kind == TEST_FACTS) == (round == 0)) {
+            bool doubt = i < TESTS_IN_DOUBT && (doubts[i / 64] >> i % 64 & 1) != 0;
+            bool other = test->kind != TEST_FACTS && (all || !is_settled(test, candidate->rid));
+            if (facts == 1 ? doubt : other) {
                 TRY(run_test(search, test, candidate, ret_match));
             }
         }
@@ -444,10 +458,21 @@ static bool among_ids(const struct search *search, int64_t rid)
 
 /* Streams of more sources than this are left to the tests. */
 #define SOURCES_TO_ASK 4
+/* After so many questions, and up to so many places, a list is cheaper to ask than a tree. */
+#define ASKED_OFTEN    1000
+#define PLACES_TO_LIST 65536
 
 enum status search_has(struct search *search, int64_t rid, bool *ret_has)
 {
     *ret_has = true;
+    if (++search->asked == ASKED_OFTEN) {
+        for (size_t i = search->all ? 1 : 0; i < search->stream_count; i++) {
+            struct stream *stream = &search->streams[i];
+            if (stream->count == 1 && stream->sources[0].shift == 0) {
+                TRY(stream_gather(stream, search->arena, PLACES_TO_LIST));
+            }
+        }
+    }
     for (size_t i = search->all ? 1 : 0; i < search->stream_count && *ret_has; i++) {
         struct stream *stream = &search->streams[i];
         if (stream->count <= SOURCES_TO_ASK) {

@@ -136,6 +136,17 @@ enum status store_note_get(struct store_tx *tx, struct slice name, struct arena 
     return ret_value->at != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
+enum status store_note_remove(struct store_tx *tx, struct slice name)
+{
+    if (tx->writer == NULL) {
+        return STATUS_INTERNAL;
+    }
+    struct statement *statement;
+    TRY(statement_get(tx->connection, SQL_NOTE_REMOVE, &statement));
+    statement_bind_blob(statement, 1, name);
+    return statement_run(tx->connection, statement);
+}
+
 static uint64_t file_bytes(const struct store *store)
 {
     sqlite3 *db = NULL;

@@ -445,6 +445,9 @@ enum status store_put(struct store_tx *tx, const struct store_draft *draft,
     }
     TRY(put_rows(&change, draft, method, live));
     TRY(spread(&change, draft, live, deleted, old_home, outcome));
+    for (const struct draft_note *note = draft->notes; note != NULL; note = note->next) {
+        TRY(store_note_set(tx, note->name, note->value));
+    }
     TRY(give_written(&change, !live, old_home, arena, ret_written));
     arena_rewind(scratch, mark);
     return STATUS_OK;

@@ -147,6 +147,20 @@ MUST_CHECK enum status store_history(struct store_tx *tx, const struct store_his
                                      struct arena *arena, struct outcome *outcome,
                                      struct store_page *ret_page);
 
+/* Versions in the order of the changes that made them, tombstones too: for who must act on each
+ * change once. A change that a slower transaction may still come before is not shown yet, so
+ * nothing is ever skipped by going on behind the last one shown. */
+struct store_changes {
+    uint64_t after;    /* only changes with a higher number */
+    const bool *types; /* by resource_type, only these; NULL: all */
+    size_t most;       /* how many */
+    size_t bytes;      /* end early once bodies pass this */
+};
+/* *RET_UP_TO: everything asked for up to this change is in the answer. */
+MUST_CHECK enum status store_changes_read(struct store_tx *tx, const struct store_changes *asked,
+                                          struct arena *arena, struct store_version **ret_items,
+                                          size_t *ret_count, uint64_t *ret_up_to);
+
 /* ---- finding ----------------------------------------------------------------------------------
  */
 
@@ -247,6 +261,15 @@ MUST_CHECK enum status store_find(struct store_tx *tx, const struct store_query 
                                   struct arena *arena, struct outcome *outcome,
                                   struct store_page *ret_page);
 
+/* Does RESOURCE, any version of one of the query's type, meet the query's clauses? It is asked of
+ * the resource alone: chains, `_has`, compartments and `_lastUpdated` are STATUS_NOT_SUPPORTED, as
+ * store_matches_check says beforehand. BASE_URL: that absolute references in it were made under. */
+MUST_CHECK enum status store_matches(struct store_tx *tx, const struct store_query *query,
+                                     yyjson_val *resource, struct slice base_url,
+                                     struct arena *arena, struct outcome *outcome, bool *ret_match);
+MUST_CHECK enum status store_matches_check(const struct store_query *query,
+                                           struct outcome *outcome);
+
 /* The current resources that VERSION refers to by PARAMETER of its type (NULL: by any reference
  * parameter), of type TARGET only unless NONE: `_include`. Each once; local references only; what
  * is not there is left out. At most MOST, then STATUS_TOO_COSTLY. */
@@ -337,6 +360,10 @@ MUST_CHECK enum status store_draft_make(struct store *store, resource_type type,
  * The descriptor must stay open until the job is done. */
 void store_draft_set_blob(struct store_draft *draft, int file, uint64_t length);
 
+/* A named fact to be set whenever the draft is put, in the same transaction; copied. */
+MUST_CHECK enum status store_draft_add_note(struct store_draft *draft, struct slice name,
+                                            struct slice value, struct arena *arena);
+
 /* Minified body of a draft as it will be written out, apart from versionId and lastUpdated. */
 void store_draft_version(const struct store_draft *draft, struct store_version *ret_version);
 
@@ -399,6 +426,7 @@ MUST_CHECK enum status store_outbox_renumber(struct store_tx *tx, uint64_t after
 MUST_CHECK enum status store_note_set(struct store_tx *tx, struct slice name, struct slice value);
 MUST_CHECK enum status store_note_get(struct store_tx *tx, struct slice name, struct arena *arena,
                                       struct slice *ret_value);
+MUST_CHECK enum status store_note_remove(struct store_tx *tx, struct slice name);
 
 /* ---- data quality -----------------------------------------------------------------------------
  */

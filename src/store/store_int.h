@@ -430,6 +430,11 @@ struct store_draft {
     struct slice base_url;
     int blob_file;
     uint64_t blob_length;
+    struct draft_note *notes; /* to be set with it */
+};
+struct draft_note {
+    struct slice name, value;
+    struct draft_note *next;
 };
 #define STORED_PLAIN (-1)
 

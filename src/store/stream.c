@@ -243,6 +243,24 @@ enum status stream_take(struct stream *to, struct arena *arena, struct stream *f
     return STATUS_OK;
 }
 
+enum status stream_gather(struct stream *stream, struct arena *arena, size_t limit)
+{
+    struct number_list list = {.arena = arena};
+    stream_rewind(stream);
+    TRY(stream_seek(stream, INT64_MIN));
+    while (stream->current != STREAM_END && list.count < limit) {
+        TRY(list_add(&list, stream->current));
+        TRY(stream_seek(stream, stream->current + 1));
+    }
+    bool whole = stream->current == STREAM_END && list.count > 0;
+    stream_rewind(stream);
+    if (whole) {
+        stream_close(stream);
+        TRY(stream_add_list(stream, arena, list.items, list.count));
+    }
+    return STATUS_OK;
+}
+
 enum status stream_rest(struct stream *stream, uint64_t *ret_count)
 {
     struct source *source = &stream->sources[0];

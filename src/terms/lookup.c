@@ -244,24 +244,32 @@ enum status lookup_answer(struct question *question, struct buffer *out)
 /* ---- $subsumes --------------------------------------------------------------------------------
  */
 
-static struct slice code_of(const struct question *question, const char *code, const char *coding,
-                            struct coded *coded)
+static enum status read_code(struct question *question, const char *code, const char *coding,
+                             struct coded *coded, struct slice *ret_code)
 {
     yyjson_val *value = question_value(question, coding);
+    struct slice system = json_get_string(value, "system");
+    *ret_code = value != NULL ? json_get_string(value, "code") : question_text(question, code);
     if (value != NULL && coded->system.length == 0) {
-        coded->system = json_get_string(value, "system");
+        coded->system = system;
         coded->version = json_get_string(value, "version");
     }
-    return value != NULL ? json_get_string(value, "code") : question_text(question, code);
+    if (system.length > 0 && !slice_equals(system, coded->system)) {
+        problem_add(&question->scope->problems, MESSAGE_UNUSABLE, nothing, slice_text(coding),
+                    SLICE("it is of another code system"));
+        return STATUS_INVALID;
+    }
+    return STATUS_OK;
 }
 
 enum status subsumes_answer(struct question *question, struct buffer *out)
 {
     static const char *const outcomes[] = {"equivalent", "subsumes", "subsumed-by", "not-subsumed"};
     struct coded coded = coded_of(question);
-    struct slice a = code_of(question, "codeA", "codingA", &coded);
-    struct slice b = code_of(question, "codeB", "codingB", &coded);
+    struct slice a, b;
     const struct code_system *system;
+    TRY(read_code(question, "codeA", "codingA", &coded, &a));
+    TRY(read_code(question, "codeB", "codingB", &coded, &b));
     if (a.length == 0 || b.length == 0) {
         return required(question, a.length == 0 ? "codeA" : "codeB");
     }

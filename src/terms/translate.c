@@ -6,9 +6,10 @@
 static const struct slice nothing = {0};
 
 struct wanted {
-    struct slice system, code, target_system, source_set, target_set;
+    struct slice system, version, code, target_system, source_set, target_set;
     bool reverse;
-    bool later; /* asked in R5's words */
+    bool later;   /* asked in R5's words */
+    bool crossed; /* a coding came with the name of another system */
 };
 
 struct translation {
@@ -145,12 +146,16 @@ static void use_unmapped(struct translation *translation, yyjson_val *map, yyjso
 static void use_group(struct translation *translation, yyjson_val *map, yyjson_val *group)
 {
     const struct wanted *wanted = &translation->wanted;
-    struct slice version;
-    struct slice source = canonical_url(json_get_string(group, "source"), &version);
-    struct slice target = canonical_url(json_get_string(group, "target"), &version);
+    struct slice versions[2];
+    struct slice source = canonical_url(json_get_string(group, "source"), &versions[0]);
+    struct slice target = canonical_url(json_get_string(group, "target"), &versions[1]);
     struct slice from = wanted->reverse ? target : source, to = wanted->reverse ? source : target;
+    struct slice stated =
+        json_get_string(group, wanted->reverse ? "targetVersion" : "sourceVersion");
+    stated = stated.length > 0 ? stated : versions[wanted->reverse];
     bool found = false;
-    if (!map_fits(wanted->system, from) || !map_fits(wanted->target_system, to)) {
+    if (!map_fits(wanted->system, from) || !map_fits(wanted->target_system, to) ||
+        (stated.length > 0 && !map_fits(wanted->version, stated))) {
         return;
     }
     size_t at, max;
@@ -161,6 +166,16 @@ static void use_group(struct translation *translation, yyjson_val *map, yyjson_v
     }
     if (!found && !wanted->reverse) {
         use_unmapped(translation, map, group);
+    }
+}
+
+/* What was asked for by name translates no further than between the value sets asked for. */
+static void use_named(struct translation *translation, yyjson_val *map)
+{
+    const struct wanted *wanted = &translation->wanted;
+    if (map_fits(wanted->source_set, map_source_set(map)) &&
+        map_fits(wanted->target_set, map_target_set(map))) {
+        use_map(translation, map);
     }
 }
 
@@ -217,8 +232,8 @@ static enum status use_maps(struct translation *translation)
     const struct terms_parameter *brought = question_find(question, "conceptMap");
     struct slice url = question_text(question, "url");
     if (question->asked->instance != NULL || (brought != NULL && brought->resource != NULL)) {
-        use_map(translation,
-                question->asked->instance != NULL ? question->asked->instance : brought->resource);
+        use_named(translation, question->asked->instance != NULL ? question->asked->instance
+                                                                 : brought->resource);
         return STATUS_OK;
     }
     if (url.length == 0) {
@@ -233,7 +248,7 @@ static enum status use_maps(struct translation *translation)
     for (size_t i = 0; i < scope->guest_count; i++) {
         if (slice_is(scope->guests[i].type, "ConceptMap") &&
             slice_equals(scope->guests[i].url, url)) {
-            use_map(translation, scope->guests[i].root);
+            use_named(translation, scope->guests[i].root);
             return STATUS_OK;
         }
     }
@@ -243,7 +258,7 @@ static enum status use_maps(struct translation *translation)
         problem_add(&scope->problems, MESSAGE_MAP_MISSING, nothing);
         return STATUS_NOT_FOUND;
     }
-    use_map(translation, map->json->root);
+    use_named(translation, map->json->root);
     return STATUS_OK;
 }
 
@@ -275,22 +290,31 @@ static yyjson_val *coding_value(const struct question *question)
     return NULL;
 }
 
+static bool has_any(const struct question *question, const char *const *names)
+{
+    while (*names != NULL && question_find(question, *names) == NULL) {
+        names++;
+    }
+    return *names != NULL;
+}
+
 static struct wanted wanted_of(const struct question *question)
 {
+    static const char *const sources[] = {"sourceCode", "sourceCoding", "sourceCodeableConcept",
+                                          NULL};
+    static const char *const targets[] = {"targetCode", "targetCoding", "targetCodeableConcept",
+                                          NULL};
+    bool backwards = has_any(question, targets);
     yyjson_val *coding = coding_value(question);
     struct wanted wanted = {.system = text_of(question, "system", "sourceSystem"),
+                            .version = question_text(question, "version"),
                             .code = text_of(question, "code", "sourceCode"),
                             .target_system = text_of(question, "targetsystem", "targetSystem"),
                             .source_set = text_of(question, "source", "sourceScope"),
                             .target_set = text_of(question, "target", "targetScope"),
                             .reverse = question_flag(question, "reverse", false),
-                            .later = question_find(question, "sourceCode") != NULL ||
-                                     question_find(question, "sourceCoding") != NULL ||
-                                     question_find(question, "sourceCodeableConcept") != NULL ||
-                                     question_find(question, "targetCode") != NULL ||
-                                     question_find(question, "targetCoding") != NULL};
-    if (question_find(question, "targetCode") != NULL ||
-        question_find(question, "targetCoding") != NULL) {
+                            .later = backwards || has_any(question, sources)};
+    if (backwards) {
         wanted.reverse = true;
         wanted.code = question_text(question, "targetCode");
         struct slice source = wanted.system;
@@ -298,7 +322,11 @@ static struct wanted wanted_of(const struct question *question)
         wanted.target_system = source;
     }
     if (coding != NULL) {
-        wanted.system = json_get_string(coding, "system");
+        struct slice version = json_get_string(coding, "version");
+        struct slice system = json_get_string(coding, "system");
+        wanted.crossed = wanted.system.length > 0 && !slice_equals(wanted.system, system);
+        wanted.system = system;
+        wanted.version = version.length > 0 ? version : wanted.version;
         wanted.code = json_get_string(coding, "code");
     }
     return wanted;
@@ -311,6 +339,11 @@ enum status translate_answer(struct question *question, struct buffer *out)
     if (translation.wanted.code.length == 0) {
         problem_add(&question->scope->problems, MESSAGE_REQUIRED, nothing, SLICE("code"));
         return STATUS_REQUIRED;
+    }
+    if (translation.wanted.crossed) {
+        problem_add(&question->scope->problems, MESSAGE_UNUSABLE, nothing, SLICE("system"),
+                    SLICE("the coding is of another code system"));
+        return STATUS_INVALID;
     }
     TRY(use_maps(&translation));
     if (translation.maps > MAPS_MOST) {

@@ -29,6 +29,7 @@ struct validation {
     struct scope *scope;
     struct problems *problems;
     const struct value_set *set; /* NULL: a code system alone */
+    struct slice only_system;    /* the one asked of; empty: any */
     struct slice prefix;         /* "Coding", "CodeableConcept.coding[1]"; empty: code and system */
     bool concept;                /* one of several codings */
     bool only_membership, lenient, active_only, refuse_abstract;
@@ -630,16 +631,23 @@ static void write_answer(struct validation *validation, const struct answered *a
     parameters_end(&writer);
 }
 
+static enum status refuse(struct validation *validation, const char *name, const char *why)
+{
+    problem_add(validation->problems, MESSAGE_UNUSABLE, nothing, slice_text(name), slice_text(why));
+    return STATUS_INVALID;
+}
+
 static struct coding coding_of(yyjson_val *node)
 {
     return (struct coding){json_get_string(node, "system"), json_get_string(node, "version"),
                            json_get_string(node, "code"), json_get_string(node, "display")};
 }
 
-static void answer_concept(struct validation *validation, yyjson_val *concept, struct buffer *out)
+static enum status answer_concept(struct validation *validation, yyjson_val *concept,
+                                  struct buffer *out)
 {
     struct answered answered = {.named = false};
-    bool in = false, open = false;
+    bool in = false, open = false, asked = false;
     size_t at, max;
     yyjson_val *node;
     validation->concept = true;
@@ -647,6 +655,11 @@ static void answer_concept(struct validation *validation, yyjson_val *concept, s
     {
         struct coding coding = coding_of(node);
         struct pick pick;
+        if (validation->only_system.length > 0 &&
+            !slice_equals(coding.system, validation->only_system)) {
+            continue;
+        }
+        asked = true;
         validation->prefix =
             slice_text(arena_print(validation->question->arena, "CodeableConcept.coding[%zu]", at));
         enum verdict verdict = check_coding(validation, &coding, &pick);
@@ -656,11 +669,15 @@ static void answer_concept(struct validation *validation, yyjson_val *concept, s
             in = true;
         }
     }
+    if (!asked && validation->only_system.length > 0) {
+        return refuse(validation, "codeableConcept", "it has no coding of this code system");
+    }
     if (!in && !open && validation->set != NULL) {
         problem_add(validation->problems, MESSAGE_NONE_IN_SET, nothing,
                     value_set_name(validation->set, validation->question->arena));
     }
     write_answer(validation, &answered, concept, in, out);
+    return STATUS_OK;
 }
 
 static void answer_coding(struct validation *validation, struct coding coding, struct buffer *out)
@@ -674,17 +691,23 @@ static void answer_coding(struct validation *validation, struct coding coding, s
     write_answer(validation, &answered, NULL, verdict == VERDICT_IN, out);
 }
 
+/* The code system that CodeSystem/$validate-code is asked of, or empty. */
+static struct slice asked_system(const struct question *question)
+{
+    struct slice url = question_text(question, "url");
+    if (url.length == 0 && question->asked->instance != NULL) {
+        url = json_get_string(question->asked->instance, "url");
+    }
+    return url.length > 0 ? url : question_text(question, "system");
+}
+
 static enum status answer_code(struct validation *validation, bool system_only, struct buffer *out)
 {
     struct question *question = validation->question;
-    struct coding coding = {question_text(question, system_only ? "url" : "system"),
+    struct coding coding = {system_only ? validation->only_system
+                                        : question_text(question, "system"),
                             question_text(question, "systemVersion"),
                             question_text(question, "code"), question_text(question, "display")};
-    if (system_only && coding.system.length == 0) {
-        coding.system = question->asked->instance != NULL
-                            ? json_get_string(question->asked->instance, "url")
-                            : question_text(question, "system");
-    }
     if (coding.version.length == 0) {
         coding.version = question_text(question, "version");
     }
@@ -725,14 +748,20 @@ enum status validate_answer(struct question *question, bool system_only, struct 
         }
     } else {
         TRY(scope_supplements(question->scope, NULL));
+        validation.only_system = asked_system(question);
     }
     if (concept != NULL) {
-        answer_concept(&validation, concept, out);
-        return STATUS_OK;
+        return answer_concept(&validation, concept, out);
     }
     if (coding != NULL) {
+        struct coding given = coding_of(coding);
+        struct slice only = validation.only_system;
+        given.system = given.system.length > 0 ? given.system : only;
+        if (only.length > 0 && !slice_equals(given.system, only)) {
+            return refuse(&validation, "coding", "it is of another code system");
+        }
         validation.prefix = SLICE("Coding");
-        answer_coding(&validation, coding_of(coding), out);
+        answer_coding(&validation, given, out);
         return STATUS_OK;
     }
     return answer_code(&validation, system_only, out);

@@ -335,6 +335,9 @@ struct slice vital_sign_profile(yyjson_val *observation);
 /* The resource type of a profile or of a base type's url; empty when it is not known. */
 struct slice profile_type(struct review *review, struct slice canonical);
 
+/* csd-1 (R4 codesystem.html): asked of every resource of that type. */
+void check_codes_unique(struct review *review, const struct fhirpath_node *node);
+
 /* dom-3: each contained resource is named by a reference, or names its container. */
 void check_contained_used(struct review *review, const struct fhirpath_node *node);
 

@@ -407,6 +407,9 @@ static void review_whole(struct review *review, const struct fhirpath_node *node
 {
     review_object(review, node);
     check_domain(review, node);
+    if (slice_is(table_text(review->tables, node->type->name), "CodeSystem")) {
+        check_codes_unique(review, node);
+    }
     check_declared(review, node);
     check_policies(review, node);
     if (review->options->strict) {

@@ -59,12 +59,14 @@ void read_binding(yyjson_val *element, struct arena *arena, struct binding *ret_
         arena_copy(arena, json_get_string(extension_of(binding, MOST_EXTENSION), "valueCanonical"));
 }
 
-/* ele-1, ext-1, dom-2, txt-1 and txt-2 are structure's; bdl-7 is quadratic as an expression; the
- * others of this list are asked of every resource or reference and are quicker in C. */
+/* ele-1, ext-1, dom-2, txt-1 and txt-2 are structure's; bdl-7 is quadratic as an expression,
+ * csd-1 takes too much memory; the others of this list are asked of every resource or reference and
+ * are quicker in C. */
 bool constraint_is_native(struct slice key)
 {
-    static const char *const keys[] = {"ele-1", "ext-1", "txt-1", "txt-2", "dom-2", "dom-3",
-                                       "dom-4", "dom-5", "dom-6", "ref-1", "per-1", "bdl-7"};
+    static const char *const keys[] = {"ele-1", "ext-1", "txt-1", "txt-2", "dom-2",
+                                       "dom-3", "dom-4", "dom-5", "dom-6", "ref-1",
+                                       "per-1", "bdl-7", "csd-1"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         if (slice_is(key, keys[i])) {
             return true;

@@ -306,6 +306,43 @@ static void errors_are_told_in_the_form_asked_for(void **state)
     assert_true(is_xml(&answer));
 }
 
+static void assert_xml(const char *method, const char *path, const char *headers, const char *body,
+                       int http)
+{
+    struct answer answer = ask(method, path, headers, body);
+    if (answer.http != http || !is_xml(&answer)) {
+        fail_msg("%s %s: %d %.*s", method, path, answer.http, SLICE_ARGS(answer.body));
+    }
+}
+
+/* Before there is an interaction, or while it is made out. */
+static void early_errors_are_told_in_the_form_asked_for(void **state)
+{
+    (void)state;
+    assert_xml("GET", "nope?_format=xml", NULL, NULL, 404);
+    assert_xml("GET", "$nope?_format=application/fhir%2Bxml", NULL, NULL, 501);
+    assert_xml("GET", "Patient/1/2/3/4/5", WANTS, NULL, 404);
+    assert_xml("GET", "Patient?_summary=some", WANTS, NULL, 400);
+    assert_xml("GET", "Patient?_summary=some&_format=xml", NULL, NULL, 400);
+    assert_xml("GET", "Patient/1?_format=xml&x=%ff", NULL, NULL, 400);
+    assert_xml("GET", "Patient/1?x=%zz&_format=xml", NULL, NULL, 400);
+    assert_xml("DELETE", "metadata?_format=xml", NULL, NULL, 405);
+    assert_xml("PUT", "Patient/1", WANTS "\nIf-Match:", "{}", 400);
+    assert_xml("PATCH", "Patient/1", WANTS "\nIf-None-Match: *", "{}", 412);
+    assert_xml("POST", "Patient", WANTS "\nContent-Type: application/fhir+json; charset=latin1",
+               "{}", 415);
+    assert_xml("POST", "Patient?_format=xml", "Content-Type: text/turtle", "x", 415);
+    assert_xml("POST", "Patient/_search?_format=xml", "Content-Type: text/turtle", "x", 415);
+    assert_xml("POST", "Patient/_search",
+               "Content-Type: application/x-www-form-urlencoded\nAccept: application/fhir+json",
+               "_summary=some&_format=xml", 400);
+    assert_xml("POST", "ValueSet/$expand", WANTS, "{", 400);
+    assert_xml("GET", "ValueSet/$expand?fliter=x", WANTS, NULL, 400);
+    struct answer answer = get("nope?_format=text/turtle");
+    assert_http(answer, 404);
+    assert_false(is_xml(&answer));
+}
+
 static void xml_that_is_no_resource_is_refused_with_its_place(void **state)
 {
     (void)state;
@@ -342,6 +379,7 @@ int main(void)
         SERVICE_TEST(the_form_is_what_accept_weighs_most),
         SERVICE_TEST(format_outweighs_accept),
         SERVICE_TEST(errors_are_told_in_the_form_asked_for),
+        SERVICE_TEST(early_errors_are_told_in_the_form_asked_for),
         SERVICE_TEST(xml_that_is_no_resource_is_refused_with_its_place),
     };
     return cmocka_run_group_tests_name("xml", tests, NULL, NULL);

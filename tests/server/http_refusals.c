@@ -337,6 +337,50 @@ static void ignores_an_upgrade_that_was_offered(void **state)
     close(fd);
 }
 
+static void assert_form(const char *text, int http, const char *form)
+{
+    int fd = client_connect(server.port);
+    client_send_text(fd, text);
+    struct answer answer = client_read(fd, false);
+    const char *type = answer_header(&answer, "Content-Type");
+    bool xml = strncmp(answer.body, "<OperationOutcome xmlns=", 24) == 0;
+    if (answer.http != http || type == NULL || strstr(type, form) == NULL ||
+        xml != (strcmp(form, "fhir+xml") == 0)) {
+        fail_msg("%d %s: %s\nto: %s", answer.http, type, answer.body, text);
+    }
+    answer_free(&answer);
+    close(fd);
+}
+
+/* As far as the request came: what was asked for stands in its target or in the fields before the
+ * fault. */
+static void says_why_in_the_form_that_was_asked_for(void **state)
+{
+    (void)state;
+#define XML "Accept: application/fhir+xml\r\n"
+    assert_form("GET /nope HTTP/1.1\r\n" HOST XML "\r\n", 404, "fhir+xml");
+    assert_form("GET /nope?_format=xml HTTP/1.1\r\n" HOST "\r\n", 404, "fhir+xml");
+    assert_form("GET /nope?_format=json HTTP/1.1\r\n" HOST XML "\r\n", 404, "fhir+json");
+    assert_form("GET /nope HTTP/1.1\r\n" HOST "\r\n", 404, "fhir+json");
+    assert_form("DELETE /nope HTTP/1.1\r\n" HOST XML "\r\n", 405, "fhir+xml");
+    assert_form("GET /fhir/a%2Fb HTTP/1.1\r\n" HOST XML "\r\n", 400, "fhir+xml");
+    assert_form("GET /fhir/a%2Fb?a=b&%5fformat=application%2Ffhir%2Bxml HTTP/1.1\r\n" HOST "\r\n",
+                400, "fhir+xml");
+    assert_form("POST /fhir/echo HTTP/1.1\r\n" HOST XML "Content-Length: 5000\r\n\r\n", 413,
+                "fhir+xml");
+    assert_form("POST /fhir/echo HTTP/1.1\r\n" HOST XML
+                "Content-Encoding: br\r\nContent-Length: 3\r\n\r\nabc",
+                415, "fhir+xml");
+    assert_form("POST /fhir/echo HTTP/1.1\r\n" HOST XML
+                "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+                400, "fhir+xml");
+    assert_form("GET /fhir/quick HTTP/1.1\r\n" HOST XML "Bad Field: x\r\n\r\n", 400, "fhir+xml");
+    assert_form("GET /fhir/quick?_format=xml HTTP/1.1\r\n" HOST "Bad Field: x\r\n\r\n", 400,
+                "fhir+xml");
+    assert_form("GET /fhir/quick HTTP/1.1\r\n" XML "\r\n", 400, "fhir+xml");
+    assert_form("BREW /fhir/quick HTTP/1.1\r\n" HOST XML "\r\n", 501, "fhir+json");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +402,7 @@ int main(void)
         cmocka_unit_test(a_refusal_is_read_although_more_was_sent),
         cmocka_unit_test(nothing_after_a_refusal_is_read_as_a_request),
         cmocka_unit_test(ignores_an_upgrade_that_was_offered),
+        cmocka_unit_test(says_why_in_the_form_that_was_asked_for),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

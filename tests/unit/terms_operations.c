@@ -390,6 +390,32 @@ static void serves_fhirpath(void **state)
     assert_true(known && !yes);
 }
 
+/* A concept of 100 codings of which only the last is known. */
+static yyjson_val *long_concept(const char *code)
+{
+    struct buffer text = {.arena = arena};
+    buffer_add_text(&text, "{'coding':[");
+    for (int i = 0; i < 99; i++) {
+        buffer_print(&text, "{'system':'http://x/local','code':'c%d'},", i);
+    }
+    buffer_print(&text, "{'system':'" ANIMAL "','code':'%s'}]}", code);
+    return parse(arena_print(arena, "%.*s", SLICE_ARGS(buffer_slice(&text))));
+}
+
+static void sees_every_coding_of_a_concept(void **state)
+{
+    (void)state;
+    add_animals();
+    struct terms_host host = {terms, arena};
+    struct fhirpath_value lynx = {.kind = FHIRPATH_NODE, .node.value = long_concept("lynx")};
+    struct fhirpath_value mammal = {.kind = FHIRPATH_NODE, .node.value = long_concept("mammal")};
+    bool known, yes;
+    assert_int_equal(terms_member_of(&host, &lynx, SLICE(SET), &known, &yes), STATUS_OK);
+    assert_true(known && yes);
+    assert_int_equal(terms_host_subsumes(&host, &mammal, &lynx, &known, &yes), STATUS_OK);
+    assert_true(known && yes);
+}
+
 /* ---- questions that do harm -------------------------------------------------------------------
  */
 
@@ -474,6 +500,7 @@ int main(void)
         TERMS_TEST(looks_up_what_is_asked_for),
         TERMS_TEST(tells_how_two_codes_stand),
         TERMS_TEST(serves_fhirpath),
+        TERMS_TEST(sees_every_coding_of_a_concept),
         TERMS_TEST(a_flag_is_true_or_false),
         TERMS_TEST(a_number_that_is_none_does_not_break_the_answer),
         TERMS_TEST(value_sets_that_include_each_other_twice_have_an_end),

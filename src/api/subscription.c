@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* Operations of Subscription (Subscriptions R5 Backport 1.1), and what is looked at before a
+ * Subscription or a topic is stored. */
+#include "api/api_int.h"
+
+static enum status ready(void *context)
+{
+    struct service *service = context;
+    return service->stored_ready != NULL ? service->stored_ready(service) : STATUS_OK;
+}
+
+/* Several processes on one server would each tell every subscriber. */
+static bool is_shared(const struct service *service)
+{
+    return service->config != NULL && service->config->database != NULL &&
+           service->config->database[0] != '\0';
+}
+
+enum status api_subscriptions_open(struct service *service, struct outcome *outcome)
+{
+    if (is_shared(service)) {
+        return STATUS_OK;
+    }
+    struct subscribe_options options = {.config = service->config,
+                                        .definitions = service->definitions,
+                                        .store = service->store,
+                                        .audit = service->audit,
+                                        .terms = service->terms,
+                                        .conformance = service->conformance,
+                                        .ready = ready,
+                                        .context = service,
+                                        .guard = binary_guard};
+    return subscribe_open(&options, outcome, &service->subscribe);
+}
+
+enum status api_admit_draft(struct request *request, resource_type type, struct slice id,
+                            yyjson_val *root, struct store_draft **ret_draft)
+{
+    struct service *service = request->service;
+    struct subscribe_admission admission;
+    if (is_shared(service) &&
+        slice_is(resource_type_name(service->definitions, type), "Subscription")) {
+        return request_fail(request, STATUS_NOT_SUPPORTED, "",
+                            "Subscriptions are not served on a PostgreSQL server yet.");
+    }
+    TRY(subscribe_admit(service->subscribe, service->definitions, type, id, root, request->base_url,
+                        request->arena, &request->outcome, &admission));
+    TRY(store_draft_make(service->store, type, id, admission.root, request->base_url,
+                         request->arena, &request->outcome, ret_draft));
+    return subscribe_keep(&admission, request->base_url, request->arena, *ret_draft);
+}
+
+/* ---- parameters ---------------------------------------------------------------------------------
+ */
+
+struct asked {
+    struct slice ids[16];
+    size_t id_count;
+    struct buffer status; /* comma between */
+    struct subscribe_question question;
+};
+
+static enum status take_number(struct request *request, struct slice value, uint64_t *ret_number)
+{
+    if (!slice_to_unsigned(value, UINT64_MAX, ret_number) || *ret_number == 0) {
+        return request_fail(request, STATUS_VALUE, "",
+                            "eventsSinceNumber and eventsUntilNumber are whole numbers from 1.");
+    }
+    return STATUS_OK;
+}
+
+static enum status take_content(struct request *request, struct slice value, struct asked *asked)
+{
+    static const char *const names[] = {"empty", "id-only", "full-resource"};
+    for (size_t i = 0; i < 3; i++) {
+        if (slice_is(value, names[i])) {
+            asked->question.has_content = true;
+            asked->question.content = (enum subscribe_content)i;
+            return STATUS_OK;
+        }
+    }
+    return request_fail(request, STATUS_VALUE, "content",
+                        "content is empty, id-only or full-resource.");
+}
+
+static enum status take(struct request *request, struct slice name, struct slice value,
+                        struct asked *asked)
+{
+    bool events = slice_is(slice_text(request->interaction->name), "$events");
+    bool several = request->interaction->level == LEVEL_TYPE;
+    if (events && slice_is(name, "eventsSinceNumber")) {
+        return take_number(request, value, &asked->question.since);
+    }
+    if (events && slice_is(name, "eventsUntilNumber")) {
+        return take_number(request, value, &asked->question.until);
+    }
+    if (events && slice_is(name, "content")) {
+        return take_content(request, value, asked);
+    }
+    if (!events && slice_is(name, "status")) {
+        buffer_add_text(&asked->status, asked->status.length > 0 ? "," : "");
+        buffer_add(&asked->status, value);
+        return STATUS_OK;
+    }
+    if (!events && slice_is(name, "id")) {
+        while (several && value.at != NULL && value.length > 0) {
+            if (asked->id_count == 16) {
+                return request_fail(request, STATUS_VALUE, "id", "At most 16 ids are asked for.");
+            }
+            asked->ids[asked->id_count++] = slice_trim(slice_cut(&value, ','));
+        }
+        return STATUS_OK;
+    }
+    if (slice_is(name, "_format") || slice_is(name, "_pretty")) {
+        return STATUS_OK;
+    }
+    return request_fail(request, STATUS_PARAMETER, "",
+                        "This operation has no such parameter: $events has "
+                        "eventsSinceNumber, eventsUntilNumber and content; the others have id.");
+}
+
+static struct slice value_of(yyjson_val *parameter)
+{
+    size_t at, max;
+    yyjson_val *key, *value;
+    if (yyjson_is_obj(parameter)) {
+        yyjson_obj_foreach(parameter, at, max, key, value)
+        {
+            if (slice_starts(json_string(key), SLICE("value"))) {
+                return yyjson_is_str(value) ? json_string(value) : json_number(value);
+            }
+        }
+    }
+    return (struct slice){0};
+}
+
+static enum status take_body(struct request *request, struct asked *asked)
+{
+    size_t at, max;
+    yyjson_val *parameter, *all = json_get(request->json.root, "parameter");
+    if (!slice_is(json_get_string(request->json.root, "resourceType"), "Parameters")) {
+        return request_fail(request, STATUS_VALUE, "", "The body is a Parameters resource.");
+    }
+    if (yyjson_is_arr(all)) {
+        yyjson_arr_foreach(all, at, max, parameter)
+        {
+            TRY(take(request, json_get_string(parameter, "name"), value_of(parameter), asked));
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status read_asked(struct request *request, struct asked *asked)
+{
+    *asked = (struct asked){.status = {.arena = request->arena}};
+    asked->question.id = request->id;
+    asked->question.base_url = request->base_url;
+    for (size_t i = 0; i < request->parameter_count; i++) {
+        const struct parameter *parameter = &request->parameters[i];
+        TRY(take(request, parameter->name, parameter->value, asked));
+    }
+    if (request->json.root != NULL) {
+        TRY(take_body(request, asked));
+    }
+    if (request->interaction->level == LEVEL_INSTANCE) {
+        asked->ids[0] = request->id;
+        asked->id_count = 1;
+    }
+    return request->service->subscribe != NULL ? STATUS_OK
+                                               : request_fail(request, STATUS_NOT_SUPPORTED, "",
+                                                              "Nobody is told of anything here.");
+}
+
+static enum status no_such_subscription(struct request *request)
+{
+    return request_fail(request, STATUS_NOT_FOUND, "",
+                        "There is no such Subscription, or it was stored a moment ago: try again.");
+}
+
+/* ---- $status ------------------------------------------------------------------------------------
+ */
+
+static void add_status(struct request *request, struct slice id, struct slice one, size_t count)
+{
+    struct buffer *out = &request->response.body;
+    buffer_print(out, "%s{\"fullUrl\":\"%.*s/Subscription/%.*s/$status\",\"resource\":",
+                 count > 0 ? "," : "", SLICE_ARGS(request->base_url), SLICE_ARGS(id));
+    buffer_add(out, one);
+    buffer_add_text(out, ",\"search\":{\"mode\":\"match\"}}");
+}
+
+enum status api_subscription_status_perform(struct request *request)
+{
+    struct asked asked;
+    struct slice *ids;
+    size_t count, matches = 0;
+    bool instance = request->interaction->level == LEVEL_INSTANCE;
+    struct buffer entries = {.arena = request->arena};
+    TRY(read_asked(request, &asked));
+    struct subscribe *subscribe = request->service->subscribe;
+    if (asked.id_count > 0) {
+        ids = asked.ids;
+        count = asked.id_count;
+    } else {
+        TRY(subscribe_ids(subscribe, request->arena, &ids, &count));
+    }
+    char id[UUID_LENGTH + 1];
+    random_uuid(id);
+    buffer_print(&request->response.body,
+                 "{\"resourceType\":\"Bundle\",\"id\":\"%s\",\"type\":\"searchset\",\"entry\":[",
+                 id);
+    size_t begin = request->response.body.length;
+    for (size_t i = 0; i < count; i++) {
+        bool wanted;
+        entries.length = 0;
+        enum status status =
+            subscribe_status(subscribe, ids[i], instance ? SLICE("") : buffer_slice(&asked.status),
+                             request->base_url, &entries, &wanted);
+        if (status == STATUS_NOT_FOUND && instance) {
+            return no_such_subscription(request);
+        }
+        if (status == STATUS_OK && wanted) {
+            add_status(request, ids[i], buffer_slice(&entries), matches++);
+        }
+    }
+    if (matches == 0) { /* an array is not empty */
+        request->response.body.length = begin - strlen(",\"entry\":[");
+    }
+    buffer_print(&request->response.body, "%s,\"total\":%zu}", matches > 0 ? "]" : "", matches);
+    return buffer_ok(&request->response.body) && buffer_ok(&entries) ? STATUS_OK
+                                                                     : STATUS_TOO_COSTLY;
+}
+
+/* ---- $events ------------------------------------------------------------------------------------
+ */
+
+static void disclose(void *context, const struct store_version *version)
+{
+    request_discloses_version(context, version);
+}
+
+enum status api_subscription_events_perform(struct request *request)
+{
+    struct asked asked;
+    struct store_tx *tx;
+    TRY(read_asked(request, &asked));
+    TRY(request_snapshot(request, &tx));
+    enum status status =
+        subscribe_events(request->service->subscribe, tx, &asked.question, disclose, request,
+                         request->arena, &request->outcome, &request->response.body);
+    return status == STATUS_NOT_FOUND ? no_such_subscription(request) : status;
+}
+
+/* ---- $get-ws-binding-token ----------------------------------------------------------------------
+ */
+
+enum status api_subscription_token_perform(struct request *request)
+{
+    struct asked asked;
+    char token[SUBSCRIBE_TOKEN + 1], instant[INSTANT_LENGTH + 1];
+    int64_t expires;
+    TRY(read_asked(request, &asked));
+    TRY(subscribe_token(request->service->subscribe, asked.ids, asked.id_count, &request->outcome,
+                        token, &expires));
+    struct buffer *out = &request->response.body;
+    struct slice base = request->base_url; /* http(s)://..., so ws(s)://... */
+    instant_write(expires, instant);
+    buffer_print(out,
+                 "{\"resourceType\":\"Parameters\",\"parameter\":[{\"name\":\"token\","
+                 "\"valueString\":\"%s\"},{\"name\":\"expiration\",\"valueDateTime\":\"%s\"}",
+                 token, instant);
+    for (size_t i = 0; i < asked.id_count; i++) {
+        buffer_add_text(out, ",{\"name\":\"subscription\",\"valueString\":");
+        buffer_add_json_string(out, asked.ids[i]);
+        buffer_add_byte(out, '}');
+    }
+    buffer_print(out, ",{\"name\":\"websocket-url\",\"valueUrl\":\"ws%.*s/$ws\"}]}",
+                 SLICE_ARGS(slice_from(base, 4)));
+    return buffer_ok(out) ? STATUS_OK : STATUS_TOO_COSTLY;
+}
