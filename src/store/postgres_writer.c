@@ -103,6 +103,19 @@ static enum status tally(struct writer *writer)
     return statement_run(&writer->connection, statement);
 }
 
+static enum status mark_attempt(struct writer *writer)
+{
+    struct statement *statement;
+    uint64_t number;
+    random_bytes(&number, sizeof(number));
+    writer->attempt = (int64_t)(number >> 1);
+    TRY(statement_get(&writer->connection, SQL_SERVER_ATTEMPT, &statement));
+    statement_bind_number(statement, 1, writer->connection.store->log);
+    statement_bind_number(statement, 2, writer - writer->connection.store->writers);
+    statement_bind_number(statement, 3, writer->attempt);
+    return statement_run(&writer->connection, statement);
+}
+
 /* Seen by every process before its next write, and a second later at most. */
 static enum status taught_set(struct writer *writer)
 {
@@ -126,6 +139,7 @@ static enum status attempt(struct writer *writer, struct store_job *job)
     TRY(status);
     TRY(words_flush(writer));
     TRY(tally(writer));
+    TRY(mark_attempt(writer));
     TRY(writer->taught ? taught_set(writer) : STATUS_OK);
     return database_commit(connection);
 }
@@ -145,21 +159,31 @@ static void attempt_undo(struct writer *writer)
 
 enum fate { FATE_UNKNOWN, FATE_ABORTED, FATE_COMMITTED, FATE_RUNNING };
 
-/* A number that no server has reached yet was lost with the one that gave it. */
+static enum status ask_for_row(struct writer *writer, const char *sql, int64_t *ret_number)
+{
+    TRY(postgres_revive(writer->connection.postgres));
+    return postgres_ask(writer->connection.postgres, sql, ret_number);
+}
+
+/* First whether it still runs, then, in a later snapshot, whether what it wrote last is there. That
+ * its number is committed would say nothing: after a crash the server may have given it again. (One
+ * that it has not reached yet cannot be asked for.) */
 static enum status fate_of(struct writer *writer, enum fate *ret_fate)
 {
-    struct postgres *postgres = writer->connection.postgres;
-    char sql[320];
-    int64_t fate = FATE_UNKNOWN;
+    char sql[256];
+    int64_t runs = 0, there = 0;
     *ret_fate = FATE_UNKNOWN;
     snprintf(sql, sizeof(sql),
-             "SELECT CASE WHEN '%lld'::xid8>=pg_snapshot_xmax(pg_current_snapshot()) THEN 1"
-             " ELSE CASE pg_xact_status('%lld'::xid8) WHEN 'aborted' THEN 1 WHEN 'committed' THEN 2"
-             " WHEN 'in progress' THEN 3 ELSE 0 END END",
+             "SELECT CASE WHEN '%lld'::xid8>=pg_snapshot_xmax(pg_current_snapshot()) THEN 0"
+             " ELSE coalesce(pg_xact_status('%lld'::xid8)='in progress', false)::int END",
              (long long)writer->transaction, (long long)writer->transaction);
-    TRY(postgres_revive(postgres));
-    TRY(postgres_ask(postgres, sql, &fate));
-    *ret_fate = (enum fate)fate;
+    TRY(ask_for_row(writer, sql, &runs));
+    snprintf(sql, sizeof(sql),
+             "SELECT count(*) FROM attempt WHERE log=%lld AND writer=%d AND number=%lld",
+             (long long)writer->connection.store->log,
+             (int)(writer - writer->connection.store->writers), (long long)writer->attempt);
+    TRY(ask_for_row(writer, sql, &there));
+    *ret_fate = there != 0 ? FATE_COMMITTED : runs != 0 ? FATE_RUNNING : FATE_ABORTED;
     return STATUS_OK;
 }
 

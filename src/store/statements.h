@@ -254,6 +254,8 @@
     X(SQL_SERVER_CODE, "SELECT nextval('code_number')")                                            \
     X(SQL_SERVER_SYSTEM, "SELECT nextval('system_number')")                                        \
     X(SQL_SERVER_PLACE, "SELECT nextval('place_number')")                                          \
+    X(SQL_SERVER_ATTEMPT, "INSERT INTO attempt(log, writer, number) VALUES(?1, ?2, ?3)"            \
+                          " ON CONFLICT(log, writer) DO UPDATE SET number=excluded.number")        \
     X(SQL_SERVER_TALLY, "UPDATE tally SET resources=resources+?2, versions=versions+?3,"           \
                         " patients=patients+?4 WHERE slot=?1")                                     \
     X(SQL_SERVER_SUM,                                                                              \

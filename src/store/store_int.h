@@ -535,6 +535,7 @@ struct writer {
     /* Only on a PostgreSQL server. */
     uint32_t turn; /* of the transaction that runs: what is remembered of others may be old */
     int64_t transaction;
+    int64_t attempt;      /* what it is known by should the answer to its commit be lost */
     int64_t taught_there; /* the last change of a SearchParameter that the transaction sees */
     int slot;             /* its row of the tally, leased by SESSION; negative: none */
     unsigned session;
