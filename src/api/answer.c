@@ -39,8 +39,9 @@ static enum status write_subset(struct request *request, const struct store_vers
         return STATUS_MEMORY;
     }
     store_version_write(version, &whole);
-    enum status status =
-        json_read(buffer_slice(&whole), &json_limits_default, scratch, NULL, &json);
+    enum status status = buffer_ok(&whole) ? json_read(buffer_slice(&whole), &json_limits_default,
+                                                       scratch, NULL, &json)
+                                           : STATUS_TOO_COSTLY;
     if (status == STATUS_OK) {
         resource_write_subset(request->service->definitions, version->type, json.root, summary,
                               request->elements, request->element_count, out);

@@ -34,6 +34,10 @@ API_READ(export)              /* export.c: $export of the system, Patient and Gr
 API_READ(export_status)       /* export_status.c */
 API_READ(export_cancel)       /* export_status.c */
 API_READ(export_file)         /* export_status.c */
+API_READ(import)              /* import.c: $import from URLs and files */
+API_READ(import_status)       /* import.c */
+API_READ(import_cancel)       /* import.c */
+API_READ(import_file)         /* import.c */
 API_WRITE(create)             /* create.c, conditional too */
 API_WRITE(update)             /* update.c, update-as-create and conditional too */
 API_WRITE(patch)              /* patch.c, conditional too */
@@ -58,6 +62,9 @@ const struct operation_parameter *api_terms_parameters(const struct interaction 
 
 /* What the answer to a terminology question may take. */
 #define API_TERMS_BYTES ((size_t)128 << 20)
+
+/* export.c: is the answer wanted in the background (Prefer: respond-async, RFC 7240)? */
+bool api_prefers_async(const struct request *request);
 
 /* ---- answers ---- */
 

@@ -155,11 +155,11 @@ static enum status take_resource(struct request *request, struct blob *ret_blob)
                 : json_read(request->body, &limits, request->arena, &request->outcome,
                             &request->json));
     }
-    struct validate_options options = {.definitions = request->service->definitions,
-                                       .type = request->type,
-                                       .id = request->method == METHOD_PUT ? request->id
-                                                                           : (struct slice){0},
-                                       .id_required = request->method == METHOD_PUT};
+    struct validate_options options;
+    TRY(service_validate_options(request->service, &options));
+    options.type = request->type;
+    options.id = request->method == METHOD_PUT ? request->id : (struct slice){0};
+    options.id_required = request->method == METHOD_PUT;
     resource_type type;
     TRY(request_judge(request, request->type, request->json.root,
                       validate_resource(&options, &request->json, request->json.root, request->path,
@@ -192,8 +192,9 @@ enum status api_binary_write_perform(struct request *request)
     bool fhir = request->parent != NULL || binary_is_fhir(request_header(request, "Content-Type"));
     TRY(fhir ? take_resource(request, &blob) : take_raw(request, &blob));
     if (!fhir) {
-        struct validate_options options = {.definitions = request->service->definitions,
-                                           .type = request->type};
+        struct validate_options options;
+        TRY(service_validate_options(request->service, &options));
+        options.type = request->type;
         resource_type type;
         TRY(request_judge(request, request->type, request->json.root,
                           validate_resource(&options, &request->json, request->json.root,

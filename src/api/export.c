@@ -49,7 +49,7 @@ enum status api_exports_open(struct service *service, struct outcome *outcome)
  */
 
 /* Preferences of all Prefer headers: "respond-async, handling=lenient" (RFC 7240). */
-static bool prefers_async(const struct request *request)
+bool api_prefers_async(const struct request *request)
 {
     for (size_t i = 0; i < request->header_count; i++) {
         struct slice rest = request->headers[i].value;
@@ -104,7 +104,7 @@ enum status api_export_perform(struct request *request)
         return request_fail(request, STATUS_NOT_SUPPORTED, "",
                             "$export is a request of its own, to a server that keeps files.");
     }
-    if (!prefers_async(request)) {
+    if (!api_prefers_async(request)) {
         return request_fail(request, STATUS_REQUIRED, "Prefer",
                             "$export is answered in the background only: send the header Prefer: "
                             "respond-async.");

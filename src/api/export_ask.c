@@ -202,28 +202,20 @@ static struct slice cut_filter(const struct asking *asking, struct slice *rest)
 static enum status take_filter(struct asking *asking, struct slice text)
 {
     struct request *request = asking->request;
-    struct slice query = slice_trim(text);
-    struct slice type = slice_cut(&query, '?');
-    struct parameter *parameters;
-    struct bulk_filter filter = {.type = resource_type_find(request->service->definitions, type)};
-    if (filter.type == RESOURCE_TYPE_NONE || query.at == NULL || query.length == 0) {
+    struct bulk_filter filter;
+    enum status status =
+        bulk_filter_read(request->service->definitions, text, request->arena, &filter);
+    if (status == STATUS_VALUE) {
         return request_fail(request, STATUS_VALUE, "_typeFilter",
                             "A filter is a search of one type: Observation?status=final, encoded "
                             "as one value of the URL.");
     }
-    TRY(parameters_parse(query, request->arena, &request->outcome, &parameters, &filter.count));
-    struct search_argument *arguments =
-        arena_array(request->arena, filter.count + 1, sizeof *arguments);
+    TRY(status);
     struct bulk_filter *larger = room_for(asking, asking->filters, asking->ask->filter_count,
                                           &asking->filter_capacity, sizeof *larger);
-    if (arguments == NULL || larger == NULL) {
+    if (larger == NULL) {
         return STATUS_TOO_COSTLY;
     }
-    for (size_t i = 0; i < filter.count; i++) {
-        arguments[i] = (struct search_argument){parameters[i].name, parameters[i].modifier,
-                                                parameters[i].value};
-    }
-    filter.arguments = arguments;
     asking->filters = larger;
     larger[asking->ask->filter_count++] = filter;
     return STATUS_OK;

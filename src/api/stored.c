@@ -216,12 +216,28 @@ static void sweep(struct service *service)
     }
 }
 
+/* What the server itself heeds, under what packages bring and others store. */
+static enum status add_own(struct service *service)
+{
+    struct outcome outcome;
+    struct arena *arena = arena_create(0);
+    if (arena == NULL) {
+        return STATUS_MEMORY;
+    }
+    outcome_init(&outcome, arena);
+    enum status status =
+        conformance_add(service->conformance, slice_text(bulk_member_filter), &outcome);
+    arena_destroy(arena);
+    return status;
+}
+
 /* With a reader of its own: whoever asks may be in the middle of a write. */
 static enum status load(struct service *service)
 {
     service->stored->loads++;
     struct store_reader *reader;
     struct store_tx *tx;
+    TRY(add_own(service));
     TRY(store_reader_open(service->store, &reader));
     enum status status = store_snapshot_begin(reader, 0, &tx);
     if (status == STATUS_OK) {
@@ -326,6 +342,16 @@ static void watch(const struct service *service)
     }
 }
 
+/* A profile of thousands of elements takes a second to be made ready, and more under a lock. */
+static bool settles_long(const struct request *request)
+{
+    bool defines = counts(request->service, request->type);
+    for (size_t i = 0; i < request->child_count; i++) {
+        defines = defines || counts(request->service, request->children[i]->type);
+    }
+    return defines;
+}
+
 enum status api_conformance_open(struct service *service, struct outcome *outcome)
 {
     struct arena *arena = arena_create(0);
@@ -338,6 +364,7 @@ enum status api_conformance_open(struct service *service, struct outcome *outcom
     service->stored = stored;
     service->stored_ready = stored_ready;
     watch(service);
+    service->settles_long = settles_long;
     TRY(conformance_open(service->definitions, &service->conformance));
     TRY(terms_open(service->conformance, outcome, &service->terms));
     const char *releases = config_terminology(service->config, arena);
@@ -360,4 +387,5 @@ void api_conformance_close(struct service *service)
     service->conformance = NULL;
     service->stored = NULL;
     service->stored_ready = NULL;
+    service->settles_long = NULL;
 }

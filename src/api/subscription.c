@@ -111,41 +111,31 @@ static enum status take(struct request *request, struct slice name, struct slice
         }
         return STATUS_OK;
     }
-    if (slice_is(name, "_format") || slice_is(name, "_pretty")) {
-        return STATUS_OK;
-    }
-    return request_fail(request, STATUS_PARAMETER, "",
-                        "This operation has no such parameter: $events has "
-                        "eventsSinceNumber, eventsUntilNumber and content; the others have id.");
+    return STATUS_OK;
 }
 
-static struct slice value_of(yyjson_val *parameter)
-{
-    size_t at, max;
-    yyjson_val *key, *value;
-    if (yyjson_is_obj(parameter)) {
-        yyjson_obj_foreach(parameter, at, max, key, value)
-        {
-            if (slice_starts(json_string(key), SLICE("value"))) {
-                return yyjson_is_str(value) ? json_string(value) : json_number(value);
-            }
-        }
-    }
-    return (struct slice){0};
-}
+static const struct operation_parameter events_table[] = {
+    {"eventsSinceNumber", "string", .max = 1},
+    {"eventsUntilNumber", "string", .max = 1},
+    {"content", "code", .max = 1},
+    {0},
+};
 
-static enum status take_body(struct request *request, struct asked *asked)
+static const struct operation_parameter status_table[] = {{"id", "id"}, {"status", "code"}, {0}};
+
+static enum status take_all(struct request *request, struct asked *asked)
 {
-    size_t at, max;
-    yyjson_val *parameter, *all = json_get(request->json.root, "parameter");
-    if (!slice_is(json_get_string(request->json.root, "resourceType"), "Parameters")) {
+    bool events = slice_is(slice_text(request->interaction->name), "$events");
+    yyjson_val *body = request->method == METHOD_POST ? request->json.root : NULL;
+    struct terms_parameter *parameters;
+    size_t count;
+    if (body != NULL && !slice_is(json_get_string(body, "resourceType"), "Parameters")) {
         return request_fail(request, STATUS_VALUE, "", "The body is a Parameters resource.");
     }
-    if (yyjson_is_arr(all)) {
-        yyjson_arr_foreach(all, at, max, parameter)
-        {
-            TRY(take(request, json_get_string(parameter, "name"), value_of(parameter), asked));
-        }
+    TRY(operation_parameters(request, events ? events_table : status_table, body, NULL, &parameters,
+                             &count));
+    for (size_t i = 0; i < count; i++) {
+        TRY(take(request, parameters[i].name, parameters[i].text, asked));
     }
     return STATUS_OK;
 }
@@ -155,13 +145,7 @@ static enum status read_asked(struct request *request, struct asked *asked)
     *asked = (struct asked){.status = {.arena = request->arena}};
     asked->question.id = request->id;
     asked->question.base_url = request->base_url;
-    for (size_t i = 0; i < request->parameter_count; i++) {
-        const struct parameter *parameter = &request->parameters[i];
-        TRY(take(request, parameter->name, parameter->value, asked));
-    }
-    if (request->json.root != NULL) {
-        TRY(take_body(request, asked));
-    }
+    TRY(take_all(request, asked));
     if (request->interaction->level == LEVEL_INSTANCE) {
         asked->ids[0] = request->id;
         asked->id_count = 1;

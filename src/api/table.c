@@ -3,6 +3,7 @@
 #include "api/api_int.h"
 
 #define BULK_DATA   "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
+#define BULK_IMPORT "https://github.com/smart-on-fhir/bulk-import/blob/master/import-manifest.md"
 #define READS(name) .perform = api_##name##_perform
 #define WRITES(name)                                                                               \
     .perform = api_##name##_perform, .commit = api_##name##_commit,                                \
@@ -108,6 +109,18 @@ const struct interaction api_interactions[] = {
      READS(export_cancel), .documentation = "Ends an export and removes its files."},
     {"export-file", METHOD_GET, LEVEL_JOB_FILE, "$export", NULL, AUDIT_READ, INTERACTION_ONE_FORM,
      READS(export_file), .documentation = "A file of an export, plain or packed, or parts of it."},
+    {"$import", METHOD_POST, LEVEL_SYSTEM, "$import", NULL, AUDIT_EXECUTE,
+     INTERACTION_RAW_BODY | INTERACTION_NO_PERSON, READS(import),
+     .documentation = "NDJSON files from places that the operator lists, in the background.",
+     .definition = BULK_IMPORT},
+    {"import-status", METHOD_GET, LEVEL_JOB, "$import", NULL, AUDIT_READ, INTERACTION_NO_PERSON,
+     READS(import_status), .documentation = "How far an import is; its result once it is done."},
+    {"import-cancel", METHOD_DELETE, LEVEL_JOB, "$import", NULL, AUDIT_DELETE,
+     INTERACTION_NO_PERSON, READS(import_cancel),
+     .documentation = "Ends an import; what it stored stays."},
+    {"import-file", METHOD_GET, LEVEL_JOB_FILE, "$import", NULL, AUDIT_READ,
+     INTERACTION_ONE_FORM | INTERACTION_NO_PERSON, READS(import_file),
+     .documentation = "What was not taken in of a file, line by line, and why."},
     {"$evaluate-measure", METHOD_GET, LEVEL_INSTANCE, "$evaluate-measure", "Measure", AUDIT_EXECUTE,
      INTERACTION_NO_PERSON, READS(evaluate_measure),
      .documentation = "Measure/data-quality: what was accepted and refused in a period."},

@@ -23,10 +23,14 @@ bool buffer_grow(struct buffer *buffer, size_t more)
     size_t wanted = buffer->capacity < SIZE_MAX / 2 ? buffer->capacity * 2 : need;
     wanted = wanted < CAPACITY_FIRST ? CAPACITY_FIRST : wanted;
     wanted = wanted < need ? need : wanted;
-    /* Near the arena's limit doubling would fail where the exact size still fits. */
+    /* Near the arena's limit doubling would fail where less still fits: a part of what is left, so
+     * that the last bytes do not come one by one, each with a copy of all before. */
     size_t limit = arena_limit(buffer->arena);
-    if (limit != 0 && wanted > limit - arena_used(buffer->arena)) {
-        wanted = need;
+    size_t room = limit != 0 ? limit - arena_used(buffer->arena) : SIZE_MAX;
+    if (wanted > room) {
+        /* What does not fit as a copy may still grow where it is. */
+        size_t most = need <= room ? room : room + buffer->capacity;
+        wanted = need <= most ? need + (most - need) / 4 : need;
     }
     char *at = arena_resize(buffer->arena, buffer->at, buffer->capacity, wanted);
     if (at == NULL) {

@@ -107,9 +107,28 @@ enum config_kind {
     X(export_keep, "export-keep", CONFIG_SECONDS, "86400", 1, 31536000,                            \
       "Time that the files of a finished bulk export can be fetched; then they are removed.")      \
     X(export_spare, "export-spare", CONFIG_BYTES, "1G", 0, INT64_MAX,                              \
-      "Disk space that bulk exports leave free: one that needs more ends with 507.")               \
+      "Disk space that bulk exports and the files that `$import` fetches leave free: one that "    \
+      "needs more ends with 507.")                                                                 \
     X(export_file, "export-file", CONFIG_BYTES, "128M", 65536, 4294967296,                         \
       "About how long a file of a bulk export gets, before it is packed; then the next begins.")   \
+    X(import_url, "import-url", CONFIG_LIST, "", 0, 0,                                             \
+      "What URLs begin with that `$import` may fetch files from (`https://host/path/`); may be "   \
+      "repeated. None: it fetches nothing.")                                                       \
+    X(import_folder, "import-folder", CONFIG_TEXT, "", 0, 0,                                       \
+      "Folder below which `$import` may read files (`file:` URLs). None: it reads none.")          \
+    X(imports, "imports", CONFIG_NUMBER, "8", 1, 10000,                                            \
+      "Imports over HTTP that may be unfinished at once; more get 429. One is worked on at a "     \
+      "time.")                                                                                     \
+    X(import_threads, "import-threads", CONFIG_NUMBER, "1", 1, 64,                                 \
+      "Threads that check what `$import` takes in, apart from those of requests.")                 \
+    X(import_keep, "import-keep", CONFIG_SECONDS, "604800", 1, 31536000,                           \
+      "Time that the result of a finished import can be fetched; then it is removed.")             \
+    X(import_file, "import-file", CONFIG_BYTES, "64G", 1024, INT64_MAX,                            \
+      "Longest file that `$import` takes in, as it comes and unpacked.")                           \
+    X(import_timeout, "import-timeout", CONFIG_SECONDS, "21600", 1, 31536000,                      \
+      "Time that `$import` may take to fetch one file.")                                           \
+    X(import_stall, "import-stall", CONFIG_SECONDS, "60", 1, 86400,                                \
+      "Time without a byte after which `$import` gives a fetch up; it tries three times.")         \
     X(subscription_endpoint, "subscription-endpoint", CONFIG_LIST, "", 0, 0,                       \
       "What addresses of subscribers begin with that may be called (`https://example.org/in/`); "  \
       "may be repeated. None: no subscriber is called.")                                           \

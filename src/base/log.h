@@ -54,6 +54,7 @@ enum log_class { LOG_PUBLIC, LOG_OPERATOR };
     X(LOG_STORE_FAILED, LOG_ERROR, "store operation failed")                                       \
     X(LOG_STORE_DICTIONARY, LOG_INFO, "compression dictionary trained")                            \
     X(LOG_EXPORT_FAILED, LOG_WARNING, "bulk export failed: its files are removed")                 \
+    X(LOG_IMPORT_FAILED, LOG_WARNING, "import over HTTP failed: what it stored is safe")           \
     X(LOG_TOPIC_PASSED_OVER, LOG_WARNING, "a topic of a package is not supported: passed over")    \
     X(LOG_SUBSCRIPTION_ERROR, LOG_WARNING, "a subscriber cannot be told: subscription has failed") \
     X(LOG_SUBSCRIPTIONS_WAIT, LOG_WARNING, "subscriptions cannot go on: tried again")              \

@@ -108,6 +108,15 @@ struct bulk_filter {
     size_t count;
 };
 
+/* Reads `Type?name:modifier=value&...`, encoded as in a URL, in ARENA. STATUS_VALUE, unexplained:
+ * it is none of one type. */
+MUST_CHECK enum status bulk_filter_read(const struct definitions *definitions, struct slice text,
+                                        struct arena *arena, struct bulk_filter *ret_filter);
+
+/* The StructureDefinition of the extension member-filter, which $export of a Group heeds: the
+ * packages that are loaded need not bring it. Its version is older than that of any package. */
+extern const char bulk_member_filter[];
+
 /* What is asked for. */
 struct bulk_ask {
     enum bulk_level level;
@@ -130,7 +139,8 @@ struct bulk_ask {
 };
 
 /* Can it be carried out? Explained in OUTCOME: a Group that is not there, inactive or only
- * described; a patient who is not there or no member; a filter that cannot be answered. */
+ * described; a patient who is not there or no member (of a Group by search: that is found out when
+ * the job begins); a filter that cannot be answered. */
 MUST_CHECK enum status bulk_check(struct bulk *bulk, struct store_tx *tx,
                                   const struct bulk_ask *ask, struct arena *arena,
                                   struct outcome *outcome);
@@ -138,6 +148,9 @@ MUST_CHECK enum status bulk_check(struct bulk *bulk, struct store_tx *tx,
 /* Begins a job: it is durable when this returns. STATUS_TOO_MANY, explained. */
 MUST_CHECK enum status bulk_start(struct bulk *bulk, const struct bulk_ask *ask,
                                   struct outcome *outcome, char ret_id[static UUID_LENGTH + 1]);
+
+/* An id for a job: nothing in it can be guessed, as a time can. */
+void bulk_new_id(char ret_id[static UUID_LENGTH + 1]);
 
 enum bulk_state { BULK_WAITING, BULK_SELECTING, BULK_WRITING, BULK_DONE, BULK_FAILED };
 

@@ -166,26 +166,54 @@ MUST_CHECK enum status patient_set_add(struct patient_set *set, uint32_t patient
 bool patient_set_has(const struct patient_set *set, uint32_t patient);
 bool patient_set_meets(const struct patient_set *set, const struct store_version *version);
 
+/* What a Group says of its members besides their names: the modifier extension member-filter of
+ * Bulk Data ("Bulk Cohort API"). Members are whom every one of them finds. */
+struct member_filters {
+    struct bulk_filter *items;
+    size_t count;
+    bool of_all; /* no members are named: of all patients */
+};
+
 /* Adds the members of a Group who are patients now: active, within their period, those of Groups in
  * it too; each with all Patient resources that are the same person. *RET_NAMELESS: members that
- * could not be told. OUTCOME says what is wrong with the Group itself. */
+ * could not be told. *RET_FILTERS: to be applied to them. OUTCOME says what is wrong with the Group
+ * itself. */
 MUST_CHECK enum status group_members(struct bulk *bulk, struct store_tx *tx, struct slice id,
                                      struct slice base_url, struct arena *arena,
                                      struct outcome *outcome, struct patient_set *set,
-                                     uint64_t *ret_nameless);
+                                     uint64_t *ret_nameless, struct member_filters *ret_filters);
+
+/* members.c: reads the filters of a Group's ROOT, in ARENA. STATUS_BUSINESS_RULE: one that is none,
+ * or another modifier extension; explained. */
+MUST_CHECK enum status member_filters_read(struct bulk *bulk, const yyjson_val *root,
+                                           struct arena *arena, struct outcome *outcome,
+                                           struct member_filters *ret_filters);
+/* Takes out of SET whom one of the filters does not find. JOB NULL: only asks whether they can be
+ * answered. STATUS_BUSY: the job ends. */
+MUST_CHECK enum status member_filters_apply(struct bulk *bulk, struct store_tx *tx,
+                                            const struct member_filters *filters,
+                                            struct slice base_url, const struct job *job,
+                                            struct outcome *outcome, struct patient_set *set);
 
 /* The number of a Patient and of who is the same person; STATUS_NOT_FOUND. */
 MUST_CHECK enum status patient_add(struct bulk *bulk, struct store_tx *tx, struct slice id,
                                    struct arena *arena, struct patient_set *set);
 
-/* Whom the job is limited to; *RET_LIMITED false: to nobody in particular. */
+/* Whom the job is limited to; *RET_LIMITED false: to nobody in particular. JOB NULL: it is only
+ * asked whether that can be told. */
 MUST_CHECK enum status patients_asked(struct bulk *bulk, struct store_tx *tx,
-                                      const struct bulk_ask *ask, struct arena *arena,
-                                      struct outcome *outcome, struct patient_set *set,
-                                      bool *ret_limited, uint64_t *ret_nameless);
+                                      const struct bulk_ask *ask, const struct job *job,
+                                      struct arena *arena, struct outcome *outcome,
+                                      struct patient_set *set, bool *ret_limited,
+                                      uint64_t *ret_nameless);
 
 /* ---- check.c ------------------------------------------------------------------------------------
  */
+
+/* A search as a condition. */
+MUST_CHECK enum status filter_plan(struct bulk *bulk, struct slice base_url,
+                                   const struct bulk_filter *filter, struct arena *arena,
+                                   struct outcome *outcome, struct store_query *ret_query);
 
 /* The clause that says "meets one of the filters of TYPE"; *RET_ANY false: there are none. */
 MUST_CHECK enum status filters_plan(struct bulk *bulk, const struct bulk_ask *ask,

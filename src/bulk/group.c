@@ -72,6 +72,7 @@ struct gathering {
     struct patient_set *set;
     int64_t now;
     uint64_t nameless;
+    struct member_filters filters;
     struct slice groups[GROUPS_MOST]; /* those met, in order */
     size_t count;
 };
@@ -157,12 +158,24 @@ static enum status check_root(struct gathering *gathering, const yyjson_val *roo
         return outcome_fail(gathering->outcome, STATUS_BUSINESS_RULE, "Group.active",
                             "The Group is not active.");
     }
-    if (is_false(root, "actual")) {
+    TRY(member_filters_read(gathering->bulk, root, gathering->arena, gathering->outcome,
+                            &gathering->filters));
+    if (is_false(root, "actual") && gathering->filters.count == 0) {
         return outcome_fail(gathering->outcome, STATUS_BUSINESS_RULE, "Group.actual",
                             "The Group only describes whom it means and lists nobody: export one "
-                            "whose members are named.");
+                            "whose members are named, or found by a member-filter.");
     }
     return STATUS_OK;
+}
+
+/* One that says more of its members than their names would need an answer of its own. */
+static enum status check_inner(struct gathering *gathering, const yyjson_val *root)
+{
+    return yyjson_arr_size(json_get(root, "modifierExtension")) == 0
+               ? STATUS_OK
+               : outcome_fail(gathering->outcome, STATUS_BUSINESS_RULE, "Group.member",
+                              "A Group that is a member has a modifier extension (member-filter, "
+                              "say): export that Group by itself.");
 }
 
 static enum status take_group(struct gathering *gathering, size_t number, struct arena *arena)
@@ -181,7 +194,12 @@ static enum status take_group(struct gathering *gathering, size_t number, struct
     TRY(json_read(version.body, &json_limits_default, arena, NULL, &json));
     if (number == 0) {
         TRY(check_root(gathering, json.root));
-    } else if (is_false(json.root, "active") || is_false(json.root, "actual")) {
+    } else if (is_false(json.root, "active")) {
+        return STATUS_OK;
+    } else {
+        TRY(check_inner(gathering, json.root));
+    }
+    if (is_false(json.root, "actual")) {
         return STATUS_OK;
     }
     yyjson_val *members = json_get(json.root, "member");
@@ -195,7 +213,8 @@ static enum status take_group(struct gathering *gathering, size_t number, struct
 
 enum status group_members(struct bulk *bulk, struct store_tx *tx, struct slice id,
                           struct slice base_url, struct arena *arena, struct outcome *outcome,
-                          struct patient_set *set, uint64_t *ret_nameless)
+                          struct patient_set *set, uint64_t *ret_nameless,
+                          struct member_filters *ret_filters)
 {
     struct gathering *gathering = ARENA_NEW(arena, struct gathering);
     struct arena *bodies = arena_create(BODY_MOST);
@@ -215,6 +234,7 @@ enum status group_members(struct bulk *bulk, struct store_tx *tx, struct slice i
         status = take_group(gathering, i, bodies);
     }
     *ret_nameless = gathering != NULL ? gathering->nameless : 0;
+    *ret_filters = gathering != NULL ? gathering->filters : (struct member_filters){0};
     arena_destroy(bodies);
     return status;
 }
@@ -247,20 +267,24 @@ static enum status add_named(struct bulk *bulk, struct store_tx *tx, const struc
 }
 
 enum status patients_asked(struct bulk *bulk, struct store_tx *tx, const struct bulk_ask *ask,
-                           struct arena *arena, struct outcome *outcome, struct patient_set *set,
-                           bool *ret_limited, uint64_t *ret_nameless)
+                           const struct job *job, struct arena *arena, struct outcome *outcome,
+                           struct patient_set *set, bool *ret_limited, uint64_t *ret_nameless)
 {
+    struct member_filters filters = {0};
     struct patient_set members = {.arena = set->arena};
     bool group = ask->level == BULK_GROUP;
     *ret_limited = group || ask->patient_count > 0;
     *ret_nameless = 0;
     if (group) {
         TRY(group_members(bulk, tx, ask->group, ask->base_url, arena, outcome, &members,
-                          ret_nameless));
+                          ret_nameless, &filters));
+        TRY(member_filters_apply(bulk, tx, &filters, ask->base_url, job, outcome, &members));
     }
     if (ask->patient_count == 0) {
         *set = members;
         return STATUS_OK;
     }
-    return add_named(bulk, tx, ask, arena, outcome, group ? &members : NULL, set);
+    /* Whom a search finds is found out when the job begins. */
+    bool told = group && (job != NULL || filters.count == 0);
+    return add_named(bulk, tx, ask, arena, outcome, told ? &members : NULL, set);
 }

@@ -171,16 +171,21 @@ static enum status enter(struct bulk *bulk, struct job *job, struct outcome *out
                                bulk->options.jobs);
 }
 
-enum status bulk_start(struct bulk *bulk, const struct bulk_ask *ask, struct outcome *outcome,
-                       char ret_id[static UUID_LENGTH + 1])
+void bulk_new_id(char ret_id[static UUID_LENGTH + 1])
 {
     uint8_t bytes[16];
-    random_bytes(bytes, sizeof bytes); /* nothing in it can be guessed, as a time can */
+    random_bytes(bytes, sizeof bytes);
     (void)snprintf(ret_id, UUID_LENGTH + 1,
                    "%02x%02x%02x%02x-%02x%02x-4%01x%02x-a%01x%02x-%02x%02x%02x%02x%02x%02x",
                    bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6] & 15u,
                    bytes[7], bytes[8] & 15u, bytes[9], bytes[10], bytes[11], bytes[12], bytes[13],
                    bytes[14], bytes[15]);
+}
+
+enum status bulk_start(struct bulk *bulk, const struct bulk_ask *ask, struct outcome *outcome,
+                       char ret_id[static UUID_LENGTH + 1])
+{
+    bulk_new_id(ret_id);
     struct job *job = job_create(bulk, ret_id);
     if (job == NULL) {
         return STATUS_MEMORY;

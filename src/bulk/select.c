@@ -210,8 +210,8 @@ static enum status select_all_deleted(struct selecting *selecting)
 
 static enum status select_in_snapshot(struct selecting *selecting)
 {
-    TRY(patients_asked(selecting->bulk, selecting->tx, &selecting->job->ask, selecting->arena,
-                       &selecting->outcome, &selecting->set, &selecting->limited,
+    TRY(patients_asked(selecting->bulk, selecting->tx, &selecting->job->ask, selecting->job,
+                       selecting->arena, &selecting->outcome, &selecting->set, &selecting->limited,
                        &selecting->nameless));
     TRY(select_current(selecting));
     TRY(select_all_deleted(selecting));
@@ -236,7 +236,8 @@ static enum status run(struct selecting *selecting, struct store_reader *reader)
 {
     const struct bulk_options *options = &selecting->bulk->options;
     int64_t instant;
-    if (selecting->job->ask.filter_count > 0 && options->ready != NULL) {
+    const struct bulk_ask *ask = &selecting->job->ask;
+    if ((ask->filter_count > 0 || ask->level == BULK_GROUP) && options->ready != NULL) {
         TRY(options->ready(options->context));
     }
     TRY(store_snapshot_instant(reader, &selecting->tx, &instant));

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "cli/cli.h"
+#include "feed/feed.h"
 #include "http/http.h"
 
 static const char *const settings[] = {"data",
@@ -51,6 +52,14 @@ static const char *const settings[] = {"data",
                                        "export-keep",
                                        "export-spare",
                                        "export-file",
+                                       "import-url",
+                                       "import-folder",
+                                       "imports",
+                                       "import-threads",
+                                       "import-keep",
+                                       "import-file",
+                                       "import-timeout",
+                                       "import-stall",
                                        "subscription-endpoint",
                                        "subscriptions",
                                        "subscription-retry",
@@ -68,6 +77,7 @@ struct server {
     struct outcome outcome;
     struct cli_service opened;
     struct http_server *http;
+    struct feed_jobs *imports;
     int port;
 };
 
@@ -119,6 +129,7 @@ static enum status open_service(struct server *server)
     TRY(api_capability_open(service));
     TRY(api_exports_open(service, &server->outcome));
     TRY(api_subscriptions_open(service, &server->outcome));
+    TRY(feed_jobs_open(service, &server->outcome, &server->imports));
     return http_start(service, &server->outcome, &server->http, &server->port);
 }
 
@@ -128,6 +139,7 @@ static void close_service(struct server *server)
     if (server->http != NULL) {
         http_stop(server->http);
     }
+    feed_jobs_close(server->imports);
     bulk_close(server->opened.service.bulk);
     subscribe_close(server->opened.service.subscribe);
     api_capability_close(&server->opened.service);

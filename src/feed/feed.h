@@ -23,9 +23,20 @@ struct feed_options {
     struct slice source;     /* who sent it, where a resource does not say: a name of
                                 quality_source_read; empty: unknown */
     int rejects;             /* open file for what was rejected: a JSON object a line, no values */
-    /* Called now and then from the caller's thread. */
+    /* Called now and then from the caller's thread; BYTES with those that an earlier run stored. */
     void (*progress)(void *context, uint64_t resources, uint64_t bytes);
     void *context;
+
+    /* Of an import that was asked for over HTTP; else left empty. */
+    const char *ledger;           /* name of this import: one file only, and never one that was
+                                     imported before under another name */
+    struct slice request;         /* X-Request-Id of its access entries */
+    struct slice base_url;        /* what is below it is ours */
+    bool ndjson;                  /* whatever it looks like */
+    bool outcomes;                /* rejects are lines of OperationOutcome, which say theirs */
+    resource_type type;           /* only this one; RESOURCE_TYPE_NONE: any */
+    size_t units;                 /* under way at once; 0: as many as are quickest */
+    bool (*stops)(void *context); /* ends it, with STATUS_BUSY; NULL: never */
 };
 
 struct feed_result {
@@ -34,6 +45,7 @@ struct feed_result {
     uint64_t bytes;    /* of JSON */
     uint64_t resumed;  /* units that an earlier run had stored */
     uint64_t files_done_before;
+    uint64_t stored_in_all; /* with a ledger of its own: by earlier runs too */
 };
 
 /* Imports the files ("-" is stdin; plain or gzip; Bundle, resource or NDJSON, told apart by their
@@ -42,6 +54,18 @@ struct feed_result {
 MUST_CHECK enum status feed_import(const struct feed_options *options, const char *const *files,
                                    size_t count, struct outcome *outcome,
                                    struct feed_result *ret_result);
+
+/* ---- imports over HTTP ($import) ---- */
+
+struct feed_jobs;
+
+/* Jobs are folders in imports/ of the data folder. Opens what is there and goes on with what an
+ * earlier process left; sets the importer of SERVICE, which must have all but that. Explained in
+ * OUTCOME: a setting of where files may come from that cannot be read. */
+MUST_CHECK enum status feed_jobs_open(struct service *service, struct outcome *outcome,
+                                      struct feed_jobs **ret_jobs);
+/* Stops at the next unit; what is unfinished goes on after feed_jobs_open. NULL is allowed. */
+void feed_jobs_close(struct feed_jobs *jobs);
 
 /* Writes every current resource to FOLDER, one NDJSON file a type, each replaced whole. */
 MUST_CHECK enum status feed_export(struct service *service, const char *folder,

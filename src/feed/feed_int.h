@@ -15,15 +15,17 @@ struct ledger {
     uint64_t low;
     uint64_t ahead[LEDGER_AHEAD];
     size_t ahead_count;
+    uint64_t stored;        /* resources of these */
     _Atomic uint64_t units; /* in the file; UINT64_MAX until it was read to its end */
     bool whole;             /* the file was read to its end and all is stored */
 };
-void ledger_name(const char *path, struct ledger *ledger);
+/* NAME: its own, else NULL. */
+void ledger_name(const char *path, const char *name, struct ledger *ledger);
 enum status ledger_load(struct store_tx *tx, struct arena *arena, struct ledger *ledger);
 bool ledger_has(const struct ledger *ledger, uint64_t unit);
-/* Marks a unit done, in the transaction that stores it. */
+/* Marks a unit of STORED resources done, in the transaction that stores it. */
 enum status ledger_mark(struct store_tx *tx, struct arena *arena, const struct ledger *ledger,
-                        uint64_t unit);
+                        uint64_t unit, uint64_t stored);
 /* Marks the whole file done if all its units are. */
 enum status ledger_close(struct store_tx *tx, struct arena *arena, const struct ledger *ledger);
 
@@ -39,7 +41,8 @@ struct source {
     bool lines;    /* NDJSON; else one document */
     bool at_end;
 };
-enum status source_open(const char *path, struct outcome *outcome, struct source *ret_source);
+enum status source_open(const char *path, bool ndjson, struct outcome *outcome,
+                        struct source *ret_source);
 void source_close(struct source *source);
 /* The next unit's text, valid until the next call; empty at the end. *RET_LINE is its first line.
  */
@@ -58,7 +61,8 @@ struct import {
     size_t in_flight;   /* not yet answered */
     size_t running;     /* with a worker that still looks at this struct */
     size_t bytes_in_flight;
-    enum status status; /* the first failure that is not the input's */
+    uint64_t bytes_before; /* of units that an earlier run stored */
+    enum status status;    /* the first failure that is not the input's */
     struct feed_result result;
 };
 

@@ -53,7 +53,8 @@ static void wait_for_room(struct import *import, size_t units, size_t bytes)
         struct feed_result now = import->result;
         if (import->options->progress != NULL) {
             (void)pthread_mutex_unlock(&import->lock);
-            import->options->progress(import->options->context, now.stored, now.bytes);
+            import->options->progress(import->options->context, now.stored,
+                                      now.bytes + import->bytes_before);
             (void)pthread_mutex_lock(&import->lock);
         }
     }
@@ -87,8 +88,10 @@ static enum status start_unit(struct import *import, const struct source *source
     request->method = METHOD_POST;
     request->body = body;
     request->deadline = 0; /* long units are no fault of the caller */
-    request->id_text = SLICE("import");
-    request->base_url = config_base_url(import->service.config);
+    const struct feed_options *options = import->options;
+    request->id_text = options->request.length > 0 ? options->request : SLICE("import");
+    request->base_url =
+        options->base_url.length > 0 ? options->base_url : config_base_url(import->service.config);
     (void)pthread_mutex_lock(&import->lock);
     import->in_flight++;
     import->running++;
@@ -109,9 +112,14 @@ static enum status current_status(struct import *import)
 static enum status read_units(struct import *import, struct source *source, struct ledger *ledger,
                               struct outcome *outcome)
 {
+    const struct feed_options *options = import->options;
+    size_t units = options->units > 0 ? options->units : UNITS_AT_ONCE;
     for (uint64_t number = 0;; number++) {
         struct slice text;
         uint64_t line;
+        if (options->stops != NULL && options->stops(options->context)) {
+            return STATUS_BUSY;
+        }
         TRY(source_next(source, outcome, &text, &line));
         if (text.length == 0) {
             ledger->units = number;
@@ -119,9 +127,10 @@ static enum status read_units(struct import *import, struct source *source, stru
         }
         if (ledger_has(ledger, number)) {
             import->result.resumed++;
+            import->bytes_before += text.length;
             continue;
         }
-        wait_for_room(import, UNITS_AT_ONCE - 1, BYTES_AT_ONCE);
+        wait_for_room(import, units - 1, BYTES_AT_ONCE);
         TRY(current_status(import));
         TRY(start_unit(import, source, ledger, number, text, line));
     }
@@ -142,12 +151,10 @@ static enum status close_ledgers(struct store_tx *tx, void *context)
     return STATUS_OK;
 }
 
-static enum status load_ledger(struct import *import, const char *path, struct arena *arena,
-                               struct ledger *ledger)
+static enum status load_ledger(struct import *import, struct arena *arena, struct ledger *ledger)
 {
     struct store_reader *reader;
     struct store_tx *tx;
-    ledger_name(path, ledger);
     TRY(store_reader_open(import->service.store, &reader));
     enum status status = store_snapshot_begin(reader, 0, &tx);
     if (status == STATUS_OK) {
@@ -162,7 +169,8 @@ static enum status import_file(struct import *import, const char *path, struct a
                                struct ledger *ledger, struct outcome *outcome)
 {
     struct source source;
-    TRY(load_ledger(import, path, arena, ledger));
+    ledger_name(path, import->options->ledger, ledger);
+    TRY(load_ledger(import, arena, ledger));
     if (ledger->whole && !import->options->again) {
         import->result.files_done_before++;
         return STATUS_OK;
@@ -172,7 +180,7 @@ static enum status import_file(struct import *import, const char *path, struct a
         ledger->low = 0;
         ledger->ahead_count = 0;
     }
-    TRY(source_open(path, outcome, &source));
+    TRY(source_open(path, import->options->ndjson, outcome, &source));
     source.name = arena_print(arena, "%s", source.name);
     enum status status = read_units(import, &source, ledger, outcome);
     source_close(&source);
@@ -198,6 +206,10 @@ static enum status import_files(struct import *import, const char *const *files,
     }
     if (status == STATUS_OK) {
         status = store_write(import->service.store, close_ledgers, &ledgers);
+    }
+    if (import->options->ledger != NULL && ledgers.count == 1 &&
+        load_ledger(import, arena, &ledgers.items[0]) == STATUS_OK) {
+        import->result.stored_in_all = ledgers.items[0].stored;
     }
     arena_destroy(arena);
     return status;

@@ -7,13 +7,17 @@
 
 #include "feed/feed_int.h"
 
-void ledger_name(const char *path, struct ledger *ledger)
+void ledger_name(const char *path, const char *name, struct ledger *ledger)
 {
     struct stat about;
     char identity[PATH_MAX + 100];
     uint8_t digest[SHA256_LENGTH];
     char real[PATH_MAX];
     *ledger = (struct ledger){.units = UINT64_MAX};
+    if (name != NULL) {
+        (void)snprintf(ledger->name, sizeof ledger->name, "import %s", name);
+        return;
+    }
     if (realpath(path, real) == NULL || stat(real, &about) != 0 || !S_ISREG(about.st_mode)) {
         return; /* stdin or a pipe: it cannot be read from the middle */
     }
@@ -27,22 +31,23 @@ void ledger_name(const char *path, struct ledger *ledger)
     }
 }
 
-/* What the note says: "low;unit,unit" or "whole". */
+/* What the note says: "low;unit,unit;stored" or "whole;stored". */
 static enum status read_note(struct slice value, struct ledger *ledger)
 {
+    struct slice low = slice_cut(&value, ';');
     ledger->low = 0;
     ledger->ahead_count = 0;
-    ledger->whole = slice_is(value, "whole");
-    if (ledger->whole) {
-        return STATUS_OK;
-    }
-    if (!slice_to_unsigned(slice_cut(&value, ';'), UINT64_MAX, &ledger->low)) {
+    ledger->stored = 0;
+    ledger->whole = slice_is(low, "whole");
+    struct slice units = ledger->whole ? (struct slice){0} : slice_cut(&value, ';');
+    if ((!ledger->whole && !slice_to_unsigned(low, UINT64_MAX, &ledger->low)) ||
+        (value.length > 0 && !slice_to_unsigned(value, UINT64_MAX, &ledger->stored))) {
         return STATUS_CORRUPT;
     }
-    while (value.at != NULL && value.length > 0) {
+    while (units.at != NULL && units.length > 0) {
         uint64_t unit;
         if (ledger->ahead_count == LEDGER_AHEAD ||
-            !slice_to_unsigned(slice_cut(&value, ','), UINT64_MAX, &unit)) {
+            !slice_to_unsigned(slice_cut(&units, ','), UINT64_MAX, &unit)) {
             return STATUS_CORRUPT;
         }
         ledger->ahead[ledger->ahead_count++] = unit;
@@ -90,18 +95,20 @@ static void settle(struct ledger *ledger)
 
 static enum status write_note(struct store_tx *tx, const struct ledger *ledger)
 {
-    char value[32 * (LEDGER_AHEAD + 1)];
+    char value[32 * (LEDGER_AHEAD + 2)];
     int length = snprintf(value, sizeof value, "%llu;", (unsigned long long)ledger->low);
     for (size_t i = 0; i < ledger->ahead_count; i++) {
         length += snprintf(value + length, sizeof value - (size_t)length, "%s%llu",
                            i > 0 ? "," : "", (unsigned long long)ledger->ahead[i]);
     }
+    length += snprintf(value + length, sizeof value - (size_t)length, ";%llu",
+                       (unsigned long long)ledger->stored);
     return store_note_set(tx, slice_text(ledger->name), slice_of(value, (size_t)length));
 }
 
 /* The note is read anew each time: what is in memory may tell of a unit that was rolled back. */
 enum status ledger_mark(struct store_tx *tx, struct arena *arena, const struct ledger *ledger,
-                        uint64_t unit)
+                        uint64_t unit, uint64_t stored)
 {
     struct ledger now = {.units = ledger->units};
     if (ledger->name[0] == '\0') {
@@ -111,8 +118,9 @@ enum status ledger_mark(struct store_tx *tx, struct arena *arena, const struct l
     TRY(ledger_load(tx, arena, &now));
     if (now.whole) { /* --again: from the front */
         now.whole = false;
-        now.low = 0;
+        now.low = now.stored = 0;
     }
+    now.stored += stored;
     if (now.ahead_count == LEDGER_AHEAD) {
         return STATUS_INTERNAL;
     }
@@ -132,5 +140,7 @@ enum status ledger_close(struct store_tx *tx, struct arena *arena, const struct 
     if (now.whole || now.low < ledger->units) {
         return STATUS_OK;
     }
-    return store_note_set(tx, slice_text(ledger->name), SLICE("whole"));
+    const char *whole = arena_print(arena, "whole;%llu", (unsigned long long)now.stored);
+    return whole != NULL ? store_note_set(tx, slice_text(ledger->name), slice_text(whole))
+                         : STATUS_MEMORY;
 }

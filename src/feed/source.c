@@ -78,7 +78,8 @@ static bool first_line_is_whole(const struct source *source)
     return ends && slice_starts(text, SLICE("{")) && depth == 0 && !inside;
 }
 
-enum status source_open(const char *path, struct outcome *outcome, struct source *ret_source)
+enum status source_open(const char *path, bool ndjson, struct outcome *outcome,
+                        struct source *ret_source)
 {
     bool is_stdin = strcmp(path, "-") == 0;
     *ret_source = (struct source){.name = is_stdin ? "(stdin)" : path, .line = 1};
@@ -103,7 +104,7 @@ enum status source_open(const char *path, struct outcome *outcome, struct source
             return status;
         }
     }
-    ret_source->lines = first_line_is_whole(ret_source);
+    ret_source->lines = ndjson || first_line_is_whole(ret_source);
     return STATUS_OK;
 }
 

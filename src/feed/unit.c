@@ -54,10 +54,26 @@ void verdicts_count(const struct verdicts *verdicts, struct quality *quality)
 
 /* ---- rejects ---- */
 
+/* The line in the file, and not in the text of one resource. */
+static void add_outcome(struct unit *unit, uint64_t line, const struct outcome *outcome)
+{
+    for (struct issue *issue = outcome->first; unit->lines && issue != NULL; issue = issue->next) {
+        uint64_t in_file = line + (issue->line > 0 ? issue->line - 1 : 0);
+        issue->line = in_file < UINT32_MAX ? (uint32_t)in_file : UINT32_MAX;
+    }
+    outcome_write_json(outcome, &unit->rejects);
+    buffer_add_byte(&unit->rejects, '\n');
+    unit->rejected++;
+}
+
 void unit_reject(struct unit *unit, uint64_t line, int64_t entry, resource_type type,
                  const struct outcome *outcome)
 {
     struct buffer *out = &unit->rejects;
+    if (unit->import->options->outcomes) {
+        add_outcome(unit, line, outcome);
+        return;
+    }
     buffer_add_text(out, "{\"file\":");
     buffer_add_json_string(out, slice_text(unit->file));
     if (unit->lines) {
@@ -162,6 +178,16 @@ enum status unit_take(struct unit *unit, struct item *item)
     return unit_judge(unit, item->type, item->resource, true, outcome.first);
 }
 
+/* A file over HTTP is announced with the type that is in it. */
+static enum status refuse_type(struct unit *unit, const struct item *item)
+{
+    static const struct issue other = {.severity = SEVERITY_ERROR, .code = "invalid"};
+    unit_refuse(unit, item, STATUS_INVALID, "resourceType",
+                "This file was announced with resources of another type: announce each file with "
+                "the type that is in it.");
+    return unit_judge(unit, item->type, NULL, true, &other);
+}
+
 /* ---- documents and lines ---- */
 
 /* Which Bundles are lists of resources to be stored, and not documents of their own. */
@@ -197,6 +223,13 @@ static enum status take_document(struct unit *unit, struct slice text, uint64_t 
     if (status != STATUS_OK) {
         unit_reject(unit, line, -1, RESOURCE_TYPE_NONE, &outcome);
         return unit_judge(unit, RESOURCE_TYPE_NONE, NULL, true, outcome.first);
+    }
+    resource_type announced = unit->import->options->type;
+    item.type = resource_type_find(request->service->definitions,
+                                   json_get_string(json->root, "resourceType"));
+    if (announced != RESOURCE_TYPE_NONE && item.type != announced &&
+        item.type != RESOURCE_TYPE_NONE) {
+        return refuse_type(unit, &item);
     }
     if (slice_is(json_get_string(json->root, "resourceType"), "Bundle") &&
         is_list(json_get_string(json->root, "type"))) {
@@ -307,7 +340,7 @@ static enum status commit(struct request *request, struct store_tx *tx)
     TRY(buffer_ok(&unit->rejects)
             ? write_rejects(unit->import->options->rejects, buffer_slice(&unit->rejects))
             : STATUS_TOO_COSTLY);
-    TRY(ledger_mark(tx, request->arena, unit->ledger, unit->file_number));
+    TRY(ledger_mark(tx, request->arena, unit->ledger, unit->file_number, unit->stored));
     return ledger_close(tx, request->arena, unit->ledger);
 }
 

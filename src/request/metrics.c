@@ -228,6 +228,28 @@ static void write_exports(struct bulk *bulk, struct buffer *out)
                  numbers.bytes);
 }
 
+static void write_imports(const struct importer *importer, struct buffer *out)
+{
+    struct import_statistics numbers;
+    importer->count(importer->context, &numbers);
+    write_number(out, "imports_waiting", "gauge", "Imports over HTTP not begun.", numbers.waiting);
+    write_number(out, "imports_running", "gauge", "Imports over HTTP worked on.", numbers.running);
+    write_number(out, "imports_kept", "gauge", "Finished imports whose result can be fetched.",
+                 numbers.kept);
+    write_number(out, "imports_started_total", "counter", "Imports asked for over HTTP.",
+                 numbers.started);
+    write_number(out, "imports_done_total", "counter", "Imports over HTTP finished.", numbers.done);
+    write_number(out, "imports_failed_total", "counter", "Imports over HTTP that failed.",
+                 numbers.failed);
+    write_number(out, "imports_cancelled_total", "counter",
+                 "Imports over HTTP cancelled or removed.", numbers.cancelled);
+    write_number(out, "import_resources_total", "counter", "Resources stored by them.",
+                 numbers.resources);
+    write_number(out, "import_errors_total", "counter", "Outcomes told of what was not stored.",
+                 numbers.errors);
+    write_number(out, "import_bytes_total", "counter", "Bytes fetched by them.", numbers.fetched);
+}
+
 static void write_subscriptions(struct subscribe *subscribe, struct buffer *out)
 {
     struct subscribe_statistics numbers;
@@ -269,6 +291,9 @@ void metrics_write(struct service *service, struct buffer *out)
     write_store(service, out);
     if (service->bulk != NULL) {
         write_exports(service->bulk, out);
+    }
+    if (service->importer != NULL) {
+        write_imports(service->importer, out);
     }
     if (service->subscribe != NULL) {
         write_subscriptions(service->subscribe, out);

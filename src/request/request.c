@@ -118,13 +118,30 @@ void request_start(struct request *request)
     walk(request);
 }
 
+static void settle_on_worker(void *context, struct store_reader *reader)
+{
+    struct request *request = context;
+    request->reader = reader;
+    request->interaction->committed(request);
+    request_resume(request);
+}
+
 void request_continue(struct request *request)
 {
+    const struct service *service = request->service;
     bool committed = request->stage == STAGE_redact && request->written;
-    if (committed && request->interaction->committed != NULL) {
-        request->reader = request->door->reader(request);
+    if (committed && request->interaction->committed != NULL && !request->settled) {
+        request->settled = true;
         arena_raise(request->arena, arena_limit(request->arena) + REQUEST_ANSWER_BYTES);
+        if (service->settles_long != NULL && service->settles_long(request)) {
+            request->work = (struct work){.run = settle_on_worker, .context = request};
+            workers_submit(service->workers, &request->work);
+            return;
+        }
+        request->reader = request->door->reader(request);
         request->interaction->committed(request);
+    } else if (committed) {
+        request->reader = request->door->reader(request);
     }
     walk(request);
 }

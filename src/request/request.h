@@ -174,6 +174,60 @@ struct work {
 };
 void workers_submit(struct workers *workers, struct work *work);
 
+/* ---- imports over HTTP ($import): feed's, which is above; handed in ---- */
+
+struct import_input {
+    resource_type type; /* of all resources in the file */
+    struct slice url;   /* https:, http: or file: */
+};
+
+/* What is asked for. */
+struct import_ask {
+    const struct import_input *inputs;
+    size_t count;
+    struct slice source;   /* inputSource */
+    struct slice base_url; /* of the server, as the caller called it */
+    struct slice who;      /* nobody else sees the job */
+};
+
+enum import_state { IMPORT_WAITING, IMPORT_FETCHING, IMPORT_STORING, IMPORT_DONE, IMPORT_FAILED };
+
+struct import_view {
+    enum import_state state;
+    size_t input, count;   /* which one is worked on, from 1, of how many */
+    uint64_t done, all;    /* bytes of it; all 0: unknown */
+    uint64_t stored;       /* resources */
+    size_t before;         /* unfinished jobs that were there first */
+    int64_t expires;       /* instant, of a finished one */
+    enum status status;    /* of a failed one */
+    struct slice manifest; /* of a finished one: JSON, file addresses under BASE_URL/$import/ID */
+};
+
+struct import_statistics {
+    uint64_t waiting, running, kept; /* jobs now */
+    uint64_t started, done, failed, cancelled;
+    uint64_t resources, errors; /* stored, and lines of outcomes, since the start of the process */
+    uint64_t fetched;           /* bytes */
+};
+
+/* Functions that any thread may call. */
+struct importer {
+    void *context;
+    /* Begins a job: it is durable when this returns. STATUS_TOO_MANY, and STATUS_FORBIDDEN or
+     * STATUS_VALUE for a place that may not be read, explained. */
+    enum status (*start)(void *context, const struct import_ask *ask, struct arena *arena,
+                         struct outcome *outcome, char ret_id[static UUID_LENGTH + 1]);
+    /* STATUS_NOT_FOUND: no such job of WHO's; STATUS_TOO_MANY: it is asked about too often. */
+    enum status (*look)(void *context, struct slice id, struct slice who, struct slice base_url,
+                        struct arena *arena, struct import_view *ret_view);
+    /* Ends a job; what it stored stays. STATUS_NOT_FOUND. */
+    enum status (*cancel)(void *context, struct slice id, struct slice who);
+    /* Opens a file of outcomes of a finished job by its name; close(2) it. STATUS_NOT_FOUND. */
+    enum status (*open)(void *context, struct slice id, struct slice who, struct slice name,
+                        int *ret_file, uint64_t *ret_length);
+    void (*count)(void *context, struct import_statistics *ret_numbers);
+};
+
 /* ---- the service: what all requests share ---- */
 
 struct service {
@@ -185,6 +239,9 @@ struct service {
     struct api_stored *stored;       /* api's */
     /* Reads what conformance resources were stored, once; NULL: there are none to read. */
     enum status (*stored_ready)(struct service *service);
+    /* Does what follows the commit of REQUEST take longer than a loop may stand still? NULL: never.
+     */
+    bool (*settles_long)(const struct request *request);
     struct validator *validator; /* NULL: entries are checked for their structure only */
     struct store *store;
     struct audit *audit;
@@ -193,9 +250,10 @@ struct service {
     struct api_capability *capability;      /* api's: the capability statement */
     int64_t started;                        /* instant */
     struct metrics *metrics;
-    struct bulk *bulk;           /* NULL: nothing is exported in files */
-    struct subscribe *subscribe; /* NULL: nobody is told of anything */
-    struct quality *quality;     /* counts what is accepted and refused; NULL: nobody does */
+    struct bulk *bulk;               /* NULL: nothing is exported in files */
+    const struct importer *importer; /* NULL: nothing is imported over HTTP */
+    struct subscribe *subscribe;     /* NULL: nobody is told of anything */
+    struct quality *quality;         /* counts what is accepted and refused; NULL: nobody does */
 };
 
 /* What is asked of every entry, by whichever door; the caller adds what this one must be. Profiles
@@ -277,6 +335,7 @@ struct request {
     struct request_mark *mark; /* as it was before its commit was tried */
     void *perform_state;       /* the interaction's own, from perform to commit to committed */
     bool written;              /* the commit is durable */
+    bool settled;              /* what follows it is under way or done */
     bool written_tied;   /* whom it concerns may be known only when the transaction is whole */
     enum status audited; /* what the log said of the ticket */
     bool outboxed;       /* its access entries are rows of the write's own transaction */

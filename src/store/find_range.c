@@ -10,7 +10,7 @@
  */
 #include "find_int.h"
 
-#define ROWS_OF_A_LOOK 8                 /* rows that cost as much as looking at a candidate */
+#define ROWS_OF_A_LOOK 5                 /* rows that cost as much as looking at a candidate */
 #define FIRST_ROWS     4096              /* of each, before any candidate is looked at */
 #define TURN_ROWS      1024              /* rows before the others have their turn */
 #define RANGE_ROWS     ((size_t)1 << 19) /* more places than this are no list */

@@ -206,6 +206,87 @@ def a_group_is_its_members_now():
         _refused(server, 'Group/described/$export', 'lists nobody', status=422)
 
 
+def _found_by(name, *queries, members=None, **more):
+    url = 'http://hl7.org/fhir/uv/bulkdata/StructureDefinition/member-filter'
+    group = {'resourceType': 'Group', 'id': name, 'type': 'person', 'actual': bool(members),
+             'code': {'text': 'x'},
+             'modifierExtension': [{'url': url, 'valueExpression': {
+                 'language': 'application/x-fhir-query', 'expression': query}}
+                 for query in queries]}
+    if members:
+        group['member'] = [{'entity': {'reference': each}} for each in members]
+    return {**group, **more}
+
+
+def a_group_may_be_found_by_searches():
+    with _server() as server:
+        for number in range(6):
+            _put(server, _patient('p%d' % number, gender='female' if number % 2 else 'male'))
+            _put(server, _fact('o%d' % number, 'p%d' % number,
+                               status='final' if number < 4 else 'preliminary'))
+        _put(server, _patient('twin', link=[{'other': {'reference': 'Patient/p1'},
+                                             'type': 'seealso'}]))
+        _put(server, _group('inner', ['Patient/p0', 'Patient/p1', 'Patient/p5']))
+
+        def people(name):
+            found = _resources(server, _manifest(server, 'Group/%s/$export?_type=Patient' % name))
+            return {each.split('/')[1] for each in found}
+        for expected, *asked in (
+                ('p1 p3 p5 twin', 'Patient?gender=female'),
+                ('p0 p1 p2 p3 twin', 'Observation?status=final'),
+                ('p1 p3 twin', 'Observation?status=final', 'Patient?gender=female'),
+                ('', 'Observation?status=final', 'Observation?status=amended'),
+                ('p0 p1 p2 p3 p4 p5 twin', 'Observation?status=final,preliminary'),
+                ('p4', 'Observation?status=preliminary&subject:Patient.gender=male')):
+            _put(server, _found_by('g', *asked))
+            assert people('g') == set(expected.split()), (asked, people('g'))
+        _put(server, _found_by('m', 'Observation?status=final', members=['Patient/p1', 'Patient/p2',
+                                                                         'Patient/p5']))
+        assert people('m') == {'p1', 'p2', 'twin'}
+        _put(server, _found_by('n', 'Patient?gender=female', members=['Group/inner']))
+        assert people('n') == {'p1', 'p5', 'twin'}
+        # What it is now, and not what it was when the Group was made.
+        _put(server, _fact('o5', 'p5'))
+        assert people('m') == {'p1', 'p2', 'p5', 'twin'}
+        found = _resources(server, _manifest(server, 'Group/m/$export?_type=Observation'))
+        assert set(found) == {'Observation/o1', 'Observation/o2', 'Observation/o5'}
+
+        def body(patient):
+            return {'resourceType': 'Parameters', 'parameter': [
+                {'name': '_type', 'valueString': 'Patient'},
+                {'name': 'patient', 'valueReference': {'reference': patient}}]}
+        manifest = _manifest(server, 'Group/m/$export', body=body('Patient/p2'))
+        assert set(_resources(server, manifest)) == {'Patient/p2'}
+        answer = _wait(server, _kick(server, 'Group/m/$export', body=body('Patient/p3')))
+        assert answer.status == 422, answer
+
+
+def a_group_that_cannot_be_told_is_not_exported():
+    with _server('--validate', 'structure') as server:
+        _put(server, _patient('p0'))
+        for query in ('', 'Patient', 'Patient?', 'Organization?name=x', 'Nothing?x=y', '?status=final',
+                      'Patient/p0/Observation?status=final'):
+            _put(server, _found_by('g', query or ' x'))
+            _refused(server, 'Group/g/$export', 'member-filter', status=422)
+        for query in ('Patient?shoe=9', 'Patient?gender=male&_sort=name', 'Patient?_count=1',
+                      'Patient?birthdate=never', 'Patient?gender=%ff'):
+            _put(server, _found_by('g', query))
+            answer = server.ask('GET', 'Group/g/$export', headers=ASYNC)
+            assert answer.status in (400, 422), (query, answer)
+        _put(server, _found_by('g', 'Patient?gender=male', type='practitioner'))
+        _refused(server, 'Group/g/$export', 'persons', status=422)
+        cql = _found_by('g', 'Patient?gender=male')
+        cql['modifierExtension'][0]['valueExpression']['language'] = 'text/cql'
+        _put(server, cql)
+        _refused(server, 'Group/g/$export', 'x-fhir-query', status=422)
+        other = _group('g', ['Patient/p0'])
+        other['modifierExtension'] = [{'url': 'http://example.org/not', 'valueBoolean': True}]
+        _put(server, other)
+        _refused(server, 'Group/g/$export', 'modifier extension', status=422)
+        _put(server, _group('outer', ['Group/g']))
+        _refused(server, 'Group/outer/$export', 'by itself', status=422)
+
+
 def whoever_is_the_same_person_is_in_the_group_too():
     with _server() as server:
         _put(server, _patient('twice'))
@@ -677,8 +758,6 @@ def is_told_in_the_capability_statement():
         assert of['Patient'] == [base + 'OperationDefinition/patient-export']
         assert of['Group'] == [base + 'OperationDefinition/group-export']
         assert of['Observation'] == []
-        answer = server.ask('GET', '$import', headers=ASYNC)
-        assert answer.status == 501, answer
 
 
 sys.exit(tap.run(sys.modules[__name__]))

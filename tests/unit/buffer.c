@@ -132,9 +132,27 @@ static void escapes_for_html_and_urls(void **state)
     assert_buffer_is(&out, "a/b");
 }
 
+/* Each growth may be a copy of everything: there are few, also at the end. */
+static void grows_in_few_steps_up_to_the_limit_of_its_arena(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_create((size_t)8 << 20);
+    struct buffer buffer = {.arena = arena};
+    size_t steps = 0;
+    for (size_t capacity = 0; buffer_ok(&buffer); capacity = buffer.capacity) {
+        buffer_add_byte(&buffer, 'x');
+        steps += buffer.capacity != capacity;
+    }
+    print_message("%zu bytes in %zu steps\n", buffer.length, steps);
+    assert_true(buffer.length > (size_t)2 << 20);
+    assert_true(steps < 200);
+    arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(grows_in_few_steps_up_to_the_limit_of_its_arena),
         TEST_IN_ARENA(collects_what_is_added),
         TEST_IN_ARENA(grows_by_single_bytes_to_millions),
         TEST_IN_ARENA(prints_more_than_its_small_room),

@@ -53,7 +53,7 @@ static struct cut read_units(struct arena *arena)
     struct outcome outcome;
     struct cut cut = {0};
     outcome_init(&outcome, arena);
-    assert_int_equal(source_open(path, &outcome, &source), STATUS_OK);
+    assert_int_equal(source_open(path, false, &outcome, &source), STATUS_OK);
     for (;;) {
         struct slice text;
         uint64_t line;
@@ -135,7 +135,7 @@ static void a_document_over_many_lines_is_one_unit(void **state)
     (void)fputs("{\n\"a\": [1,\n2]\n}\n", file);
     assert_int_equal(fclose(file), 0);
     outcome_init(&outcome, *state);
-    assert_int_equal(source_open(path, &outcome, &source), STATUS_OK);
+    assert_int_equal(source_open(path, false, &outcome, &source), STATUS_OK);
     assert_false(source.lines);
     assert_int_equal(source_next(&source, &outcome, &text, &line), STATUS_OK);
     assert_slice_is(text, "{\n\"a\": [1,\n2]\n}\n");
@@ -152,7 +152,7 @@ static bool is_lines(struct arena *arena, const char *text)
     (void)fputs(text, file);
     assert_int_equal(fclose(file), 0);
     outcome_init(&outcome, arena);
-    assert_int_equal(source_open(path, &outcome, &source), STATUS_OK);
+    assert_int_equal(source_open(path, false, &outcome, &source), STATUS_OK);
     bool lines = source.lines;
     source_close(&source);
     return lines;
@@ -179,7 +179,7 @@ static void a_missing_file_is_an_error_that_names_it(void **state)
     struct source source;
     struct outcome outcome;
     outcome_init(&outcome, *state);
-    assert_int_equal(source_open("/nonexistent/file", &outcome, &source), STATUS_NOT_FOUND);
+    assert_int_equal(source_open("/nonexistent/file", false, &outcome, &source), STATUS_NOT_FOUND);
     assert_int_equal(outcome.errors, 1);
 }
 
