@@ -117,7 +117,7 @@ static void two_stores_on_one_database_see_each_other(void **state)
     }
     for (int i = 0; i < 8; i++) {
         struct store_version version;
-        char id[8];
+        char id[16];
         racer_end(&racers[i]);
         assert_int_equal(racers[i].status, STATUS_OK);
         snprintf(id, sizeof(id), "p%d", i);
@@ -162,7 +162,7 @@ static void of_many_conditional_creates_at_once_one_creates(void **state)
     int created = 0;
     for (int i = 0; i < 6; i++) {
         struct store_version version;
-        char id[8];
+        char id[16];
         racer_end(&racers[i]);
         assert_int_equal(racers[i].status, STATUS_OK);
         snprintf(id, sizeof(id), "c%d", i);
