@@ -56,6 +56,22 @@ static enum status connection_pragmas(struct connection *connection, bool writin
     return database_execute(connection, "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF");
 }
 
+/* A writer killed while it made the file leaves a rollback journal, which who only reads may not
+ * play back: a writer does, once. */
+static void play_back_journal(struct store *store, sqlite3 *reader)
+{
+    static const char look[] = "SELECT 1 FROM sqlite_schema";
+    sqlite3 *writer = NULL;
+    if (sqlite3_exec(reader, look, NULL, NULL, NULL) != SQLITE_READONLY_ROLLBACK) {
+        return;
+    }
+    if (sqlite3_open_v2(store->file, &writer, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE,
+                        store->vfs) == SQLITE_OK) {
+        (void)sqlite3_exec(writer, look, NULL, NULL, NULL); /* the reader tells what came of it */
+    }
+    (void)sqlite3_close(writer);
+}
+
 enum status database_open(struct store *store, bool writing, struct connection *connection)
 {
     int flags = SQLITE_OPEN_NOMUTEX |
@@ -73,6 +89,9 @@ enum status database_open(struct store *store, bool writing, struct connection *
         sqlite3_extended_result_codes(connection->db, 1);
         sqlite3_busy_timeout(connection->db, BUSY_MILLISECONDS);
         sqlite3_progress_handler(connection->db, PROGRESS_STEPS, past_deadline, connection);
+        if (!writing && store->read_only) {
+            play_back_journal(store, connection->db);
+        }
         status = connection_pragmas(connection, writing);
     }
     if (status != STATUS_OK) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <sqlite3.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "store_test.h"
 
@@ -210,6 +212,38 @@ static void a_file_without_tables_has_no_records_yet(void **state)
     store_reopen_with(NULL);
 }
 
+/* As a process leaves it that is killed while it writes the first page. */
+static void a_file_that_was_being_made_has_no_records_yet(void **state)
+{
+    (void)state;
+    char path[300];
+    struct store_options options = {
+        .folder = folder, .definitions = definitions, .must_exist = true, .read_only = true};
+    struct store *other = NULL;
+    store_shut();
+    snprintf(path, sizeof(path), "%s/records.db", folder);
+    assert_int_equal(unlink(path), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        sqlite3 *db = NULL;
+        bool done = sqlite3_open(path, &db) == SQLITE_OK &&
+                    sqlite3_exec(db,
+                                 "PRAGMA cache_size=1; BEGIN; CREATE TABLE a(b);"
+                                 "WITH n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n LIMIT 99)"
+                                 "INSERT INTO a SELECT zeroblob(9000) FROM n",
+                                 NULL, NULL, NULL) == SQLITE_OK;
+        _exit(done ? 0 : 1);
+    }
+    int ended = 0;
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    assert_int_equal(ended, 0);
+    outcome_init(&outcome, arena);
+    assert_int_equal(store_open(&options, &outcome, &other), STATUS_NOT_FOUND);
+    assert_true(slice_starts(outcome.first->text, SLICE("There are no records")));
+    store_reopen_with(NULL);
+}
+
 static enum status add_entries(struct store_tx *tx, void *context)
 {
     const char *text = context;
@@ -277,6 +311,7 @@ int main(void)
         STORE_TEST(files_that_are_not_ours_or_newer_are_refused),
         STORE_TEST(an_older_layout_is_migrated_and_keeps_its_records),
         STORE_TEST(a_file_without_tables_has_no_records_yet),
+        STORE_TEST(a_file_that_was_being_made_has_no_records_yet),
         STORE_TEST(outbox_and_notes_commit_with_their_job_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
