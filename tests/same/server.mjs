@@ -37,7 +37,12 @@ export class Server {
         return server;
     }
 
+    /** Where the records are, for a program that can keep them there. */
     environment() {
+        if (this.database && !execFileSync(this.program, ['serve', '--help'], { encoding: 'utf8' })
+            .includes('--database')) {
+            throw new Error('this program keeps its records in the data folder only');
+        }
         return { ...process.env, ...this.database ? { CARELAYER_DATABASE: this.database } : {} };
     }
 
