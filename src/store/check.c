@@ -238,6 +238,24 @@ static enum status check_concern(struct checking *checking, int64_t rid, resourc
     return held.broken ? STATUS_TOO_COSTLY : STATUS_OK;
 }
 
+/* Rows of a pair that is still being indexed may be lacking. */
+static enum status check_pairs(struct checking *checking, resource_type type,
+                               const struct facts *facts, int64_t rid, struct arena *arena)
+{
+    struct store *store = checking->connection.store;
+    struct facts rows = {.arena = arena};
+    TRY(pairs_of_facts(store, type, facts, &rows));
+    for (size_t i = 0; i < rows.count; i++) {
+        bool has = false;
+        TRY(fact_has(&checking->connection, &rows.items[i], rid, &has));
+        checking->facts[TREE_TEXT] += has;
+        if (!has && pair_is_ready(store, &rows.items[i])) {
+            fault(checking, "index-row", "An index row is missing. Run `carelayer reindex`.");
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status check_facts(struct checking *checking, struct statement *row,
                                struct arena *arena)
 {
@@ -270,6 +288,7 @@ static enum status check_facts(struct checking *checking, struct statement *row,
             fault(checking, "index-row", "An index row is missing. Run `carelayer reindex`.");
         }
     }
+    TRY(check_pairs(checking, type, &facts, rid, arena));
     bool have = false;
     TRY(words_have(&checking->connection, &facts, rid, &have));
     if (!have) {

@@ -247,9 +247,6 @@ static bool date_of(yyjson_val *value, int64_t *ret_low, int64_t *ret_high)
     return true;
 }
 
-#define DATE_BEGINNING (INT64_MIN / 2)
-#define DATE_END       (INT64_MAX / 2)
-
 static bool period_of(yyjson_val *value, int64_t *ret_low, int64_t *ret_high)
 {
     int64_t unused;

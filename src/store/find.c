@@ -244,6 +244,7 @@ static enum status find_by_place(struct finder *finder, struct store_page *page)
 }
 
 #define RANK_LOOKS 2048 /* looks after which walking may be cheaper than ranking */
+#define PAIR_LOOKS 128  /* the same where the walk is of what is asked for */
 
 /* Every match is looked at and the first of them are kept. *RET_DONE false: LOOKS (0: any number)
  * were not enough. */
@@ -282,7 +283,8 @@ void finder_rewind(struct finder *finder)
 /* Is it known beforehand that there are more matches than are worth ranking? */
 static enum status has_many(struct search *search, bool *ret_many)
 {
-    size_t count = 0;
+    size_t count = 0, most = RANK_LOOKS;
+    bool pairs = false;
     *ret_many = !search->narrow;
     for (size_t i = 0; i < search->test_count; i++) {
         if (!search->tests[i].streamed) {
@@ -290,8 +292,10 @@ static enum status has_many(struct search *search, bool *ret_many)
         }
     }
     if (search->narrow && search->stream_count == 1) {
-        TRY(stream_probe(&search->streams[0], RANK_LOOKS, &count));
-        *ret_many = count == RANK_LOOKS;
+        TRY(search_walks_pairs(search, &pairs));
+        most = pairs ? PAIR_LOOKS : RANK_LOOKS;
+        TRY(stream_probe(&search->streams[0], most, &count));
+        *ret_many = count == most;
     }
     return STATUS_OK;
 }

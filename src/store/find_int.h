@@ -317,6 +317,13 @@ MUST_CHECK enum status ranges_prepare(struct search *search);
 MUST_CHECK enum status ranges_advance(struct search *search);
 void ranges_close(struct search *search);
 
+#define PAIR_CODES 64
+/* A pair (pairs.c) of what a test asks for by codes, *RET_CODES, and the parameter that stands under
+ * SECOND: its rows with these codes are of what passes that test. NULL: there is none. */
+MUST_CHECK enum status pair_of_search(struct search *search, uint32_t second,
+                                      const struct pair **ret_pair, const int64_t **ret_codes,
+                                      size_t *ret_count);
+
 /* ---- what is asked for -------------------------------------------------------------------------
  */
 
@@ -443,6 +450,8 @@ MUST_CHECK enum status sort_code_text(struct search *search, int64_t number, str
  * patient. */
 MUST_CHECK enum status search_walk(struct search *search, const struct sort_key *after,
                                    struct ranking *ranking, bool *ret_done);
+/* Does that walk come by nothing but what some test asks for? */
+MUST_CHECK enum status search_walks_pairs(struct search *search, bool *ret_walks);
 /* Makes the columns. */
 MUST_CHECK enum status sorts_prepare(struct search *search);
 

@@ -7,6 +7,8 @@
  * A row of a tree is a whole value, so it decides by itself; only where it leaves a doubt must the
  * candidate be tested again. Tests on the same parameter are read as one where no resource has more
  * than one value of it ("date=ge2021&date=lt2022"): each alone may let through nearly everything.
+ * And beside a test for codes, where the two make a pair (pairs.c), its rows are read instead: they
+ * are of what passes both tests.
  */
 #include "find_int.h"
 
@@ -25,6 +27,10 @@ struct range {
     size_t test_count; /* 0: of when it was stored */
     size_t wanted_at;  /* the run that is being read, or is the next */
     uint32_t run_at;
+    const struct pair *pair; /* whose rows are read, for each of these codes; else NULL */
+    const int64_t *codes;
+    size_t code_count, code_at;
+    size_t prefix; /* bytes of the code in a row's text */
     struct statement statement; /* none: none is */
     enum statement_number number;
     struct number_list list, doubts; /* doubts: of whom a row only says that they may match */
@@ -148,6 +154,50 @@ static void add_test(struct search *search, struct test *test)
                                                            .test_count = 1,
                                                            .list = {.arena = search->arena},
                                                            .doubts = {.arena = search->arena}};
+}
+
+/* ---- pairs --------------------------------------------------------------------------------------
+ */
+
+/* Whose values are all codes: these and no others. */
+static bool is_of_codes(const struct test *test)
+{
+    size_t codes = 0;
+    if (test->kind != TEST_FACTS || !test->streamed || test->clause->modifier != STORE_PLAIN ||
+        test->clause->parameter->kind != SEARCH_TOKEN) {
+        return false;
+    }
+    for (size_t i = 0; i < test->count; i++) {
+        if (test->wanted[i].key.at != NULL || test->wanted[i].system != 0) {
+            return false;
+        }
+        codes += test->wanted[i].number_count;
+    }
+    return codes > 0 && codes <= PAIR_CODES;
+}
+
+enum status pair_of_search(struct search *search, uint32_t second, const struct pair **ret_pair,
+                           const int64_t **ret_codes, size_t *ret_count)
+{
+    *ret_pair = NULL;
+    for (size_t i = 0; i < search->test_count && *ret_pair == NULL; i++) {
+        const struct test *test = &search->tests[i];
+        struct number_list codes = {.arena = search->arena};
+        const struct pair *pair =
+            is_of_codes(test) ? pair_find(search->connection, test->parameter, second) : NULL;
+        for (size_t j = 0; pair != NULL && j < test->count; j++) {
+            for (size_t k = 0; k < test->wanted[j].number_count; k++) {
+                TRY(list_add(&codes, test->wanted[j].numbers[k]));
+            }
+        }
+        if (pair != NULL) {
+            list_sort(&codes);
+            *ret_pair = pair;
+            *ret_codes = codes.items;
+            *ret_count = codes.count;
+        }
+    }
+    return STATUS_OK;
 }
 
 /* ---- runs of a tree -----------------------------------------------------------------------------
@@ -277,6 +327,39 @@ static enum status open_text(struct search *search, struct range *range)
     return STATUS_OK;
 }
 
+/* The rows of one code whose second values are of the run. */
+static enum status open_pair(struct search *search, struct range *range)
+{
+    struct buffer from = {.arena = search->arena}, end = {.arena = search->arena};
+    pair_write_code(range->codes[range->code_at], &from);
+    pair_write_code(range->codes[range->code_at], &end);
+    range->prefix = from.length;
+    uint32_t number = range->pair->known.number * 2;
+    if (range->pair->tree == TREE_DATE) {
+        enum date_class span = (enum date_class)range->run_at;
+        int64_t low = INT64_MIN, high = INT64_MAX;
+        for (size_t i = 0; i < range->test_count; i++) {
+            date_bounds(range->tests[i]->wanted[range->wanted_at].value, span, &low, &high);
+        }
+        number = date_class_parameter(number, span);
+        pair_write_date(low, &from);
+        pair_write_date(high, &end);
+    } else {
+        double low = -1e299, high = 1e308;
+        bool apart = range->run_at == 1;
+        for (size_t i = 0; i < range->test_count; i++) {
+            number_bounds(&range->tests[i]->wanted[range->wanted_at], &low, &high);
+        }
+        number += apart || range->tests[0]->wanted[range->wanted_at].canonical;
+        pair_write_cut(pair_cut(apart ? RANGE_PLACE : low), &from);
+        pair_write_cut(pair_cut(apart ? RANGE_PLACE : high) + 1, &end);
+    }
+    TRY(take(search, range, SQL_TEXT_RANGE, number));
+    statement_bind_blob(&range->statement, 2, buffer_slice(&from));
+    statement_bind_blob(&range->statement, 3, buffer_slice(&end));
+    return buffer_ok(&from) && buffer_ok(&end) ? STATUS_OK : STATUS_TOO_COSTLY;
+}
+
 /* Every change in that time; what was changed again since is among them, and what is gone. */
 static enum status open_changes(struct search *search, struct range *range)
 {
@@ -302,6 +385,9 @@ static enum status open_run(struct search *search, struct range *range, bool *re
     }
     if (test == NULL) {
         return open_changes(search, range);
+    }
+    if (range->pair != NULL) {
+        return open_pair(search, range);
     }
     enum search_kind kind = test->clause->parameter->kind;
     switch (kind) {
@@ -329,6 +415,10 @@ static void next_run(struct search *search, struct range *range)
         runs = kind == SEARCH_DATE ? DATE_CLASSES : kind == SEARCH_QUANTITY ? 2 : 1;
     }
     close_run(search, range);
+    if (++range->code_at < range->code_count) {
+        return;
+    }
+    range->code_at = 0;
     if (++range->run_at == runs) {
         range->run_at = 0;
         range->wanted_at++;
@@ -369,17 +459,63 @@ static struct fact fact_of_row(const struct range *range)
     return fact;
 }
 
+/* What a date that begins here comes to is sure where its longest and its shortest agree: each
+ * prefix holds for all from a width on, or up to one. */
+static enum match match_pair_date(const struct test *test, const struct wanted *wanted,
+                                  enum date_class span, int64_t low)
+{
+    int64_t longest = DATE_END - (low > 0 ? low : 0);
+    struct fact fact = {.parameter = test->parameter, .tree = TREE_DATE, .number = low};
+    fact.other = span == DATE_DAY ? 1 : date_class_width(span - 1) + 1;
+    enum match match = test_fact(test, wanted, &fact);
+    fact.other = span == DATE_WIDE ? longest : date_class_width(span);
+    return match == test_fact(test, wanted, &fact) ? match : MATCH_MAYBE;
+}
+
+/* The unit is not known, and the value only where it is cut the same as no end of what is wanted.
+ */
+static enum match match_pair_quantity(const struct test *test, const struct wanted *wanted,
+                                      bool apart, uint32_t cut)
+{
+    struct wanted any = *wanted;
+    struct fact fact = {.parameter = test->parameter + apart,
+                        .tree = TREE_QUANTITY,
+                        .real = pair_uncut(cut),
+                        .other = UNIT_RANGE + 1};
+    if (cut == pair_cut(RANGE_PLACE) || cut == pair_cut(wanted->number) ||
+        cut == pair_cut(wanted->low) || cut == pair_cut(wanted->high)) {
+        return MATCH_MAYBE;
+    }
+    any.any_unit = true;
+    enum match match = test_fact(test, &any, &fact);
+    return match == MATCH_YES && !wanted->any_unit ? MATCH_MAYBE : match;
+}
+
+static enum match match_pair(const struct range *range, const struct test *test)
+{
+    const struct wanted *wanted = &test->wanted[range->wanted_at];
+    struct slice second = slice_from(statement_blob(&range->statement, 1), range->prefix);
+    if (range->pair->tree == TREE_DATE) {
+        return match_pair_date(test, wanted, (enum date_class)range->run_at,
+                               pair_read_date(second));
+    }
+    return match_pair_quantity(test, wanted, range->run_at == 1 || wanted->canonical,
+                               pair_read_cut(second));
+}
+
 /* By all tests. */
 static enum match match_row(const struct range *range)
 {
     enum match least = MATCH_YES;
-    if (range->test_count == 0) {
-        return least; /* the candidate's row decides */
-    }
-    struct fact fact = fact_of_row(range);
+    struct fact fact = {0};
+    if (range->test_count > 0 && range->pair == NULL) {
+        fact = fact_of_row(range);
+    } /* without tests the candidate's row decides */
     for (size_t i = 0; i < range->test_count && least != MATCH_NO; i++) {
         const struct test *test = range->tests[i];
-        enum match match = test_fact(test, &test->wanted[range->wanted_at], &fact);
+        enum match match = range->pair != NULL
+                               ? match_pair(range, test)
+                               : test_fact(test, &test->wanted[range->wanted_at], &fact);
         least = match == MATCH_YES ? least : match;
     }
     return least;
@@ -486,6 +622,11 @@ enum status ranges_prepare(struct search *search)
         if (has_range(&search->tests[i])) {
             add_test(search, &search->tests[i]);
         }
+    }
+    for (size_t i = 0; i < search->range_count; i++) {
+        struct range *range = &search->ranges[i];
+        TRY(pair_of_search(search, range->tests[0]->parameter, &range->pair, &range->codes,
+                           &range->code_count));
     }
     const struct store_query *query = search->query;
     bool updated = query->updated_low != 0 || query->updated_high != 0;

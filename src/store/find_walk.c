@@ -5,7 +5,8 @@
  * page is the same as that of ranking. */
 #include "find_int.h"
 
-#define WALK_LANES      DATE_CLASSES
+#define WALK_LANES      (PAIR_LANES * DATE_CLASSES)
+#define PAIR_LANES      8     /* codes whose pairs are worth walking at once */
 #define WALK_CODES      256   /* distinct codes that are worth an order */
 #define STEPS_OF_A_LOOK 4     /* asking a stream is so much cheaper than looking at a row */
 #define WALK_LOOKS      20000 /* looks after which ranking is thought cheaper after all */
@@ -20,6 +21,7 @@ struct lane {
     int64_t *numbers;
     size_t code_count, code_at;
     bool coded;
+    struct slice prefix; /* of pairs: what the code comes to; the lane ends with it */
     struct sort_key key; /* of the row it stands on: the first column alone */
     int64_t rid;         /* STREAM_END: at its end */
 };
@@ -171,6 +173,63 @@ static enum status open_dates(struct walk *walk)
         statement_bind_number(&lane->statement, 2, first_signed(walk, 1));
     }
     return STATUS_OK;
+}
+
+/* Where pairs have what some test asks for, only their rows with its codes. */
+static enum status open_pairs(struct walk *walk, const struct pair *pair, int64_t code)
+{
+    struct search *search = walk->search;
+    for (uint32_t span = 0; span < DATE_CLASSES; span++) {
+        struct buffer from = {.arena = search->arena};
+        struct lane *lane;
+        TRY(lane_open(walk, SQL_WALK_TEXT_UP, SQL_WALK_TEXT_DOWN, &lane));
+        lane->tree = TREE_DATE;
+        pair_write_code(code, &from);
+        size_t prefix = from.length;
+        pair_write_date(first_signed(walk, 1), &from);
+        if (!buffer_ok(&from)) {
+            return STATUS_TOO_COSTLY;
+        }
+        lane->prefix = slice_head(buffer_slice(&from), prefix);
+        statement_bind_number(&lane->statement, 1,
+                              date_class_parameter(pair->known.number * 2, (enum date_class)span));
+        statement_bind_blob(&lane->statement, 2, buffer_slice(&from));
+    }
+    return STATUS_OK;
+}
+
+static enum status pair_of_column(struct search *search, const struct column *column,
+                                  const struct pair **ret_pair, const int64_t **ret_codes,
+                                  size_t *ret_count)
+{
+    *ret_pair = NULL;
+    if (column->kind == COLUMN_FACTS && column->search_kind == SEARCH_DATE) {
+        TRY(pair_of_search(search, column->parameter, ret_pair, ret_codes, ret_count));
+    }
+    *ret_pair = *ret_pair != NULL && *ret_count <= PAIR_LANES ? *ret_pair : NULL;
+    return STATUS_OK;
+}
+
+enum status search_walks_pairs(struct search *search, bool *ret_walks)
+{
+    const struct pair *pair = NULL;
+    const int64_t *codes;
+    size_t count;
+    TRY(pair_of_column(search, &search->columns[0], &pair, &codes, &count));
+    *ret_walks = pair != NULL;
+    return STATUS_OK;
+}
+
+static enum status open_days(struct walk *walk)
+{
+    const struct pair *pair = NULL;
+    const int64_t *codes = NULL;
+    size_t count = 0;
+    TRY(pair_of_column(walk->search, walk->column, &pair, &codes, &count));
+    for (size_t i = 0; pair != NULL && i < count; i++) {
+        TRY(open_pairs(walk, pair, codes[i]));
+    }
+    return pair != NULL ? STATUS_OK : open_dates(walk);
 }
 
 static enum status open_numbers(struct walk *walk, bool quantity)
@@ -326,7 +385,7 @@ static enum status walk_open(struct walk *walk, bool *ret_fits)
     }
     switch (walk->column->search_kind) {
     case SEARCH_DATE:
-        return open_dates(walk);
+        return open_days(walk);
     case SEARCH_NUMBER:
     case SEARCH_QUANTITY:
         return open_numbers(walk, walk->column->search_kind == SEARCH_QUANTITY);
@@ -377,6 +436,11 @@ static bool next_code(struct walk *walk, struct lane *lane)
 static void fact_of_row(const struct lane *lane, struct fact *ret_fact)
 {
     *ret_fact = (struct fact){.tree = (uint8_t)lane->tree};
+    if (lane->prefix.length > 0) {
+        ret_fact->number =
+            pair_read_date(slice_from(statement_blob(&lane->statement, 1), lane->prefix.length));
+        return;
+    }
     switch (lane->tree) {
     case TREE_NUMBER:
     case TREE_QUANTITY:
@@ -432,6 +496,8 @@ static enum status lane_step(struct walk *walk, struct lane *lane)
         if (!row && next_code(walk, lane)) {
             continue;
         }
+        row = row && (lane->prefix.length == 0 ||
+                      slice_starts(statement_blob(&lane->statement, 1), lane->prefix));
         if (!row) {
             lane->rid = STREAM_END;
             return STATUS_OK;

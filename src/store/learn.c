@@ -192,7 +192,8 @@ static enum status find_forgotten(struct lessons *lessons, struct connection *co
         resource_type type = (resource_type)statement_number(statement, 1);
         const struct search_parameter *parameter =
             search_parameter_find(definitions, type, statement_blob(statement, 2));
-        bool gone = parameter == NULL || !parameter_is_indexed(parameter);
+        bool gone = (parameter == NULL || !parameter_is_indexed(parameter)) &&
+                    !pair_is_named(statement_blob(statement, 2));
         if (gone && (int)statement_number(statement, 4) != 0) {
             TRY(forget(lessons, (uint32_t)statement_number(statement, 0), type));
         }
@@ -274,7 +275,8 @@ static enum status count_due(struct learner *learner, struct connection *connect
     return STATUS_OK;
 }
 
-/* The next parameter of TYPE, from *AT on, that is known and not ready; NULL: there is none. */
+/* The next parameter or pair of TYPE, from *AT on, that is known and not ready; NULL: there is
+ * none. */
 static struct parameter *next_unready(const struct store *store, resource_type type, size_t *at)
 {
     size_t count = 0;
@@ -286,6 +288,12 @@ static struct parameter *next_unready(const struct store *store, resource_type t
             if (known->number != 0 && known->ready == 0) {
                 return known;
             }
+        }
+    }
+    while (*at - count < store->pair_count) {
+        struct pair *pair = &store->pairs[(*at)++ - count];
+        if (pair->type == type && pair->known.ready == 0) {
+            return &pair->known;
         }
     }
     return NULL;

@@ -197,13 +197,17 @@ enum status parameters_load(struct store *store, struct connection *connection, 
     struct loading loading = {store, connection, writing, 0};
     TRY(tables_make(store));
     if (!writing) {
-        return parameters_recall(&loading);
+        TRY(parameters_recall(&loading));
+        return pairs_load(store, connection, false, &loading.last);
     }
     TRY(database_begin(connection, true));
     enum status status = parameters_recall(&loading);
     for (resource_type type = 1;
          status == STATUS_OK && type <= resource_type_count(store->definitions); type++) {
         status = parameters_of_type(&loading, type);
+    }
+    if (status == STATUS_OK) {
+        status = pairs_load(store, connection, true, &loading.last);
     }
     if (status == STATUS_OK) {
         status = database_commit(connection);

@@ -386,6 +386,8 @@ static enum status put_rows(struct change *change, const struct store_draft *dra
                       change->arena));
     TRY(facts_exchange(change->connection, &change->old_facts, old_rid, &change->new_facts,
                        change->rid));
+    TRY(pairs_exchange(change->connection, draft->type, &change->old_facts, old_rid,
+                       &change->new_facts, change->rid, change->arena));
     TRY(words_put(change->tx, &change->new_facts, change->rid));
     if (draft->type == change->connection->store->patient_type) {
         TRY(person_links_put(change->tx, draft, change->home));
@@ -466,6 +468,9 @@ static enum status delete_rows(struct change *change, resource_type type)
     for (size_t i = 0; i < change->old_facts.count; i++) {
         TRY(fact_delete(connection, &change->old_facts.items[i], change->rid));
     }
+    const struct facts none = {.arena = change->arena};
+    TRY(pairs_exchange(connection, type, &change->old_facts, change->rid, &none, change->rid,
+                       change->arena));
     TRY(run_two(connection, SQL_RESOURCE_REMOVE, change->rid, 0));
     TRY(run_two(connection, SQL_PLACE_REMOVE, type, change->rid));
     TRY(add_change(change, type));

@@ -38,6 +38,7 @@ enum status reindex_row(struct store_tx *tx, struct arena *arena, struct stateme
     TRY(facts_read(blob, &old));
     TRY(facts_of_body(tx, type, body, base, arena, &new));
     TRY(facts_exchange(connection, &old, rid, &new, rid));
+    TRY(pairs_mend(connection, type, &old, &new, rid, arena));
     TRY(words_put(tx, &new, rid));
     TRY(concern_repair(tx, rid, body, base, arena));
     struct buffer out = {.arena = arena};
@@ -120,12 +121,19 @@ static enum status reindex_some(struct store_tx *tx, void *context)
                           slice_of((const char *)&work->after, sizeof(work->after)));
 }
 
+static void make_ready(struct parameter *known)
+{
+    known->ready = known->ready != 0 ? (int64_t)known->ready : time_monotonic();
+}
+
 static void parameters_ready(struct store *store)
 {
+    for (size_t i = 0; i < store->pair_count; i++) {
+        make_ready(&store->pairs[i].known);
+    }
     for (resource_type type = 1; type <= resource_type_count(store->definitions); type++) {
         for (uint32_t i = 0; i < store->parameter_counts[type]; i++) {
-            struct parameter *known = &store->parameters[type][i];
-            known->ready = known->ready != 0 ? (int64_t)known->ready : time_monotonic();
+            make_ready(&store->parameters[type][i]);
         }
     }
 }

@@ -10,6 +10,7 @@
  *   draft.c       a resource made ready; extract.c, fold.c: its index values
  *   words.c       words of texts, and which blocks of places have them
  *   facts.c       index values packed into one blob a resource, and as rows of the trees
+ *   pairs.c       rows of two values at once
  *   concern_find.c, concern.c, concern_spread.c, set.c: whom a resource concerns
  *   directory.c   ids, places and patient numbers; intern.c: codes and systems as numbers
  *   quality.c     how many entries were accepted and refused: no index, reindex leaves it alone
@@ -116,6 +117,10 @@ static inline enum date_class date_class_of(int64_t width)
     }
     return span;
 }
+/* The ends of a period that has none. */
+#define DATE_BEGINNING (INT64_MIN / 2)
+#define DATE_END       (INT64_MAX / 2)
+
 /* The number in the tree, by the even number of a parameter. */
 static inline uint32_t date_class_parameter(uint32_t parameter, enum date_class span)
 {
@@ -283,6 +288,49 @@ static inline bool parameter_is_ready(const struct parameter *known,
 }
 const struct parameter *store_parameter(const struct store *store, resource_type type,
                                         const struct search_parameter *parameter);
+
+/* ---- pairs (pairs.c) -------------------------------------------------------------------------- */
+
+struct pair {
+    resource_type type;
+    uint32_t first, second; /* what they stand under in the trees: even */
+    enum tree tree;         /* of the second: TREE_DATE or TREE_QUANTITY */
+    struct parameter known; /* it has a number like a parameter, and as that it gets ready */
+    struct slice name;      /* in the table of parameters: no code begins with a space */
+};
+/* As parameters_load does for parameters. LAST: the last number given out. */
+MUST_CHECK enum status pairs_load(struct store *store, struct connection *connection, bool writing,
+                                  uint32_t *last);
+/* Is it the name of a pair, kept or not? */
+bool pair_is_named(struct slice name);
+/* Those that CONNECTION can rely on; NULL: there is none. */
+const struct pair *pair_find(const struct connection *connection, uint32_t first, uint32_t second);
+
+/* Has every resource the rows of ROW's pair? */
+bool pair_is_ready(const struct store *store, const struct fact *row);
+
+/* The rows of a resource with these values: as facts of TREE_TEXT, in order. */
+MUST_CHECK enum status pairs_of_facts(const struct store *store, resource_type type,
+                                      const struct facts *facts, struct facts *ret_rows);
+/* As facts_exchange. */
+MUST_CHECK enum status pairs_exchange(struct connection *connection, resource_type type,
+                                      const struct facts *old, int64_t old_rid,
+                                      const struct facts *new, int64_t rid, struct arena *arena);
+/* The same where rows that OLD should have may be lacking. */
+MUST_CHECK enum status pairs_mend(struct connection *connection, resource_type type,
+                                  const struct facts *old, const struct facts *new, int64_t rid,
+                                  struct arena *arena);
+
+/* Parts of a row's text, whose order is that of what they stand for: a code, and then where a date
+ * begins, or a quantity cut short. */
+void pair_write_code(int64_t code, struct buffer *out);
+void pair_write_date(int64_t low, struct buffer *out);
+void pair_write_cut(uint32_t cut, struct buffer *out);
+int64_t pair_read_date(struct slice bytes);
+uint32_t pair_read_cut(struct slice bytes);
+/* A value is not below what its cut comes to, and below what the next one does. */
+uint32_t pair_cut(double value);
+double pair_uncut(uint32_t cut);
 
 /* Calls VISIT with every value that the parameter's expression meets in RESOURCE; of a parameter
  * that takes references to one type, with those that lead to it by their own words. Values that lie
@@ -624,6 +672,8 @@ struct store {
     resource_type patient_type, parameter_type; /* Patient, SearchParameter */
     struct parameter **parameters;              /* [type][number] */
     uint32_t *parameter_counts;
+    struct pair *pairs;
+    size_t pair_count;
     struct slice epoch; /* of cursors */
 
     struct dictionary *_Atomic dictionaries; /* newest first */
