@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* store: bodies compressed by zstd with dictionaries trained from what is stored. A row names its
  * dictionary, so older rows stay readable after a new one is trained. */
+#define ZDICT_STATIC_LINKING_ONLY /* fastCover with parameters of our own */
 #include <zdict.h>
 
 #include "store_int.h"
 
-/* Negative levels leave literals unpacked: reading is twice as quick as at level 3 and writing half
- * as long, for some 60 bytes more a resource. */
+/* Negative levels leave literals unpacked: reading is quicker, for some 80 bytes more a resource. */
 #define LEVEL           (-1)
+/* Long pieces of the samples as they are, where zstd by itself tries seven times as long to find
+ * short ones: bodies of Synthea come to 270 bytes instead of 370, and there is less to do in
+ * reading and writing them. */
+#define PIECE_BYTES     2500
+#define PIECE_KEY       8
+#define PIECE_TABLE     20
 #define BODY_LIMIT      ((unsigned long long)1 << 31)
 #define DICTIONARY_SIZE ((size_t)112 << 10)
 #define SAMPLES         4000
@@ -262,8 +268,12 @@ static enum status train(struct connection *connection, int64_t resources, struc
     if (!buffer_ok(&samples.bytes)) {
         return STATUS_MEMORY;
     }
-    size_t length = ZDICT_trainFromBuffer(bytes, DICTIONARY_SIZE, samples.bytes.at, samples.lengths,
-                                          samples.count);
+    ZDICT_fastCover_params_t pieces = {
+        .k = PIECE_BYTES, .d = PIECE_KEY, .f = PIECE_TABLE, .accel = 1};
+    pieces.zParams.compressionLevel = LEVEL;
+    size_t length =
+        ZDICT_trainFromBuffer_fastCover(bytes, DICTIONARY_SIZE, samples.bytes.at, samples.lengths,
+                                        samples.count, pieces);
     if (ZDICT_isError(length)) {
         return STATUS_NOT_SUPPORTED; /* too uniform or too few: go on without */
     }

@@ -330,9 +330,9 @@ static enum status open_text(struct search *search, struct range *range)
 /* The rows of one code whose second values are of the run. */
 static enum status open_pair(struct search *search, struct range *range)
 {
-    struct buffer from = {.arena = search->arena}, end = {.arena = search->arena};
-    pair_write_code(range->codes[range->code_at], &from);
-    pair_write_code(range->codes[range->code_at], &end);
+    struct pair_key from = {.length = 0}, end;
+    pair_add_code(&from, range->codes[range->code_at]);
+    end = from;
     range->prefix = from.length;
     uint32_t number = range->pair->known.number * 2;
     if (range->pair->tree == TREE_DATE) {
@@ -342,8 +342,8 @@ static enum status open_pair(struct search *search, struct range *range)
             date_bounds(range->tests[i]->wanted[range->wanted_at].value, span, &low, &high);
         }
         number = date_class_parameter(number, span);
-        pair_write_date(low, &from);
-        pair_write_date(high, &end);
+        pair_add_date(&from, low);
+        pair_add_date(&end, high);
     } else {
         double low = -1e299, high = 1e308;
         bool apart = range->run_at == 1;
@@ -351,13 +351,18 @@ static enum status open_pair(struct search *search, struct range *range)
             number_bounds(&range->tests[i]->wanted[range->wanted_at], &low, &high);
         }
         number += apart || range->tests[0]->wanted[range->wanted_at].canonical;
-        pair_write_cut(pair_cut(apart ? RANGE_PLACE : low), &from);
-        pair_write_cut(pair_cut(apart ? RANGE_PLACE : high) + 1, &end);
+        pair_add_cut(&from, pair_cut(apart ? RANGE_PLACE : low));
+        pair_add_cut(&end, pair_cut(apart ? RANGE_PLACE : high) + 1);
+    }
+    struct slice first = arena_copy(search->arena, slice_of(from.bytes, from.length));
+    struct slice last = arena_copy(search->arena, slice_of(end.bytes, end.length));
+    if (first.at == NULL || last.at == NULL) {
+        return STATUS_TOO_COSTLY;
     }
     TRY(take(search, range, SQL_TEXT_RANGE, number));
-    statement_bind_blob(&range->statement, 2, buffer_slice(&from));
-    statement_bind_blob(&range->statement, 3, buffer_slice(&end));
-    return buffer_ok(&from) && buffer_ok(&end) ? STATUS_OK : STATUS_TOO_COSTLY;
+    statement_bind_blob(&range->statement, 2, first);
+    statement_bind_blob(&range->statement, 3, last);
+    return STATUS_OK;
 }
 
 /* Every change in that time; what was changed again since is among them, and what is gone. */
@@ -464,7 +469,7 @@ static struct fact fact_of_row(const struct range *range)
 static enum match match_pair_date(const struct test *test, const struct wanted *wanted,
                                   enum date_class span, int64_t low)
 {
-    int64_t longest = DATE_END - (low > 0 ? low : 0);
+    int64_t longest = DATE_END - low; /* low is not below DATE_BEGINNING */
     struct fact fact = {.parameter = test->parameter, .tree = TREE_DATE, .number = low};
     fact.other = span == DATE_DAY ? 1 : date_class_width(span - 1) + 1;
     enum match match = test_fact(test, wanted, &fact);

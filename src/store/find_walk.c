@@ -180,20 +180,21 @@ static enum status open_pairs(struct walk *walk, const struct pair *pair, int64_
 {
     struct search *search = walk->search;
     for (uint32_t span = 0; span < DATE_CLASSES; span++) {
-        struct buffer from = {.arena = search->arena};
+        struct pair_key key = {.length = 0};
         struct lane *lane;
         TRY(lane_open(walk, SQL_WALK_TEXT_UP, SQL_WALK_TEXT_DOWN, &lane));
         lane->tree = TREE_DATE;
-        pair_write_code(code, &from);
-        size_t prefix = from.length;
-        pair_write_date(first_signed(walk, 1), &from);
-        if (!buffer_ok(&from)) {
+        pair_add_code(&key, code);
+        size_t prefix = key.length;
+        pair_add_date(&key, first_signed(walk, 1));
+        struct slice from = arena_copy(search->arena, slice_of(key.bytes, key.length));
+        if (from.at == NULL) {
             return STATUS_TOO_COSTLY;
         }
-        lane->prefix = slice_head(buffer_slice(&from), prefix);
+        lane->prefix = slice_head(from, prefix);
         statement_bind_number(&lane->statement, 1,
                               date_class_parameter(pair->known.number * 2, (enum date_class)span));
-        statement_bind_blob(&lane->statement, 2, buffer_slice(&from));
+        statement_bind_blob(&lane->statement, 2, from);
     }
     return STATUS_OK;
 }

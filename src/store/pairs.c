@@ -167,26 +167,26 @@ bool pair_is_ready(const struct store *store, const struct fact *row)
  * follow. */
 #define CODE_LONG 0xf000
 
-static void write_big(struct buffer *out, uint64_t value, unsigned bytes)
+static void add_big(struct pair_key *key, uint64_t value, unsigned bytes)
 {
     for (unsigned i = bytes; i-- > 0;) {
-        buffer_add_byte(out, (char)(value >> 8 * i));
+        key->bytes[key->length++] = (char)(value >> 8 * i);
     }
 }
 
-void pair_write_code(int64_t code, struct buffer *out)
+void pair_add_code(struct pair_key *key, int64_t code)
 {
     uint64_t value = (uint64_t)code;
     unsigned bytes = 3;
     if (value < CODE_LONG) {
-        write_big(out, value, 2);
+        add_big(key, value, 2);
         return;
     }
     while (bytes < 8 && value >> 8 * bytes != 0) {
         bytes++;
     }
-    buffer_add_byte(out, (char)(0xf0 + bytes));
-    write_big(out, value, bytes);
+    key->bytes[key->length++] = (char)(0xf0 + bytes);
+    add_big(key, value, bytes);
 }
 
 /* Seconds are five bytes from SECONDS_FIRST on, which no date is as early as; what is part of a
@@ -195,16 +195,16 @@ void pair_write_code(int64_t code, struct buffer *out)
 #define SECONDS_FIRST (-(INT64_C(1) << 39))
 #define SECONDS_LAST  (-SECONDS_FIRST - 1)
 
-void pair_write_date(int64_t low, struct buffer *out)
+void pair_add_date(struct pair_key *key, int64_t low)
 {
     int64_t seconds = low / SECOND - (low % SECOND < 0), part = low - seconds * SECOND;
     if (seconds <= SECONDS_FIRST || seconds >= SECONDS_LAST) {
         seconds = seconds < 0 ? SECONDS_FIRST : SECONDS_LAST;
         part = 0;
     }
-    write_big(out, (uint64_t)(seconds - SECONDS_FIRST), 5);
+    add_big(key, (uint64_t)(seconds - SECONDS_FIRST), 5);
     if (part != 0) {
-        write_big(out, (uint64_t)part, 3);
+        add_big(key, (uint64_t)part, 3);
     }
 }
 
@@ -248,9 +248,9 @@ double pair_uncut(uint32_t cut)
     return value;
 }
 
-void pair_write_cut(uint32_t cut, struct buffer *out)
+void pair_add_cut(struct pair_key *key, uint32_t cut)
 {
-    write_big(out, cut, 4);
+    add_big(key, cut, 4);
 }
 
 uint32_t pair_read_cut(struct slice bytes)
@@ -264,18 +264,18 @@ uint32_t pair_read_cut(struct slice bytes)
 static void add_row(const struct pair *pair, int64_t code, const struct fact *second,
                     struct facts *rows)
 {
-    struct buffer value = {.arena = rows->arena};
+    struct pair_key key = {.length = 0};
     struct fact row = {.parameter = pair->known.number * 2, .tree = TREE_TEXT};
-    pair_write_code(code, &value);
+    pair_add_code(&key, code);
     if (pair->tree == TREE_DATE) {
         row.parameter = date_class_parameter(row.parameter, date_class_of(second->other));
-        pair_write_date(second->number, &value);
+        pair_add_date(&key, second->number);
     } else {
         row.parameter += second->parameter & 1;
-        pair_write_cut(pair_cut(second->real), &value);
+        pair_add_cut(&key, pair_cut(second->real));
     }
-    row.text = buffer_slice(&value);
-    rows->broken = rows->broken || !buffer_ok(&value);
+    row.text = arena_copy(rows->arena, slice_of(key.bytes, key.length));
+    rows->broken = rows->broken || row.text.at == NULL;
     facts_add(rows, &row);
 }
 

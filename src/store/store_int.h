@@ -321,11 +321,15 @@ MUST_CHECK enum status pairs_mend(struct connection *connection, resource_type t
                                   const struct facts *old, const struct facts *new, int64_t rid,
                                   struct arena *arena);
 
-/* Parts of a row's text, whose order is that of what they stand for: a code, and then where a date
- * begins, or a quantity cut short. */
-void pair_write_code(int64_t code, struct buffer *out);
-void pair_write_date(int64_t low, struct buffer *out);
-void pair_write_cut(uint32_t cut, struct buffer *out);
+/* A row's text: a code, and then where a date begins, or a quantity cut short. Its order is that of
+ * what it stands for. */
+struct pair_key {
+    char bytes[20];
+    size_t length;
+};
+void pair_add_code(struct pair_key *key, int64_t code);
+void pair_add_date(struct pair_key *key, int64_t low);
+void pair_add_cut(struct pair_key *key, uint32_t cut);
 int64_t pair_read_date(struct slice bytes);
 uint32_t pair_read_cut(struct slice bytes);
 /* A value is not below what its cut comes to, and below what the next one does. */
