@@ -112,12 +112,14 @@ static const char *observation(int i, int value)
                        when_of(i), value, i % 10, i % 4 == 0 ? "mg" : "g", i % 4 == 0 ? "mg" : "g");
 }
 
-static enum status put_all(struct store_tx *tx, void *context)
+#define BATCH 200
+
+static enum status put_batch(struct store_tx *tx, void *context)
 {
     struct store_draft **drafts = context;
     struct store_condition condition = {0};
     struct store_written written;
-    for (int i = 0; i < MANY; i++) {
+    for (int i = 0; i < BATCH; i++) {
         TRY(store_put(tx, drafts[i], STORE_UPDATED, &condition, arena, NULL, &written));
     }
     return STATUS_OK;
@@ -125,16 +127,20 @@ static enum status put_all(struct store_tx *tx, void *context)
 
 static void put_many(void)
 {
-    struct store_draft **drafts = arena_array(arena, MANY, sizeof(*drafts));
-    for (int i = 0; i < MANY; i++) {
-        drafts[i] = draft_of(observation(i, i * 7919 % 100));
+    for (int first = 0; first < MANY; first += BATCH) {
+        struct arena_mark mark = arena_mark(arena);
+        struct store_draft **drafts = arena_array(arena, BATCH, sizeof(*drafts));
+        for (int i = 0; i < BATCH; i++) {
+            drafts[i] = draft_of(observation(first + i, (first + i) * 7919 % 100));
+        }
+        assert_int_equal(store_write(store, put_batch, drafts), STATUS_OK);
+        arena_rewind(arena, mark);
     }
-    assert_int_equal(store_write(store, put_all, drafts), STATUS_OK);
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */
 
-#define CLAUSES 3
+
 
 struct question {
     const char *code, *date, *date_too, *quantity;
@@ -177,22 +183,27 @@ static const char *answer(const struct question *question, size_t count)
                                 .sort_count = question->sorted,
                                 .count = count};
     struct buffer out = {.arena = arena};
+    struct arena *scratch = arena_create(0);
     uint64_t come = 0;
+    assert_true(buffer_grow(&out, 32 << 10));
     query.clause_count = clauses_of(question, clauses, values);
     do {
         struct store_tx *tx = begin();
-        assert_int_equal(store_find(tx, &query, arena, NULL, &page), STATUS_OK);
+        assert_int_equal(store_find(tx, &query, scratch, NULL, &page), STATUS_OK);
         store_snapshot_end(tx);
         come += page.count;
-        buffer_print(&out, " %s", ids_of(&page));
+        for (size_t i = 0; i < page.count; i++) {
+            buffer_print(&out, " %.*s", SLICE_ARGS(page.items[i].id));
+        }
         query.cursor = page.next;
     } while (page.more);
     struct store_tx *tx = begin();
     query.total = true;
     query.cursor = (struct slice){NULL, 0};
-    assert_int_equal(store_find(tx, &query, arena, NULL, &page), STATUS_OK);
+    assert_int_equal(store_find(tx, &query, scratch, NULL, &page), STATUS_OK);
     store_snapshot_end(tx);
     assert_int_equal(page.total, come);
+    arena_destroy(scratch);
     return as_text(&out);
 }
 
@@ -313,17 +324,17 @@ static void rows_follow_updates_moves_and_deletes(void **state)
     must_put(observation(4, 10)); /* in mg, of p1, usual, 10.4 */
     assert_int_equal(rows_of_pairs(), 3);
     assert_string_equal(one("usual", "gt10"), " o4");
-    assert_string_equal(one("usual", "gt11"), " ");
+    assert_string_equal(one("usual", "gt11"), "");
     must_put(observation(4, 20));
     assert_string_equal(one("usual", "gt11"), " o4");
     must_put("{'resourceType':'Observation','id':'o4','subject':{'reference':'Patient/other'},"
              "'code':{'coding':[{'code':'x'}]},'valueQuantity':{'value':20.4}}");
     assert_int_equal(rows_of_pairs(), 1);
-    assert_string_equal(one("usual", "gt11"), " ");
+    assert_string_equal(one("usual", "gt11"), "");
     assert_string_equal(one("x", "gt11"), " o4");
     assert_int_equal(try_delete("Observation", "o4", (struct store_condition){0}), STATUS_OK);
     assert_int_equal(rows_of_pairs(), 0);
-    assert_string_equal(one("x", "gt11"), " ");
+    assert_string_equal(one("x", "gt11"), "");
     assert_int_equal(store_check(store, NULL, NULL, NULL), STATUS_OK);
 }
 
@@ -337,7 +348,7 @@ static void a_question_is_answered_by_the_rows(void **state)
     meddle("DELETE FROM text WHERE parameter%16777216/2 IN"
            " (SELECT number FROM parameter WHERE code=' code value-quantity')");
     store_reopen_with(NULL);
-    assert_string_equal(one("usual", "gt90"), " ");
+    assert_string_equal(one("usual", "gt90"), "");
 }
 
 int main(void)
