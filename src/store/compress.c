@@ -6,8 +6,9 @@
 
 #include "store_int.h"
 
-/* Negative levels leave literals unpacked: reading is quicker, for some 80 bytes more a resource. */
-#define LEVEL           (-1)
+/* Negative levels leave literals unpacked: reading is quicker, for some 80 bytes more a resource.
+ */
+#define LEVEL (-1)
 /* Long pieces of the samples as they are, where zstd by itself tries seven times as long to find
  * short ones: bodies of Synthea come to 270 bytes instead of 370, and there is less to do in
  * reading and writing them. */
@@ -271,9 +272,8 @@ static enum status train(struct connection *connection, int64_t resources, struc
     ZDICT_fastCover_params_t pieces = {
         .k = PIECE_BYTES, .d = PIECE_KEY, .f = PIECE_TABLE, .accel = 1};
     pieces.zParams.compressionLevel = LEVEL;
-    size_t length =
-        ZDICT_trainFromBuffer_fastCover(bytes, DICTIONARY_SIZE, samples.bytes.at, samples.lengths,
-                                        samples.count, pieces);
+    size_t length = ZDICT_trainFromBuffer_fastCover(bytes, DICTIONARY_SIZE, samples.bytes.at,
+                                                    samples.lengths, samples.count, pieces);
     if (ZDICT_isError(length)) {
         return STATUS_NOT_SUPPORTED; /* too uniform or too few: go on without */
     }

@@ -244,7 +244,7 @@ static enum status find_by_place(struct finder *finder, struct store_page *page)
 }
 
 #define RANK_LOOKS 2048 /* looks after which walking may be cheaper than ranking */
-#define PAIR_LOOKS 128  /* the same where the walk is of what is asked for */
+#define PAIR_LOOKS 256  /* the same where the walk is of what is asked for */
 
 /* Every match is looked at and the first of them are kept. *RET_DONE false: LOOKS (0: any number)
  * were not enough. */
@@ -280,11 +280,10 @@ void finder_rewind(struct finder *finder)
     }
 }
 
-/* Is it known beforehand that there are more matches than are worth ranking? */
-static enum status has_many(struct search *search, bool *ret_many)
+/* Is it known beforehand that there are more matches than are worth LOOKS? */
+static enum status has_many(struct search *search, uint64_t looks, bool *ret_many)
 {
-    size_t count = 0, most = RANK_LOOKS;
-    bool pairs = false;
+    size_t count = 0;
     *ret_many = !search->narrow;
     for (size_t i = 0; i < search->test_count; i++) {
         if (!search->tests[i].streamed) {
@@ -292,10 +291,8 @@ static enum status has_many(struct search *search, bool *ret_many)
         }
     }
     if (search->narrow && search->stream_count == 1) {
-        TRY(search_walks_pairs(search, &pairs));
-        most = pairs ? PAIR_LOOKS : RANK_LOOKS;
-        TRY(stream_probe(&search->streams[0], most, &count));
-        *ret_many = count == most;
+        TRY(stream_probe(&search->streams[0], (size_t)looks, &count));
+        *ret_many = count == looks;
     }
     return STATUS_OK;
 }
@@ -310,10 +307,12 @@ static enum status rank_first(struct finder *finder, const struct sort_key *afte
     bool walks = !counts(query) && finder->part_count == 1 && !query->has_patient &&
                  finder->parts[0]->query->type != RESOURCE_TYPE_NONE;
     if (walks) {
-        bool many = false;
-        TRY(has_many(finder->parts[0], &many));
+        bool many = false, pairs = false;
+        TRY(search_walks_pairs(finder->parts[0], &pairs));
+        uint64_t looks = pairs ? PAIR_LOOKS : RANK_LOOKS;
+        TRY(has_many(finder->parts[0], looks, &many));
         if (!many) {
-            TRY(rank_all(finder, after, RANK_LOOKS, ranking, ret_total, &done));
+            TRY(rank_all(finder, after, looks, ranking, ret_total, &done));
         }
         if (!done) {
             ranking->count = 0;

@@ -318,8 +318,8 @@ MUST_CHECK enum status ranges_advance(struct search *search);
 void ranges_close(struct search *search);
 
 #define PAIR_CODES 64
-/* A pair (pairs.c) of what a test asks for by codes, *RET_CODES, and the parameter that stands under
- * SECOND: its rows with these codes are of what passes that test. NULL: there is none. */
+/* A pair (pairs.c) of what a test asks for by codes, *RET_CODES, and the parameter that stands
+ * under SECOND: its rows with these codes are of what passes that test. NULL: there is none. */
 MUST_CHECK enum status pair_of_search(struct search *search, uint32_t second,
                                       const struct pair **ret_pair, const int64_t **ret_codes,
                                       size_t *ret_count);

@@ -12,8 +12,9 @@
  */
 #include "find_int.h"
 
-#define ROWS_OF_A_LOOK 5                 /* rows that cost as much as looking at a candidate */
+#define ROWS_OF_A_LOOK 12                /* rows that cost as much as looking at a candidate */
 #define FIRST_ROWS     4096              /* of each, before any candidate is looked at */
+#define FIRST_PAIRS    1024              /* the same of a pair, whose candidates match more often */
 #define TURN_ROWS      1024              /* rows before the others have their turn */
 #define RANGE_ROWS     ((size_t)1 << 19) /* more places than this are no list */
 #define RANGE_TESTS    4                 /* read as one */
@@ -30,7 +31,7 @@ struct range {
     const struct pair *pair; /* whose rows are read, for each of these codes; else NULL */
     const int64_t *codes;
     size_t code_count, code_at;
-    size_t prefix; /* bytes of the code in a row's text */
+    size_t prefix;              /* bytes of the code in a row's text */
     struct statement statement; /* none: none is */
     enum statement_number number;
     struct number_list list, doubts; /* doubts: of whom a row only says that they may match */
@@ -592,13 +593,14 @@ static enum status range_done(struct search *search, struct range *range)
     return STATUS_OK;
 }
 
-/* Up to ALLOWED rows of each, a turn at a time. What is short ends it. */
-static enum status advance_to(struct search *search, uint64_t allowed)
+/* Up to MORE_ROWS of each after the first, a turn at a time. What is short ends it. */
+static enum status advance_by(struct search *search, uint64_t more_rows)
 {
     for (bool more = true; more;) {
         more = false;
         for (size_t i = 0; i < search->range_count && !search->brief; i++) {
             struct range *range = &search->ranges[i];
+            uint64_t allowed = more_rows + (range->pair != NULL ? FIRST_PAIRS : FIRST_ROWS);
             if (range->state != RANGE_OPEN || range->rows >= allowed) {
                 continue;
             }
@@ -639,7 +641,7 @@ enum status ranges_prepare(struct search *search)
         search->ranges[search->range_count++] =
             (struct range){.list = {.arena = search->arena}, .doubts = {.arena = search->arena}};
     }
-    return advance_to(search, FIRST_ROWS);
+    return advance_by(search, 0);
 }
 
 enum status ranges_advance(struct search *search)
@@ -647,7 +649,7 @@ enum status ranges_advance(struct search *search)
     if (search->range_count == 0 || search->brief) {
         return STATUS_OK;
     }
-    return advance_to(search, FIRST_ROWS + search->own * ROWS_OF_A_LOOK);
+    return advance_by(search, search->own * ROWS_OF_A_LOOK);
 }
 
 void ranges_close(struct search *search)

@@ -64,7 +64,7 @@ static struct slice code_bytes(int64_t code)
 static void no_code_begins_as_another_does(void **state)
 {
     (void)state;
-    static const int64_t codes[] = {1,      2,         0xefff,    0xf000,       0xf001,
+    static const int64_t codes[] = {1,      2,        0xefff,    0xf000,           0xf001,
                                     0xffff, 0xffffff, 0x1000000, INT64_C(1) << 40, INT64_MAX};
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         for (size_t j = 0; j < sizeof(codes) / sizeof(codes[0]); j++) {
@@ -140,8 +140,6 @@ static void put_many(void)
 
 /* ---- questions ------------------------------------------------------------------------------- */
 
-
-
 struct question {
     const char *code, *date, *date_too, *quantity;
     bool sorted, descending;
@@ -161,10 +159,11 @@ static size_t clauses_of(const struct question *question, struct store_clause *c
         values[count] = i == 0   ? token_of(texts[i])
                         : i == 3 ? quantity_of(texts[i])
                                  : date_of(texts[i]);
-        clauses[count] = (struct store_clause){.parameter = parameter_named("Observation", names[i]),
-                                               .modifier = STORE_PLAIN,
-                                               .values = &values[count],
-                                               .value_count = 1};
+        clauses[count] =
+            (struct store_clause){.parameter = parameter_named("Observation", names[i]),
+                                  .modifier = STORE_PLAIN,
+                                  .values = &values[count],
+                                  .value_count = 1};
         count++;
     }
     return count;
