@@ -20,8 +20,8 @@ static struct entry *entry_slot(struct writer *writer, resource_type type,
     struct entry *other = &writer->entries[((hash ^ hash >> 32) % ENTRY_CACHE) ^ 1];
     bool first_free = first->id.length == 0 || first->turn != writer->turn;
     bool other_free = other->id.length == 0 || other->turn != writer->turn;
-    bool is_other = entry_is(other, type, id) ||
-                    (!entry_is(first, type, id) && !first_free && other_free);
+    bool is_other =
+        entry_is(other, type, id) || (!entry_is(first, type, id) && !first_free && other_free);
     return is_other ? other : first;
 }
 

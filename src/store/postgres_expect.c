@@ -74,9 +74,9 @@ static void want(struct wanted *wanted, resource_type type, const struct packed_
     }
     if (wanted->entry_count == wanted->entry_capacity) {
         size_t capacity = wanted->entry_capacity * 2 + 16;
-        struct entry *more = arena_resize(wanted->arena, wanted->entries,
-                                          wanted->entry_capacity * sizeof *more,
-                                          capacity * sizeof *more);
+        struct entry *more =
+            arena_resize(wanted->arena, wanted->entries, wanted->entry_capacity * sizeof *more,
+                         capacity * sizeof *more);
         if (more == NULL) {
             wanted->broken = true;
             return;

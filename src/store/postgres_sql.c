@@ -100,7 +100,8 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
              "?1") ",?2,?3,?4,?5,?6,?7,?8," BYTES("?9") ",?10,?11,?12,?13)"},
     [SQL_RESOURCE_SET] = {"UPDATE resource SET version=?4, updated=?5, change=?6, method=?7,"
                           " splice=?8, others=" BYTES("?9") ", blob_length=?10, facts=?11,"
-                          " dictionary=?12, body=?13 WHERE " AT("?1") " AND type=?2 AND id=?3"},
+                                                            " dictionary=?12, body=?13 WHERE " AT(
+                                                                "?1") " AND type=?2 AND id=?3"},
     [SQL_RESOURCE_REMOVE] = {"DELETE FROM resource WHERE " AT("?1")},
     [SQL_RESOURCE_FACTS] = {"SELECT facts, others, change FROM resource WHERE " AT("?1")},
     [SQL_RESOURCE_FACTS_SET] = {"UPDATE resource SET facts=?2 WHERE " AT("?1")},
@@ -161,8 +162,8 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_TEXT_RIDS] = {"SELECT " RID("") " FROM text WHERE parameter=?1 AND value=?2 AND " FROM(
                            "?3") IN_ORDER,
                        ROWS_KEYED, 3},
-    [SQL_PLACE_RIDS] = {"SELECT " RID("") " FROM resource WHERE type=?1 AND " FROM("?2") " AND " BELOW(
-                            "?3") IN_ORDER,
+    [SQL_PLACE_RIDS] = {"SELECT " RID("") " FROM resource WHERE type=?1 AND " FROM(
+                            "?2") " AND " BELOW("?3") IN_ORDER,
                         ROWS_KEYED, 2},
     [SQL_ALL_RIDS] = {"SELECT " RID("") " FROM resource WHERE " FROM("?1") " AND " BELOW("?2")
                           IN_ORDER,

@@ -258,8 +258,9 @@ enum status postgres_row(struct postgres *postgres, struct postgres_statement *s
 enum status postgres_run(struct postgres *postgres, struct postgres_statement *statement)
 {
     bool added = postgres_text(statement->number)->sql[0] == '\0'; /* nothing to do there */
-    enum status status =
-        !added && postgres->in_transaction ? postgres_batch_add(postgres, statement, &added) : STATUS_OK;
+    enum status status = !added && postgres->in_transaction
+                             ? postgres_batch_add(postgres, statement, &added)
+                             : STATUS_OK;
     if (status == STATUS_OK && !added) {
         status = postgres_send(postgres, statement, 0, -1, 0, NULL);
     }

@@ -275,8 +275,8 @@
     X(SQL_SERVER_WORD_HOME, "")                                                                    \
     X(SQL_SERVER_MEMBER_HOMES,                                                                     \
       "SELECT DISTINCT home FROM member WHERE patient=?1::int4 ORDER BY home LIMIT ?2")            \
-    /* What writes will look for: rows of the directory, of the first ?4 the last place with that     \
-     * patient; with minus their number the keys to which something is tied. */                     \
+    /* What writes will look for: rows of the directory, of the first ?4 the last place with that  \
+     * patient; with minus their number the keys to which something is tied. */                    \
     X(SQL_SERVER_EXPECT,                                                                           \
       "SELECT n.o, d.entity, (d.patient::int8 << 31 | d.seq), d.version, d.state,"                 \
       " CASE WHEN n.o<=?4 THEN (SELECT r.seq FROM resource r WHERE r.patient=d.patient"            \

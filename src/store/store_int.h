@@ -76,9 +76,9 @@ struct connection {
     struct statement statements[STATEMENT_COUNT];
     struct spare_statement spares[SPARE_STATEMENTS];
     ZSTD_DCtx *decompress;
-    int64_t deadline;   /* time_monotonic; 0: none */
-    int64_t begun;      /* of the snapshot: it sees all that was committed before */
-    enum status doomed; /* writer: why the whole group must be undone; else STATUS_OK */
+    int64_t deadline;          /* time_monotonic; 0: none */
+    int64_t begun;             /* of the snapshot: it sees all that was committed before */
+    enum status doomed;        /* writer: why the whole group must be undone; else STATUS_OK */
     struct expected *expected; /* writer on a PostgreSQL server */
 };
 
@@ -548,12 +548,13 @@ struct writer {
     bool running;
 };
 
-/* What a transaction on a PostgreSQL server has looked for ahead of its writes (postgres_expect.c). */
+/* What a transaction on a PostgreSQL server has looked for ahead of its writes (postgres_expect.c).
+ */
 struct expected {
     struct arena *arena;
-    size_t drafts;           /* still to be put */
-    struct text_set untied;  /* keys to which nothing was tied */
-    struct text_set tied;    /* and has been since */
+    size_t drafts;          /* still to be put */
+    struct text_set untied; /* keys to which nothing was tied */
+    struct text_set tied;   /* and has been since */
 };
 MUST_CHECK enum status postgres_expected_make(struct connection *connection);
 void postgres_expected_close(struct connection *connection);

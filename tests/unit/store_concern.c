@@ -426,7 +426,7 @@ static void check_tells_when_somebody_is_missing(void **state)
     must_put(visit);
     must_put(answers);
     store_shut();
-    meddle("DELETE FROM member; UPDATE resource SET others=NULL");
+    meddle("DELETE FROM member; UPDATE resource SET others=''");
     store_reopen_with(NULL);
     assert_int_equal(store_check(store, NULL, NULL, NULL), STATUS_CORRUPT);
     assert_int_equal(store_reindex(store, NULL, NULL, NULL), STATUS_OK);
