@@ -194,9 +194,8 @@ static enum status find_on_server(struct connection *connection, const struct st
     TRY(question_of(query, name, query->count + 1, &question));
     TRY(by_hand_postgres(connection, &question, arena, places, &count));
     page->more = count > query->count;
-    for (size_t i = 0; i < count && i < query->count; i++) {
-        TRY(place_read(connection, places[i], query->bodies, arena, &page->items[page->count++]));
-    }
+    page->count = page->more ? query->count : count;
+    TRY(places_read(connection, places, page->count, query->bodies, arena, page->items));
     page->next = page->more ? SLICE("00") : SLICE("");
     return STATUS_OK;
 }

@@ -70,3 +70,17 @@ struct postgres_value postgres_array_end(struct postgres_array *array)
     return (struct postgres_value){
         .type = array_of(array->type), .at = array->at, .length = (int)array->length};
 }
+
+enum status postgres_bind_numbers(struct postgres_statement *statement, int at,
+                                  const int64_t *values, size_t count, struct arena *arena)
+{
+    struct postgres_array array;
+    struct postgres_value *value = &statement->values[at - 1];
+    TRY(postgres_array_make(arena, OID_INT8, count * POSTGRES_ARRAY_NUMBER, &array));
+    for (size_t i = 0; i < count; i++) {
+        postgres_bind_number(statement, at, values[i]);
+        postgres_array_add(&array, value);
+    }
+    *value = postgres_array_end(&array);
+    return STATUS_OK;
+}

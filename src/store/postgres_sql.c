@@ -168,6 +168,9 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_ALL_RIDS] = {"SELECT " RID("") " FROM resource WHERE " FROM("?1") " AND " BELOW("?2")
                           IN_ORDER,
                       ROWS_KEYED, 1},
+    [SQL_SERVER_PLACES_READ] = {"SELECT " CURRENT ", n.o FROM unnest(?1) WITH ORDINALITY n(r, o)"
+                                " JOIN resource r ON r.patient=" PATIENT("n.r") " AND r.seq=" SEQ(
+                                    "n.r")},
     [SQL_SERVER_TOKEN_HOME] = {"SELECT " RID("") " FROM token WHERE parameter=?1 AND code=?2"
                                                  " AND " HOME("?3") " ORDER BY seq",
                                ROWS_KEYED, 3},

@@ -271,6 +271,7 @@
     X(SQL_SERVER_REFERENCE_HOME, "")                                                               \
     X(SQL_SERVER_TEXT_HOME, "")                                                                    \
     X(SQL_SERVER_PLACE_HOME, "")                                                                   \
+    X(SQL_SERVER_PLACES_READ, "")                                                                  \
     X(SQL_SERVER_ALL_HOME, "")                                                                     \
     X(SQL_SERVER_WORD_HOME, "")                                                                    \
     X(SQL_SERVER_MEMBER_HOMES,                                                                     \
