@@ -8,13 +8,13 @@
  * rows; an argument is a letter and its text: i a whole number, r a real one, t text, x bytes in
  * hex. The statement's last parameter is how many rows are wanted, one more than the page has. With
  * a total, NAME.total gives it. Any other search goes to the store's own store_find. */
+#include "by_hand.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "store/store_int.h"
-
-#define STATEMENTS_MOST 256
+#define STATEMENTS_MOST BY_HAND_MOST
 #define HANDLES_MOST    64
 #define MARK            "by-hand."
 
@@ -162,6 +162,59 @@ static enum status bind_all(sqlite3_stmt *statement, const struct store_query *q
     return STATUS_OK;
 }
 
+/* ---- on a server --------------------------------------------------------------------------------
+ */
+
+static enum status question_of(const struct store_query *query, struct slice name, size_t rows,
+                               struct by_hand_question *ret_question)
+{
+    for (size_t i = 0; i < written_count; i++) {
+        if (slice_equals(written[i].name, name)) {
+            *ret_question = (struct by_hand_question){.number = i,
+                                                      .sql = written[i].sql,
+                                                      .arguments = query->ids + 1,
+                                                      .count = query->id_count - 1,
+                                                      .rows = rows};
+            return STATUS_OK;
+        }
+    }
+    return STATUS_NOT_FOUND;
+}
+
+static enum status find_on_server(struct connection *connection, const struct store_query *query,
+                                  struct slice name, struct arena *arena, struct store_page *page)
+{
+    struct by_hand_question question;
+    size_t count = 0;
+    int64_t *places = arena_array(arena, query->count + 1, sizeof(*places));
+    page->items = arena_array(arena, query->count + 1, sizeof(*page->items));
+    if (places == NULL || page->items == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    TRY(question_of(query, name, query->count + 1, &question));
+    TRY(by_hand_postgres(connection, &question, arena, places, &count));
+    page->more = count > query->count;
+    page->count = page->more ? query->count : count;
+    TRY(places_read(connection, places, page->count, query->bodies, arena, page->items));
+    page->next = page->more ? SLICE("00") : SLICE("");
+    return STATUS_OK;
+}
+
+static enum status count_on_server(struct connection *connection, const struct store_query *query,
+                                   struct slice name, struct arena *arena, uint64_t *ret_total)
+{
+    struct by_hand_question question;
+    size_t count = 0;
+    int64_t total = 0;
+    TRY(question_of(query, name, 0, &question));
+    TRY(by_hand_postgres(connection, &question, arena, &total, &count));
+    *ret_total = (uint64_t)total;
+    return STATUS_OK;
+}
+
+/* ---- in a file ----------------------------------------------------------------------------------
+ */
+
 static enum status count_all(struct connection *connection, const struct store_query *query,
                              struct slice name, struct arena *arena, uint64_t *ret_total)
 {
@@ -169,6 +222,9 @@ static enum status count_all(struct connection *connection, const struct store_q
     struct buffer total = {.arena = arena};
     buffer_add(&total, name);
     buffer_add_text(&total, ".total");
+    if (connection->db == NULL) {
+        return count_on_server(connection, query, buffer_slice(&total), arena, ret_total);
+    }
     TRY(statement_of(connection->db, buffer_slice(&total), &statement));
     enum status status = bind_all(statement, query, 0);
     if (status == STATUS_OK && sqlite3_step(statement) == SQLITE_ROW) {
@@ -215,6 +271,9 @@ enum status __wrap_store_find(struct store_tx *tx, const struct store_query *que
     }
     if (query->count == 0) {
         return STATUS_OK;
+    }
+    if (tx->connection->db == NULL) {
+        return find_on_server(tx->connection, query, name, arena, ret_page);
     }
     TRY(statement_of(tx->connection->db, name, &statement));
     enum status status = bind_all(statement, query, query->count + 1);

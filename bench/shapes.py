@@ -44,14 +44,32 @@ class Store:
     def __init__(self, server, types, seed=1):
         """TYPES: numbers of types by name."""
         self.server = server
-        file = os.path.join(server.data, 'records.db')
-        self.db = sqlite3.connect(f'file:{file}?mode=ro', uri=True)
+        self.connect()
         self.types = types
         self.random = random.Random(seed)
         self.parameters = {(type, name): number for number, type, name in
                            self.rows('SELECT number, type, code FROM parameter')}
         self.systems = dict(self.rows('SELECT number, uri FROM system'))
         self.kept = {}
+
+    def connect(self):
+        file = os.path.join(self.server.data, 'records.db')
+        self.db = sqlite3.connect(f'file:{file}?mode=ro', uri=True)
+
+    def close(self):
+        self.db.close()
+
+    def key_of(self, id):
+        """As it stands in the tables."""
+        return uuid.UUID(id).bytes
+
+    def written(self, sql):
+        """A statement written by hand, as this engine has it."""
+        return sql
+
+    def bytes_each(self):
+        return (os.path.getsize(os.path.join(self.server.data, 'records.db')) /
+                self.rows('SELECT count(*) FROM resource')[0][0])
 
     def rows(self, sql, *arguments):
         return self.db.execute(sql, arguments).fetchall()
@@ -102,12 +120,15 @@ class Store:
     def text(self, parameter):
         """A text that some resource has: every one is as likely as it is frequent."""
         def make():
-            # A system's number behind an identifier is one byte while there are few systems.
-            values = [bytes(value).decode('latin-1' if b'\0' in value else 'utf-8')
-                      for value, in self.rows('SELECT value FROM text WHERE parameter=?',
-                                              self.number(parameter))]
+            # The number of a system stands behind an identifier.
+            values = [value.decode('latin-1' if b'\0' in value else 'utf-8')
+                      for value in self.texts(parameter)]
             return self.random.sample(values, min(20000, len(values)))
         return self.random.choice(self.keep(('text', parameter), make))
+
+    def texts(self, parameter):
+        return [bytes(value) for value, in self.rows('SELECT value FROM text WHERE parameter=?',
+                                                     self.number(parameter))]
 
     def date(self, parameter):
         """When some resource's date begins, in microseconds."""
@@ -150,9 +171,9 @@ class Shape:
         lines = []
         if self.sql:
             last = max(int(number) for number in re.findall(r'\?(\d+)', self.sql + '?0')) + 1
-            lines.append(f'{word}\t{store.sql(self.sql)} LIMIT ?{last}')
+            lines.append(f'{word}\t' + store.written(f'{store.sql(self.sql)} LIMIT ?{last}'))
         if self.total:
-            lines.append(f'{word}.total\t{store.sql(self.total)}')
+            lines.append(f'{word}.total\t' + store.written(store.sql(self.total)))
         return lines
 
     def word(self):
@@ -244,8 +265,9 @@ def an_identifier(parameter):
     def draw(store):
         raw = store.text(parameter)
         value, system = raw.split('\0')
-        return ({'identifier': f'{store.systems[ord(system)]}|{value}'},
-                ['x' + raw.encode().hex()])
+        number = sum((ord(byte) & 127) << 7 * at for at, byte in enumerate(system))
+        return ({'identifier': f'{store.systems[number]}|{value}'},
+                ['x' + raw.encode('latin-1').hex()])
     return draw
 
 

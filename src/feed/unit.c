@@ -305,6 +305,7 @@ enum status unit_put(struct unit *unit, struct store_tx *tx, struct store_draft 
 {
     struct request *request = unit->request;
     static const struct store_condition any = {0};
+    TRY(store_expect(tx, drafts, count));
     for (size_t i = 0; i < count; i++) {
         struct store_written written;
         TRY(store_put(tx, drafts[i], STORE_UPDATED, &any, request->arena, &request->outcome,

@@ -145,6 +145,7 @@ enum status concern_write(struct connection *connection, int64_t place,
         return STATUS_OK;
     }
     for (size_t i = 0; i < concern->key_count; i++) {
+        postgres_expected_tie(connection, concern->keys[i]);
         TRY(run_tie(connection, SQL_TIE_ADD, concern->keys[i], place));
     }
     return concern_tied_write(connection, place, concern, others, arena);
@@ -252,6 +253,9 @@ enum status concern_places(struct connection *connection, struct slice key,
 {
     struct statement *statement;
     bool row = false;
+    if (postgres_expects_none(connection, key)) {
+        return STATUS_OK;
+    }
     TRY(statement_get(connection, SQL_TIE_PLACES, &statement));
     statement_bind_blob(statement, 1, key);
     TRY(statement_row(connection, statement, &row));

@@ -3,27 +3,56 @@
  * free place of a patient. The writer remembers the rows it met last. */
 #include "store_int.h"
 
+/* An empty slot is of no id: those have a byte at least. */
+static bool entry_is(const struct entry *entry, resource_type type, const struct packed_id *id)
+{
+    return entry->type == type && entry->id.length == id->length && entry->id.uuid == id->uuid &&
+           memcmp(entry->id.bytes, id->bytes, id->length) == 0;
+}
+
+/* The slot where it is remembered or will be: one of two neighbours. */
 static struct entry *entry_slot(struct writer *writer, resource_type type,
                                 const struct packed_id *id)
 {
     uint64_t hash =
         slice_hash(slice_of(id->bytes, id->length)) ^ (uint64_t)type * UINT64_C(0x9E3779B97F4A7C15);
-    return &writer->entries[(hash ^ hash >> 32) % ENTRY_CACHE];
+    struct entry *first = &writer->entries[(hash ^ hash >> 32) % ENTRY_CACHE];
+    struct entry *other = &writer->entries[((hash ^ hash >> 32) % ENTRY_CACHE) ^ 1];
+    bool first_free = first->id.length == 0 || first->turn != writer->turn;
+    bool other_free = other->id.length == 0 || other->turn != writer->turn;
+    bool is_other =
+        entry_is(other, type, id) || (!entry_is(first, type, id) && !first_free && other_free);
+    return is_other ? other : first;
 }
 
-static bool entry_is(const struct writer *writer, const struct entry *entry, resource_type type,
-                     const struct packed_id *id)
+const struct entry *directory_recall(struct writer *writer, resource_type type,
+                                     const struct packed_id *id)
 {
-    return entry->known && entry->turn == writer->turn && entry->type == type &&
-           entry->id.length == id->length && entry->id.uuid == id->uuid &&
-           memcmp(entry->id.bytes, id->bytes, id->length) == 0;
+    const struct entry *slot = entry_slot(writer, type, id);
+    return slot->turn == writer->turn && entry_is(slot, type, id) ? slot : NULL;
+}
+
+void directory_remember(struct writer *writer, const struct entry *entry)
+{
+    struct entry *slot = entry_slot(writer, entry->type, &entry->id);
+    *slot = *entry;
+    slot->turn = writer->turn;
+}
+
+void directory_read(const struct statement *statement, int column, struct entry *ret_entry)
+{
+    ret_entry->known = true;
+    ret_entry->entity = statement_number(statement, column);
+    ret_entry->rid = statement_number(statement, column + 1);
+    ret_entry->version = (uint32_t)statement_number(statement, column + 2);
+    ret_entry->state = (enum entry_state)statement_number(statement, column + 3);
 }
 
 enum status directory_find(struct store_tx *tx, resource_type type, const struct packed_id *id,
                            struct entry *ret_entry)
 {
-    struct entry *slot = tx->writer != NULL ? entry_slot(tx->writer, type, id) : NULL;
-    if (slot != NULL && entry_is(tx->writer, slot, type, id)) {
+    const struct entry *slot = tx->writer != NULL ? directory_recall(tx->writer, type, id) : NULL;
+    if (slot != NULL) {
         *ret_entry = *slot;
         return STATUS_OK;
     }
@@ -34,18 +63,12 @@ enum status directory_find(struct store_tx *tx, resource_type type, const struct
     statement_bind_id(statement, 2, id);
     bool row = false;
     TRY(statement_row(tx->connection, statement, &row));
-    if (!row) {
-        return STATUS_OK;
+    if (row) {
+        directory_read(statement, 0, ret_entry);
+        statement_reset(statement);
     }
-    ret_entry->known = true;
-    ret_entry->entity = statement_number(statement, 0);
-    ret_entry->rid = statement_number(statement, 1);
-    ret_entry->version = (uint32_t)statement_number(statement, 2);
-    ret_entry->state = (enum entry_state)statement_number(statement, 3);
-    statement_reset(statement);
-    if (slot != NULL) {
-        *slot = *ret_entry;
-        slot->turn = tx->writer->turn;
+    if (tx->writer != NULL) {
+        directory_remember(tx->writer, ret_entry);
     }
     return STATUS_OK;
 }
@@ -64,10 +87,9 @@ enum status directory_store(struct store_tx *tx, const struct entry *entry)
     statement_bind_number(statement, 6, (int)entry->state);
     TRY(statement_run(tx->connection, statement));
     writer->touched = true;
-    struct entry *slot = entry_slot(writer, entry->type, &entry->id);
-    *slot = *entry;
-    slot->known = true;
-    slot->turn = writer->turn;
+    struct entry now = *entry;
+    now.known = true;
+    directory_remember(writer, &now);
     return STATUS_OK;
 }
 
@@ -98,12 +120,22 @@ enum status directory_mention(struct store_tx *tx, resource_type type, const str
         statement_bind_number(statement, 1, number);
         statement_bind_id(statement, 2, id);
         TRY(statement_run(tx->connection, statement));
+        place_expect(writer, (uint32_t)number, 0); /* nobody else knows the number yet */
     } else {
         TRY(number_next(writer, NUMBER_ENTITY, &ret_entry->entity));
     }
     TRY(directory_store(tx, ret_entry));
     ret_entry->known = true;
     return STATUS_OK;
+}
+
+void place_expect(struct writer *writer, uint32_t patient, int64_t last)
+{
+    writer->sequences[patient % SEQUENCE_CACHE] =
+        (struct sequence){.patient = patient,
+                          .turn = writer->turn,
+                          .used = true,
+                          .next = place_first(patient) + last + 1};
 }
 
 enum status place_next(struct store_tx *tx, uint32_t patient, int64_t *ret_rid)
@@ -129,8 +161,7 @@ enum status place_next(struct store_tx *tx, uint32_t patient, int64_t *ret_rid)
             last = statement_number(statement, 0);
         }
         statement_reset(statement);
-        *sequence = (struct sequence){
-            .patient = patient, .turn = writer->turn, .used = true, .next = last + 1};
+        place_expect(writer, patient, last - place_first(patient));
     }
     if (sequence->next - place_first(patient) > SEQUENCE_LIMIT) {
         return STATUS_NO_SPACE;

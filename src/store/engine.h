@@ -38,6 +38,10 @@ static inline bool statement_is_none(const struct statement *statement)
 
 /* ---- PostgreSQL's side (postgres_statement.c) ------------------------------------------------ */
 
+/* An array, in ARENA. */
+MUST_CHECK enum status postgres_bind_numbers(struct postgres_statement *statement, int at,
+                                             const int64_t *values, size_t count,
+                                             struct arena *arena);
 void postgres_bind_number(struct postgres_statement *statement, int at, int64_t value);
 void postgres_bind_real(struct postgres_statement *statement, int at, double value);
 void postgres_bind_null(struct postgres_statement *statement, int at);

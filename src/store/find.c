@@ -146,6 +146,8 @@ static enum status finder_prepare(struct finder *finder)
 /* ---- pages
  * ---------------------------------------------------------------------------------------- */
 
+#define ITEMS_AT_ONCE 50
+
 static enum status load_items(struct finder *finder, const int64_t *rids, size_t count,
                               struct store_page *page)
 {
@@ -160,8 +162,12 @@ static enum status load_items(struct finder *finder, const int64_t *rids, size_t
             page->more = true;
             break;
         }
-        TRY(place_read(finder->root.connection, rids[i], query->bodies, finder->answer,
-                       &page->items[i]));
+        if (i % ITEMS_AT_ONCE == 0) {
+            size_t left = count - i;
+            TRY(places_read(finder->root.connection, rids + i,
+                            left < ITEMS_AT_ONCE ? left : ITEMS_AT_ONCE, query->bodies,
+                            finder->answer, page->items + i));
+        }
         bytes += page->items[i].body.length;
         page->count++;
     }

@@ -209,10 +209,8 @@ static enum status read_places(struct store_tx *tx, const struct number_set *pla
     if (*ret_items == NULL || places->broken) {
         return STATUS_TOO_COSTLY;
     }
-    for (size_t i = 0; i < places->count; i++) {
-        TRY(place_read(tx->connection, places->items[i], true, arena, &(*ret_items)[i]));
-        ++*ret_count;
-    }
+    TRY(places_read(tx->connection, places->items, places->count, true, arena, *ret_items));
+    *ret_count = places->count;
     return STATUS_OK;
 }
 

@@ -297,6 +297,7 @@ enum status writer_memory(struct store *store, struct writer *writer)
 
 void writer_close(struct writer *writer)
 {
+    postgres_expected_close(&writer->connection);
     database_close(&writer->connection);
     arena_destroy(writer->intern.arena);
     arena_destroy(writer->scratch);

@@ -298,8 +298,6 @@ struct sending {
     uint64_t numbers[3];
 };
 
-#define OID_INT8 20
-
 static uint64_t big_endian(uint64_t value)
 {
     return __builtin_bswap64(value);

@@ -6,7 +6,9 @@
  *
  *   postgres.c            connecting, sending, answers and what SQLSTATEs mean to us
  *   postgres_statement.c  statements: binding, rows in growing pieces
+ *   postgres_array.c      many values as one parameter
  *   postgres_batch.c      rows to be inserted, gathered
+ *   postgres_expect.c     what writes will look for, looked for at once
  *   postgres_sql.c        the text of each statement
  *   postgres_schema.c     the tables, as numbered forward migrations
  *   postgres_keeper.c     a look around once a second
@@ -38,7 +40,7 @@ const struct postgres_text *postgres_text(enum statement_number number);
 
 #define POSTGRES_PARAMETERS 16
 #define POSTGRES_PENDING    512
-#define POSTGRES_BATCHES    11 /* tables whose rows are sent many at once */
+#define POSTGRES_BATCHES    13 /* tables whose rows are sent many at once */
 
 struct postgres_value {
     Oid type; /* 0: nothing bound, or NULL */
@@ -47,6 +49,21 @@ struct postgres_value {
     bool own;       /* the value stands in BYTES */
     char bytes[72];
 };
+
+#define OID_BYTEA  17
+#define OID_INT8   20
+#define OID_TEXT   25
+#define OID_FLOAT8 701
+
+/* Values of one type; bytes may be NULL. */
+struct postgres_array {
+    Oid type; /* of an element; 0: not made yet */
+    char *at;
+    size_t length, room;
+    int count;
+    bool nulls; /* there are some */
+};
+#define POSTGRES_ARRAY_NUMBER 12 /* bytes of room for each */
 
 struct postgres_statement {
     enum statement_number number;
@@ -122,6 +139,16 @@ MUST_CHECK enum status postgres_ask(struct postgres *postgres, const char *sql,
 
 /* The thread that looks for what other processes changed; CONTEXT is the store. */
 void *postgres_keeper_main(void *context);
+
+/* TYPE 0: a NULL, so of bytes. */
+MUST_CHECK enum status postgres_array_make(struct arena *arena, Oid type, size_t room,
+                                           struct postgres_array *ret_array);
+void postgres_array_clear(struct postgres_array *array);
+bool postgres_array_fits(const struct postgres_array *array, const struct postgres_value *value);
+/* It must fit. */
+void postgres_array_add(struct postgres_array *array, const struct postgres_value *value);
+/* To be bound; as long as the array is not changed. */
+struct postgres_value postgres_array_end(struct postgres_array *array);
 
 MUST_CHECK enum status postgres_batches_make(struct postgres *postgres);
 /* A row for a table whose rows are sent many at once; false: it is not for one of those. */

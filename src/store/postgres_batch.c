@@ -3,21 +3,11 @@
  * some twenty times what a further row of it does, so the index rows of a transaction travel as
  * arrays, a statement a table. A table's rows are sent before anything looks at that table or
  * changes it, and before the commit. */
-#include <endian.h>
-
 #include "postgres.h"
 
 #define ROWS_MOST  512
-#define COLUMNS    4
-#define HEADER     20
-#define TEXT_BYTES ((size_t)32 << 10)
-
-#define OID_BYTEA       17
-#define OID_INT8        20
-#define OID_FLOAT8      701
-#define OID_BYTEA_ARRAY 1001
-#define OID_INT8_ARRAY  1016
-#define OID_REAL_ARRAY  1022
+#define COLUMNS    13
+#define TEXT_BYTES ((size_t)128 << 10)
 
 static const struct {
     enum statement_number one, many;
@@ -32,20 +22,16 @@ static const struct {
     {SQL_QUANTITY_ADD, SQL_SERVER_QUANTITIES, "quantity", 4},
     {SQL_WORD_ADD, SQL_SERVER_WORDS, "word", 2},
     {SQL_CODE_WORD_ADD, SQL_SERVER_CODE_WORDS, "code_word", 2},
-    {SQL_PLACE_ADD, SQL_SERVER_PLACES, "place", 2},
+    {SQL_DIRECTORY_ADD, SQL_SERVER_DIRECTORY, "directory", 6},
+    {SQL_PATIENT_ADD, SQL_SERVER_PATIENTS, "patient", 2},
+    {SQL_RESOURCE_ADD, SQL_SERVER_RESOURCES, "resource", 13},
     {SQL_CHANGE_ADD, SQL_SERVER_CHANGES, "change", 3},
     {SQL_MEMBER_ADD, SQL_SERVER_MEMBERS, "member", 2},
 };
 
-struct column {
-    Oid type; /* of an element; 0: not known yet */
-    char *at;
-    size_t length, room;
-};
-
 struct batch {
     int rows;
-    struct column columns[COLUMNS];
+    struct postgres_array columns[COLUMNS];
 };
 
 struct postgres_batches {
@@ -61,10 +47,18 @@ enum status postgres_batches_make(struct postgres *postgres)
     return postgres->batches != NULL ? STATUS_OK : STATUS_MEMORY;
 }
 
+static void batch_clear(struct batch *batch)
+{
+    batch->rows = 0;
+    for (int i = 0; i < COLUMNS; i++) {
+        postgres_array_clear(&batch->columns[i]);
+    }
+}
+
 void postgres_batches_forget(struct postgres *postgres)
 {
     for (int i = 0; postgres->batches != NULL && i < POSTGRES_BATCHES; i++) {
-        postgres->batches->batches[i].rows = 0;
+        batch_clear(&postgres->batches->batches[i]);
     }
     if (postgres->batches != NULL) {
         postgres->batches->filled = 0;
@@ -106,55 +100,6 @@ static uint32_t tables_of(struct postgres_batches *batches, enum statement_numbe
     return *looks & ~LOOKED;
 }
 
-/* ---- arrays as the server reads them ------------------------------------------------------------
- */
-
-static void put_four(char *at, uint32_t value)
-{
-    uint32_t big = htobe32(value);
-    memcpy(at, &big, 4);
-}
-
-static Oid array_of(Oid type)
-{
-    return type == OID_INT8     ? OID_INT8_ARRAY
-           : type == OID_FLOAT8 ? OID_REAL_ARRAY
-                                : OID_BYTEA_ARRAY;
-}
-
-static enum status column_make(struct postgres *postgres, Oid type, struct column *column)
-{
-    column->type = type;
-    column->room = HEADER + (type == OID_BYTEA ? TEXT_BYTES : (size_t)ROWS_MOST * 12);
-    column->at = arena_alloc(postgres->arena, column->room);
-    return column->at != NULL ? STATUS_OK : STATUS_MEMORY;
-}
-
-static void column_add(struct column *column, const struct postgres_value *value)
-{
-    put_four(column->at + column->length, (uint32_t)value->length);
-    memcpy(column->at + column->length + 4, value->own ? value->bytes : value->at,
-           (size_t)value->length);
-    column->length += 4 + (size_t)value->length;
-}
-
-static void column_begin(struct column *column)
-{
-    column->length = HEADER;
-}
-
-/* One dimension, no NULLs, counted from one. */
-static struct postgres_value column_end(struct column *column, int rows)
-{
-    put_four(column->at, 1);
-    put_four(column->at + 4, 0);
-    put_four(column->at + 8, column->type);
-    put_four(column->at + 12, (uint32_t)rows);
-    put_four(column->at + 16, 1);
-    return (struct postgres_value){
-        .type = array_of(column->type), .at = column->at, .length = (int)column->length};
-}
-
 /* ---- rows ---------------------------------------------------------------------------------------
  */
 
@@ -164,9 +109,9 @@ static enum status flush(struct postgres *postgres, int kind)
     struct postgres_statement statement = {.number = kinds[kind].many,
                                            .count = kinds[kind].columns};
     for (int i = 0; i < kinds[kind].columns; i++) {
-        statement.values[i] = column_end(&batch->columns[i], batch->rows);
+        statement.values[i] = postgres_array_end(&batch->columns[i]);
     }
-    batch->rows = 0;
+    batch_clear(batch);
     postgres->batches->filled &= ~(UINT32_C(1) << kind);
     return postgres_send(postgres, &statement, 0, -1, 0, NULL);
 }
@@ -207,10 +152,7 @@ static bool fits(const struct batch *batch, const struct postgres_statement *sta
 {
     bool fits = batch->rows < ROWS_MOST;
     for (int i = 0; fits && i < statement->count; i++) {
-        const struct column *column = &batch->columns[i];
-        size_t used = batch->rows > 0 ? column->length : HEADER;
-        fits = column->type == statement->values[i].type &&
-               column->room - used >= 4 + (size_t)statement->values[i].length;
+        fits = postgres_array_fits(&batch->columns[i], &statement->values[i]);
     }
     return fits;
 }
@@ -225,11 +167,13 @@ enum status postgres_batch_add(struct postgres *postgres,
     }
     struct batch *batch = &postgres->batches->batches[kind];
     for (int i = 0; i < statement->count; i++) {
-        if (statement->values[i].type == 0) {
-            return STATUS_OK; /* an array has no NULLs */
-        }
         if (batch->columns[i].type == 0) {
-            TRY(column_make(postgres, statement->values[i].type, &batch->columns[i]));
+            Oid type = statement->values[i].type;
+            TRY(postgres_array_make(postgres->arena, type,
+                                    type == OID_INT8 || type == OID_FLOAT8
+                                        ? (size_t)ROWS_MOST * POSTGRES_ARRAY_NUMBER
+                                        : TEXT_BYTES,
+                                    &batch->columns[i]));
         }
     }
     if (batch->rows > 0 && !fits(batch, statement)) {
@@ -239,10 +183,7 @@ enum status postgres_batch_add(struct postgres *postgres,
         return STATUS_OK; /* longer than all the room: it goes alone */
     }
     for (int i = 0; i < statement->count; i++) {
-        if (batch->rows == 0) {
-            column_begin(&batch->columns[i]);
-        }
-        column_add(&batch->columns[i], &statement->values[i]);
+        postgres_array_add(&batch->columns[i], &statement->values[i]);
     }
     batch->rows++;
     postgres->batches->filled |= UINT32_C(1) << kind;

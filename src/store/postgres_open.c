@@ -127,6 +127,7 @@ enum status postgres_store_open(struct store *store, const struct store_options 
         store->writer_count++;
         writer->slot = -1;
         TRY(writer_memory(store, writer));
+        TRY(postgres_expected_make(&writer->connection));
     }
     store->writer = store->writers;
     TRY(load(store, &store->writer->connection, true, !options->must_exist, outcome));

@@ -23,6 +23,10 @@
     "hashtextextended(lower(" column "), 0)=hashtextextended(lower(" parameter                     \
     " COLLATE \"C\"), 0) AND lower(" column ")=lower(" parameter " COLLATE \"C\")"
 
+/* No column of a resource is NULL: a row with one is 8 bytes longer. */
+#define BYTES(parameter) "coalesce(" parameter "::bytea, '')"
+#define NOTHING          ""
+
 #define CURRENT                                                                                    \
     "r.type, r.id, r.version, r.updated, r.change, r.method, r.splice, r.patient, r.others,"       \
     " r.blob_length, r.dictionary, r.body"
@@ -55,7 +59,7 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_OUTBOX_REMOVE] = {"DELETE FROM outbox WHERE number<=?1 AND ?2::int8 IS NULL AND log=?3"},
     [SQL_READ] = {"SELECT " CURRENT " FROM directory d JOIN resource r ON r.patient=d.patient"
                   " AND r.seq=d.seq WHERE d.type=?1 AND d.id=?2 AND d.state=1"},
-    [SQL_SCAN_TYPE] = {"SELECT " CURRENT ", " RID("r.") " FROM (SELECT patient, seq FROM place"
+    [SQL_SCAN_TYPE] = {"SELECT " CURRENT ", " RID("r.") " FROM (SELECT patient, seq FROM resource"
                                                         " WHERE type=?1 AND " FROM("?2") IN_ORDER
                        ") p JOIN resource r ON r.patient=p.patient AND r.seq=p.seq"
                        " ORDER BY p.patient, p.seq",
@@ -86,15 +90,18 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
         "?1") " AND seq<=" SEQ("?2") " ORDER BY seq DESC LIMIT 1"},
     [SQL_PLACE_HIGHEST] = {"SELECT " RID("") " FROM resource ORDER BY patient DESC, seq DESC"
                                              " LIMIT 1"},
-    [SQL_PLACE_ADD] = {"INSERT INTO place(type, patient, seq) VALUES(?1, " SPLIT("?2") ")"},
-    [SQL_PLACE_REMOVE] = {"DELETE FROM place WHERE type=?1 AND " AT("?2")},
+    /* There the places of a type are an index of the resources. */
+    [SQL_PLACE_ADD] = {NOTHING},
+    [SQL_PLACE_REMOVE] = {NOTHING},
+    [SQL_TYPE_USED] = {"SELECT 1 FROM resource WHERE type=?1 LIMIT 1"},
     [SQL_RESOURCE_ADD] =
         {"INSERT INTO resource(patient, seq, type, id, version, updated, change,"
          " method, splice, others, blob_length, facts, dictionary, body) VALUES(" SPLIT(
-             "?1") ",?2,?3,?4,?5,?6,?7,?8,?9::bytea,?10,?11,?12,?13)"},
+             "?1") ",?2,?3,?4,?5,?6,?7,?8," BYTES("?9") ",?10,?11,?12,?13)"},
     [SQL_RESOURCE_SET] = {"UPDATE resource SET version=?4, updated=?5, change=?6, method=?7,"
-                          " splice=?8, others=?9::bytea, blob_length=?10, facts=?11,"
-                          " dictionary=?12, body=?13 WHERE " AT("?1") " AND type=?2 AND id=?3"},
+                          " splice=?8, others=" BYTES("?9") ", blob_length=?10, facts=?11,"
+                                                            " dictionary=?12, body=?13 WHERE " AT(
+                                                                "?1") " AND type=?2 AND id=?3"},
     [SQL_RESOURCE_REMOVE] = {"DELETE FROM resource WHERE " AT("?1")},
     [SQL_RESOURCE_FACTS] = {"SELECT facts, others, change FROM resource WHERE " AT("?1")},
     [SQL_RESOURCE_FACTS_SET] = {"UPDATE resource SET facts=?2 WHERE " AT("?1")},
@@ -117,7 +124,7 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                       " ON CONFLICT(place) DO UPDATE SET ties=excluded.ties"},
     [SQL_HEAD_CURRENT] = {"SELECT type, id, patient, others, version, method & 7 FROM resource"
                           " WHERE " AT("?1")},
-    [SQL_OTHERS_CURRENT] = {"UPDATE resource SET others=?2::bytea WHERE " AT("?1")},
+    [SQL_OTHERS_CURRENT] = {"UPDATE resource SET others=" BYTES("?2") " WHERE " AT("?1")},
     [SQL_OTHERS_PAST] = {"UPDATE history SET others=?2::bytea WHERE change=?1"},
     [SQL_LINK_ADD] = {"INSERT INTO link(patient, other) VALUES(?1, ?2) ON CONFLICT DO NOTHING"},
     [SQL_SYSTEM_GET] = {"SELECT number FROM system WHERE " SAME("uri", "?1")},
@@ -155,12 +162,15 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_TEXT_RIDS] = {"SELECT " RID("") " FROM text WHERE parameter=?1 AND value=?2 AND " FROM(
                            "?3") IN_ORDER,
                        ROWS_KEYED, 3},
-    [SQL_PLACE_RIDS] = {"SELECT " RID("") " FROM place WHERE type=?1 AND " FROM("?2") " AND " BELOW(
-                            "?3") IN_ORDER,
+    [SQL_PLACE_RIDS] = {"SELECT " RID("") " FROM resource WHERE type=?1 AND " FROM(
+                            "?2") " AND " BELOW("?3") IN_ORDER,
                         ROWS_KEYED, 2},
     [SQL_ALL_RIDS] = {"SELECT " RID("") " FROM resource WHERE " FROM("?1") " AND " BELOW("?2")
                           IN_ORDER,
                       ROWS_KEYED, 1},
+    [SQL_SERVER_PLACES_READ] = {"SELECT " CURRENT ", n.o FROM unnest(?1) WITH ORDINALITY n(r, o)"
+                                " JOIN resource r ON r.patient=" PATIENT("n.r") " AND r.seq=" SEQ(
+                                    "n.r")},
     [SQL_SERVER_TOKEN_HOME] = {"SELECT " RID("") " FROM token WHERE parameter=?1 AND code=?2"
                                                  " AND " HOME("?3") " ORDER BY seq",
                                ROWS_KEYED, 3},
@@ -171,7 +181,7 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_SERVER_TEXT_HOME] = {"SELECT " RID("") " FROM text WHERE parameter=?1 AND value=?2"
                                                 " AND " HOME("?3") " ORDER BY seq",
                               ROWS_KEYED, 3},
-    [SQL_SERVER_PLACE_HOME] = {"SELECT " RID("") " FROM place WHERE type=?1 AND " HOME(
+    [SQL_SERVER_PLACE_HOME] = {"SELECT " RID("") " FROM resource WHERE type=?1 AND " HOME(
                                    "?2") " AND " BELOW("?3") " ORDER BY seq",
                                ROWS_KEYED, 2},
     [SQL_SERVER_ALL_HOME] = {"SELECT " RID("") " FROM resource WHERE " HOME("?1") " AND " BELOW(
@@ -256,11 +266,11 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_REINDEX_NEXT] = {"SELECT " RID(
         "") ", type, facts, method, dictionary, body FROM resource"
             " WHERE (patient, seq)>(?1 >> 31, ?1 & 2147483647)" IN_ORDER " LIMIT 1"},
-    [SQL_TYPE_COUNT] = {"SELECT count(*) FROM place WHERE type=?1"
+    [SQL_TYPE_COUNT] = {"SELECT count(*) FROM resource WHERE type=?1"
                         " AND (patient, seq)>(?2 >> 31, ?2 & 2147483647)"},
     [SQL_REINDEX_TYPE] = {"SELECT " RID(
         "r.") ", r.type, r.facts, r.method, r.dictionary, r.body"
-              " FROM (SELECT patient, seq FROM place WHERE type=?1"
+              " FROM (SELECT patient, seq FROM resource WHERE type=?1"
               " AND (patient, seq)>(?2 >> 31, ?2 & 2147483647)" IN_ORDER " LIMIT 1) p"
               " JOIN resource r ON r.patient=p.patient AND r.seq=p.seq"},
     [SQL_REINDEX_PAST] = {"SELECT h.change, b.method, b.dictionary, b.body FROM history h"

@@ -5,11 +5,6 @@
 
 #include "postgres.h"
 
-#define OID_BYTEA  17
-#define OID_INT8   20
-#define OID_TEXT   25
-#define OID_FLOAT8 701
-
 #define FIRST_ROWS 32
 #define MOST_ROWS  8192
 #define ROWS_GROW  4
@@ -262,9 +257,10 @@ enum status postgres_row(struct postgres *postgres, struct postgres_statement *s
 
 enum status postgres_run(struct postgres *postgres, struct postgres_statement *statement)
 {
-    bool added = false;
-    enum status status =
-        postgres->in_transaction ? postgres_batch_add(postgres, statement, &added) : STATUS_OK;
+    bool added = postgres_text(statement->number)->sql[0] == '\0'; /* nothing to do there */
+    enum status status = !added && postgres->in_transaction
+                             ? postgres_batch_add(postgres, statement, &added)
+                             : STATUS_OK;
     if (status == STATUS_OK && !added) {
         status = postgres_send(postgres, statement, 0, -1, 0, NULL);
     }

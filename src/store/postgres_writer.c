@@ -21,8 +21,8 @@ enum status postgres_number_next(struct writer *writer, enum number_kind kind, i
     static const struct {
         enum statement_number statement;
         int64_t count; /* as many as the sequence goes on by */
-    } sequences[NUMBER_KINDS] = {[NUMBER_ENTITY] = {SQL_SERVER_ENTITY, 64},
-                                 [NUMBER_PATIENT] = {SQL_SERVER_PATIENT, 16},
+    } sequences[NUMBER_KINDS] = {[NUMBER_ENTITY] = {SQL_SERVER_ENTITY, 1024},
+                                 [NUMBER_PATIENT] = {SQL_SERVER_PATIENT, 64},
                                  [NUMBER_CODE] = {SQL_SERVER_CODE, 16},
                                  [NUMBER_SYSTEM] = {SQL_SERVER_SYSTEM, 16},
                                  [NUMBER_PLACE] = {SQL_SERVER_PLACE, 64}};
@@ -83,6 +83,7 @@ static enum status attempt_begin(struct writer *writer, bool learns)
     statement_reset(statement);
     writer->word_count = writer->words_before = 0;
     writer->turn++;
+    postgres_expected_forget(connection);
     writer->taught = false;
     connection->begun = begun;
     return learns ? STATUS_OK : taught_check(writer);

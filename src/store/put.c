@@ -420,6 +420,7 @@ enum status store_put(struct store_tx *tx, const struct store_draft *draft,
         return STATUS_INTERNAL;
     }
     /* Only the answer is the caller's: a transaction puts thousands on one request's arena. */
+    TRY(tx->connection->expected != NULL ? postgres_expect(tx, draft) : STATUS_OK);
     struct arena *scratch = tx->writer->scratch;
     struct arena_mark mark = arena_mark(scratch);
     struct change change = {

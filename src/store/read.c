@@ -172,6 +172,44 @@ enum status place_read(struct connection *connection, int64_t rid, bool body, st
     return one_row(connection, statement, body, arena, ret_version);
 }
 
+/* On a server all in one journey. */
+static enum status places_there(struct connection *connection, const int64_t *rids, size_t count,
+                                bool body, struct arena *arena, struct store_version *ret_versions)
+{
+    struct statement *statement;
+    bool row = false;
+    size_t found = 0;
+    TRY(statement_get(connection, SQL_SERVER_PLACES_READ, &statement));
+    TRY(postgres_bind_numbers(statement->postgres, 1, rids, count, arena));
+    TRY(statement_row(connection, statement, &row));
+    while (row) {
+        size_t at = (size_t)statement_number(statement, 12) - 1;
+        enum status status =
+            at < count ? version_from_row(connection, statement, body, arena, &ret_versions[at])
+                       : STATUS_INTERNAL;
+        if (status != STATUS_OK) {
+            statement_reset(statement);
+            return status;
+        }
+        found++;
+        TRY(statement_row(connection, statement, &row));
+    }
+    statement_reset(statement);
+    return found == count ? STATUS_OK : STATUS_NOT_FOUND;
+}
+
+enum status places_read(struct connection *connection, const int64_t *rids, size_t count, bool body,
+                        struct arena *arena, struct store_version *ret_versions)
+{
+    if (connection->db == NULL && count > 1) {
+        return places_there(connection, rids, count, body, arena, ret_versions);
+    }
+    for (size_t i = 0; i < count; i++) {
+        TRY(place_read(connection, rids[i], body, arena, &ret_versions[i]));
+    }
+    return STATUS_OK;
+}
+
 static enum status concerned_by_row(struct store_tx *tx, const struct entry *entry,
                                     struct arena *arena, struct store_version *ret_version)
 {

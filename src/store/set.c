@@ -60,6 +60,11 @@ bool number_set_add(struct number_set *set, int64_t number)
     return true;
 }
 
+bool text_set_has(const struct text_set *set, struct slice text)
+{
+    return set->capacity > 0 && set->slots[text_slot(set, text)] != 0;
+}
+
 void text_set_add(struct text_set *set, struct slice text)
 {
     if (set->count == set->capacity) {

@@ -271,10 +271,20 @@
     X(SQL_SERVER_REFERENCE_HOME, "")                                                               \
     X(SQL_SERVER_TEXT_HOME, "")                                                                    \
     X(SQL_SERVER_PLACE_HOME, "")                                                                   \
+    X(SQL_SERVER_PLACES_READ, "")                                                                  \
     X(SQL_SERVER_ALL_HOME, "")                                                                     \
     X(SQL_SERVER_WORD_HOME, "")                                                                    \
     X(SQL_SERVER_MEMBER_HOMES,                                                                     \
       "SELECT DISTINCT home FROM member WHERE patient=?1::int4 ORDER BY home LIMIT ?2")            \
+    /* What writes will look for: rows of the directory, of the first ?4 the last place with that  \
+     * patient; with minus their number the keys to which something is tied. */                    \
+    X(SQL_SERVER_EXPECT,                                                                           \
+      "SELECT n.o, d.entity, (d.patient::int8 << 31 | d.seq), d.version, d.state,"                 \
+      " CASE WHEN n.o<=?4 THEN (SELECT r.seq FROM resource r WHERE r.patient=d.patient"            \
+      " ORDER BY r.seq DESC LIMIT 1) END FROM unnest(?1, ?2) WITH ORDINALITY AS n(t, i, o)"        \
+      " JOIN directory d ON d.type=n.t::int4 AND d.id=n.i UNION ALL"                               \
+      " SELECT -k.o, NULL, NULL, NULL, NULL, NULL FROM unnest(?3) WITH ORDINALITY AS k(key, o)"    \
+      " WHERE EXISTS(SELECT 1 FROM tie WHERE tie.key=k.key)")                                      \
     /* Many rows at once (postgres_batch.c): each parameter is an array. */                        \
     X(SQL_SERVER_TOKENS,                                                                           \
       "INSERT INTO token(parameter, code, patient, seq)"                                           \
@@ -299,8 +309,18 @@
       " SELECT w, b >> 25, b & 33554431 FROM unnest(?1, ?2) AS n(w, b) ON CONFLICT DO NOTHING")    \
     X(SQL_SERVER_CODE_WORDS, "INSERT INTO code_word(word, code)"                                   \
                              " SELECT w, c FROM unnest(?1, ?2) AS n(w, c) ON CONFLICT DO NOTHING") \
-    X(SQL_SERVER_PLACES, "INSERT INTO place(type, patient, seq)"                                   \
-                         " SELECT t, r >> 31, r & 2147483647 FROM unnest(?1, ?2) AS n(t, r)")      \
+    X(SQL_SERVER_DIRECTORY,                                                                        \
+      "INSERT INTO directory(type, id, entity, patient, seq, version, state)"                      \
+      " SELECT t, i, e, r >> 31, r & 2147483647, v, s"                                             \
+      " FROM unnest(?1, ?2, ?3, ?4, ?5, ?6) AS n(t, i, e, r, v, s)")                               \
+    X(SQL_SERVER_PATIENTS, "INSERT INTO patient(number, id)"                                       \
+                           " SELECT p, i FROM unnest(?1, ?2) AS n(p, i)")                          \
+    X(SQL_SERVER_RESOURCES,                                                                        \
+      "INSERT INTO resource(patient, seq, type, id, version, updated, change, method, splice,"     \
+      " others, blob_length, facts, dictionary, body) SELECT r >> 31, r & 2147483647, t, i, v, u," \
+      " c, m, s, coalesce(o, ''), l, f, d, b FROM"                                                 \
+      " unnest(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"                            \
+      " AS n(r, t, i, v, u, c, m, s, o, l, f, d, b)")                                              \
     X(SQL_SERVER_CHANGES,                                                                          \
       "INSERT INTO change(type, change, patient, seq)"                                             \
       " SELECT t, c, r >> 31, r & 2147483647 FROM unnest(?1, ?2, ?3) AS n(t, c, r)")               \

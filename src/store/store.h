@@ -388,6 +388,11 @@ struct store_written {
     bool tied; /* whom it concerns hangs on other resources too, which may yet come */
 };
 
+/* These drafts will be put next, in this order if all goes well: on a server, what all of them look
+ * for is then asked for at once. Only a hint. */
+MUST_CHECK enum status store_expect(struct store_tx *tx, struct store_draft *const *drafts,
+                                    size_t count);
+
 /* Puts a draft as the next version. STATUS_PRECONDITION / STATUS_CONFLICT when the condition
  * does not hold. */
 MUST_CHECK enum status store_put(struct store_tx *tx, const struct store_draft *draft,

@@ -77,9 +77,10 @@ struct connection {
     struct statement statements[STATEMENT_COUNT];
     struct spare_statement spares[SPARE_STATEMENTS];
     ZSTD_DCtx *decompress;
-    int64_t deadline;   /* time_monotonic; 0: none */
-    int64_t begun;      /* of the snapshot: it sees all that was committed before */
-    enum status doomed; /* writer: why the whole group must be undone; else STATUS_OK */
+    int64_t deadline;          /* time_monotonic; 0: none */
+    int64_t begun;             /* of the snapshot: it sees all that was committed before */
+    enum status doomed;        /* writer: why the whole group must be undone; else STATUS_OK */
+    struct expected *expected; /* writer on a PostgreSQL server */
 };
 
 /* The status of an SQLite result code; remembers in the connection what dooms a transaction. */
@@ -345,6 +346,7 @@ struct text_set {
 bool number_set_has(const struct number_set *set, int64_t number);
 /* False: it was there, or there was no memory. */
 bool number_set_add(struct number_set *set, int64_t number);
+bool text_set_has(const struct text_set *set, struct slice text);
 void text_set_add(struct text_set *set, struct slice text);
 
 /* ---- whom a resource concerns ---------------------------------------------------------------- */
@@ -473,7 +475,7 @@ struct counters {
 
 enum entry_state { ENTRY_MENTIONED, ENTRY_LIVE, ENTRY_DELETED };
 
-/* A row of the directory. */
+/* A row of the directory, or that there is none. */
 struct entry {
     resource_type type;
     struct packed_id id;
@@ -553,6 +555,23 @@ struct writer {
     bool running;
 };
 
+/* What a transaction on a PostgreSQL server has looked for ahead of its writes (postgres_expect.c).
+ */
+struct expected {
+    struct arena *arena;
+    size_t drafts;          /* still to be put */
+    struct text_set untied; /* keys to which nothing was tied */
+    struct text_set tied;   /* and has been since */
+};
+MUST_CHECK enum status postgres_expected_make(struct connection *connection);
+void postgres_expected_close(struct connection *connection);
+void postgres_expected_forget(struct connection *connection);
+/* Is it known that nothing is tied to KEY? */
+bool postgres_expects_none(const struct connection *connection, struct slice key);
+void postgres_expected_tie(struct connection *connection, struct slice key);
+/* A draft is about to be put: looks for what it needs, unless store_expect did. */
+MUST_CHECK enum status postgres_expect(struct store_tx *tx, const struct store_draft *draft);
+
 MUST_CHECK enum status postgres_number_next(struct writer *writer, enum number_kind kind,
                                             int64_t *ret_number);
 /* The next number of a kind that no other writer ever gets. */
@@ -583,8 +602,16 @@ MUST_CHECK enum status directory_find(struct store_tx *tx, resource_type type,
 /* As directory_find, giving the id a number when it is new: a first mention. */
 MUST_CHECK enum status directory_mention(struct store_tx *tx, resource_type type,
                                          const struct packed_id *id, struct entry *ret_entry);
+/* What is remembered of it, which may be that there is no row; NULL: nothing. */
+const struct entry *directory_recall(struct writer *writer, resource_type type,
+                                     const struct packed_id *id);
+void directory_remember(struct writer *writer, const struct entry *entry);
+/* Entity, place, version and state, from COLUMN on. */
+void directory_read(const struct statement *statement, int column, struct entry *ret_entry);
 /* Writes the row and remembers it. */
 MUST_CHECK enum status directory_store(struct store_tx *tx, const struct entry *entry);
+/* LAST is the last place of a patient that is taken, 0: none. */
+void place_expect(struct writer *writer, uint32_t patient, int64_t last);
 MUST_CHECK enum status place_next(struct store_tx *tx, uint32_t patient, int64_t *ret_rid);
 
 /* ---- transactions ---------------------------------------------------------------------------- */
@@ -726,6 +753,10 @@ MUST_CHECK enum status history_read(struct connection *connection, uint64_t chan
 /* The current row at RID; STATUS_NOT_FOUND. */
 MUST_CHECK enum status place_read(struct connection *connection, int64_t rid, bool body,
                                   struct arena *arena, struct store_version *ret_version);
+/* Those at COUNT places, none twice. */
+MUST_CHECK enum status places_read(struct connection *connection, const int64_t *rids, size_t count,
+                                   bool body, struct arena *arena,
+                                   struct store_version *ret_versions);
 
 /* Unsigned LEB128. */
 void varint_write(struct buffer *out, uint64_t value);

@@ -107,6 +107,63 @@ static void may_come_before_what_it_is_about(void **state)
     check_is_clean();
 }
 
+struct many {
+    struct store_draft *drafts[8];
+    size_t count;
+};
+
+static enum status put_many(struct store_tx *tx, void *context)
+{
+    struct many *many = context;
+    static const struct store_condition any = {0};
+    TRY(store_expect(tx, many->drafts, many->count));
+    for (size_t i = 0; i < many->count; i++) {
+        struct store_written written;
+        TRY(store_put(tx, many->drafts[i], STORE_UPDATED, &any, arena, NULL, &written));
+    }
+    return STATUS_OK;
+}
+
+static void must_put_together(const char *const *texts, size_t count)
+{
+    struct many many = {.count = count};
+    for (size_t i = 0; i < count; i++) {
+        many.drafts[i] = draft_of(texts[i]);
+    }
+    assert_int_equal(store_write(store, put_many, &many), STATUS_OK);
+}
+
+/* What was looked for ahead of all of them is not what is there once the first is put. */
+static void is_the_same_when_they_come_together(void **state)
+{
+    (void)state;
+    const char *const texts[] = {
+        "{'resourceType':'QuestionnaireResponse','id':'i','subject':{'identifier':"
+        "{'system':'nhs','value':'9990000018'}}}",
+        answers,
+        visit,
+        p1,
+        answers,
+        "{'resourceType':'Encounter','id':'f','subject':{'reference':'Patient/p2'}}",
+        p2};
+    must_put_together(texts, sizeof(texts) / sizeof(texts[0]));
+    assert_concerns("QuestionnaireResponse", "q", "p1");
+    assert_concerns("QuestionnaireResponse", "i", "p1");
+    assert_string_equal(in_record("p1", "QuestionnaireResponse"), "i q");
+    assert_version_concerns("QuestionnaireResponse", "q", 1, "p1");
+    check_is_clean();
+    /* And again, when all of it is there; a deleted one comes back. */
+    assert_int_equal(try_delete("Encounter", "f", (struct store_condition){0}), STATUS_OK);
+    must_put_together(texts, sizeof(texts) / sizeof(texts[0]));
+    assert_concerns("Encounter", "f", "p2");
+    assert_concerns("QuestionnaireResponse", "q", "p1");
+    check_is_clean();
+    must_put("{'resourceType':'Observation','id':'o','status':'final','code':{'text':'x'},"
+             "'subject':{'reference':'Patient/p2'}}");
+    assert_concerns("Observation", "o", "p2");
+    check_is_clean();
+}
+
 static void follows_when_the_encounter_is_corrected(void **state)
 {
     (void)state;
@@ -426,7 +483,7 @@ static void check_tells_when_somebody_is_missing(void **state)
     must_put(visit);
     must_put(answers);
     store_shut();
-    meddle("DELETE FROM member; UPDATE resource SET others=NULL");
+    meddle("DELETE FROM member; UPDATE resource SET others=''");
     store_reopen_with(NULL);
     assert_int_equal(store_check(store, NULL, NULL, NULL), STATUS_CORRUPT);
     assert_int_equal(store_reindex(store, NULL, NULL, NULL), STATUS_OK);
@@ -439,6 +496,7 @@ int main(int count, char **arguments)
     const struct CMUnitTest tests[] = {
         STORE_TEST(concerns_whom_its_encounter_is_about),
         STORE_TEST(may_come_before_what_it_is_about),
+        STORE_TEST(is_the_same_when_they_come_together),
         STORE_TEST(follows_when_the_encounter_is_corrected),
         STORE_TEST(what_was_deleted_is_still_about_somebody),
         STORE_TEST(finds_references_wherever_they_stand),
