@@ -45,7 +45,8 @@ static enum kind kind_due(const struct subscription *subscription, int64_t now)
     bool socket = subscription->wanted.channel == CHANNEL_WEBSOCKET;
     int64_t beat = (int64_t)subscription->wanted.heartbeat * MICROS_PER_SECOND;
     if (subscription->topic == NULL || subscription->wanted.standing > STANDING_ACTIVE ||
-        subscription->delivery != NULL || subscription->due > now ||
+        !lease_held(subscription->subscribe) || subscription->delivery != NULL ||
+        subscription->due > now ||
         subscription->acknowledged > numbers->delivered ||
         (socket && (subscription->socket == NULL || subscription->queued))) {
         return KIND_NONE;
@@ -420,6 +421,9 @@ static enum status begin(struct round *round, int64_t now, int64_t *ret_wait)
         struct delivery *delivery = round->items[i];
         bool socket = delivery->subscription->wanted.channel == CHANNEL_WEBSOCKET;
         enum status sent = status;
+        if (sent == STATUS_OK && !lease_held(round->subscribe)) {
+            sent = STATUS_CONFLICT; /* writing the log took long */
+        }
         if (sent == STATUS_OK) {
             sent = socket ? send_socket(delivery) : send_hook(delivery);
         }
@@ -603,6 +607,9 @@ enum status deliveries_end(struct subscribe *subscribe)
             enum status ended = take_end(delivery);
             status = ended != STATUS_OK ? ended : status;
         }
+    }
+    if (subscribe->anew || !atomic_load(&subscribe->holds)) {
+        return status; /* first it is read what counts now */
     }
     enum status noted = acknowledge(subscribe);
     return noted != STATUS_OK ? noted : status;

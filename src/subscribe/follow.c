@@ -26,8 +26,8 @@ static void choose_types(struct subscribe *subscribe)
     memset(subscribe->types, 0, count * sizeof *subscribe->types);
     subscribe->types[subscribe->subscription_type] = true;
     subscribe->types[subscribe->basic_type] = true;
-    for (const struct subscription *each = subscribe->subscriptions; each != NULL;
-         each = each->next) {
+    for (const struct subscription *each = subscribe->subscriptions;
+         each != NULL && atomic_load(&subscribe->holds); each = each->next) {
         for (size_t i = 0; each->topic != NULL && i < each->topic->trigger_count; i++) {
             subscribe->types[each->topic->triggers[i].type] = true;
         }
@@ -221,6 +221,10 @@ static void took_effect(struct following *following)
 static enum status settle(struct following *following)
 {
     struct subscribe *subscribe = following->subscribe;
+    if (!atomic_load(&subscribe->holds)) {
+        subscribe->cursor = following->up_to;
+        return STATUS_OK;
+    }
     TRY(prepare_commit(following));
     bool late = subscribe->count > 0 && following->up_to != subscribe->saved_cursor &&
                 time_monotonic() - subscribe->cursor_saved > CURSOR_SECONDS * MICROS_PER_SECOND;
@@ -261,12 +265,12 @@ static enum status follow(struct following *following)
     bool again = false;
     uint64_t turn = store_parameters_turn(subscribe->options.store);
     if (subscribe->stale || turn != subscribe->turn) {
-        if (subscribe->anew) {
-            TRY(subscribe_recall(subscribe, following->tx));
-        }
         TRY(subscriptions_load(subscribe, following->tx));
         subscribe->turn = turn;
-        subscribe->stale = subscribe->anew = false;
+        subscribe->stale = false;
+    }
+    if (!atomic_load(&subscribe->holds)) {
+        TRY(lease_recall(subscribe, following->tx));
     }
     TRY(read_changes(following, &items, &count));
     TRY(take_in(following, items, count, &again));
@@ -277,7 +281,7 @@ static enum status follow(struct following *following)
         each->fresh = NULL;
         each->fresh_count = each->fresh_capacity = 0;
     }
-    for (size_t i = 0; i < count && subscribe->count > 0; i++) {
+    for (size_t i = 0; i < count && atomic_load(&subscribe->holds); i++) {
         TRY(look_at(following, &items[i]));
     }
     return STATUS_OK;

@@ -73,6 +73,11 @@ enum status subscribe_token(struct subscribe *subscribe, const struct slice *ids
         return outcome_fail(outcome, STATUS_VALUE, "id",
                             "A token is for one to 16 Subscriptions: name them with id.");
     }
+    if (!atomic_load(&subscribe->holds)) {
+        return outcome_fail(outcome, STATUS_TRANSIENT, "",
+                            "Another process of this server tells subscribers: websockets are for "
+                            "its address (docs/subscriptions.md), or for this one in a moment.");
+    }
     (void)pthread_mutex_lock(&subscribe->lock);
     enum status status = make_token(subscribe, ids, count, outcome, &token);
     if (status == STATUS_OK) {
@@ -188,13 +193,21 @@ enum status subscribe_socket_bind(struct subscribe_socket *socket, struct slice 
 bool subscribe_socket_next(struct subscribe_socket *socket, struct slice *ret_message)
 {
     (void)pthread_mutex_lock(&socket->subscribe->lock);
-    bool has = socket->first != NULL && !socket->sending;
+    bool has = socket->first != NULL && !socket->sending && !socket->ended;
     if (has) {
         socket->sending = true;
         *ret_message = socket->first->text;
     }
     (void)pthread_mutex_unlock(&socket->subscribe->lock);
     return has;
+}
+
+bool subscribe_socket_ended(struct subscribe_socket *socket)
+{
+    (void)pthread_mutex_lock(&socket->subscribe->lock);
+    bool ended = socket->ended;
+    (void)pthread_mutex_unlock(&socket->subscribe->lock);
+    return ended;
 }
 
 void subscribe_socket_sent(struct subscribe_socket *socket)
@@ -234,5 +247,21 @@ void socket_forget(struct subscribe *subscribe, struct subscription *subscriptio
         for (struct message *each = socket->first; each != NULL; each = each->next) {
             each->subscription = each->subscription == subscription ? NULL : each->subscription;
         }
+    }
+}
+
+void sockets_end(struct subscribe *subscribe)
+{
+    for (struct subscription *each = subscribe->subscriptions; each != NULL; each = each->next) {
+        each->socket = NULL;
+        each->greeted = each->queued = false;
+    }
+    for (size_t i = 0; i < TOKENS_MOST; i++) {
+        subscribe->tokens[i].count = 0;
+    }
+    for (struct subscribe_socket *socket = subscribe->sockets; socket != NULL;
+         socket = socket->next) {
+        socket->ended = true;
+        socket->wake(socket->context);
     }
 }
