@@ -142,8 +142,7 @@ static enum status read_asked(struct request *request, struct asked *asked)
 
 static enum status no_such_subscription(struct request *request)
 {
-    return request_fail(request, STATUS_NOT_FOUND, "",
-                        "There is no such Subscription.");
+    return request_fail(request, STATUS_NOT_FOUND, "", "There is no such Subscription.");
 }
 
 /* ---- $status ------------------------------------------------------------------------------------
@@ -202,14 +201,13 @@ enum status api_subscription_status_perform(struct request *request)
     struct buffer *out = &request->response.body;
     char id[UUID_LENGTH + 1];
     random_uuid(id);
-    buffer_print(out,
-                 "{\"resourceType\":\"Bundle\",\"id\":\"%s\",\"type\":\"searchset\",\"entry\":[",
-                 id);
+    buffer_print(
+        out, "{\"resourceType\":\"Bundle\",\"id\":\"%s\",\"type\":\"searchset\",\"entry\":[", id);
     size_t begin = out->length;
     struct arena *scratch = arena_create((size_t)16 << 20);
-    enum status status =
-        scratch != NULL ? write_statuses(request, &asked, tx, ids, count, scratch, &matches)
-                        : STATUS_MEMORY;
+    enum status status = scratch != NULL
+                             ? write_statuses(request, &asked, tx, ids, count, scratch, &matches)
+                             : STATUS_MEMORY;
     arena_destroy(scratch);
     TRY(status);
     if (matches == 0) { /* an array is not empty */

@@ -60,8 +60,7 @@ static enum status read_facts(struct subscribe *subscribe, struct store_tx *tx, 
 }
 
 static struct notification about(struct subscribe *subscribe, struct slice id,
-                                 const struct facts *facts, const char *type,
-                                 struct slice base_url)
+                                 const struct facts *facts, const char *type, struct slice base_url)
 {
     return (struct notification){.options = &subscribe->options,
                                  .id = id,

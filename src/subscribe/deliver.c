@@ -46,8 +46,7 @@ static enum kind kind_due(const struct subscription *subscription, int64_t now)
     int64_t beat = (int64_t)subscription->wanted.heartbeat * MICROS_PER_SECOND;
     if (subscription->topic == NULL || subscription->wanted.standing > STANDING_ACTIVE ||
         !lease_held(subscription->subscribe) || subscription->delivery != NULL ||
-        subscription->due > now ||
-        subscription->acknowledged > numbers->delivered ||
+        subscription->due > now || subscription->acknowledged > numbers->delivered ||
         (socket && (subscription->socket == NULL || subscription->queued))) {
         return KIND_NONE;
     }

@@ -112,8 +112,7 @@ static enum status seal_with(struct subscribe *subscribe, bool take, struct slic
 
 enum status lease_renew(struct subscribe *subscribe)
 {
-    if (is_alone(subscribe) ||
-        time_monotonic() - subscribe->renewed < lease_time(subscribe) / 3) {
+    if (is_alone(subscribe) || time_monotonic() - subscribe->renewed < lease_time(subscribe) / 3) {
         return STATUS_OK;
     }
     return seal_with(subscribe, false, (struct slice){0});

@@ -565,8 +565,8 @@ enum status subscription_forget(struct subscribe *subscribe, struct store_tx *tx
 {
     if (atomic_load(&subscribe->holds)) {
         struct commit commit = {.arena = arena_create((size_t)64 << 20)};
-        enum status status = commit.arena != NULL ? forget_notes(subscribe, tx, id, &commit)
-                                                  : STATUS_MEMORY;
+        enum status status =
+            commit.arena != NULL ? forget_notes(subscribe, tx, id, &commit) : STATUS_MEMORY;
         arena_destroy(commit.arena);
         TRY(status);
     }

@@ -86,9 +86,8 @@ enum subscribe_content { SUBSCRIBE_EMPTY, SUBSCRIBE_ID_ONLY, SUBSCRIBE_FULL };
  * query-status, as the snapshot has it. STATUS_NOT_FOUND: no such subscription. WANTED: statuses,
  * comma between; empty: any (*RET_WANTED false: another one). */
 MUST_CHECK enum status subscribe_status(struct subscribe *subscribe, struct store_tx *tx,
-                                        struct slice id, struct slice wanted,
-                                        struct slice base_url, struct arena *arena,
-                                        struct buffer *out, bool *ret_wanted);
+                                        struct slice id, struct slice wanted, struct slice base_url,
+                                        struct arena *arena, struct buffer *out, bool *ret_wanted);
 
 /* The ids of all, in order. */
 MUST_CHECK enum status subscribe_ids(struct subscribe *subscribe, struct store_tx *tx,

@@ -194,12 +194,12 @@ MUST_CHECK enum status commit_make(struct commit *commit, struct subscribe *subs
 MUST_CHECK enum status commit_seal(struct commit *commit, struct subscribe *subscribe);
 
 /* ---- who delivers (lease.c) ---------------------------------------------------------------------
- * Of several processes on one server one delivers: the note "subscribe.holder" names it. Each of its
- * commits leaves a new seal; when it has nothing to commit it does so to show that it lives. Who has
- * seen the same seal for the time of a lease, by its own clock, may put its name there. The one that
- * was there stops before, by its own clock; and whatever its clock says, none of its commits is
- * taken any more, so it sends at most again what it had begun with. With SQLite nobody else is
- * there. */
+ * Of several processes on one server one delivers: the note "subscribe.holder" names it. Each of
+ * its commits leaves a new seal; when it has nothing to commit it does so to show that it lives.
+ * Who has seen the same seal for the time of a lease, by its own clock, may put its name there. The
+ * one that was there stops before, by its own clock; and whatever its clock says, none of its
+ * commits is taken any more, so it sends at most again what it had begun with. With SQLite nobody
+ * else is there. */
 
 /* Reads the seal and whether the note names us. */
 MUST_CHECK enum status lease_recall(struct subscribe *subscribe, struct store_tx *tx);

@@ -193,7 +193,7 @@ def subscription_to(topic, endpoint, content='id-only', filters=(), extensions=(
     made = {'resourceType': 'Subscription', 'status': 'requested', 'reason': 'test',
             'criteria': URL + topic, 'channel': channel}
     if filters:
-        made['criteria_of'] = {'extension': [{'url': BACKPORT + 'backport-filter-criteria',
+        made['_criteria'] = {'extension': [{'url': BACKPORT + 'backport-filter-criteria',
                                             'valueString': text} for text in filters]}
     return made
 
