@@ -114,6 +114,11 @@ static enum status take_all(struct request *request, struct asked *asked)
     yyjson_val *body = request->method == METHOD_POST ? request->json.root : NULL;
     struct terms_parameter *parameters;
     size_t count;
+    if (request->method != METHOD_POST && (request->body.length > 0 || request->body_file >= 0)) {
+        return request_fail(request, STATUS_STRUCTURE, "",
+                            "What is asked for with GET stands in the address: send the body with "
+                            "POST, or nothing of it counts.");
+    }
     if (body != NULL && !slice_is(json_get_string(body, "resourceType"), "Parameters")) {
         return request_fail(request, STATUS_VALUE, "", "The body is a Parameters resource.");
     }

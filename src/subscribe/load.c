@@ -282,9 +282,11 @@ static void take_news(struct subscription *subscription, const struct store_vers
     if (was_off) {
         subscription->numbers.since = version->change;
     }
+    subscription->replaced =
+        subscription->replaced > 0 ? subscription->replaced : subscription->numbers.version;
     subscription->numbers.version = version->version;
-    subscription->saved = false;
-    subscription->failures = 0;
+    subscription->saved = subscription->unmatched = false;
+    subscription->failures = subscription->faults = subscription->unsettled = 0;
     subscription->due = 0;
     subscription->greeted = false;
     subscription->error = (struct slice){0};
@@ -464,8 +466,21 @@ enum status subscriptions_load(struct subscribe *subscribe, struct store_tx *tx)
     return forget_unseen(subscribe, tx);
 }
 
-static void forget_secrets_of(const struct store_version *version, struct arena *scratch,
-                              struct commit *commit, uint64_t *last)
+static bool is_kept(const struct subscription *kept, struct slice mark)
+{
+    for (size_t i = 0; kept != NULL && i < kept->wanted.header_count; i++) {
+        struct slice other;
+        uint64_t index;
+        if (header_mark(kept->wanted.headers[i], &other, &index) && slice_equals(other, mark)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* KEPT: but not what this has; NULL: all. */
+static void forget_secrets_of(const struct store_version *version, const struct subscription *kept,
+                              struct arena *scratch, struct commit *commit, uint64_t *last)
 {
     struct json json;
     size_t at, max;
@@ -486,7 +501,7 @@ static void forget_secrets_of(const struct store_version *version, struct arena 
             continue;
         }
         memcpy(&this, mark.at, sizeof this); /* enough to know the one before again */
-        if (this != *last) {
+        if (this != *last && !is_kept(kept, mark)) {
             commit_remove(commit,
                           slice_text(arena_print(commit->arena, "subscribe.secret/%.*s/%.*s",
                                                  SLICE_ARGS(version->id), SLICE_ARGS(mark))));
@@ -516,7 +531,7 @@ static enum status forget_secrets(struct subscribe *subscribe, struct store_tx *
         outcome_init(&outcome, scratch);
         status = store_history(tx, &query, scratch, &outcome, &page);
         for (size_t i = 0; status == STATUS_OK && i < page.count; i++) {
-            forget_secrets_of(&page.items[i], scratch, commit, &last);
+            forget_secrets_of(&page.items[i], NULL, scratch, commit, &last);
         }
         page.next = status == STATUS_OK ? arena_copy(arena, page.next) : page.next;
         arena_rewind(scratch, mark);
@@ -524,6 +539,28 @@ static enum status forget_secrets(struct subscribe *subscribe, struct store_tx *
     arena_destroy(arena);
     arena_destroy(scratch);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status; /* erased */
+}
+
+enum status secrets_forget_replaced(struct subscription *subscription, struct store_tx *tx,
+                                    struct commit *commit)
+{
+    struct arena *scratch = arena_create((size_t)16 << 20);
+    resource_type type = subscription->subscribe->subscription_type;
+    enum status status = scratch != NULL ? STATUS_OK : STATUS_MEMORY;
+    uint64_t last = 0;
+    for (uint64_t number = subscription->replaced;
+         status == STATUS_OK && number < subscription->numbers.version; number++) {
+        struct store_version version;
+        status =
+            store_read_version(tx, type, subscription->id, (uint32_t)number, scratch, &version);
+        if (status == STATUS_OK) {
+            forget_secrets_of(&version, subscription, scratch, commit, &last);
+        }
+        status = status == STATUS_NOT_FOUND || status == STATUS_GONE ? STATUS_OK : status;
+        arena_reset(scratch, 0);
+    }
+    arena_destroy(scratch);
+    return status;
 }
 
 static enum status numbers_of(struct store_tx *tx, struct slice id, struct arena *arena,

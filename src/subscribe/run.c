@@ -77,16 +77,17 @@ static enum status load(struct subscribe *subscribe)
 
 static enum status work(struct subscribe *subscribe, int64_t *ret_wait)
 {
-    bool more = false, taken = false;
+    bool more = false, alone = false, taken = false;
     if (!subscribe->loaded || subscribe->anew) {
         TRY(load(subscribe));
     }
     if (atomic_load(&subscribe->holds)) {
         TRY(lease_renew(subscribe));
     }
-    TRY(changes_match(subscribe, &more));
+    enum status matched = changes_match(subscribe, &more, &alone);
+    TRY(alone ? STATUS_OK : matched);
     (void)pthread_mutex_lock(&subscribe->lock);
-    subscribe->rounds += !more;
+    subscribe->rounds += matched == STATUS_OK && !more;
     (void)pthread_cond_broadcast(&subscribe->turned);
     (void)pthread_mutex_unlock(&subscribe->lock);
     if (atomic_load(&subscribe->holds)) {
@@ -96,7 +97,7 @@ static enum status work(struct subscribe *subscribe, int64_t *ret_wait)
         subscribe->anew = subscribe->anew || taken;
     }
     *ret_wait = more || taken ? 0 : *ret_wait;
-    return STATUS_OK;
+    return matched;
 }
 
 /* Until something is to be done; what endpoints answer goes on meanwhile. */

@@ -236,8 +236,14 @@ struct subscription {
     struct curl_slist *headers;
     bool headers_lost; /* they were given for another endpoint */
     struct numbers numbers;
-    bool seen; /* by the load that is going on */
+    uint64_t
+        replaced; /* the version taken in before, until what was kept for it is gone; 0: none */
+    bool seen;    /* by the load that is going on */
     bool saved;
+    unsigned faults;    /* how often in a row a change could not be compared with it */
+    bool unmatched;     /* one cannot be: first its standing says so */
+    unsigned unsettled; /* how often in a row its standing could not be written */
+    int64_t settle_due; /* time_monotonic: not before */
 
     /* delivery */
     unsigned failures;
@@ -317,8 +323,14 @@ const struct topic *topic_find(const struct subscribe *subscribe, const struct w
 void subscription_free(struct subscription *subscription);
 struct subscription *subscription_find(const struct subscribe *subscribe, struct slice id);
 
-/* match.c: looks at some changes. *RET_MORE: there are further ones. */
-MUST_CHECK enum status changes_match(struct subscribe *subscribe, bool *ret_more);
+/* follow.c: looks at some changes. *RET_MORE: there are further ones. *RET_ALONE: it failed by one
+ * subscription, and the others may be told of what is known. */
+MUST_CHECK enum status changes_match(struct subscribe *subscribe, bool *ret_more, bool *ret_alone);
+
+/* load.c: of the versions from the one that was taken in before up to the current one, header
+ * values that this no longer has. */
+MUST_CHECK enum status secrets_forget_replaced(struct subscription *subscription,
+                                               struct store_tx *tx, struct commit *commit);
 
 /* standing.c: says in the resource what became of it. */
 MUST_CHECK enum status standing_set(struct subscription *subscription, enum standing standing,

@@ -495,6 +495,43 @@ def a_token_is_for_once_and_for_a_while():
             client.close()
 
 
+def who_asks_for_many_tokens_keeps_nobody_else_out():
+    with _Endpoint() as endpoint, _start(endpoint) as server:
+        _patient_topic(server)
+        quiet, greedy = (_post(server, _subscription('patients', None)) for _ in range(2))
+        for id_ in (quiet, greedy):
+            _until(server, id_, 'active')
+        token = _token(server, quiet)
+        many = [_token(server, greedy) for _ in range(300)]
+        client = WebSocket(server.port)
+        client.send(1, ('bind-with-token ' + token).encode())
+        assert _said(client.bundle())['subscription']['reference'].endswith(quiet)
+        for text, answer in ((many[0], 1008), (many[-5], 1008)):  # only the newest wait
+            other = WebSocket(server.port)
+            other.send(1, ('bind-with-token ' + text).encode())
+            assert other.closed_with() == answer
+            other.close()
+        last = WebSocket(server.port)
+        last.send(1, ('bind-with-token ' + many[-4]).encode())
+        assert _said(last.bundle())['subscription']['reference'].endswith(greedy)
+        for each in (client, last):
+            each.close()
+
+
+def a_body_where_none_counts_is_refused():
+    with _Endpoint() as endpoint, _start(endpoint) as server:
+        _patient_topic(server)
+        id_ = _post(server, _subscription('patients', None))
+        _until(server, id_, 'active')
+        body = {'resourceType': 'Parameters', 'parameter': [{'name': 'id', 'valueId': id_}]}
+        for path in ('$get-ws-binding-token', id_ + '/$get-ws-binding-token', '$status',
+                     id_ + '/$status', id_ + '/$events'):
+            answer = server.ask('GET', 'Subscription/' + path, body)
+            assert answer.status == 400 and 'POST' in answer.body.decode(), (path, answer)
+        assert server.ask('POST', 'Subscription/$get-ws-binding-token', body).status == 200
+        assert server.ask('GET', 'Subscription/$status').status == 200  # on the same connection
+
+
 def frames_that_break_the_rules_end_the_socket():
     with _Endpoint() as endpoint, _start(endpoint) as server:
         def expect(code, *frames, masked=True):
@@ -538,6 +575,51 @@ def who_pings_and_never_reads_fills_no_memory():
         client.close()
 
 
+def _kept_secrets(server):
+    if POSTGRESQL:
+        return _ask_database(DATABASES[server.folder],
+                             "SELECT encode(value, 'escape') FROM carelayer.note WHERE"
+                             " encode(name, 'escape') LIKE 'subscribe.secret/%'")
+    with sqlite3.connect('file:%s/records.db?mode=ro' % server.folder, uri=True) as base:
+        return [str(row[1]) for row in base.execute('SELECT name, value FROM note')
+                if 'subscribe.secret/' in str(row[0])]
+
+
+def _until_kept(server, count):
+    until = time.monotonic() + 30
+    while len(_kept_secrets(server)) != count:
+        assert time.monotonic() < until, _kept_secrets(server)
+        time.sleep(0.1)
+
+
+def a_replaced_header_value_is_forgotten():
+    with _Endpoint() as endpoint, _start(endpoint) as server:
+        _patient_topic(server)
+        first = dict(_subscription('patients', endpoint.url, headers=['A: Secret-one', 'B: two']),
+                     id='s')
+        _put(server, first)
+        found = _until(server, 's', 'active')
+        assert server.ask('PUT', 'Subscription/s', dict(found, reason='another')).status == 200
+        _until(server, 's', 'active')
+        _until_kept(server, 1)  # what is still meant stays
+        assert endpoint.headers[-1]['A'] == 'Secret-one'
+        found['channel']['header'][0] = 'A: Secret-two'  # and B as it was read
+        assert server.ask('PUT', 'Subscription/s', found).status == 200
+        _until(server, 's', 'active')
+        _until_kept(server, 2)
+        assert endpoint.headers[-1]['A'] == 'Secret-two' and endpoint.headers[-1]['B'] == 'two'
+        for secret in ('Secret-three', 'Secret-four'):
+            _put(server, dict(first, channel=dict(first['channel'], header=['A: ' + secret])))
+        _until(server, 's', 'active')
+        _until_kept(server, 1)
+        assert 'Secret-four' in _kept_secrets(server)[0]
+        # Put back, an earlier version has lost them: they are to be given again.
+        old = server.ask('GET', 'Subscription/s/_history/1').json
+        assert server.ask('PUT', 'Subscription/s', old).status == 200
+        assert 'again' in _until(server, 's', 'error')['error']
+        _until_kept(server, 0)
+
+
 def a_deleted_subscription_leaves_no_header_values():
     with _Endpoint() as endpoint, _start(endpoint) as server:
         _patient_topic(server)
@@ -545,20 +627,9 @@ def a_deleted_subscription_leaves_no_header_values():
             _put(server, dict(_subscription('patients', endpoint.url, headers=['A: ' + secret]),
                               id='s'))
             _until(server, 's', 'active')
+        _until_kept(server, 1)
         server.ask('DELETE', 'Subscription/s')
-        until = time.monotonic() + 30
-
-        def kept():
-            if POSTGRESQL:
-                return _ask_database(DATABASES[server.folder],
-                                     "SELECT name FROM carelayer.note WHERE encode(name, 'escape')"
-                                     " LIKE 'subscribe.secret/%'")
-            with sqlite3.connect('file:%s/records.db?mode=ro' % server.folder, uri=True) as base:
-                return [row[0] for row in base.execute('SELECT * FROM note')
-                        if 'subscribe.secret/' in str(row)]
-        while kept():
-            assert time.monotonic() < until, kept()
-            time.sleep(0.1)
+        _until_kept(server, 0)
 
 
 def one_that_is_large_is_refused_and_the_others_are_told():
