@@ -193,19 +193,37 @@ static int log_grew(void *context, sqlite3 *db, const char *name, int frames)
     return SQLITE_OK;
 }
 
+/* Between two groups of the writer: one that never pauses (an import) would win the lock each time
+ * and make the log grow without end. */
+static void restart_log(struct connection *connection)
+{
+    struct store *store = connection->store;
+    pthread_mutex_lock(&store->lock_queue);
+    store->log_restarting = true;
+    while (store->group_running) {
+        pthread_cond_wait(&store->turn_ended, &store->lock_queue);
+    }
+    pthread_mutex_unlock(&store->lock_queue);
+    sqlite3_busy_timeout(connection->db, RESTART_MILLISECONDS);
+    sqlite3_wal_checkpoint_v2(connection->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    sqlite3_busy_timeout(connection->db, BUSY_MILLISECONDS);
+    pthread_mutex_lock(&store->lock_queue);
+    store->log_restarting = false;
+    pthread_cond_broadcast(&store->turn_ended);
+    pthread_mutex_unlock(&store->lock_queue);
+}
+
 static void checkpoint(struct connection *connection, int64_t *last_restart)
 {
     int frames = 0, moved = 0;
     sqlite3_wal_checkpoint_v2(connection->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
     int64_t now = time_monotonic();
     if (frames >= LOG_FRAMES_FAR && now - *last_restart > RESTART_INTERVAL) {
-        /* Readers came one after another and the log never had an end: wait a little for those
-         * there are, while new ones read the file alone. Writers wait too, so it must be brief; a
-         * snapshot that lasts longer (an export) makes the log grow until it ends. */
-        *last_restart = now;
-        sqlite3_busy_timeout(connection->db, RESTART_MILLISECONDS);
-        sqlite3_wal_checkpoint_v2(connection->db, NULL, SQLITE_CHECKPOINT_RESTART, &frames, &moved);
-        sqlite3_busy_timeout(connection->db, BUSY_MILLISECONDS);
+        /* Readers or writes came one after another and the log never had an end: wait a little for
+         * those there are, while new ones read the file alone. Writers wait too, so it must be
+         * brief; a snapshot that lasts longer (an export) makes the log grow until it ends. */
+        restart_log(connection);
+        *last_restart = time_monotonic();
     }
 }
 
@@ -449,6 +467,7 @@ enum status store_open(const struct store_options *options, struct outcome *outc
     pthread_mutex_init(&store->compressors_lock, NULL);
     pthread_cond_init(&store->queue_filled, NULL);
     pthread_cond_init(&store->checkpoint_due, NULL);
+    pthread_cond_init(&store->turn_ended, NULL);
     enum status status = open_inside(store, options, outcome);
     if (status != STATUS_OK && outcome != NULL && outcome->errors == 0) {
         status =
@@ -511,6 +530,7 @@ void store_close(struct store *store)
     learner_close(store);
     pthread_cond_destroy(&store->queue_filled);
     pthread_cond_destroy(&store->checkpoint_due);
+    pthread_cond_destroy(&store->turn_ended);
     pthread_mutex_destroy(&store->compressors_lock);
     pthread_mutex_destroy(&store->lock_queue);
     arena_destroy(store->arena);

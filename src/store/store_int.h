@@ -636,9 +636,10 @@ struct store {
     pthread_t writer_thread, checkpoint_thread;
     bool writer_running, checkpoint_running;
     pthread_mutex_t lock_queue;
-    pthread_cond_t queue_filled, checkpoint_due;
+    pthread_cond_t queue_filled, checkpoint_due, turn_ended;
     struct store_job *first, *last;
     bool stopping, checkpoint_wanted, checkpoint_stopping;
+    bool group_running, log_restarting; /* one at a time; turn_ended tells */
     uint64_t waiting, commits, jobs;
     _Atomic uint64_t turn; /* odd while a commit comes to be seen, then one more */
     bool full;

@@ -249,6 +249,25 @@ static void group_report(struct store *store, struct group *group, enum status s
     }
 }
 
+/* The log is brought to its end between two groups: see restart_log. */
+static void turn_begin(struct store *store)
+{
+    pthread_mutex_lock(&store->lock_queue);
+    while (store->log_restarting) {
+        pthread_cond_wait(&store->turn_ended, &store->lock_queue);
+    }
+    store->group_running = true;
+    pthread_mutex_unlock(&store->lock_queue);
+}
+
+static void turn_end(struct store *store)
+{
+    pthread_mutex_lock(&store->lock_queue);
+    store->group_running = false;
+    pthread_cond_broadcast(&store->turn_ended);
+    pthread_mutex_unlock(&store->lock_queue);
+}
+
 void *store_writer_main(void *context)
 {
     struct store *store = context;
@@ -259,7 +278,9 @@ void *store_writer_main(void *context)
         do {
             group.jobs[group.count++] = job;
         } while (group.count < GROUP_JOBS && (job = store_queue_take(store, true, false)) != NULL);
+        turn_begin(store);
         enum status status = group_run(store->writer, store, &group);
+        turn_end(store);
         group_report(store, &group, status);
     }
     return NULL;
