@@ -54,7 +54,9 @@ static void subscribe_many(struct subscribe *subscribe, size_t count)
         must_put(arena_print(arena,
                              "{'resourceType':'Subscription','id':'s%zu','status':'requested',"
                              "'reason':'x','criteria':'https://e/t','channel':{'type':'rest-hook',"
-                             "'endpoint':'http://127.0.0.1/in','payload':'application/fhir+json'}}",
+                             "'endpoint':'http://127.0.0.1/in','payload':'application/fhir+json',"
+                             "'_payload':{'extension':[{'url':'" BACKPORT
+                             "backport-payload-content','valueCode':'empty'}]}}}",
                              i));
     }
     atomic_store(&subscribe->holds, true);
@@ -172,7 +174,7 @@ static void who_was_passed_over_is_first_the_next_time(void **state)
     subscribe.multi = curl_multi_init();
     subscribe_many(&subscribe, ALL);
     assert_int_equal(changes_match(&subscribe, &more, &alone), STATUS_OK);
-    char *url = arena_print(arena, "http://127.0.0.1:%d/in", port);
+    const char *url = arena_print(arena, "http://127.0.0.1:%d/in", port);
     for (int round = 0; round < 3; round++) {
         int64_t wait = 0;
         size_t count = 0;
