@@ -80,6 +80,7 @@ static enum status make_token(struct subscribe *subscribe, const struct slice *i
                               struct outcome *outcome, struct token **ret_token)
 {
     size_t used = 0;
+    *ret_token = NULL;
     for (size_t i = 0; i < count; i++) {
         if (!is_bindable(subscribe, ids[i])) {
             return outcome_fail(outcome, STATUS_NOT_FOUND, "id",
@@ -109,7 +110,7 @@ enum status subscribe_token(struct subscribe *subscribe, const struct slice *ids
                             struct outcome *outcome, char ret_token[static SUBSCRIBE_TOKEN + 1],
                             int64_t *ret_expires)
 {
-    struct token *token;
+    struct token *token = NULL;
     if (count == 0 || count > 16) {
         return outcome_fail(outcome, STATUS_VALUE, "id",
                             "A token is for one to 16 Subscriptions: name them with id.");

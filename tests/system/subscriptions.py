@@ -578,7 +578,8 @@ def who_pings_and_never_reads_fills_no_memory():
 def _kept_secrets(server):
     if POSTGRESQL:
         return _ask_database(DATABASES[server.folder],
-                             "SELECT encode(value, 'escape') FROM carelayer.note WHERE"
+                             "SELECT replace(encode(value, 'escape'), chr(10), '/') FROM"
+                             " carelayer.note WHERE"
                              " encode(name, 'escape') LIKE 'subscribe.secret/%'")
     with sqlite3.connect('file:%s/records.db?mode=ro' % server.folder, uri=True) as base:
         return [str(row[1]) for row in base.execute('SELECT name, value FROM note')
