@@ -9,18 +9,8 @@ static enum status ready(void *context)
     return service->stored_ready != NULL ? service->stored_ready(service) : STATUS_OK;
 }
 
-/* Several processes on one server would each tell every subscriber. */
-static bool is_shared(const struct service *service)
-{
-    return service->config != NULL && service->config->database != NULL &&
-           service->config->database[0] != '\0';
-}
-
 enum status api_subscriptions_open(struct service *service, struct outcome *outcome)
 {
-    if (is_shared(service)) {
-        return STATUS_OK;
-    }
     struct subscribe_options options = {.config = service->config,
                                         .definitions = service->definitions,
                                         .store = service->store,
@@ -38,11 +28,6 @@ enum status api_admit_draft(struct request *request, resource_type type, struct 
 {
     struct service *service = request->service;
     struct subscribe_admission admission;
-    if (is_shared(service) &&
-        slice_is(resource_type_name(service->definitions, type), "Subscription")) {
-        return request_fail(request, STATUS_NOT_SUPPORTED, "",
-                            "Subscriptions are not served on a PostgreSQL server yet.");
-    }
     TRY(subscribe_admit(service->subscribe, service->definitions, type, id, root, request->base_url,
                         request->arena, &request->outcome, &admission));
     TRY(store_draft_make(service->store, type, id, admission.root, request->base_url,
@@ -129,6 +114,11 @@ static enum status take_all(struct request *request, struct asked *asked)
     yyjson_val *body = request->method == METHOD_POST ? request->json.root : NULL;
     struct terms_parameter *parameters;
     size_t count;
+    if (request->method != METHOD_POST && (request->body.length > 0 || request->body_file >= 0)) {
+        return request_fail(request, STATUS_STRUCTURE, "",
+                            "What is asked for with GET stands in the address: send the body with "
+                            "POST, or nothing of it counts.");
+    }
     if (body != NULL && !slice_is(json_get_string(body, "resourceType"), "Parameters")) {
         return request_fail(request, STATUS_VALUE, "", "The body is a Parameters resource.");
     }
@@ -157,8 +147,7 @@ static enum status read_asked(struct request *request, struct asked *asked)
 
 static enum status no_such_subscription(struct request *request)
 {
-    return request_fail(request, STATUS_NOT_FOUND, "",
-                        "There is no such Subscription, or it was stored a moment ago: try again.");
+    return request_fail(request, STATUS_NOT_FOUND, "", "There is no such Subscription.");
 }
 
 /* ---- $status ------------------------------------------------------------------------------------
@@ -173,46 +162,64 @@ static void add_status(struct request *request, struct slice id, struct slice on
     buffer_add_text(out, ",\"search\":{\"mode\":\"match\"}}");
 }
 
+/* *RET_MATCHES: how many were written. */
+static enum status write_statuses(struct request *request, const struct asked *asked,
+                                  struct store_tx *tx, const struct slice *ids, size_t count,
+                                  struct arena *scratch, size_t *ret_matches)
+{
+    struct subscribe *subscribe = request->service->subscribe;
+    bool instance = request->interaction->level == LEVEL_INSTANCE;
+    struct slice statuses = instance ? SLICE("") : buffer_slice(&asked->status);
+    *ret_matches = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct buffer one = {.arena = scratch};
+        bool wanted;
+        enum status status = subscribe_status(subscribe, tx, ids[i], statuses, request->base_url,
+                                              scratch, &one, &wanted);
+        if (status == STATUS_NOT_FOUND && !instance) {
+            continue;
+        }
+        TRY(status == STATUS_NOT_FOUND ? no_such_subscription(request) : status);
+        if (wanted) {
+            TRY(buffer_ok(&one) ? STATUS_OK : STATUS_TOO_COSTLY);
+            add_status(request, ids[i], buffer_slice(&one), (*ret_matches)++);
+        }
+        arena_reset(scratch, 0);
+    }
+    return STATUS_OK;
+}
+
 enum status api_subscription_status_perform(struct request *request)
 {
     struct asked asked;
     struct slice *ids;
-    size_t count, matches = 0;
-    bool instance = request->interaction->level == LEVEL_INSTANCE;
-    struct buffer entries = {.arena = request->arena};
+    size_t count, matches;
+    struct store_tx *tx;
     TRY(read_asked(request, &asked));
-    struct subscribe *subscribe = request->service->subscribe;
+    TRY(request_snapshot(request, &tx));
     if (asked.id_count > 0) {
         ids = asked.ids;
         count = asked.id_count;
     } else {
-        TRY(subscribe_ids(subscribe, request->arena, &ids, &count));
+        TRY(subscribe_ids(request->service->subscribe, tx, request->arena, &ids, &count));
     }
+    struct buffer *out = &request->response.body;
     char id[UUID_LENGTH + 1];
     random_uuid(id);
-    buffer_print(&request->response.body,
-                 "{\"resourceType\":\"Bundle\",\"id\":\"%s\",\"type\":\"searchset\",\"entry\":[",
-                 id);
-    size_t begin = request->response.body.length;
-    for (size_t i = 0; i < count; i++) {
-        bool wanted;
-        entries.length = 0;
-        enum status status =
-            subscribe_status(subscribe, ids[i], instance ? SLICE("") : buffer_slice(&asked.status),
-                             request->base_url, &entries, &wanted);
-        if (status == STATUS_NOT_FOUND && instance) {
-            return no_such_subscription(request);
-        }
-        if (status == STATUS_OK && wanted) {
-            add_status(request, ids[i], buffer_slice(&entries), matches++);
-        }
-    }
+    buffer_print(
+        out, "{\"resourceType\":\"Bundle\",\"id\":\"%s\",\"type\":\"searchset\",\"entry\":[", id);
+    size_t begin = out->length;
+    struct arena *scratch = arena_create((size_t)16 << 20);
+    enum status status = scratch != NULL
+                             ? write_statuses(request, &asked, tx, ids, count, scratch, &matches)
+                             : STATUS_MEMORY;
+    arena_destroy(scratch);
+    TRY(status);
     if (matches == 0) { /* an array is not empty */
-        request->response.body.length = begin - strlen(",\"entry\":[");
+        out->length = begin - strlen(",\"entry\":[");
     }
-    buffer_print(&request->response.body, "%s,\"total\":%zu}", matches > 0 ? "]" : "", matches);
-    return buffer_ok(&request->response.body) && buffer_ok(&entries) ? STATUS_OK
-                                                                     : STATUS_TOO_COSTLY;
+    buffer_print(out, "%s,\"total\":%zu}", matches > 0 ? "]" : "", matches);
+    return buffer_ok(out) ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
 /* ---- $events ------------------------------------------------------------------------------------

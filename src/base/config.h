@@ -146,6 +146,9 @@ enum config_kind {
       "Delivered events of a Subscription that `$events` still gives.")                            \
     X(subscription_token, "subscription-token", CONFIG_SECONDS, "60", 1, 3600,                     \
       "Time that a token for a websocket can be used.")                                            \
+    X(subscription_lease, "subscription-lease", CONFIG_SECONDS, "10", 1, 3600,                     \
+      "Of several processes on one PostgreSQL server one tells all subscribers: time without a "   \
+      "sign of it after which another does. The same for all.")                                    \
     X(log_level, "log-level", CONFIG_TEXT, "info", 0, 0, "`debug`, `info`, `warning` or `error`.")
 
 struct config_list {

@@ -58,6 +58,8 @@ enum log_class { LOG_PUBLIC, LOG_OPERATOR };
     X(LOG_TOPIC_PASSED_OVER, LOG_WARNING, "a topic of a package is not supported: passed over")    \
     X(LOG_SUBSCRIPTION_ERROR, LOG_WARNING, "a subscriber cannot be told: subscription has failed") \
     X(LOG_SUBSCRIPTIONS_WAIT, LOG_WARNING, "subscriptions cannot go on: tried again")              \
+    X(LOG_SUBSCRIPTIONS_TAKEN, LOG_INFO, "of the processes on the server this one tells")          \
+    X(LOG_SUBSCRIPTIONS_LEFT, LOG_INFO, "another process on the server may tell subscribers now")  \
     X(LOG_AUDIT_FAILED, LOG_ERROR, "access log cannot be written: records are not disclosed")      \
     X(LOG_AUDIT_RECOVERED, LOG_INFO, "access log recovered: unfinished entries cut off")           \
     X(LOG_AUTH_OFF, LOG_WARNING, "rules are off: anyone on this machine can read everything")      \

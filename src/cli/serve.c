@@ -68,6 +68,7 @@ static const char *const settings[] = {"data",
                                        "subscription-waiting",
                                        "subscription-kept",
                                        "subscription-token",
+                                       "subscription-lease",
                                        "log-level",
                                        NULL};
 

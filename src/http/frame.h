@@ -26,6 +26,7 @@ enum frame_opcode {
 #define FRAME_NOT_UTF8     1007
 #define FRAME_POLICY       1008
 #define FRAME_TOO_BIG      1009
+#define FRAME_TRY_LATER    1013
 
 /* Zero-initialised it is at the beginning of a connection. */
 struct frame_reader {

@@ -225,6 +225,10 @@ void websocket_room(struct connection *connection)
         connection_abort(connection);
         return;
     }
+    if (subscribe_socket_ended(websocket->socket)) {
+        say_goodbye(connection, FRAME_TRY_LATER);
+        return;
+    }
     if (websocket->closing || websocket->sending ||
         !subscribe_socket_next(websocket->socket, &message)) {
         return;

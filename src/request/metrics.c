@@ -254,6 +254,9 @@ static void write_subscriptions(struct subscribe *subscribe, struct buffer *out)
 {
     struct subscribe_statistics numbers;
     subscribe_statistics(subscribe, &numbers);
+    write_number(out, "subscriptions_deliverer", "gauge",
+                 "1: of several processes this one tells subscribers, and counts what waits.",
+                 numbers.delivers);
     write_number(out, "subscriptions_active", "gauge", "Subscriptions in force.", numbers.active);
     write_number(out, "subscriptions_requested", "gauge", "Subscriptions before their handshake.",
                  numbers.requested);

@@ -102,6 +102,11 @@ void store_watch(struct store *store, const resource_type *types, size_t count)
     store->watched_count = most;
 }
 
+struct slice store_member(const struct store *store)
+{
+    return slice_text(store->member);
+}
+
 uint64_t store_news(const struct store *store)
 {
     return store->news;

@@ -35,6 +35,7 @@ static enum status log_find(struct store *store, struct postgres *postgres)
     if (!uuid_pack(name, bytes)) {
         return STATUS_CORRUPT;
     }
+    memcpy(store->member, name.at, UUID_LENGTH);
     snprintf(sql, sizeof(sql),
              "WITH new AS (INSERT INTO log(folder) VALUES('%.36s') ON CONFLICT DO NOTHING"
              " RETURNING number) SELECT number FROM new UNION ALL"

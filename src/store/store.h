@@ -340,6 +340,9 @@ MUST_CHECK enum status store_learned(struct store *store);
 void store_watch(struct store *store, const resource_type *types, size_t count);
 /* Grows when one of theirs has changed, whoever did it. Never with SQLite. */
 uint64_t store_news(const struct store *store);
+/* What this process is called among those that may write there: the same for a data folder for
+ * ever, and only one process at a time has it. Empty with SQLite: nobody else writes. */
+struct slice store_member(const struct store *store);
 
 /* ---- writing ----------------------------------------------------------------------------------
  */

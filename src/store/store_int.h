@@ -643,9 +643,10 @@ struct store {
     struct arena *arena;
     const struct definitions *definitions;
     const char *folder, *file, *vfs;
-    const char *database;   /* address of a PostgreSQL server; NULL: SQLite */
-    int64_t log;            /* number of this folder's access log there */
-    struct writer *writers; /* on a PostgreSQL server: writer is their first */
+    const char *database;         /* address of a PostgreSQL server; NULL: SQLite */
+    int64_t log;                  /* number of this folder's access log there */
+    char member[UUID_LENGTH + 1]; /* the folder's name there; empty: SQLite */
+    struct writer *writers;       /* on a PostgreSQL server: writer is their first */
     size_t writer_count;
     struct turnstile *turnstile; /* jobs go together at their first attempt, alone at later ones */
     _Atomic int64_t taught;      /* which change of SearchParameters there is known here */

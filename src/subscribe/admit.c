@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A Subscription or topic on its way into the store: refused when it could not be served, and freed
  * of its secrets. Header values never enter the record: whoever reads the Subscription, its
- * history, an export or a backup of it sees a mark in their place. */
+ * history or an export of it sees a mark in their place. */
 #include "subscribe/subscribe_int.h"
 
 /* "Authorization: [kept by the server: 0123456789abcdef.1]" */

@@ -16,37 +16,77 @@ static bool is_among(struct slice list, const char *name)
     return any;
 }
 
-static struct notification about(const struct subscription *subscription, const char *type,
-                                 struct slice base_url)
+/* As the store has it: whichever process delivers, any can say it. */
+struct facts {
+    struct wanted wanted;
+    struct slice error;
+    struct numbers numbers;
+};
+
+static enum status read_numbers(struct store_tx *tx, struct slice id, struct arena *arena,
+                                struct numbers *ret_numbers)
 {
-    return (struct notification){.options = &subscription->subscribe->options,
-                                 .id = subscription->id,
-                                 .topic = subscription->wanted.topic,
-                                 .base_url = base_url,
-                                 .standing = subscription->wanted.standing,
-                                 .type = type,
-                                 .last = subscription->numbers.last,
-                                 .error = subscription->error,
-                                 .content = subscription->wanted.content};
+    struct slice text;
+    *ret_numbers = (struct numbers){.first = 1};
+    enum status status = store_note_get(tx, note_name(arena, NULL, id), arena, &text);
+    if (status == STATUS_NOT_FOUND) {
+        return STATUS_OK; /* nothing was told yet */
+    }
+    TRY(status);
+    return numbers_read(text, ret_numbers) ? STATUS_OK : STATUS_CORRUPT;
 }
 
-enum status subscribe_status(struct subscribe *subscribe, struct slice id, struct slice wanted,
-                             struct slice base_url, struct buffer *out, bool *ret_wanted)
+static enum status read_facts(struct subscribe *subscribe, struct store_tx *tx, struct slice id,
+                              struct arena *arena, struct facts *ret_facts)
 {
-    *ret_wanted = false;
-    (void)pthread_mutex_lock(&subscribe->lock);
-    const struct subscription *subscription = subscription_find(subscribe, id);
-    if (subscription != NULL) {
-        struct notification notification = about(subscription, "query-status", base_url);
-        notification.content = SUBSCRIBE_ID_ONLY; /* its owner knows the topic */
-        *ret_wanted = is_among(wanted, standing_names[notification.standing]);
-        if (*ret_wanted) {
-            notification_write_status(
-                &notification, subscription->numbers.last - subscription->numbers.delivered, out);
-        }
+    const struct definitions *definitions = subscribe->options.definitions;
+    struct store_version version;
+    struct json json;
+    struct outcome unheard;
+    *ret_facts = (struct facts){.wanted = {.standing = STANDING_OFF}};
+    enum status status = store_read(tx, subscribe->subscription_type, id, arena, &version);
+    TRY(status == STATUS_GONE ? STATUS_NOT_FOUND : status);
+    TRY(read_numbers(tx, id, arena, &ret_facts->numbers));
+    if (version.body.length > RESOURCE_MOST) {
+        return STATUS_OK; /* it came in before that was refused, and is off */
     }
-    (void)pthread_mutex_unlock(&subscribe->lock);
-    return subscription != NULL ? STATUS_OK : STATUS_NOT_FOUND;
+    TRY(json_read(version.body, &json_limits_default, arena, NULL, &json));
+    outcome_init(&unheard, arena);
+    status = wanted_read(definitions, json.root, arena, &unheard, &ret_facts->wanted);
+    if (ret_facts->wanted.standing >= STANDING_ERROR) {
+        ret_facts->error = json_get_string(json.root, "error");
+    }
+    return status != STATUS_OK && arena_full(arena) ? STATUS_TOO_COSTLY : STATUS_OK;
+}
+
+static struct notification about(struct subscribe *subscribe, struct slice id,
+                                 const struct facts *facts, const char *type, struct slice base_url)
+{
+    return (struct notification){.options = &subscribe->options,
+                                 .id = id,
+                                 .topic = facts->wanted.topic,
+                                 .base_url = base_url,
+                                 .standing = facts->wanted.standing,
+                                 .type = type,
+                                 .last = facts->numbers.last,
+                                 .error = facts->error,
+                                 .content = facts->wanted.content};
+}
+
+enum status subscribe_status(struct subscribe *subscribe, struct store_tx *tx, struct slice id,
+                             struct slice wanted, struct slice base_url, struct arena *arena,
+                             struct buffer *out, bool *ret_wanted)
+{
+    struct facts facts;
+    *ret_wanted = false;
+    TRY(read_facts(subscribe, tx, id, arena, &facts));
+    struct notification notification = about(subscribe, id, &facts, "query-status", base_url);
+    notification.content = SUBSCRIBE_ID_ONLY; /* its owner knows the topic */
+    *ret_wanted = is_among(wanted, standing_names[notification.standing]);
+    if (*ret_wanted) {
+        notification_write_status(&notification, facts.numbers.last - facts.numbers.delivered, out);
+    }
+    return STATUS_OK;
 }
 
 static int order_of(const void *a, const void *b)
@@ -54,23 +94,39 @@ static int order_of(const void *a, const void *b)
     return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
 }
 
-enum status subscribe_ids(struct subscribe *subscribe, struct arena *arena, struct slice **ret_ids,
-                          size_t *ret_count)
+struct listing {
+    struct arena *arena;
+    struct slice *ids;
+    size_t count, capacity;
+};
+
+static enum status visit(void *context, const struct store_version *version)
 {
-    *ret_count = 0;
-    (void)pthread_mutex_lock(&subscribe->lock);
-    struct slice *ids = arena_array(arena, subscribe->count + 1, sizeof *ids);
-    for (const struct subscription *each = subscribe->subscriptions; each != NULL && ids != NULL;
-         each = each->next) {
-        ids[(*ret_count)++] = arena_copy(arena, each->id);
+    struct listing *listing = context;
+    if (listing->count == listing->capacity) {
+        size_t more = listing->capacity * 2 + 64;
+        struct slice *larger =
+            arena_resize(listing->arena, listing->ids, listing->capacity * sizeof *larger,
+                         more * sizeof *larger);
+        if (larger == NULL) {
+            return STATUS_TOO_COSTLY;
+        }
+        listing->ids = larger;
+        listing->capacity = more;
     }
-    (void)pthread_mutex_unlock(&subscribe->lock);
-    *ret_ids = ids;
-    if (ids == NULL || arena_full(arena)) {
-        return STATUS_TOO_COSTLY;
-    }
-    if (*ret_count > 1) {
-        qsort(ids, *ret_count, sizeof *ids, order_of);
+    listing->ids[listing->count++] = arena_copy(listing->arena, version->id);
+    return arena_full(listing->arena) ? STATUS_TOO_COSTLY : STATUS_OK;
+}
+
+enum status subscribe_ids(struct subscribe *subscribe, struct store_tx *tx, struct arena *arena,
+                          struct slice **ret_ids, size_t *ret_count)
+{
+    struct listing listing = {.arena = arena};
+    TRY(store_scan(tx, subscribe->subscription_type, visit, &listing));
+    *ret_ids = listing.ids;
+    *ret_count = listing.count;
+    if (listing.count > 1) {
+        qsort(listing.ids, listing.count, sizeof *listing.ids, order_of);
     }
     return STATUS_OK;
 }
@@ -100,24 +156,13 @@ enum status subscribe_events(struct subscribe *subscribe, struct store_tx *tx,
                              subscribe_disclose *disclose, void *context, struct arena *arena,
                              struct outcome *outcome, struct buffer *out)
 {
-    struct notification notification = {0};
-    struct numbers numbers;
-    (void)pthread_mutex_lock(&subscribe->lock);
-    const struct subscription *subscription = subscription_find(subscribe, question->id);
-    if (subscription != NULL) {
-        numbers = subscription->numbers;
-        notification = about(subscription, "query-event", question->base_url);
-        notification.id = arena_copy(arena, notification.id);
-        notification.topic = arena_copy(arena, notification.topic);
-        notification.error = arena_copy(arena, notification.error);
-    }
-    (void)pthread_mutex_unlock(&subscribe->lock);
-    if (subscription == NULL) {
-        return STATUS_NOT_FOUND;
-    }
+    struct facts facts;
+    TRY(read_facts(subscribe, tx, question->id, arena, &facts));
+    struct notification notification =
+        about(subscribe, question->id, &facts, "query-event", question->base_url);
     uint64_t first, last;
     struct event *events;
-    TRY(choose(question, &numbers, outcome, &first, &last));
+    TRY(choose(question, &facts.numbers, outcome, &first, &last));
     TRY(events_load(subscribe->options.definitions, tx, question->id, first, last, arena, &events,
                     &notification.count));
     if (question->has_content && question->content < notification.content) {
@@ -144,8 +189,9 @@ void subscribe_statistics(struct subscribe *subscribe, struct subscribe_statisti
 {
     (void)pthread_mutex_lock(&subscribe->lock);
     *ret_numbers = subscribe->totals;
-    for (const struct subscription *each = subscribe->subscriptions; each != NULL;
-         each = each->next) {
+    ret_numbers->delivers = atomic_load(&subscribe->holds);
+    for (const struct subscription *each = subscribe->subscriptions;
+         each != NULL && ret_numbers->delivers; each = each->next) {
         uint64_t left = each->numbers.last - each->numbers.delivered;
         bool runs = each->wanted.standing <= STANDING_ACTIVE;
         ret_numbers->active += each->wanted.standing == STANDING_ACTIVE;

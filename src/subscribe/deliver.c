@@ -3,10 +3,11 @@
  * none of them waits for another's endpoint. */
 #include "subscribe/subscribe_int.h"
 
-#define DELIVERIES_MOST 64
-#define NOTIFICATION    ((size_t)1 << 20) /* bytes after which a Bundle takes no further event */
-#define ANSWER_MOST     ((size_t)1 << 20) /* bytes of an answer, which nobody reads */
-#define STORE_WAIT      (5 * MICROS_PER_SECOND)
+#define DELIVERIES_MOST  64
+#define NOTIFICATION     ((size_t)1 << 20) /* bytes after which a Bundle takes no further event */
+#define ANSWER_MOST      ((size_t)1 << 20) /* bytes of an answer, which nobody reads */
+#define STORE_WAIT       (5 * MICROS_PER_SECOND)
+#define SETTLE_WAIT_MOST (300 * MICROS_PER_SECOND)
 
 enum kind { KIND_NONE, KIND_HANDSHAKE, KIND_EVENTS, KIND_HEARTBEAT };
 
@@ -45,8 +46,8 @@ static enum kind kind_due(const struct subscription *subscription, int64_t now)
     bool socket = subscription->wanted.channel == CHANNEL_WEBSOCKET;
     int64_t beat = (int64_t)subscription->wanted.heartbeat * MICROS_PER_SECOND;
     if (subscription->topic == NULL || subscription->wanted.standing > STANDING_ACTIVE ||
-        subscription->delivery != NULL || subscription->due > now ||
-        subscription->acknowledged > numbers->delivered ||
+        !lease_held(subscription->subscribe) || subscription->delivery != NULL ||
+        subscription->due > now || subscription->acknowledged > numbers->delivered ||
         (socket && (subscription->socket == NULL || subscription->queued))) {
         return KIND_NONE;
     }
@@ -358,9 +359,30 @@ static int64_t wait_for(const struct subscription *subscription, int64_t now, in
     return subscription->wanted.heartbeat > 0 && beat > 0 && beat < wait ? beat : wait;
 }
 
+/* The next round begins with FIRST: whoever was passed over for lack of room is not again. */
+static void begin_with(struct subscribe *subscribe, struct subscription *first)
+{
+    struct subscription *last = first;
+    if (first == NULL || first == subscribe->subscriptions) {
+        return;
+    }
+    (void)pthread_mutex_lock(&subscribe->lock);
+    while (last->next != NULL) {
+        last = last->next;
+    }
+    last->next = subscribe->subscriptions;
+    while (last->next != first) {
+        last = last->next;
+    }
+    last->next = NULL;
+    subscribe->subscriptions = first;
+    (void)pthread_mutex_unlock(&subscribe->lock);
+}
+
 static enum status gather(struct round *round, int64_t now, int64_t *ret_wait)
 {
     struct subscribe *subscribe = round->subscribe;
+    struct subscription *passed_over = NULL;
     struct store_tx *tx = NULL;
     enum status status = STATUS_OK;
     for (struct subscription *each = subscribe->subscriptions; each != NULL && status == STATUS_OK;
@@ -369,7 +391,11 @@ static enum status gather(struct round *round, int64_t now, int64_t *ret_wait)
         *ret_wait = wait_for(each, now, *ret_wait);
         enum kind kind = kind_due(each, now);
         (void)pthread_mutex_unlock(&subscribe->lock);
-        if (kind == KIND_NONE || subscribe->delivery_count + round->count >= DELIVERIES_MOST) {
+        if (kind == KIND_NONE) {
+            continue;
+        }
+        if (subscribe->delivery_count + round->count >= DELIVERIES_MOST) {
+            passed_over = passed_over == NULL ? each : passed_over;
             continue;
         }
         if (tx == NULL) {
@@ -389,6 +415,7 @@ static enum status gather(struct round *round, int64_t now, int64_t *ret_wait)
     if (tx != NULL) {
         store_snapshot_end(tx);
     }
+    begin_with(subscribe, passed_over);
     return status;
 }
 
@@ -420,6 +447,9 @@ static enum status begin(struct round *round, int64_t now, int64_t *ret_wait)
         struct delivery *delivery = round->items[i];
         bool socket = delivery->subscription->wanted.channel == CHANNEL_WEBSOCKET;
         enum status sent = status;
+        if (sent == STATUS_OK && !lease_held(round->subscribe)) {
+            sent = STATUS_CONFLICT; /* writing the log took long */
+        }
         if (sent == STATUS_OK) {
             sent = socket ? send_socket(delivery) : send_hook(delivery);
         }
@@ -432,7 +462,7 @@ static enum status begin(struct round *round, int64_t now, int64_t *ret_wait)
 }
 
 /* What is not for an endpoint to decide. */
-static enum status tend(struct subscription *subscription, int64_t instant)
+static enum status settle_standing(struct subscription *subscription, int64_t instant)
 {
     struct wanted *wanted = &subscription->wanted;
     const struct numbers *numbers = &subscription->numbers;
@@ -449,6 +479,12 @@ static enum status tend(struct subscription *subscription, int64_t instant)
                                   "subscription-waiting): what happens from now on until it is "
                                   "requested again is not told."));
     }
+    if (wanted->standing < STANDING_ERROR && subscription->unmatched) {
+        return standing_set(subscription, STANDING_ERROR,
+                            SLICE("A change could not be compared with what this asks for: it may "
+                                  "be missing among the events. Look for it, and request it "
+                                  "again."));
+    }
     if (wanted->standing != STANDING_ERROR && subscription->error.length > 0) {
         return standing_set(subscription, STANDING_ERROR, subscription->error);
     }
@@ -457,6 +493,25 @@ static enum status tend(struct subscription *subscription, int64_t instant)
         return standing_set(subscription, STANDING_ACTIVE, (struct slice){0});
     }
     return STATUS_OK;
+}
+
+/* One that cannot be settled is left for a while, longer each time, so that all others are served;
+ * only when a commit failed nobody is, until it is known what counts. */
+static enum status tend(struct subscription *subscription, int64_t now, int64_t instant)
+{
+    if (subscription->unsettled > 0 && now < subscription->settle_due) {
+        return STATUS_OK;
+    }
+    enum status status = settle_standing(subscription, instant);
+    if (status == STATUS_OK) {
+        subscription->unsettled = 0;
+        return STATUS_OK;
+    }
+    subscription->unsettled++;
+    subscription->settle_due =
+        time_monotonic() + backoff(subscription->unsettled, STORE_WAIT, SETTLE_WAIT_MOST, 0);
+    log_event(LOG_SUBSCRIPTIONS_WAIT, LOG_TEXT(LOG_FIELD_STATUS, status_name(status)));
+    return subscription->subscribe->anew ? status : STATUS_OK;
 }
 
 enum status deliveries_begin(struct subscribe *subscribe, int64_t *ret_wait)
@@ -469,7 +524,7 @@ enum status deliveries_begin(struct subscribe *subscribe, int64_t *ret_wait)
     enum status status = STATUS_OK;
     for (struct subscription *each = subscribe->subscriptions; each != NULL && status == STATUS_OK;
          each = each->next) {
-        status = tend(each, instant);
+        status = tend(each, time_monotonic(), instant);
     }
     if (status == STATUS_OK) {
         status = begin(&round, time_monotonic(), ret_wait);
@@ -603,6 +658,9 @@ enum status deliveries_end(struct subscribe *subscribe)
             enum status ended = take_end(delivery);
             status = ended != STATUS_OK ? ended : status;
         }
+    }
+    if (subscribe->anew || !atomic_load(&subscribe->holds)) {
+        return status; /* first it is read what counts now */
     }
     enum status noted = acknowledge(subscribe);
     return noted != STATUS_OK ? noted : status;

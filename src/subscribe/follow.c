@@ -14,8 +14,11 @@ struct following {
     struct arena *arena;
     struct commit commit;
     uint64_t up_to;
-    bool more;
+    bool more, alone;
 };
+
+/* After so many attempts a second apart it is not the moment's fault. */
+#define FAULTS_MOST 3
 
 /* ---- what is looked at --------------------------------------------------------------------------
  */
@@ -26,8 +29,8 @@ static void choose_types(struct subscribe *subscribe)
     memset(subscribe->types, 0, count * sizeof *subscribe->types);
     subscribe->types[subscribe->subscription_type] = true;
     subscribe->types[subscribe->basic_type] = true;
-    for (const struct subscription *each = subscribe->subscriptions; each != NULL;
-         each = each->next) {
+    for (const struct subscription *each = subscribe->subscriptions;
+         each != NULL && atomic_load(&subscribe->holds); each = each->next) {
         for (size_t i = 0; each->topic != NULL && i < each->topic->trigger_count; i++) {
             subscribe->types[each->topic->triggers[i].type] = true;
         }
@@ -127,6 +130,36 @@ static enum status add_event(struct following *following, struct subscription *s
     return STATUS_OK;
 }
 
+static enum status is_asked_for(struct happening *happening,
+                                const struct subscription *subscription, bool *ret_asked)
+{
+    *ret_asked = subscription->topic != NULL && subscription->wanted.standing != STANDING_OFF &&
+                 happening->version->change > subscription->numbers.since;
+    if (*ret_asked) {
+        TRY(happening_fires(happening, subscription->topic, subscription->base_url, ret_asked));
+    }
+    return *ret_asked ? happening_passes(happening, &subscription->wanted, subscription->base_url,
+                                         ret_asked)
+                      : STATUS_OK;
+}
+
+/* What cannot be compared with one subscription does not keep all others from their events: that
+ * one gets status `error`, and only then the change is passed over for it. */
+static enum status take_fault(struct following *following, struct subscription *subscription,
+                              enum status status)
+{
+    if (status == STATUS_TRANSIENT || status == STATUS_BUSY || status == STATUS_IO) {
+        return status; /* the store's */
+    }
+    if (subscription->unmatched && subscription->wanted.standing == STANDING_ERROR) {
+        return STATUS_OK;
+    }
+    following->alone = true;
+    subscription->faults++;
+    subscription->unmatched = subscription->faults >= FAULTS_MOST;
+    return status;
+}
+
 static enum status look_at(struct following *following, const struct store_version *version)
 {
     struct happening happening = {
@@ -134,15 +167,11 @@ static enum status look_at(struct following *following, const struct store_versi
     enum status status = happening.arena != NULL ? STATUS_OK : STATUS_MEMORY;
     for (struct subscription *each = following->subscribe->subscriptions;
          each != NULL && status == STATUS_OK; each = each->next) {
-        bool fires = each->topic != NULL && each->wanted.standing != STANDING_OFF &&
-                     version->change > each->numbers.since;
-        if (fires) {
-            status = happening_fires(&happening, each->topic, each->base_url, &fires);
-        }
-        if (status == STATUS_OK && fires) {
-            status = happening_passes(&happening, &each->wanted, each->base_url, &fires);
-        }
-        if (status == STATUS_OK && fires) {
+        bool asked;
+        status = is_asked_for(&happening, each, &asked);
+        if (status != STATUS_OK) {
+            status = take_fault(following, each, status);
+        } else if (asked) {
             status = add_event(following, each, version);
         }
     }
@@ -196,6 +225,9 @@ static enum status prepare_commit(struct following *following)
         if (each->fresh_count > 0) {
             TRY(write_events(following, each));
         }
+        if (!each->saved && each->replaced > 0) {
+            TRY(secrets_forget_replaced(each, following->tx, commit));
+        }
         if (each->fresh_count > 0 || !each->saved) {
             commit_set(commit, note_name(following->arena, NULL, each->id),
                        numbers_write(&numbers, following->arena));
@@ -212,6 +244,8 @@ static void took_effect(struct following *following)
         each->numbers.last += each->fresh_count;
         subscribe->totals.events += each->fresh_count;
         each->saved = true;
+        each->replaced = 0;
+        each->faults = 0;
     }
     (void)pthread_mutex_unlock(&subscribe->lock);
     subscribe->saved_cursor = following->up_to;
@@ -221,6 +255,10 @@ static void took_effect(struct following *following)
 static enum status settle(struct following *following)
 {
     struct subscribe *subscribe = following->subscribe;
+    if (!atomic_load(&subscribe->holds)) {
+        subscribe->cursor = following->up_to;
+        return STATUS_OK;
+    }
     TRY(prepare_commit(following));
     bool late = subscribe->count > 0 && following->up_to != subscribe->saved_cursor &&
                 time_monotonic() - subscribe->cursor_saved > CURSOR_SECONDS * MICROS_PER_SECOND;
@@ -261,12 +299,12 @@ static enum status follow(struct following *following)
     bool again = false;
     uint64_t turn = store_parameters_turn(subscribe->options.store);
     if (subscribe->stale || turn != subscribe->turn) {
-        if (subscribe->anew) {
-            TRY(subscribe_recall(subscribe, following->tx));
-        }
         TRY(subscriptions_load(subscribe, following->tx));
         subscribe->turn = turn;
-        subscribe->stale = subscribe->anew = false;
+        subscribe->stale = false;
+    }
+    if (!atomic_load(&subscribe->holds)) {
+        TRY(lease_recall(subscribe, following->tx));
     }
     TRY(read_changes(following, &items, &count));
     TRY(take_in(following, items, count, &again));
@@ -277,17 +315,17 @@ static enum status follow(struct following *following)
         each->fresh = NULL;
         each->fresh_count = each->fresh_capacity = 0;
     }
-    for (size_t i = 0; i < count && subscribe->count > 0; i++) {
+    for (size_t i = 0; i < count && atomic_load(&subscribe->holds); i++) {
         TRY(look_at(following, &items[i]));
     }
     return STATUS_OK;
 }
 
-enum status changes_match(struct subscribe *subscribe, bool *ret_more)
+enum status changes_match(struct subscribe *subscribe, bool *ret_more, bool *ret_alone)
 {
     struct following following = {.subscribe = subscribe, .arena = arena_create((size_t)256 << 20)};
     following.commit.arena = following.arena;
-    *ret_more = false;
+    *ret_more = *ret_alone = false;
     if (following.arena == NULL) {
         return STATUS_MEMORY;
     }
@@ -299,10 +337,11 @@ enum status changes_match(struct subscribe *subscribe, bool *ret_more)
         }
         store_snapshot_end(following.tx);
     }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK && !following.alone) {
         subscribe->stale = true;
     }
     *ret_more = status == STATUS_OK && following.more;
+    *ret_alone = status != STATUS_OK && following.alone && !subscribe->anew;
     arena_destroy(following.arena);
     return status;
 }

@@ -273,18 +273,20 @@ static enum status understand(struct subscription *subscription, struct store_tx
 
 /* Somebody else than this module has written it: it begins, begins again or ends. */
 static void take_news(struct subscription *subscription, const struct store_version *version,
-                      enum standing before, bool first)
+                      bool was_off)
 {
     struct wanted *wanted = &subscription->wanted;
     if (wanted->standing != STANDING_OFF) {
         wanted->standing = STANDING_REQUESTED;
     }
-    if (first || before == STANDING_OFF) {
+    if (was_off) {
         subscription->numbers.since = version->change;
     }
+    subscription->replaced =
+        subscription->replaced > 0 ? subscription->replaced : subscription->numbers.version;
     subscription->numbers.version = version->version;
-    subscription->saved = false;
-    subscription->failures = 0;
+    subscription->saved = subscription->unmatched = false;
+    subscription->failures = subscription->faults = subscription->unsettled = 0;
     subscription->due = 0;
     subscription->greeted = false;
     subscription->error = (struct slice){0};
@@ -299,6 +301,7 @@ static enum status recall(struct subscription *subscription, struct store_tx *tx
     *ret_first = status == STATUS_NOT_FOUND;
     if (*ret_first) {
         subscription->numbers = (struct numbers){.first = 1};
+        subscription->acknowledged = 0;
         status = STATUS_OK;
     } else if (status == STATUS_OK && !numbers_read(text, &subscription->numbers)) {
         status = STATUS_CORRUPT;
@@ -307,14 +310,38 @@ static enum status recall(struct subscription *subscription, struct store_tx *tx
     return status;
 }
 
-/* Under the lock. */
+/* Was the version that was taken in last off? What happened since then was not to be told. */
+static enum status was_off(struct subscription *subscription, struct store_tx *tx, bool *ret_off)
+{
+    struct arena *scratch = arena_create((size_t)16 << 20);
+    struct store_version version;
+    struct json json;
+    uint64_t number = subscription->numbers.version;
+    *ret_off = false;
+    if (scratch == NULL) {
+        return STATUS_MEMORY;
+    }
+    enum status status = store_read_version(tx, subscription->subscribe->subscription_type,
+                                            subscription->id, (uint32_t)number, scratch, &version);
+    if (status == STATUS_OK && version.body.length <= RESOURCE_MOST) {
+        status = json_read(version.body, &json_limits_default, scratch, NULL, &json);
+        *ret_off = status == STATUS_OK && slice_is(json_get_string(json.root, "status"), "off");
+    }
+    arena_destroy(scratch);
+    return status == STATUS_NOT_FOUND || status == STATUS_GONE ? STATUS_OK : status;
+}
+
+/* Under the lock. KNOWN: what is in memory of it is how it stood before. */
 static enum status take(struct subscription *subscription, struct store_tx *tx,
-                        const struct store_version *version, bool fresh, bool first)
+                        const struct store_version *version, bool known, bool first)
 {
     struct json json;
     struct slice fault;
     bool fits = version->body.length <= RESOURCE_MOST; /* or it came in before that was refused */
-    enum standing before = fresh ? STANDING_OFF : subscription->wanted.standing;
+    bool off = first || subscription->wanted.standing == STANDING_OFF;
+    if (!known && !first && subscription->numbers.version != version->version) {
+        TRY(was_off(subscription, tx, &off));
+    }
     struct arena *old = subscription->arena;
     subscription->arena = arena_create((size_t)16 << 20);
     if (subscription->arena == NULL) {
@@ -336,7 +363,7 @@ static enum status take(struct subscription *subscription, struct store_tx *tx,
         TRY(understand(subscription, tx, json.root, &fault));
     }
     if (subscription->numbers.version != version->version) {
-        take_news(subscription, version, first ? STANDING_OFF : before, first);
+        take_news(subscription, version, off);
     } else if (fits && subscription->wanted.standing == STANDING_ERROR) {
         subscription->error = arena_copy(subscription->arena, json_get_string(json.root, "error"));
     }
@@ -365,12 +392,12 @@ enum status subscription_take(struct subscribe *subscribe, struct store_tx *tx,
                               const struct store_version *version)
 {
     struct subscription *subscription = subscription_find(subscribe, version->id);
-    bool fresh = subscription == NULL, first = false;
+    bool fresh = subscription == NULL, known = !fresh && !subscribe->anew, first = false;
     enum status status = STATUS_OK;
     if (fresh) {
         TRY(make(subscribe, version->id, &subscription));
     }
-    if (fresh || subscribe->anew) {
+    if (!known) {
         (void)pthread_mutex_lock(&subscribe->lock);
         status = recall(subscription, tx, &first);
         (void)pthread_mutex_unlock(&subscribe->lock);
@@ -378,7 +405,7 @@ enum status subscription_take(struct subscribe *subscribe, struct store_tx *tx,
     (void)pthread_mutex_lock(&subscribe->lock);
     if (status == STATUS_OK) {
         subscription->seen = true;
-        status = take(subscription, tx, version, fresh, first);
+        status = take(subscription, tx, version, known, first);
     }
     if (status == STATUS_OK && fresh) {
         subscription->next = subscribe->subscriptions;
@@ -397,41 +424,17 @@ enum status subscription_take(struct subscribe *subscribe, struct store_tx *tx,
  */
 
 /* Their ids first: a scan is not asked for other things meanwhile. */
-struct listing {
-    struct arena *arena;
+static enum status take_all(struct subscribe *subscribe, struct store_tx *tx, struct arena *arena)
+{
     struct slice *ids;
-    size_t count, capacity;
-};
-
-static enum status visit(void *context, const struct store_version *version)
-{
-    struct listing *listing = context;
-    if (listing->count == listing->capacity) {
-        size_t more = listing->capacity * 2 + 64;
-        struct slice *larger =
-            arena_resize(listing->arena, listing->ids, listing->capacity * sizeof *larger,
-                         more * sizeof *larger);
-        if (larger == NULL) {
-            return STATUS_MEMORY;
-        }
-        listing->ids = larger;
-        listing->capacity = more;
-    }
-    listing->ids[listing->count++] = arena_copy(listing->arena, version->id);
-    return arena_full(listing->arena) ? STATUS_MEMORY : STATUS_OK;
-}
-
-static enum status take_all(struct subscribe *subscribe, struct store_tx *tx,
-                            struct listing *listing)
-{
-    TRY(store_scan(tx, subscribe->subscription_type, visit, listing));
-    for (size_t i = 0; i < listing->count; i++) {
-        struct arena_mark mark = arena_mark(listing->arena);
+    size_t count;
+    TRY(subscribe_ids(subscribe, tx, arena, &ids, &count));
+    for (size_t i = 0; i < count; i++) {
+        struct arena_mark mark = arena_mark(arena);
         struct store_version version;
-        TRY(store_read(tx, subscribe->subscription_type, listing->ids[i], listing->arena,
-                       &version));
+        TRY(store_read(tx, subscribe->subscription_type, ids[i], arena, &version));
         TRY(subscription_take(subscribe, tx, &version));
-        arena_rewind(listing->arena, mark);
+        arena_rewind(arena, mark);
     }
     return STATUS_OK;
 }
@@ -456,15 +459,28 @@ enum status subscriptions_load(struct subscribe *subscribe, struct store_tx *tx)
     for (struct subscription *each = subscribe->subscriptions; each != NULL; each = each->next) {
         each->seen = false;
     }
-    struct listing listing = {.arena = arena_create((size_t)256 << 20)};
-    enum status status = listing.arena != NULL ? take_all(subscribe, tx, &listing) : STATUS_MEMORY;
-    arena_destroy(listing.arena);
+    struct arena *arena = arena_create((size_t)256 << 20);
+    enum status status = arena != NULL ? take_all(subscribe, tx, arena) : STATUS_MEMORY;
+    arena_destroy(arena);
     TRY(status);
     return forget_unseen(subscribe, tx);
 }
 
-static void forget_secrets_of(const struct store_version *version, struct arena *scratch,
-                              struct commit *commit, uint64_t *last)
+static bool is_kept(const struct subscription *kept, struct slice mark)
+{
+    for (size_t i = 0; kept != NULL && i < kept->wanted.header_count; i++) {
+        struct slice other;
+        uint64_t index;
+        if (header_mark(kept->wanted.headers[i], &other, &index) && slice_equals(other, mark)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* KEPT: but not what this has; NULL: all. */
+static void forget_secrets_of(const struct store_version *version, const struct subscription *kept,
+                              struct arena *scratch, struct commit *commit, uint64_t *last)
 {
     struct json json;
     size_t at, max;
@@ -485,7 +501,7 @@ static void forget_secrets_of(const struct store_version *version, struct arena 
             continue;
         }
         memcpy(&this, mark.at, sizeof this); /* enough to know the one before again */
-        if (this != *last) {
+        if (this != *last && !is_kept(kept, mark)) {
             commit_remove(commit,
                           slice_text(arena_print(commit->arena, "subscribe.secret/%.*s/%.*s",
                                                  SLICE_ARGS(version->id), SLICE_ARGS(mark))));
@@ -515,7 +531,7 @@ static enum status forget_secrets(struct subscribe *subscribe, struct store_tx *
         outcome_init(&outcome, scratch);
         status = store_history(tx, &query, scratch, &outcome, &page);
         for (size_t i = 0; status == STATUS_OK && i < page.count; i++) {
-            forget_secrets_of(&page.items[i], scratch, commit, &last);
+            forget_secrets_of(&page.items[i], NULL, scratch, commit, &last);
         }
         page.next = status == STATUS_OK ? arena_copy(arena, page.next) : page.next;
         arena_rewind(scratch, mark);
@@ -525,29 +541,80 @@ static enum status forget_secrets(struct subscribe *subscribe, struct store_tx *
     return status == STATUS_NOT_FOUND ? STATUS_OK : status; /* erased */
 }
 
+enum status secrets_forget_replaced(struct subscription *subscription, struct store_tx *tx,
+                                    struct commit *commit)
+{
+    struct arena *scratch = arena_create((size_t)16 << 20);
+    resource_type type = subscription->subscribe->subscription_type;
+    enum status status = scratch != NULL ? STATUS_OK : STATUS_MEMORY;
+    uint64_t last = 0;
+    for (uint64_t number = subscription->replaced;
+         status == STATUS_OK && number < subscription->numbers.version; number++) {
+        struct store_version version;
+        status =
+            store_read_version(tx, type, subscription->id, (uint32_t)number, scratch, &version);
+        if (status == STATUS_OK) {
+            forget_secrets_of(&version, subscription, scratch, commit, &last);
+        }
+        status = status == STATUS_NOT_FOUND || status == STATUS_GONE ? STATUS_OK : status;
+        arena_reset(scratch, 0);
+    }
+    arena_destroy(scratch);
+    return status;
+}
+
+static enum status numbers_of(struct store_tx *tx, struct slice id, struct arena *arena,
+                              struct numbers *ret_numbers)
+{
+    struct slice text;
+    *ret_numbers = (struct numbers){.first = 1};
+    TRY(store_note_get(tx, note_name(arena, NULL, id), arena, &text));
+    return numbers_read(text, ret_numbers) ? STATUS_OK : STATUS_CORRUPT;
+}
+
+/* Whoever delivered when it was deleted may have died before it did this: so it asks the store and
+ * not what is in memory. */
+static enum status forget_notes(struct subscribe *subscribe, struct store_tx *tx, struct slice id,
+                                struct commit *commit)
+{
+    struct numbers numbers;
+    struct slice base;
+    enum status status = numbers_of(tx, id, commit->arena, &numbers);
+    bool has_numbers = status == STATUS_OK;
+    TRY(status == STATUS_NOT_FOUND ? STATUS_OK : status);
+    status = store_note_get(tx, note_name(commit->arena, "base", id), commit->arena, &base);
+    if (status == STATUS_NOT_FOUND && !has_numbers) {
+        return STATUS_OK; /* it was done before */
+    }
+    TRY(status == STATUS_NOT_FOUND ? STATUS_OK : status);
+    commit_remove(commit, note_name(commit->arena, NULL, id));
+    commit_remove(commit, note_name(commit->arena, "base", id));
+    for (uint64_t chunk = (numbers.first - 1) / CHUNK;
+         numbers.last > 0 && chunk <= (numbers.last - 1) / CHUNK; chunk++) {
+        commit_remove(commit, events_name(commit->arena, id, chunk));
+    }
+    TRY(forget_secrets(subscribe, tx, id, commit));
+    return commit_make(commit, subscribe);
+}
+
 /* It was deleted: what was kept for it goes too. */
 enum status subscription_forget(struct subscribe *subscribe, struct store_tx *tx, struct slice id)
 {
+    if (atomic_load(&subscribe->holds)) {
+        struct commit commit = {.arena = arena_create((size_t)64 << 20)};
+        enum status status =
+            commit.arena != NULL ? forget_notes(subscribe, tx, id, &commit) : STATUS_MEMORY;
+        arena_destroy(commit.arena);
+        TRY(status);
+    }
     struct subscription **at = &subscribe->subscriptions;
     while (*at != NULL && !slice_equals((*at)->id, id)) {
         at = &(*at)->next;
     }
     struct subscription *gone = *at;
-    struct commit commit = {.arena = arena_create((size_t)64 << 20)};
-    if (gone == NULL || commit.arena == NULL) {
-        arena_destroy(commit.arena);
-        return gone == NULL ? STATUS_OK : STATUS_MEMORY;
+    if (gone == NULL) {
+        return STATUS_OK;
     }
-    commit_remove(&commit, note_name(commit.arena, NULL, gone->id));
-    commit_remove(&commit, note_name(commit.arena, "base", gone->id));
-    for (uint64_t chunk = (gone->numbers.first - 1) / CHUNK;
-         gone->numbers.last > 0 && chunk <= (gone->numbers.last - 1) / CHUNK; chunk++) {
-        commit_remove(&commit, events_name(commit.arena, gone->id, chunk));
-    }
-    enum status status = forget_secrets(subscribe, tx, gone->id, &commit);
-    status = status == STATUS_OK ? commit_make(&commit, subscribe) : status;
-    arena_destroy(commit.arena);
-    TRY(status);
     (void)pthread_mutex_lock(&subscribe->lock);
     *at = gone->next;
     subscribe->count--;

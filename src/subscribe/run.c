@@ -9,23 +9,6 @@
 #define AWAIT_SECONDS 2
 #define STORE_PAUSE   MICROS_PER_SECOND /* when the store or the log fails */
 
-static enum status read_seal(struct subscribe *subscribe, struct store_tx *tx, struct arena *arena)
-{
-    struct slice text;
-    enum status status = store_note_get(tx, SLICE("subscribe.seal"), arena, &text);
-    subscribe->seal[0] = '\0';
-    if (status == STATUS_NOT_FOUND) {
-        return STATUS_OK;
-    }
-    TRY(status);
-    if (text.length != UUID_LENGTH) {
-        return STATUS_CORRUPT;
-    }
-    memcpy(subscribe->seal, text.at, UUID_LENGTH);
-    subscribe->seal[UUID_LENGTH] = '\0';
-    return STATUS_OK;
-}
-
 /* STATUS_NOT_FOUND: there is none. */
 static enum status read_cursor(struct subscribe *subscribe, struct store_tx *tx,
                                struct arena *arena)
@@ -35,81 +18,86 @@ static enum status read_cursor(struct subscribe *subscribe, struct store_tx *tx,
     return slice_to_unsigned(text, UINT64_MAX, &subscribe->cursor) ? STATUS_OK : STATUS_CORRUPT;
 }
 
-static enum status recall(struct subscribe *subscribe, struct store_tx *tx, bool *ret_cursor)
+/* Who does not deliver looks at what comes from now on. So does who delivers first of all: what was
+ * there before the first Subscription is never told. */
+static enum status begin_at_now(struct subscribe *subscribe, struct store_tx *tx,
+                                struct arena *arena)
 {
-    struct arena *arena = arena_create((size_t)1 << 20);
-    enum status status = arena != NULL ? read_seal(subscribe, tx, arena) : STATUS_MEMORY;
-    if (status == STATUS_OK) {
-        status = read_cursor(subscribe, tx, arena);
-    }
-    arena_destroy(arena);
-    *ret_cursor = status == STATUS_OK;
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
-enum status subscribe_recall(struct subscribe *subscribe, struct store_tx *tx)
-{
-    bool cursor;
-    return recall(subscribe, tx, &cursor);
-}
-
-/* Without a cursor nothing was ever told: what was there before the first Subscription never is. */
-static enum status begin_at_now(struct subscribe *subscribe, struct store_tx *tx)
-{
-    struct arena *arena = arena_create((size_t)1 << 20);
     struct store_changes asked = {.types = subscribe->types, .most = 1, .bytes = 1};
     struct store_version *items;
-    size_t count;
-    if (arena == NULL) {
-        return STATUS_MEMORY;
-    }
-    enum status status = store_changes_read(tx, &asked, arena, &items, &count, &subscribe->cursor);
-    for (const struct subscription *each = subscribe->subscriptions; each != NULL;
-         each = each->next) {
+    size_t count, types = (size_t)resource_type_count(subscribe->options.definitions) + 1;
+    memset(subscribe->types, 0, types * sizeof *subscribe->types);
+    TRY(store_changes_read(tx, &asked, arena, &items, &count, &subscribe->cursor));
+    for (const struct subscription *each = subscribe->subscriptions;
+         each != NULL && atomic_load(&subscribe->holds); each = each->next) {
         if (each->numbers.since < subscribe->cursor) {
             subscribe->cursor = each->numbers.since;
         }
     }
-    arena_destroy(arena);
-    return status;
+    return STATUS_OK;
+}
+
+static enum status load_from(struct subscribe *subscribe, struct store_tx *tx, struct arena *arena)
+{
+    subscribe->turn = store_parameters_turn(subscribe->options.store);
+    TRY(lease_recall(subscribe, tx));
+    TRY(subscriptions_load(subscribe, tx));
+    if (atomic_load(&subscribe->holds)) {
+        enum status status = read_cursor(subscribe, tx, arena);
+        if (status != STATUS_NOT_FOUND) {
+            return status;
+        }
+    }
+    return begin_at_now(subscribe, tx, arena);
 }
 
 static enum status load(struct subscribe *subscribe)
 {
+    struct arena *arena = arena_create((size_t)1 << 20);
     struct store_tx *tx;
-    bool cursor = false;
-    TRY(store_snapshot_begin(subscribe->reader, 0, &tx));
-    enum status status = recall(subscribe, tx, &cursor);
+    enum status status = arena != NULL ? STATUS_OK : STATUS_MEMORY;
     if (status == STATUS_OK) {
-        status = subscriptions_load(subscribe, tx);
+        status = store_snapshot_begin(subscribe->reader, 0, &tx);
     }
-    if (status == STATUS_OK && !cursor) {
-        status = begin_at_now(subscribe, tx);
+    if (status == STATUS_OK) {
+        subscribe->anew = true;
+        status = load_from(subscribe, tx, arena);
+        store_snapshot_end(tx);
     }
-    store_snapshot_end(tx);
-    TRY(status);
-    subscribe->turn = store_parameters_turn(subscribe->options.store);
+    arena_destroy(arena);
+    if (status != STATUS_OK) {
+        subscribe->anew = true;
+        return status;
+    }
     subscribe->saved_cursor = subscribe->cursor;
-    (void)pthread_mutex_lock(&subscribe->lock);
     subscribe->loaded = true;
-    (void)pthread_mutex_unlock(&subscribe->lock);
+    subscribe->stale = subscribe->anew = false;
     return STATUS_OK;
 }
 
 static enum status work(struct subscribe *subscribe, int64_t *ret_wait)
 {
-    bool more = false;
-    if (!subscribe->loaded) {
+    bool more = false, alone = false, taken = false;
+    if (!subscribe->loaded || subscribe->anew) {
         TRY(load(subscribe));
     }
-    TRY(changes_match(subscribe, &more));
+    if (atomic_load(&subscribe->holds)) {
+        TRY(lease_renew(subscribe));
+    }
+    enum status matched = changes_match(subscribe, &more, &alone);
+    TRY(alone ? STATUS_OK : matched);
     (void)pthread_mutex_lock(&subscribe->lock);
-    subscribe->rounds += !more;
+    subscribe->rounds += matched == STATUS_OK && !more;
     (void)pthread_cond_broadcast(&subscribe->turned);
     (void)pthread_mutex_unlock(&subscribe->lock);
-    TRY(deliveries_begin(subscribe, ret_wait));
-    *ret_wait = more ? 0 : *ret_wait;
-    return STATUS_OK;
+    if (atomic_load(&subscribe->holds)) {
+        TRY(deliveries_begin(subscribe, ret_wait));
+    } else {
+        TRY(lease_take(subscribe, &taken));
+        subscribe->anew = subscribe->anew || taken;
+    }
+    *ret_wait = more || taken ? 0 : *ret_wait;
+    return matched;
 }
 
 /* Until something is to be done; what endpoints answer goes on meanwhile. */
@@ -157,7 +145,8 @@ static void *run(void *context)
             }
         }
         if (wait > 0) {
-            rest(subscribe, now + wait, now + PAUSE_LEAST);
+            rest(subscribe, now + wait,
+                 now + (atomic_load(&subscribe->holds) ? PAUSE_LEAST : PAUSE_MOST / 2));
         }
     }
     return NULL;
@@ -222,6 +211,7 @@ void subscribe_close(struct subscribe *subscribe)
         (void)curl_multi_wakeup(subscribe->multi);
         (void)pthread_join(subscribe->thread, NULL);
     }
+    lease_release(subscribe);
     for (struct subscription *each = subscribe->subscriptions, *next; each != NULL; each = next) {
         next = each->next;
         subscription_free(each);

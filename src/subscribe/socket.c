@@ -5,15 +5,56 @@
 /* ---- tokens -------------------------------------------------------------------------------------
  */
 
-static struct token *free_token(struct subscribe *subscribe)
+/* Whoever asks for a token uses it at once: so older ones go first, none is refused, and nobody has
+ * more than a few waiting for one Subscription. */
+#define TOKENS_OF_ONE 4
+
+static bool is_older(const struct token *token, const struct token *other)
 {
-    int64_t now = time_monotonic();
+    return other == NULL || token->expires < other->expires;
+}
+
+static struct token *room_for_token(struct subscribe *subscribe)
+{
+    struct token *oldest = NULL;
     for (size_t i = 0; i < TOKENS_MOST; i++) {
-        if (subscribe->tokens[i].count == 0 || subscribe->tokens[i].expires <= now) {
-            return &subscribe->tokens[i];
+        struct token *token = &subscribe->tokens[i];
+        if (token->count == 0) {
+            return token;
+        }
+        oldest = is_older(token, oldest) ? token : oldest;
+    }
+    return oldest;
+}
+
+static bool names(const struct token *token, struct slice id)
+{
+    for (size_t i = 0; i < token->count; i++) {
+        if (slice_equals(token->ids[i], id)) {
+            return true;
         }
     }
-    return NULL;
+    return false;
+}
+
+/* Room for one more that names this. */
+static void thin_out(struct subscribe *subscribe, struct slice id, int64_t now)
+{
+    struct token *oldest = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < TOKENS_MOST; i++) {
+        struct token *token = &subscribe->tokens[i];
+        if (token->count > 0 && token->expires <= now) {
+            token->count = 0;
+        }
+        if (names(token, id)) {
+            count++;
+            oldest = is_older(token, oldest) ? token : oldest;
+        }
+    }
+    if (count >= TOKENS_OF_ONE) {
+        oldest->count = 0;
+    }
 }
 
 static void name_token(struct token *token)
@@ -38,14 +79,8 @@ static bool is_bindable(const struct subscribe *subscribe, struct slice id)
 static enum status make_token(struct subscribe *subscribe, const struct slice *ids, size_t count,
                               struct outcome *outcome, struct token **ret_token)
 {
-    struct token *token = free_token(subscribe);
     size_t used = 0;
-    *ret_token = token;
-    if (token == NULL) {
-        return outcome_fail(outcome, STATUS_BUSY, "",
-                            "Too many tokens wait to be used: try again in a minute.");
-    }
-    token->count = 0;
+    *ret_token = NULL;
     for (size_t i = 0; i < count; i++) {
         if (!is_bindable(subscribe, ids[i])) {
             return outcome_fail(outcome, STATUS_NOT_FOUND, "id",
@@ -53,6 +88,13 @@ static enum status make_token(struct subscribe *subscribe, const struct slice *i
                                 "websocket, or not in force.",
                                 i + 1);
         }
+    }
+    for (size_t i = 0; i < count; i++) {
+        thin_out(subscribe, ids[i], time_monotonic());
+    }
+    struct token *token = room_for_token(subscribe);
+    *ret_token = token;
+    for (size_t i = 0; i < count; i++) {
         memcpy(token->room + used, ids[i].at, ids[i].length);
         token->ids[i] = slice_of(token->room + used, ids[i].length);
         used += ids[i].length;
@@ -68,10 +110,15 @@ enum status subscribe_token(struct subscribe *subscribe, const struct slice *ids
                             struct outcome *outcome, char ret_token[static SUBSCRIBE_TOKEN + 1],
                             int64_t *ret_expires)
 {
-    struct token *token;
+    struct token *token = NULL;
     if (count == 0 || count > 16) {
         return outcome_fail(outcome, STATUS_VALUE, "id",
                             "A token is for one to 16 Subscriptions: name them with id.");
+    }
+    if (!atomic_load(&subscribe->holds)) {
+        return outcome_fail(outcome, STATUS_TRANSIENT, "",
+                            "Another process of this server tells subscribers: websockets are for "
+                            "its address (docs/subscriptions.md), or for this one in a moment.");
     }
     (void)pthread_mutex_lock(&subscribe->lock);
     enum status status = make_token(subscribe, ids, count, outcome, &token);
@@ -188,13 +235,21 @@ enum status subscribe_socket_bind(struct subscribe_socket *socket, struct slice 
 bool subscribe_socket_next(struct subscribe_socket *socket, struct slice *ret_message)
 {
     (void)pthread_mutex_lock(&socket->subscribe->lock);
-    bool has = socket->first != NULL && !socket->sending;
+    bool has = socket->first != NULL && !socket->sending && !socket->ended;
     if (has) {
         socket->sending = true;
         *ret_message = socket->first->text;
     }
     (void)pthread_mutex_unlock(&socket->subscribe->lock);
     return has;
+}
+
+bool subscribe_socket_ended(struct subscribe_socket *socket)
+{
+    (void)pthread_mutex_lock(&socket->subscribe->lock);
+    bool ended = socket->ended;
+    (void)pthread_mutex_unlock(&socket->subscribe->lock);
+    return ended;
 }
 
 void subscribe_socket_sent(struct subscribe_socket *socket)
@@ -234,5 +289,21 @@ void socket_forget(struct subscribe *subscribe, struct subscription *subscriptio
         for (struct message *each = socket->first; each != NULL; each = each->next) {
             each->subscription = each->subscription == subscription ? NULL : each->subscription;
         }
+    }
+}
+
+void sockets_end(struct subscribe *subscribe)
+{
+    for (struct subscription *each = subscribe->subscriptions; each != NULL; each = each->next) {
+        each->socket = NULL;
+        each->greeted = each->queued = false;
+    }
+    for (size_t i = 0; i < TOKENS_MOST; i++) {
+        subscribe->tokens[i].count = 0;
+    }
+    for (struct subscribe_socket *socket = subscribe->sockets; socket != NULL;
+         socket = socket->next) {
+        socket->ended = true;
+        socket->wake(socket->context);
     }
 }

@@ -116,7 +116,13 @@ static enum status run(struct store_tx *tx, void *context)
 
 enum status commit_make(struct commit *commit, struct subscribe *subscribe)
 {
+    return atomic_load(&subscribe->holds) ? commit_seal(commit, subscribe) : STATUS_CONFLICT;
+}
+
+enum status commit_seal(struct commit *commit, struct subscribe *subscribe)
+{
     char seal[UUID_LENGTH + 1];
+    int64_t begun = time_monotonic();
     random_uuid(seal);
     commit->before = slice_text(subscribe->seal);
     commit->after = slice_text(seal);
@@ -126,8 +132,11 @@ enum status commit_make(struct commit *commit, struct subscribe *subscribe)
     enum status status = store_write(subscribe->options.store, run, commit);
     if (status == STATUS_OK) {
         memcpy(subscribe->seal, seal, sizeof seal);
+        subscribe->renewed = begun;
+        subscribe->until =
+            begun + subscribe->options.config->subscription_lease * MICROS_PER_SECOND;
     } else if (status != STATUS_PRECONDITION) {
-        subscribe->stale = subscribe->anew = true;
+        subscribe->anew = true;
     }
     return status;
 }

@@ -83,15 +83,16 @@ MUST_CHECK enum status subscribe_keep(const struct subscribe_admission *admissio
 enum subscribe_content { SUBSCRIBE_EMPTY, SUBSCRIBE_ID_ONLY, SUBSCRIBE_FULL };
 
 /* Writes the Parameters of the guide's profile "backport-subscription-status-r4" with type
- * query-status. STATUS_NOT_FOUND: no such subscription. WANTED: statuses, comma between; empty: any
- * (*RET_WANTED false: another one). */
-MUST_CHECK enum status subscribe_status(struct subscribe *subscribe, struct slice id,
-                                        struct slice wanted, struct slice base_url,
-                                        struct buffer *out, bool *ret_wanted);
+ * query-status, as the snapshot has it. STATUS_NOT_FOUND: no such subscription. WANTED: statuses,
+ * comma between; empty: any (*RET_WANTED false: another one). */
+MUST_CHECK enum status subscribe_status(struct subscribe *subscribe, struct store_tx *tx,
+                                        struct slice id, struct slice wanted, struct slice base_url,
+                                        struct arena *arena, struct buffer *out, bool *ret_wanted);
 
 /* The ids of all, in order. */
-MUST_CHECK enum status subscribe_ids(struct subscribe *subscribe, struct arena *arena,
-                                     struct slice **ret_ids, size_t *ret_count);
+MUST_CHECK enum status subscribe_ids(struct subscribe *subscribe, struct store_tx *tx,
+                                     struct arena *arena, struct slice **ret_ids,
+                                     size_t *ret_count);
 
 /* Whose data is in what was written. */
 typedef void subscribe_disclose(void *context, const struct store_version *version);
@@ -115,7 +116,8 @@ MUST_CHECK enum status subscribe_events(struct subscribe *subscribe, struct stor
  */
 
 /* A token that binds one socket, once, to subscriptions with channel websocket, for some seconds.
- * STATUS_NOT_FOUND: one of them is none of these, explained. */
+ * STATUS_NOT_FOUND: one of them is none of these, explained. STATUS_TRANSIENT: another process
+ * tells subscribers, explained. */
 #define SUBSCRIBE_TOKEN 43
 MUST_CHECK enum status subscribe_token(struct subscribe *subscribe, const struct slice *ids,
                                        size_t count, struct outcome *outcome,
@@ -137,6 +139,9 @@ MUST_CHECK enum status subscribe_socket_bind(struct subscribe_socket *socket, st
 bool subscribe_socket_next(struct subscribe_socket *socket, struct slice *ret_message);
 void subscribe_socket_sent(struct subscribe_socket *socket);
 
+/* Another process tells subscribers now: the client is to come again, there. */
+bool subscribe_socket_ended(struct subscribe_socket *socket);
+
 /* ---- numbers ------------------------------------------------------------------------------------
  */
 
@@ -146,6 +151,7 @@ struct subscribe_statistics {
     uint64_t dead;                           /* events of failed ones: nobody delivers them */
     uint64_t events, delivered, failures;    /* since the start of the process */
     uint64_t sockets;
+    bool delivers; /* of several processes this one does; else all but the last are its own past */
 };
 void subscribe_statistics(struct subscribe *subscribe, struct subscribe_statistics *ret_numbers);
 

@@ -187,8 +187,30 @@ void commit_set(struct commit *commit, struct slice name, struct slice value);
 void commit_remove(struct commit *commit, struct slice name);
 /* Each commit leaves a seal of its own and asks for that of the one before, so that nobody builds
  * on numbers that another process has changed meanwhile, or on a commit that only seemed to fail:
- * STATUS_CONFLICT. After this and any other failure but STATUS_PRECONDITION all is read anew. */
+ * STATUS_CONFLICT, also when this process does not deliver. After this and any other failure but
+ * STATUS_PRECONDITION all is read anew. */
 MUST_CHECK enum status commit_make(struct commit *commit, struct subscribe *subscribe);
+/* The same, whoever delivers: to be the one. */
+MUST_CHECK enum status commit_seal(struct commit *commit, struct subscribe *subscribe);
+
+/* ---- who delivers (lease.c) ---------------------------------------------------------------------
+ * Of several processes on one server one delivers: the note "subscribe.holder" names it. Each of
+ * its commits leaves a new seal; when it has nothing to commit it does so to show that it lives.
+ * Who has seen the same seal for the time of a lease, by its own clock, may put its name there. The
+ * one that was there stops before, by its own clock; and whatever its clock says, none of its
+ * commits is taken any more, so it sends at most again what it had begun with. With SQLite nobody
+ * else is there. */
+
+/* Reads the seal and whether the note names us. */
+MUST_CHECK enum status lease_recall(struct subscribe *subscribe, struct store_tx *tx);
+/* May something be sent now? */
+bool lease_held(const struct subscribe *subscribe);
+/* Shows that we live, when it is time to. */
+MUST_CHECK enum status lease_renew(struct subscribe *subscribe);
+/* Takes what is vacant; *RET_TAKEN: all is to be read anew. */
+MUST_CHECK enum status lease_take(struct subscribe *subscribe, bool *ret_taken);
+/* Gives it to whoever wants it. */
+void lease_release(struct subscribe *subscribe);
 
 /* Those with numbers from FIRST to LAST that are kept. */
 MUST_CHECK enum status events_load(const struct definitions *definitions, struct store_tx *tx,
@@ -214,8 +236,14 @@ struct subscription {
     struct curl_slist *headers;
     bool headers_lost; /* they were given for another endpoint */
     struct numbers numbers;
-    bool seen; /* by the load that is going on */
+    uint64_t
+        replaced; /* the version taken in before, until what was kept for it is gone; 0: none */
+    bool seen;    /* by the load that is going on */
     bool saved;
+    unsigned faults;    /* how often in a row a change could not be compared with it */
+    bool unmatched;     /* one cannot be: first its standing says so */
+    unsigned unsettled; /* how often in a row its standing could not be written */
+    int64_t settle_due; /* time_monotonic: not before */
 
     /* delivery */
     unsigned failures;
@@ -257,6 +285,13 @@ struct subscribe {
     struct token tokens[TOKENS_MOST];
     struct subscribe_socket *sockets;
 
+    /* lease.c: written by the thread */
+    _Atomic bool holds; /* this process delivers */
+    int64_t until;      /* time_monotonic: as far as it knows */
+    int64_t renewed;    /* time_monotonic */
+    int64_t seen;       /* time_monotonic: the seal of who does was seen first; 0: it was not */
+    bool vacant;        /* nobody delivers */
+
     /* the thread's own */
     pthread_t thread;
     bool runs;
@@ -268,16 +303,14 @@ struct subscribe {
     int64_t cursor_saved; /* time_monotonic */
     uint64_t turn;
     bool *types;
-    bool loaded, stale;
-    bool anew; /* with stale: the numbers too are to be read from the store */
+    bool loaded; /* no: all of it, the numbers too, is to be read from the store */
+    bool stale;  /* Subscriptions and topics are */
+    bool anew;   /* while it is loaded: the numbers too */
     char seal[UUID_LENGTH + 1];
     int64_t retry; /* time_monotonic: the store failed; not before */
     _Atomic bool woken, stopping;
     _Atomic bool any; /* there are subscriptions: writes are news */
 };
-
-/* run.c: the seal and the cursor, if there are any. */
-MUST_CHECK enum status subscribe_recall(struct subscribe *subscribe, struct store_tx *tx);
 
 /* load.c: takes in what the snapshot has of Subscriptions and topics. */
 MUST_CHECK enum status subscriptions_load(struct subscribe *subscribe, struct store_tx *tx);
@@ -290,8 +323,14 @@ const struct topic *topic_find(const struct subscribe *subscribe, const struct w
 void subscription_free(struct subscription *subscription);
 struct subscription *subscription_find(const struct subscribe *subscribe, struct slice id);
 
-/* match.c: looks at some changes. *RET_MORE: there are further ones. */
-MUST_CHECK enum status changes_match(struct subscribe *subscribe, bool *ret_more);
+/* follow.c: looks at some changes. *RET_MORE: there are further ones. *RET_ALONE: it failed by one
+ * subscription, and the others may be told of what is known. */
+MUST_CHECK enum status changes_match(struct subscribe *subscribe, bool *ret_more, bool *ret_alone);
+
+/* load.c: of the versions from the one that was taken in before up to the current one, header
+ * values that this no longer has. */
+MUST_CHECK enum status secrets_forget_replaced(struct subscription *subscription,
+                                               struct store_tx *tx, struct commit *commit);
 
 /* standing.c: says in the resource what became of it. */
 MUST_CHECK enum status standing_set(struct subscription *subscription, enum standing standing,
@@ -347,11 +386,13 @@ struct subscribe_socket {
     void (*wake)(void *context);
     void *context;
     struct message *first, *last; /* first: being sent once it was handed out */
-    bool sending;
+    bool sending, ended;
     struct subscribe_socket *next;
 };
 #define MESSAGES_MOST 64 /* unsent ones of a socket that may be bound once more */
 void socket_forget(struct subscribe *subscribe, struct subscription *subscription);
+/* Under the lock: another process delivers now, so clients are to come again. */
+void sockets_end(struct subscribe *subscribe);
 void socket_send(struct subscribe_socket *socket, struct message *message);
 
 #endif

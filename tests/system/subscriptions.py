@@ -3,7 +3,6 @@
 
 usage: subscriptions.py PROGRAM [DEATHS]
 """
-import http.server
 import json
 import os
 import signal
@@ -12,175 +11,30 @@ import sqlite3
 import struct
 import sys
 import tempfile
-import threading
 import time
 
 import access_log
-from server import SANITIZED, Server, tap
+from server import SANITIZED, tap
+from subscriber import DATABASES, POSTGRESQL, URL
+from subscriber import Endpoint as _Endpoint
+from subscriber import ask_database as _ask_database
+from subscriber import check_order as _gapless
+from subscriber import criteria_of as _criteria
+from subscriber import events_of as _events
+from subscriber import parameters_of as _said
+from subscriber import serve as _serve
+from subscriber import subscription_to as _subscription
+from subscriber import topic_of as _topic
+from subscriber import value_of as _value
 from websocket import WebSocket
 
 PROGRAM = sys.argv[1]
 DEATHS = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-BACKPORT = 'http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/'
-TOPIC = 'http://hl7.org/fhir/5.0/StructureDefinition/extension-SubscriptionTopic.'
-URL = 'https://example.org/topics/'
-
-
-# ---- subscribers ---------------------------------------------------------------------------------
-
-class _Endpoint:
-    """An HTTP server of a subscriber; it can die, and come back on the same port."""
-
-    def __init__(self):
-        self.bundles = []
-        self.headers = []
-        self.status = 200
-        self.location = None
-        self.delay = 0
-        self.lock = threading.Condition()
-        self.server = None
-        with socket.create_server(('127.0.0.1', 0)) as probe:
-            self.port = probe.getsockname()[1]
-
-    @property
-    def url(self):
-        return 'http://127.0.0.1:%d/in' % self.port
-
-    def start(self):
-        endpoint = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):  # pylint: disable=invalid-name
-                body = self.rfile.read(int(self.headers['Content-Length']))
-                time.sleep(endpoint.delay)
-                with endpoint.lock:
-                    status = endpoint.status
-                    if status < 300:
-                        endpoint.bundles.append(json.loads(body))
-                        endpoint.headers.append(self.headers)
-                    endpoint.lock.notify_all()
-                self.send_response(status)
-                if endpoint.location:
-                    self.send_header('Location', endpoint.location)
-                self.send_header('Content-Length', '0')
-                self.end_headers()
-
-            def log_message(self, *arguments):  # pylint: disable=arguments-differ
-                pass
-
-        class Listener(http.server.ThreadingHTTPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-
-        self.server = Listener(('127.0.0.1', self.port), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def stop(self):
-        if self.server:
-            self.server.shutdown()
-            self.server.server_close()
-            self.server = None
-
-    def of_type(self, kind):
-        with self.lock:
-            return [bundle for bundle in self.bundles if _said(bundle)['type'] == kind]
-
-    def wait(self, what, seconds=30):
-        until = time.monotonic() + seconds
-        with self.lock:
-            while not what(self):
-                left = until - time.monotonic()
-                assert left > 0, 'waited in vain: %d bundles' % len(self.bundles)
-                self.lock.wait(left)
-
-    def events(self):
-        """(number, focus) of everything told, in the order it came."""
-        with self.lock:
-            return [event for bundle in self.bundles for event in _events(bundle)]
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *arguments):
-        self.stop()
-
-
-def _value(parameter):
-    for name, value in parameter.items():
-        if name.startswith('value'):
-            return value
-    return None
-
-
-def _said(bundle):
-    """The Parameters that a notification begins with, by name."""
-    status = bundle['entry'][0]['resource']
-    assert bundle['type'] == 'history' and status['resourceType'] == 'Parameters', bundle
-    for entry in bundle['entry']:
-        assert entry['request']['method'] and entry['response']['status'], entry
-    return {each['name']: _value(each) for each in status['parameter'] if 'part' not in each}
-
-
-def _events(bundle):
-    found = []
-    for each in bundle['entry'][0]['resource']['parameter']:
-        if each['name'] == 'notification-event':
-            parts = {part['name']: _value(part) for part in each['part']}
-            found.append((int(parts['event-number']),
-                          parts.get('focus', {}).get('reference', '').split('/fhir/')[-1]))
-    return found
-
-
-# ---- what is asked of the server -----------------------------------------------------------------
-
-def _topic(name, trigger, filters=(), includes=()):
-    def nested(url, **values):
-        return {'url': url, 'extension': [
-            dict(value, url=key) if isinstance(value, dict) else {'url': key, 'valueString': value}
-            for key, each in values.items()
-            for value in (each if isinstance(each, list) else [each])]}
-    return {'resourceType': 'Basic', 'id': 'topic-' + name,
-            'extension': [{'url': TOPIC + 'url', 'valueUri': URL + name},
-                          nested(TOPIC + 'resourceTrigger', **trigger)]
-            + [nested(TOPIC + 'canFilterBy', **each) for each in filters]
-            + ([nested(TOPIC + 'notificationShape', resource=trigger['resource'],
-                       include=list(includes))] if includes else []),
-            'modifierExtension': [{'url': TOPIC + 'status', 'valueCode': 'active'}],
-            'code': {'coding': [{'system': 'http://hl7.org/fhir/fhir-types',
-                                 'code': 'SubscriptionTopic'}]}}
-
-
-def _criteria(**values):
-    return {'extension': [
-        {'url': key, 'valueBoolean': value} if isinstance(value, bool) else
-        {'url': key, 'valueString': value} if key in ('previous', 'current') else
-        {'url': key, 'valueCode': value} for key, value in values.items()]}
-
-
-def _subscription(topic, endpoint, content='id-only', filters=(), extensions=(), headers=()):
-    channel = {'type': 'rest-hook', 'endpoint': endpoint, 'payload': 'application/fhir+json',
-               '_payload': {'extension': [{'url': BACKPORT + 'backport-payload-content',
-                                           'valueCode': content}]}}
-    if endpoint is None:
-        channel['type'] = 'websocket'
-        del channel['endpoint']
-    if extensions:
-        channel['extension'] = [dict(each, url=BACKPORT + each['url']) for each in extensions]
-    if headers:
-        channel['header'] = list(headers)
-    made = {'resourceType': 'Subscription', 'status': 'requested', 'reason': 'test',
-            'criteria': URL + topic, 'channel': channel}
-    if filters:
-        made['_criteria'] = {'extension': [{'url': BACKPORT + 'backport-filter-criteria',
-                                            'valueString': text} for text in filters]}
-    return made
 
 
 def _start(endpoint, *options, folder=None):
-    return Server(PROGRAM, '--reserve', '8M', '--subscription-endpoint', endpoint.url,
-                  '--subscription-retry', '20', '--subscription-retry-most', '1', *options,
-                  folder=folder)
+    return _serve(PROGRAM, '--subscription-endpoint', endpoint.url, '--subscription-retry', '20',
+                  '--subscription-retry-most', '1', *options, folder=folder)
 
 
 def _put(server, resource, status=(200, 201)):
@@ -219,18 +73,6 @@ def _status(server, id_):
             for each in bundle['entry'][0]['resource']['parameter'] if 'part' not in each}
 
 
-def _gapless(events, last):
-    """At least once, and never a number before all lower ones."""
-    seen = 0
-    for number, _ in events:
-        assert number <= seen + 1, 'event %d came when %d was due' % (number, seen + 1)
-        seen = max(seen, number)
-    assert seen == last, (seen, last)
-    named = {}
-    for number, focus in events:
-        assert named.setdefault(number, focus) == focus, 'number %d means two events' % number
-
-
 # ---- cases ---------------------------------------------------------------------------------------
 
 def refuses_what_it_could_not_serve():
@@ -261,7 +103,7 @@ def refuses_what_it_could_not_serve():
 
 
 def calls_nobody_without_the_operators_leave():
-    with _Endpoint() as endpoint, Server(PROGRAM, '--reserve', '8M') as server:
+    with _Endpoint() as endpoint, _serve(PROGRAM) as server:
         _patient_topic(server)
         answer = server.ask('POST', 'Subscription', _subscription('patients', endpoint.url))
         assert answer.status == 422 and 'subscription-endpoint' in answer.body.decode(), answer
@@ -653,6 +495,43 @@ def a_token_is_for_once_and_for_a_while():
             client.close()
 
 
+def who_asks_for_many_tokens_keeps_nobody_else_out():
+    with _Endpoint() as endpoint, _start(endpoint) as server:
+        _patient_topic(server)
+        quiet, greedy = (_post(server, _subscription('patients', None)) for _ in range(2))
+        for id_ in (quiet, greedy):
+            _until(server, id_, 'active')
+        token = _token(server, quiet)
+        many = [_token(server, greedy) for _ in range(300)]
+        client = WebSocket(server.port)
+        client.send(1, ('bind-with-token ' + token).encode())
+        assert _said(client.bundle())['subscription']['reference'].endswith(quiet)
+        for text, answer in ((many[0], 1008), (many[-5], 1008)):  # only the newest wait
+            other = WebSocket(server.port)
+            other.send(1, ('bind-with-token ' + text).encode())
+            assert other.closed_with() == answer
+            other.close()
+        last = WebSocket(server.port)
+        last.send(1, ('bind-with-token ' + many[-4]).encode())
+        assert _said(last.bundle())['subscription']['reference'].endswith(greedy)
+        for each in (client, last):
+            each.close()
+
+
+def a_body_where_none_counts_is_refused():
+    with _Endpoint() as endpoint, _start(endpoint) as server:
+        _patient_topic(server)
+        id_ = _post(server, _subscription('patients', None))
+        _until(server, id_, 'active')
+        body = {'resourceType': 'Parameters', 'parameter': [{'name': 'id', 'valueId': id_}]}
+        for path in ('$get-ws-binding-token', id_ + '/$get-ws-binding-token', '$status',
+                     id_ + '/$status', id_ + '/$events'):
+            answer = server.ask('GET', 'Subscription/' + path, body)
+            assert answer.status == 400 and 'POST' in answer.body.decode(), (path, answer)
+        assert server.ask('POST', 'Subscription/$get-ws-binding-token', body).status == 200
+        assert server.ask('GET', 'Subscription/$status').status == 200  # on the same connection
+
+
 def frames_that_break_the_rules_end_the_socket():
     with _Endpoint() as endpoint, _start(endpoint) as server:
         def expect(code, *frames, masked=True):
@@ -696,6 +575,52 @@ def who_pings_and_never_reads_fills_no_memory():
         client.close()
 
 
+def _kept_secrets(server):
+    if POSTGRESQL:
+        return _ask_database(DATABASES[server.folder],
+                             "SELECT replace(encode(value, 'escape'), chr(10), '/') FROM"
+                             " carelayer.note WHERE"
+                             " encode(name, 'escape') LIKE 'subscribe.secret/%'")
+    with sqlite3.connect('file:%s/records.db?mode=ro' % server.folder, uri=True) as base:
+        return [str(row[1]) for row in base.execute('SELECT name, value FROM note')
+                if 'subscribe.secret/' in str(row[0])]
+
+
+def _until_kept(server, count):
+    until = time.monotonic() + 30
+    while len(_kept_secrets(server)) != count:
+        assert time.monotonic() < until, _kept_secrets(server)
+        time.sleep(0.1)
+
+
+def a_replaced_header_value_is_forgotten():
+    with _Endpoint() as endpoint, _start(endpoint) as server:
+        _patient_topic(server)
+        first = dict(_subscription('patients', endpoint.url, headers=['A: Secret-one', 'B: two']),
+                     id='s')
+        _put(server, first)
+        found = _until(server, 's', 'active')
+        assert server.ask('PUT', 'Subscription/s', dict(found, reason='another')).status == 200
+        _until(server, 's', 'active')
+        _until_kept(server, 1)  # what is still meant stays
+        assert endpoint.headers[-1]['A'] == 'Secret-one'
+        found['channel']['header'][0] = 'A: Secret-two'  # and B as it was read
+        assert server.ask('PUT', 'Subscription/s', found).status == 200
+        _until(server, 's', 'active')
+        _until_kept(server, 2)
+        assert endpoint.headers[-1]['A'] == 'Secret-two' and endpoint.headers[-1]['B'] == 'two'
+        for secret in ('Secret-three', 'Secret-four'):
+            _put(server, dict(first, channel=dict(first['channel'], header=['A: ' + secret])))
+        _until(server, 's', 'active')
+        _until_kept(server, 1)
+        assert 'Secret-four' in _kept_secrets(server)[0]
+        # Put back, an earlier version has lost them: they are to be given again.
+        old = server.ask('GET', 'Subscription/s/_history/1').json
+        assert server.ask('PUT', 'Subscription/s', old).status == 200
+        assert 'again' in _until(server, 's', 'error')['error']
+        _until_kept(server, 0)
+
+
 def a_deleted_subscription_leaves_no_header_values():
     with _Endpoint() as endpoint, _start(endpoint) as server:
         _patient_topic(server)
@@ -703,16 +628,9 @@ def a_deleted_subscription_leaves_no_header_values():
             _put(server, dict(_subscription('patients', endpoint.url, headers=['A: ' + secret]),
                               id='s'))
             _until(server, 's', 'active')
+        _until_kept(server, 1)
         server.ask('DELETE', 'Subscription/s')
-        until = time.monotonic() + 30
-
-        def kept():
-            with sqlite3.connect('file:%s/records.db?mode=ro' % server.folder, uri=True) as base:
-                return [row[0] for row in base.execute('SELECT * FROM note')
-                        if 'subscribe.secret/' in str(row)]
-        while kept():
-            assert time.monotonic() < until, kept()
-            time.sleep(0.1)
+        _until_kept(server, 0)
 
 
 def one_that_is_large_is_refused_and_the_others_are_told():

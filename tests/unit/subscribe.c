@@ -466,34 +466,6 @@ static void keeps_notes_with_the_draft_and_removes_them(void **state)
     store_snapshot_end(tx);
 }
 
-static enum status commit_one(struct subscribe *who, const char *text)
-{
-    struct commit commit = {.arena = arena};
-    commit_set(&commit, SLICE("subscribe.cursor"), slice_text(text));
-    return commit_make(&commit, who);
-}
-
-static void two_who_number_events_do_not_build_on_each_others_numbers(void **state)
-{
-    (void)state;
-    struct subscribe one = {.options = {.store = store}}, other = {.options = {.store = store}};
-    assert_int_equal(commit_one(&one, "1"), STATUS_OK);
-    assert_int_equal(commit_one(&one, "2"), STATUS_OK);
-    assert_false(one.anew);
-    assert_int_equal(commit_one(&other, "9"), STATUS_CONFLICT);
-    assert_true(other.stale && other.anew);
-    struct slice cursor;
-    struct store_tx *tx = begin();
-    assert_int_equal(store_note_get(tx, SLICE("subscribe.cursor"), arena, &cursor), STATUS_OK);
-    assert_true(slice_is(cursor, "2"));
-    /* Whoever reads anew may go on. */
-    assert_int_equal(subscribe_recall(&other, tx), STATUS_OK);
-    store_snapshot_end(tx);
-    assert_int_equal(other.cursor, 2);
-    assert_int_equal(commit_one(&other, "3"), STATUS_OK);
-    assert_int_equal(commit_one(&one, "3"), STATUS_CONFLICT);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -508,7 +480,6 @@ int main(void)
         STORE_TEST(reads_back_what_it_wrote_of_an_event),
         STORE_TEST(waits_longer_each_time_up_to_a_limit),
         STORE_TEST(gives_changes_in_order_and_goes_on_where_it_stopped),
-        STORE_TEST(two_who_number_events_do_not_build_on_each_others_numbers),
         STORE_TEST(keeps_notes_with_the_draft_and_removes_them),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
