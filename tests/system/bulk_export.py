@@ -405,6 +405,14 @@ def refuses_by_name_what_it_does_not_support():
         assert set(_resources(server, manifest)) == {'Patient/p0'}
         notes = ' '.join(_notes(server, manifest))
         assert '_until' in notes and 'Organization' in notes and len(manifest['error']) == 1
+        switch = {'resourceType': 'Parameters', 'parameter': [
+            {'name': 'allowPartialManifests', 'valueBoolean': True}]}
+        _refused(server, '$export', 'allowPartialManifests', body=switch)
+        manifest = _manifest(server, '$export', LENIENT, switch)
+        assert 'allowPartialManifests' in _notes(server, manifest)[0]
+        filtered = '$export?_typeFilter=' + urllib.parse.quote('Patient?unheardof=1', '')
+        _refused(server, filtered, 'unheardof', headers=LENIENT)
+        assert 'lenient' not in server.ask('GET', filtered, None, LENIENT).body.decode()
         # A lenient caller gets less than was asked for, never more.
         _refused(server, '$export?_type=Patent', '_type', headers=LENIENT)
         for form in ('application/fhir%2Bndjson', 'application/fhir+ndjson', 'ndjson',
@@ -435,6 +443,34 @@ def a_binary_of_somebody_leaves_as_a_document():
         assert 'error' not in [issue['severity'] for issue in answer.json['issue']], answer
         found = _resources(server, _manifest(server, 'Patient/$export?_type=DocumentReference'))
         assert set(found) == {'DocumentReference/d', 'DocumentReference/binary-theirs'}
+
+
+def what_is_left_out_of_binaries_is_told():
+    with _server() as server:
+        _put(server, _patient('a'))
+        for name, context in (('own', {'securityContext': {'reference': 'Patient/a'}}),
+                              ('free', {})):
+            _put(server, {'resourceType': 'Binary', 'id': name, 'contentType': 'text/plain',
+                          'data': 'eA==', **context})
+        _refused(server, 'Patient/$export?_type=Binary', 'DocumentReference')
+        manifest = _manifest(server, 'Patient/$export?_type=Patient,Binary', LENIENT)
+        assert set(_resources(server, manifest)) == {'Patient/a'}
+        assert 'DocumentReference' in _notes(server, manifest)[0]
+        manifest = _manifest(server, '$export?_type=Binary')
+        assert set(_resources(server, manifest)) == {'Binary/free'}
+        assert 'DocumentReference' in _notes(server, manifest)[0]
+        both = '$export?_type=Binary,DocumentReference'
+        manifest = _manifest(server, both)
+        assert set(_resources(server, manifest)) == {'Binary/free',
+                                                     'DocumentReference/binary-own'}
+        assert manifest['error'] == []
+        manifest = _manifest(server, both + '&_typeFilter=' +
+                             urllib.parse.quote('DocumentReference?status=current', ''))
+        assert set(_resources(server, manifest)) == {'Binary/free'}
+        assert 'filter' in _notes(server, manifest)[0]
+        manifest = _manifest(server, both + '&_typeFilter=' +
+                             urllib.parse.quote('Binary?_id=free', ''))
+        assert set(_resources(server, manifest)) == {'Binary/free'}, 'wider than the filter'
 
 
 def content_whose_context_is_gone_leaves_in_no_file():
@@ -537,6 +573,86 @@ def each_person_in_what_was_fetched_has_an_entry():
         item = [each for each in manifest['output'] if each['type'] == 'Patient'][0]
         _, persons = fetched(item, {'Range': 'bytes=0-10'})
         assert len(persons) == 1, persons
+
+
+def whoever_is_told_of_without_a_file_has_an_entry():
+    """What a manifest counts is told of somebody, whether or not its files are fetched."""
+    with _server() as server:
+        numbers = {}
+        for name in 'abcd':
+            _put(server, _patient(name))
+            request = 'n-' + name
+            server.ask('GET', 'Patient/' + name, headers={'X-Request-Id': request})
+        _put(server, _fact('fact', 'a', 'rare'))
+        _put(server, _group('two', ['Patient/a', 'Patient/b']))
+        _put(server, _group('found', ['Patient/c'], modifierExtension=[{
+            'url': 'http://hl7.org/fhir/uv/bulkdata/StructureDefinition/member-filter',
+            'valueExpression': {'language': 'application/x-fhir-query',
+                                'expression': 'Patient?_id=c'}}]))
+        for entry in access_log.read(server.folder, False):
+            if entry['request'].startswith('n-'):
+                numbers[entry['request'][2:]] = entry['patient']
+        assert len(numbers) == 4, numbers
+
+        def told(method, path, headers=None, body=None):
+            request = 't-%s' % uuid.uuid4()
+            answer = server.ask(method, path, body, {**(headers or {}), 'X-Request-Id': request})
+            persons = {entry['patient'] for entry in access_log.read(server.folder, False)
+                       if entry['request'] == request} - {0}
+            return answer, {name for name, number in numbers.items() if number in persons}
+
+        def body(*names):
+            return {'resourceType': 'Parameters', 'parameter': [
+                {'name': 'patient', 'valueReference': {'reference': 'Patient/' + name}}
+                for name in names]}
+        filtered = '&_typeFilter=' + urllib.parse.quote('Observation?subject=Patient/b', '')
+        identified = '?_typeFilter=' + urllib.parse.quote('Patient?_id=d', '')
+        for path, sent, begun, ended, count in (
+                ('Patient/$export?_type=Observation', body('b'), 'b', 'b', 0),
+                ('Patient/$export?_type=Observation', body('a'), 'a', 'a', 1),
+                ('$export?_type=Observation' + filtered, None, 'b', '', 0),
+                ('Group/two/$export?_type=Observation', None, '', 'ab', 1),
+                ('Group/found/$export?_type=Observation', None, '', 'c', 0),
+                ('Group/two/$export' + identified + '&_type=Patient', None, 'd', 'ab', 0),
+                ('$export?_type=Observation', None, '', 'a', 1)):
+            kicked, names = told('POST' if sent else 'GET', path, ASYNC, sent)
+            assert kicked.status == 202 and names == set(begun), (path, names)
+            job = _path(server, kicked.headers['content-location'])
+            assert _wait(server, job).status == 200
+            answer, names = told('GET', job)
+            assert names == set(ended), (path, names)
+            assert sum(item['count'] for item in answer.json['output']) == count, answer
+            for item in answer.json['output']:
+                answer, names = told('HEAD', _path(server, item['url']))
+                assert answer.status == 200 and names == {'a'}, (path, names)
+
+        # ... of many as a number, after a restart too
+        _fill(server, 120, 1)
+        job = _kick(server, '$export?_type=Observation')
+        assert _wait(server, job).status == 200
+        server.stop()
+        server.start()
+        request = 'many'
+        answer = server.ask('GET', job, headers={'X-Request-Id': request})
+        assert sum(item['count'] for item in answer.json['output']) == 121, answer
+        entries = [entry for entry in access_log.read(server.folder, False)
+                   if entry['request'] == request]
+        assert [(entry['patient'], entry['resources']) for entry in entries] == [(0, 121)], entries
+
+
+def how_far_it_is_tells_of_nobody():
+    with _server() as server:
+        _put(server, _patient('a'))
+        _put(server, _fact('fact', 'a'))
+        for _ in range(20):
+            job = _kick(server, '$export')
+            seen = set()
+            answer = server.ask('GET', job)
+            while answer.status == 202:
+                seen.add(answer.headers['x-progress'])
+                answer = server.ask('GET', job)
+            assert not [text for text in seen if 'waiting' not in text and
+                        any(letter.isdigit() for letter in text)], seen
 
 
 def cancelling_removes_the_files():
