@@ -71,6 +71,11 @@ struct audit_ticket {
 };
 void audit_append(struct audit *audit, struct audit_ticket *ticket);
 
+/* The same, and waits until they are durable or could not be. For threads that may wait: none of an
+ * event loop or of the log. */
+MUST_CHECK enum status audit_append_wait(struct audit *audit, const struct slice *entries,
+                                         size_t count);
+
 /* Called after each batch of DONEs, on the log's thread: lets a door wake each loop once. Once this
  * returns the WAKE before it is not called any more. Not from a DONE or a WAKE. */
 void audit_on_batch(struct audit *audit, void (*wake)(void *context), void *context);

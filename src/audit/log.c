@@ -232,6 +232,41 @@ void audit_append(struct audit *audit, struct audit_ticket *ticket)
     (void)pthread_mutex_unlock(&audit->lock);
 }
 
+/* ---- waiting for them --------------------------------------------------------------------------
+ */
+
+struct waiting {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool done;
+    enum status status;
+};
+
+static void wake_waiting(void *context, enum status status)
+{
+    struct waiting *waiting = context;
+    (void)pthread_mutex_lock(&waiting->lock);
+    waiting->done = true;
+    waiting->status = status;
+    (void)pthread_cond_signal(&waiting->changed);
+    (void)pthread_mutex_unlock(&waiting->lock);
+}
+
+enum status audit_append_wait(struct audit *audit, const struct slice *entries, size_t count)
+{
+    struct waiting waiting = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                              .changed = PTHREAD_COND_INITIALIZER};
+    struct audit_ticket ticket = {
+        .entries = entries, .count = count, .done = wake_waiting, .context = &waiting};
+    audit_append(audit, &ticket);
+    (void)pthread_mutex_lock(&waiting.lock);
+    while (!waiting.done) {
+        (void)pthread_cond_wait(&waiting.changed, &waiting.lock);
+    }
+    (void)pthread_mutex_unlock(&waiting.lock);
+    return waiting.status;
+}
+
 void audit_on_batch(struct audit *audit, void (*wake)(void *context), void *context)
 {
     (void)pthread_mutex_lock(&audit->lock);

@@ -69,6 +69,9 @@ yyjson_val *json_get(const yyjson_val *object, const char *name);
 /* json_string(json_get(object, name)). */
 struct slice json_get_string(const yyjson_val *object, const char *name);
 
+/* A whole number from 0 to INT64_MAX; 0 when there is none. */
+uint64_t json_get_unsigned(const yyjson_val *object, const char *name);
+
 /* Rewrites a string value while writing: given the member name (empty inside arrays: the array's
  * own name) and text, may put another text into *RET_TEXT and answer true. */
 typedef bool json_rewrite(void *context, struct slice name, struct slice text,

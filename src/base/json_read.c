@@ -320,6 +320,13 @@ struct slice json_get_string(const yyjson_val *object, const char *name)
     return json_string(json_get(object, name));
 }
 
+uint64_t json_get_unsigned(const yyjson_val *object, const char *name)
+{
+    uint64_t number = 0;
+    (void)slice_to_unsigned(json_number(json_get(object, name)), INT64_MAX, &number);
+    return number;
+}
+
 yyjson_mut_doc *json_mutable(struct arena *arena, const yyjson_val *value)
 {
     const yyjson_alc *allocator = json_allocator(arena);

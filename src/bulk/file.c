@@ -153,38 +153,6 @@ void bulk_file_people(const struct bulk_file *file, struct bulk_people *ret_peop
 /* ---- access entries -----------------------------------------------------------------------------
  */
 
-struct waiting {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool done;
-    enum status status;
-};
-
-static void entries_done(void *context, enum status status)
-{
-    struct waiting *waiting = context;
-    (void)pthread_mutex_lock(&waiting->lock);
-    waiting->done = true;
-    waiting->status = status;
-    (void)pthread_cond_signal(&waiting->changed);
-    (void)pthread_mutex_unlock(&waiting->lock);
-}
-
-static enum status append_and_wait(struct audit *audit, const struct slice *entries, size_t count)
-{
-    struct waiting waiting = {.lock = PTHREAD_MUTEX_INITIALIZER,
-                              .changed = PTHREAD_COND_INITIALIZER};
-    struct audit_ticket ticket = {
-        .entries = entries, .count = count, .done = entries_done, .context = &waiting};
-    audit_append(audit, &ticket);
-    (void)pthread_mutex_lock(&waiting.lock);
-    while (!waiting.done) {
-        (void)pthread_cond_wait(&waiting.changed, &waiting.lock);
-    }
-    (void)pthread_mutex_unlock(&waiting.lock);
-    return waiting.status;
-}
-
 static bool is_logged(const struct bulk_file *file, size_t person)
 {
     return (file->logged[person / 8] >> person % 8 & 1) != 0;
@@ -236,7 +204,7 @@ static enum status log_persons(struct bulk_file *file, uint64_t from, uint64_t e
     file->at = from;
     enum status status = make_entries(file, from, end, access, arena, &entries, &count, &until);
     if (status == STATUS_OK && count > 0) {
-        status = append_and_wait(file->audit, entries, count);
+        status = audit_append_wait(file->audit, entries, count);
     }
     arena_destroy(arena);
     if (status != STATUS_OK) {

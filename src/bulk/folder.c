@@ -184,13 +184,6 @@ enum status job_save(const struct job *job)
 /* ---- reading it ---------------------------------------------------------------------------------
  */
 
-static uint64_t number_of(const yyjson_val *root, const char *name)
-{
-    uint64_t number = 0;
-    (void)slice_to_unsigned(json_number(json_get(root, name)), INT64_MAX, &number);
-    return number;
-}
-
 static struct slice text_of(struct job *job, const yyjson_val *root, const char *name)
 {
     return arena_copy(job->arena, json_get_string(root, name));
@@ -266,14 +259,14 @@ static enum status take_filters(struct job *job, const yyjson_val *root)
 static enum status take_ask(struct job *job, yyjson_val *root)
 {
     struct bulk_ask *ask = &job->ask;
-    uint64_t level = number_of(root, "level");
+    uint64_t level = json_get_unsigned(root, "level");
     if (!yyjson_is_obj(root) || level > BULK_GROUP || json_get(root, "filters") == NULL) {
         return STATUS_CORRUPT;
     }
     ask->level = (enum bulk_level)level;
-    job->begun = (int64_t)number_of(root, "begun");
+    job->begun = (int64_t)json_get_unsigned(root, "begun");
     ask->has_since = json_get(root, "since") != NULL;
-    ask->since = (int64_t)number_of(root, "since");
+    ask->since = (int64_t)json_get_unsigned(root, "since");
     ask->group = text_of(job, root, "group");
     ask->base_url = text_of(job, root, "base");
     ask->url = text_of(job, root, "url");

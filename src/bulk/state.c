@@ -58,13 +58,6 @@ enum status job_save_state(const struct job *job, enum bulk_state state)
     return status;
 }
 
-static uint64_t number_of(const yyjson_val *root, const char *name)
-{
-    uint64_t number = 0;
-    (void)slice_to_unsigned(json_number(json_get(root, name)), INT64_MAX, &number);
-    return number;
-}
-
 static enum status take_files(struct job *job, const yyjson_val *root)
 {
     yyjson_val *list = json_get(root, "files");
@@ -72,15 +65,15 @@ static enum status take_files(struct job *job, const yyjson_val *root)
     struct job_file *files = arena_array(job->arena, count + 1, sizeof *files);
     for (size_t i = 0; files != NULL && i < count; i++) {
         const yyjson_val *item = yyjson_arr_get(list, i);
-        uint64_t kind = number_of(item, "kind");
+        uint64_t kind = json_get_unsigned(item, "kind");
         if (kind > FILE_ERROR) {
             return STATUS_CORRUPT;
         }
         files[i] = (struct job_file){.kind = (enum file_kind)kind,
                                      .type = arena_copy(job->arena, json_get_string(item, "type")),
                                      .name = arena_copy(job->arena, json_get_string(item, "name")),
-                                     .count = number_of(item, "count"),
-                                     .bytes = number_of(item, "bytes")};
+                                     .count = json_get_unsigned(item, "count"),
+                                     .bytes = json_get_unsigned(item, "bytes")};
     }
     job->files = files;
     job->file_count = count;
@@ -111,21 +104,21 @@ static enum status take_people(struct job *job, const yyjson_val *root)
 
 static enum status take_state(struct job *job, yyjson_val *root)
 {
-    uint64_t state = number_of(root, "state"), status = number_of(root, "status");
+    uint64_t state = json_get_unsigned(root, "state"), status = json_get_unsigned(root, "status");
     if (!yyjson_is_obj(root) || state > BULK_FAILED || status >= STATUS_COUNT) {
         return STATUS_CORRUPT;
     }
     job->state = (enum bulk_state)state;
-    job->selected = number_of(root, "selected") != 0;
-    job->instant = (int64_t)number_of(root, "instant");
-    job->finished = (int64_t)number_of(root, "finished");
+    job->selected = json_get_unsigned(root, "selected") != 0;
+    job->instant = (int64_t)json_get_unsigned(root, "instant");
+    job->finished = (int64_t)json_get_unsigned(root, "finished");
     job->status = (enum status)status;
-    job->offset = number_of(root, "offset");
-    job->all = number_of(root, "all");
-    job->written = number_of(root, "written");
-    job->withheld = number_of(root, "withheld");
-    job->missing = number_of(root, "missing");
-    job->nameless = number_of(root, "nameless");
+    job->offset = json_get_unsigned(root, "offset");
+    job->all = json_get_unsigned(root, "all");
+    job->written = json_get_unsigned(root, "written");
+    job->withheld = json_get_unsigned(root, "withheld");
+    job->missing = json_get_unsigned(root, "missing");
+    job->nameless = json_get_unsigned(root, "nameless");
     atomic_store(&job->done, job->written);
     TRY(take_people(job, root));
     return take_files(job, root);

@@ -36,38 +36,6 @@ struct exporting {
 
 /* ---- access entries ---- */
 
-struct waiting {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool done;
-    enum status status;
-};
-
-static void logged(void *context, enum status status)
-{
-    struct waiting *waiting = context;
-    (void)pthread_mutex_lock(&waiting->lock);
-    waiting->done = true;
-    waiting->status = status;
-    (void)pthread_cond_signal(&waiting->changed);
-    (void)pthread_mutex_unlock(&waiting->lock);
-}
-
-static enum status append_and_wait(struct audit *audit, const struct slice *entries, size_t count)
-{
-    struct waiting waiting = {.lock = PTHREAD_MUTEX_INITIALIZER,
-                              .changed = PTHREAD_COND_INITIALIZER};
-    struct audit_ticket ticket = {
-        .entries = entries, .count = count, .done = logged, .context = &waiting};
-    audit_append(audit, &ticket);
-    (void)pthread_mutex_lock(&waiting.lock);
-    while (!waiting.done) {
-        (void)pthread_cond_wait(&waiting.changed, &waiting.lock);
-    }
-    (void)pthread_mutex_unlock(&waiting.lock);
-    return waiting.status;
-}
-
 static enum status log_persons(struct exporting *exporting)
 {
     size_t count = exporting->person_count + (exporting->unknown > 0);
@@ -94,7 +62,7 @@ static enum status log_persons(struct exporting *exporting)
     }
     exporting->person_count = 0;
     exporting->unknown = 0;
-    return append_and_wait(exporting->service->audit, entries, count);
+    return audit_append_wait(exporting->service->audit, entries, count);
 }
 
 static bool note_person(struct exporting *exporting, uint32_t patient)

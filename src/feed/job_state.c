@@ -144,13 +144,6 @@ enum status feed_job_save_state(const struct feed_job *job, enum import_state st
 /* ---- reading ------------------------------------------------------------------------------------
  */
 
-static uint64_t number_of(const yyjson_val *root, const char *name)
-{
-    uint64_t number = 0;
-    (void)slice_to_unsigned(json_number(json_get(root, name)), INT64_MAX, &number);
-    return number;
-}
-
 static enum status take_ask(struct feed_job *job, const yyjson_val *root, struct arena *arena)
 {
     yyjson_val *list = json_get(root, "inputs");
@@ -168,7 +161,7 @@ static enum status take_ask(struct feed_job *job, const yyjson_val *root, struct
             return STATUS_CORRUPT; /* and not of any type */
         }
     }
-    job->begun = (int64_t)number_of(root, "begun");
+    job->begun = (int64_t)json_get_unsigned(root, "begun");
     const struct import_ask ask = {.inputs = inputs,
                                    .count = count,
                                    .source = json_get_string(root, "source"),
@@ -180,7 +173,7 @@ static enum status take_ask(struct feed_job *job, const yyjson_val *root, struct
 static enum status take_state(struct feed_job *job, const yyjson_val *root, struct arena *arena)
 {
     yyjson_val *list = json_get(root, "inputs");
-    uint64_t state = number_of(root, "state"), status = number_of(root, "status");
+    uint64_t state = json_get_unsigned(root, "state"), status = json_get_unsigned(root, "status");
     (void)arena;
     if (yyjson_arr_size(list) != job->ask.count || state > IMPORT_FAILED ||
         status >= STATUS_COUNT) {
@@ -188,20 +181,20 @@ static enum status take_state(struct feed_job *job, const yyjson_val *root, stru
     }
     for (size_t i = 0; i < job->ask.count; i++) {
         const yyjson_val *item = yyjson_arr_get(list, i);
-        uint64_t at = number_of(item, "state"), why = number_of(item, "status");
+        uint64_t at = json_get_unsigned(item, "state"), why = json_get_unsigned(item, "status");
         if (at > INTAKE_DONE || why >= STATUS_COUNT) {
             return STATUS_CORRUPT;
         }
         job->intakes[i] = (struct intake){.state = (enum intake_state)at,
                                           .status = (enum status)why,
-                                          .stored = number_of(item, "stored"),
-                                          .errors = number_of(item, "errors"),
-                                          .length = number_of(item, "length"),
-                                          .changed = (int64_t)number_of(item, "changed")};
+                                          .stored = json_get_unsigned(item, "stored"),
+                                          .errors = json_get_unsigned(item, "errors"),
+                                          .length = json_get_unsigned(item, "length"),
+                                          .changed = (int64_t)json_get_unsigned(item, "changed")};
     }
     job->state = (enum import_state)state;
     job->status = (enum status)status;
-    job->finished = (int64_t)number_of(root, "finished");
+    job->finished = (int64_t)json_get_unsigned(root, "finished");
     return STATUS_OK;
 }
 

@@ -114,11 +114,21 @@ static enum status open_at(struct arena *arena, const char *folder, const char *
     return status;
 }
 
+static char *make_folder(struct arena *arena)
+{
+    const char *parent = getenv("TMPDIR");
+    const char *path =
+        arena_print(arena, "%s/carelayer-places-XXXXXX", parent != NULL ? parent : P_tmpdir);
+    assert_non_null(path);
+    char *folder = (char *)(uintptr_t)path;
+    assert_non_null(mkdtemp(folder));
+    return folder;
+}
+
 static void no_name_leads_out_of_the_folder(void **state)
 {
     struct arena *arena = *state;
-    char folder[] = "/tmp/carelayer-places-XXXXXX";
-    assert_non_null(mkdtemp(folder));
+    const char *folder = make_folder(arena);
     const char *path = arena_print(arena, "%s/f.ndjson", folder);
     assert_int_equal(close(open(path, O_WRONLY | O_CREAT, 0600)), 0);
     const char *link = arena_print(arena, "%s/link", folder);
@@ -159,8 +169,7 @@ static void no_name_leads_out_of_the_folder(void **state)
 static void each_line_is_told_once(void **state)
 {
     struct arena *arena = *state;
-    char folder[] = "/tmp/carelayer-places-XXXXXX";
-    assert_non_null(mkdtemp(folder));
+    const char *folder = make_folder(arena);
     const char *from = arena_print(arena, "%s/rejects", folder);
     const char *to = arena_print(arena, "%s/outcomes", folder);
     struct buffer text = {.arena = arena};
