@@ -86,7 +86,7 @@ static enum status take_people(struct job *job, const yyjson_val *root)
     yyjson_val *list = json_get(root, "people");
     size_t at, count;
     yyjson_val *item;
-    job->people = (struct bulk_people){.many = number_of(root, "many") != 0};
+    job->people = (struct bulk_people){.many = json_get_unsigned(root, "many") != 0};
     if (!yyjson_is_arr(list)) { /* of before they were kept: nobody knows whom it tells of */
         job->people.many = true;
         return STATUS_OK;
