@@ -66,9 +66,9 @@ static enum status leave_out(struct asking *asking, struct slice name, const cha
         return request_fail(request, STATUS_PARAMETER, "", "Parameter %.*s of $export: %s",
                             SLICE_ARGS(safe), why);
     }
-    return add_note(asking, arena_print(request->arena,
-                                        "Parameter %.*s of $export was left out: %s",
-                                        SLICE_ARGS(safe), why));
+    return add_note(asking,
+                    arena_print(request->arena, "Parameter %.*s of $export was left out: %s",
+                                SLICE_ARGS(safe), why));
 }
 
 /* ---- one function a parameter -------------------------------------------------------------------
@@ -120,8 +120,9 @@ static enum status take_type(struct asking *asking, struct slice name)
         return leave_out(asking, SLICE("_type"), why);
     }
     if (asking->ask->level != BULK_SYSTEM && slice_is(name, "Binary")) {
-        return leave_out(asking, SLICE("_type"),
-                         "a Binary that is somebody's leaves as a DocumentReference: ask for that.");
+        return leave_out(
+            asking, SLICE("_type"),
+            "a Binary that is somebody's leaves as a DocumentReference: ask for that.");
     }
     resource_type *larger = room_for(asking, asking->types, asking->ask->type_count,
                                      &asking->type_capacity, sizeof *larger);

@@ -27,16 +27,14 @@ static const char *progress_of(struct request *request, const struct bulk_view *
     case BULK_WAITING:
         return arena_print(arena, "waiting, %zu before it", view->before);
     case BULK_SELECTING:
-        return view->done < 1000
-                   ? "selecting"
-                   : arena_print(arena, "selecting, %llu thousand resources so far",
-                                 (unsigned long long)view->done / 1000);
+        return view->done < 1000 ? "selecting"
+                                 : arena_print(arena, "selecting, %llu thousand resources so far",
+                                               (unsigned long long)view->done / 1000);
     default:
-        return view->all < 1000
-                   ? "writing"
-                   : arena_print(arena, "%llu%% of %llu thousand resources written",
-                                 (unsigned long long)(view->done * 100 / view->all),
-                                 (unsigned long long)view->all / 1000);
+        return view->all < 1000 ? "writing"
+                                : arena_print(arena, "%llu%% of %llu thousand resources written",
+                                              (unsigned long long)(view->done * 100 / view->all),
+                                              (unsigned long long)view->all / 1000);
     }
 }
 

@@ -88,12 +88,12 @@ struct job {
     enum status status; /* why it failed */
     struct job_file *files;
     size_t file_count, file_capacity;
-    uint64_t offset;   /* in the selection: what is before it is in the files */
-    uint64_t all;      /* in the selection */
-    uint64_t written;  /* of these, in the files */
-    uint64_t withheld; /* Binaries that may not be shown */
-    uint64_t missing;  /* versions that were erased meanwhile */
-    uint64_t nameless; /* members of the Group whom no reference to a Patient here names */
+    uint64_t offset;           /* in the selection: what is before it is in the files */
+    uint64_t all;              /* in the selection */
+    uint64_t written;          /* of these, in the files */
+    uint64_t withheld;         /* Binaries that may not be shown */
+    uint64_t missing;          /* versions that were erased meanwhile */
+    uint64_t nameless;         /* members of the Group whom no reference to a Patient here names */
     struct bulk_people people; /* whom the manifest tells of */
 
     _Atomic uint64_t done;  /* of ALL, those in the open file too */

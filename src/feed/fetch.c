@@ -21,7 +21,7 @@ struct transfer {
     uint64_t length; /* written */
     enum status status;
     bool stopped, too_long, coded; /* CODED: in a content coding that is not gzip */
-    bool ends; /* the answer says where it ends, so that a break is seen */
+    bool ends;                     /* the answer says where it ends, so that a break is seen */
 };
 
 /* ---- as it comes --------------------------------------------------------------------------------
