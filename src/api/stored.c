@@ -15,6 +15,7 @@ struct named {
     resource_type resource;
     uint32_t number; /* of the version known: news may come out of order */
     uint64_t change; /* that made it */
+    uint64_t load;   /* the last one that met it */
     bool gone;
 };
 
@@ -23,6 +24,8 @@ struct api_stored {
     struct arena *texts; /* of the names; another one takes its place when it is full */
     pthread_mutex_t lock;
     _Atomic bool loaded;
+    _Atomic uint64_t news; /* of the store, as of the last load */
+    uint64_t loads;
     struct named *names;
     size_t count, capacity;
 };
@@ -178,6 +181,11 @@ static enum status take_in(const struct service *service, resource_type type, st
     }
     struct slice url = json_get_string(json.root, "url");
     struct slice version = json_get_string(json.root, "version");
+    named->load = service->stored->loads;
+    if (!named->gone && number == named->number && change == named->change) {
+        arena_destroy(scratch);
+        return STATUS_OK; /* read again, and the same */
+    }
     if (!is_name(named, url, version)) {
         take_out(service, named);
     }
@@ -195,6 +203,17 @@ static enum status visit(void *context, const struct store_version *version)
 {
     return take_in(context, version->type, version->id, version->version, version->change,
                    version->body);
+}
+
+/* What was met by no load since is there no more: another process deleted it. */
+static void sweep(struct service *service)
+{
+    struct api_stored *stored = service->stored;
+    for (size_t i = 0; i < stored->count; i++) {
+        if (stored->names[i].load != stored->loads) {
+            take_out(service, &stored->names[i]);
+        }
+    }
 }
 
 /* What the server itself heeds, under what packages bring and others store. */
@@ -215,6 +234,7 @@ static enum status add_own(struct service *service)
 /* With a reader of its own: whoever asks may be in the middle of a write. */
 static enum status load(struct service *service)
 {
+    service->stored->loads++;
     struct store_reader *reader;
     struct store_tx *tx;
     TRY(add_own(service));
@@ -228,6 +248,9 @@ static enum status load(struct service *service)
         store_snapshot_end(tx);
     }
     store_reader_close(reader);
+    if (status == STATUS_OK) {
+        sweep(service);
+    }
     return status;
 }
 
@@ -250,18 +273,28 @@ static enum status begin_names(const struct service *service)
     return stored->texts != NULL ? STATUS_OK : STATUS_MEMORY;
 }
 
+/* On a server other processes write them too. */
+static bool is_current(const struct service *service)
+{
+    const struct api_stored *stored = service->stored;
+    return atomic_load(&stored->loaded) &&
+           (service->store == NULL || atomic_load(&stored->news) == store_news(service->store));
+}
+
 static enum status stored_ready(struct service *service)
 {
     struct api_stored *stored = service->stored;
-    if (stored == NULL || atomic_load(&stored->loaded)) {
+    if (stored == NULL || is_current(service)) {
         return STATUS_OK;
     }
     enum status status = STATUS_OK;
     (void)pthread_mutex_lock(&stored->lock);
-    if (!atomic_load(&stored->loaded)) {
+    if (!is_current(service)) {
+        uint64_t news = service->store != NULL ? store_news(service->store) : 0;
         status = begin_names(service);
         status = status == STATUS_OK ? load(service) : status;
         atomic_store(&stored->loaded, status == STATUS_OK);
+        atomic_store(&stored->news, news);
     }
     (void)pthread_mutex_unlock(&stored->lock);
     return status;
@@ -298,6 +331,17 @@ void api_stored_changed(struct request *request, const struct store_written *wri
     (void)pthread_mutex_unlock(&stored->lock);
 }
 
+static void watch(const struct service *service)
+{
+    resource_type kept[TYPE_COUNT];
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
+        kept[i] = resource_type_find(service->definitions, slice_text(types[i]));
+    }
+    if (service->store != NULL) {
+        store_watch(service->store, kept, TYPE_COUNT);
+    }
+}
+
 /* A profile of thousands of elements takes a second to be made ready, and more under a lock. */
 static bool settles_long(const struct request *request)
 {
@@ -319,6 +363,7 @@ enum status api_conformance_open(struct service *service, struct outcome *outcom
     stored->arena = arena;
     service->stored = stored;
     service->stored_ready = stored_ready;
+    watch(service);
     service->settles_long = settles_long;
     TRY(conformance_open(service->definitions, &service->conformance));
     TRY(terms_open(service->conformance, outcome, &service->terms));

@@ -9,8 +9,18 @@ static enum status ready(void *context)
     return service->stored_ready != NULL ? service->stored_ready(service) : STATUS_OK;
 }
 
+/* Several processes on one server would each tell every subscriber. */
+static bool is_shared(const struct service *service)
+{
+    return service->config != NULL && service->config->database != NULL &&
+           service->config->database[0] != '\0';
+}
+
 enum status api_subscriptions_open(struct service *service, struct outcome *outcome)
 {
+    if (is_shared(service)) {
+        return STATUS_OK;
+    }
     struct subscribe_options options = {.config = service->config,
                                         .definitions = service->definitions,
                                         .store = service->store,
@@ -28,6 +38,11 @@ enum status api_admit_draft(struct request *request, resource_type type, struct 
 {
     struct service *service = request->service;
     struct subscribe_admission admission;
+    if (is_shared(service) &&
+        slice_is(resource_type_name(service->definitions, type), "Subscription")) {
+        return request_fail(request, STATUS_NOT_SUPPORTED, "",
+                            "Subscriptions are not served on a PostgreSQL server yet.");
+    }
     TRY(subscribe_admit(service->subscribe, service->definitions, type, id, root, request->base_url,
                         request->arena, &request->outcome, &admission));
     TRY(store_draft_make(service->store, type, id, admission.root, request->base_url,

@@ -25,6 +25,13 @@ enum config_kind {
 #define CONFIG_TABLE(X)                                                                            \
     X(data, "data", CONFIG_TEXT, "", 0, 0,                                                         \
       "Folder that holds the records, the access log and everything derived from them.")           \
+    X(database, "database", CONFIG_TEXT, "", 0, 0,                                                 \
+      "PostgreSQL server that keeps the records instead of a file in the data folder "             \
+      "(`postgresql://user@host/name`, or what else libpq takes; "                                 \
+      "[postgresql.md](postgresql.md)); "                                                          \
+      "empty: SQLite. An address with a password belongs in the environment.")                     \
+    X(database_writers, "database-writers", CONFIG_NUMBER, "8", 1, 256,                            \
+      "Connections that write to the PostgreSQL server at once.")                                  \
     X(host, "host", CONFIG_TEXT, "127.0.0.1", 0, 0,                                                \
       "Address to listen on. While rules are off only a loopback address is accepted.")            \
     X(port, "port", CONFIG_NUMBER, "8080", 0, 65535,                                               \

@@ -61,6 +61,9 @@ void cli_end(void);
 /* Prints an outcome for people on stderr. */
 void cli_print_outcome(const struct outcome *outcome, const char *name);
 
+/* The address of the PostgreSQL server; NULL: the records are in the data folder. */
+const char *cli_database(const struct cli_arguments *arguments);
+
 /* Was the data folder said? Else prints how, for an exit with CLI_USAGE. */
 bool cli_has_data(const struct cli_arguments *arguments);
 

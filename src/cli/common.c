@@ -105,6 +105,11 @@ bool cli_has_data(const struct cli_arguments *arguments)
     return true;
 }
 
+const char *cli_database(const struct cli_arguments *arguments)
+{
+    return arguments->config.database[0] != '\0' ? arguments->config.database : NULL;
+}
+
 enum status cli_open_store(const struct cli_arguments *arguments, enum cli_access access,
                            struct definitions **ret_definitions, struct store **ret_store)
 {
@@ -117,6 +122,8 @@ enum status cli_open_store(const struct cli_arguments *arguments, enum cli_acces
                                     .definitions = *ret_definitions,
                                     .progress = cli_progress_store,
                                     .context = &progress,
+                                    .database = cli_database(arguments),
+                                    .writers = (size_t)arguments->config.database_writers,
                                     .cache_bytes = arguments->config.cache,
                                     .must_exist = access != CLI_MAY_CREATE,
                                     .read_only = access == CLI_READ_ONLY};

@@ -5,8 +5,9 @@
 #include "cli/cli.h"
 #include "feed/feed.h"
 
-static const char *const settings[] = {"data",    "definitions", "package", "cache",
-                                       "reserve", "timezone",    NULL};
+static const char *const settings[] = {"data",        "database", "database-writers",
+                                       "definitions", "package",  "cache",
+                                       "reserve",     "timezone", NULL};
 
 int cli_export(int argc, char **argv)
 {

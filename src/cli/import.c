@@ -8,10 +8,23 @@
 #include "cli/cli.h"
 #include "feed/feed.h"
 
-static const char *const settings[] = {"data",     "definitions",     "terminology", "package",
-                                       "rules",    "workers",         "cache",       "reserve",
-                                       "timezone", "base-url",        "memory",      "test-numbers",
-                                       "validate", "require-profile", NULL};
+static const char *const settings[] = {"data",
+                                       "database",
+                                       "database-writers",
+                                       "definitions",
+                                       "terminology",
+                                       "package",
+                                       "rules",
+                                       "workers",
+                                       "cache",
+                                       "reserve",
+                                       "timezone",
+                                       "base-url",
+                                       "memory",
+                                       "test-numbers",
+                                       "validate",
+                                       "require-profile",
+                                       NULL};
 
 static void show(void *context, uint64_t resources, uint64_t bytes)
 {

@@ -4,7 +4,8 @@
 
 #include "cli/cli.h"
 
-static const char *const settings[] = {"data", "definitions", "package", "cache", NULL};
+static const char *const settings[] = {
+    "data", "database", "database-writers", "definitions", "package", "cache", NULL};
 
 /* What a subcommand does once the store is open. */
 typedef enum status maintenance(struct store *store, const char *file,
@@ -129,6 +130,12 @@ int cli_restore(int argc, char **argv)
         (void)fputs("carelayer restore: give --data DIR and one backup file\n", stderr);
         return CLI_USAGE;
     }
+    if (cli_database(&arguments) != NULL) {
+        (void)fputs("carelayer restore: a PostgreSQL server is restored with its own tools "
+                    "(docs/operate/postgresql.md)\n",
+                    stderr);
+        return CLI_USAGE;
+    }
     struct outcome outcome;
     struct cli_progress progress;
     outcome_init(&outcome, arguments.arena);
@@ -169,6 +176,7 @@ int cli_migrate(int argc, char **argv)
         cli_progress_begin(&progress, "records brought to the new layout");
         struct store_options options = {.folder = arguments.config.data,
                                         .definitions = definitions,
+                                        .database = cli_database(&arguments),
                                         .cache_bytes = arguments.config.cache,
                                         .must_exist = true,
                                         .progress = cli_progress_store,

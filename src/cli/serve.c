@@ -11,6 +11,8 @@
 #include "http/http.h"
 
 static const char *const settings[] = {"data",
+                                       "database",
+                                       "database-writers",
                                        "host",
                                        "port",
                                        "auth",

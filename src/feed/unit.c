@@ -346,7 +346,7 @@ static enum status commit(struct request *request, struct store_tx *tx)
 
 const struct interaction feed_interactions[] = {
     {"import", METHOD_POST, LEVEL_SYSTEM, NULL, NULL, AUDIT_UPDATE,
-     INTERACTION_RAW_BODY | INTERACTION_WRITES, perform, commit, NULL,
+     INTERACTION_RAW_BODY | INTERACTION_WRITES | INTERACTION_LARGE, perform, commit, NULL,
      "Resources from files, with the meaning of PUT."},
     {0},
 };

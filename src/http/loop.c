@@ -338,7 +338,7 @@ enum status loop_open(struct loop *loop, struct http_server *server, int listeni
     if (!add_events(loop, listening)) {
         return outcome_fail(outcome, STATUS_MEMORY, "", "The event loop cannot be set up.");
     }
-    if (server->service->store != NULL) {
+    if (server->service->store != NULL && !store_reads_wait(server->service->store)) {
         TRY(store_reader_open(server->service->store, &loop->reader));
     }
     return STATUS_OK;

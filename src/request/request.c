@@ -83,11 +83,12 @@ static void walk_on_worker(void *context, struct store_reader *reader)
     walk(request);
 }
 
-/* What takes longer than a point read leaves the event loop before its body is looked at. */
+/* What takes longer than a point read leaves the event loop before its body is looked at; so does a
+ * point read where the loop has no reader. */
 static bool leaves_loop(const struct request *request)
 {
     return request->stage == STAGE_decode && !request->on_worker && request->status == STATUS_OK &&
-           (request->interaction->flags & INTERACTION_ON_LOOP) == 0;
+           ((request->interaction->flags & INTERACTION_ON_LOOP) == 0 || request->reader == NULL);
 }
 
 static void walk(struct request *request)

@@ -108,8 +108,9 @@ struct interaction {
 #define INTERACTION_NO_VALIDATE 32u /* the body is checked by perform, part by part (bundles) */
 #define INTERACTION_PARAMETERS  64u /* search parameters may also come in a form body */
 #define INTERACTION_ONE_FORM                                                                       \
-    128u /* the answer has a form of its own, whatever Accept says                                 \
-          */
+    128u                       /* the answer has a form of its own, whatever Accept says           \
+                                */
+#define INTERACTION_LARGE 256u /* its commit writes very much */
 
 /* ---- the answer ---- */
 
@@ -331,9 +332,10 @@ struct request {
     bool on_worker;   /* the walk has left the loop */
     bool skip_commit; /* a writing interaction found nothing to write */
     struct work work;
-    void *perform_state; /* the interaction's own, from perform to commit to committed */
-    bool written;        /* the commit is durable */
-    bool settled;        /* what follows it is under way or done */
+    struct request_mark *mark; /* as it was before its commit was tried */
+    void *perform_state;       /* the interaction's own, from perform to commit to committed */
+    bool written;              /* the commit is durable */
+    bool settled;              /* what follows it is under way or done */
     bool written_tied;   /* whom it concerns may be known only when the transaction is whole */
     enum status audited; /* what the log said of the ticket */
     bool outboxed;       /* its access entries are rows of the write's own transaction */

@@ -142,9 +142,64 @@ enum step stage_consent(struct request *request)
     return STEP_NEXT;
 }
 
+/* What a commit that is tried again must not find of the time before. */
+struct request_mark {
+    enum status status;
+    bool written_tied;
+    struct response response;
+    struct outcome outcome;
+    struct disclosure *disclosures;
+    size_t disclosure_count;
+};
+
+static enum status mark_set(struct request *request)
+{
+    struct request_mark *mark = ARENA_NEW(request->arena, struct request_mark);
+    request->mark = mark;
+    if (mark == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    *mark = (struct request_mark){.status = request->status,
+                                  .written_tied = request->written_tied,
+                                  .response = request->response,
+                                  .outcome = request->outcome,
+                                  .disclosure_count = request->disclosure_count};
+    mark->disclosures =
+        arena_array(request->arena, request->disclosure_count, sizeof(*mark->disclosures));
+    if (request->disclosure_count > 0 && mark->disclosures != NULL) {
+        memcpy(mark->disclosures, request->disclosures,
+               request->disclosure_count * sizeof(*mark->disclosures));
+    }
+    return arena_full(request->arena) ? STATUS_TOO_COSTLY : STATUS_OK;
+}
+
+static void mark_return(struct request *request)
+{
+    const struct request_mark *mark = request->mark;
+    request->status = mark->status;
+    request->written_tied = mark->written_tied;
+    request->response = mark->response;
+    request->outcome = mark->outcome;
+    if (mark->outcome.last != NULL) {
+        mark->outcome.last->next = NULL;
+    }
+    request_discloses_nobody(request);
+    for (size_t i = 0; i < mark->disclosure_count; i++) {
+        for (uint32_t j = 0; j < mark->disclosures[i].resources; j++) {
+            request_discloses(request, &mark->disclosures[i].patient, 1);
+        }
+    }
+}
+
 static enum status commit_run(struct store_tx *tx, void *context)
 {
     struct request *request = context;
+    request->tx = NULL;
+    if (request->mark != NULL) {
+        mark_return(request);
+    } else if (store_reads_wait(request->service->store)) { /* so commits may be tried again */
+        TRY(mark_set(request));
+    }
     request->tx = tx;
     enum status status = request->interaction->commit(request, tx);
     if (status == STATUS_OK && arena_full(request->arena)) {
@@ -204,10 +259,15 @@ static void child_commit_done(void *context, enum status status)
     }
 }
 
+/* Of a transaction: above these it is no longer like any other request's. */
+#define CHILDREN_MANY 16
+
 static void submit(struct request *request, void (*done)(void *, enum status))
 {
     request->job = (struct store_job){
         .run = commit_run, .done = done, .context = request, .deadline = request->deadline};
+    request->job.large = (request->interaction->flags & INTERACTION_LARGE) != 0 ||
+                         request->child_count > CHILDREN_MANY;
     store_submit(request->service->store, &request->job);
 }
 

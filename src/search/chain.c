@@ -138,7 +138,8 @@ static enum status chain_type(struct planning *planning, const struct scope *sco
 }
 
 /* What follows the dot, asked of one of the types that the reference may lead to. A chain applies
- * to those of them that it can be asked of; STATUS_PARAMETER, kept in REFUSED: not of this. */
+ * to those of them that it can be asked of, and with this value ("Patient/x" where one may refer to
+ * a Device only); STATUS_PARAMETER and STATUS_VALUE, kept in REFUSED: not of this. */
 static enum status plan_target(struct planning *planning, resource_type type, size_t depth,
                                struct slice path, struct slice value, struct store_query *ret_query,
                                struct outcome *refused)
@@ -151,7 +152,7 @@ static enum status plan_target(struct planning *planning, resource_type type, si
     if (arena_full(planning->arena)) {
         return STATUS_TOO_COSTLY;
     }
-    if (status == STATUS_PARAMETER) {
+    if (status == STATUS_PARAMETER || status == STATUS_VALUE) {
         *refused = refused->first == NULL ? aside : *refused;
     } else if (status != STATUS_OK && aside.first != NULL) {
         outcome_add(outcome, aside.first);
@@ -182,13 +183,16 @@ static enum status plan_chain(struct planning *planning, struct scope *scope,
         return STATUS_TOO_COSTLY;
     }
     struct outcome refused = {0};
+    enum status refusal = STATUS_PARAMETER;
     for (resource_type type = 1; type <= last; type++) {
         bool wanted = named != RESOURCE_TYPE_NONE ? type == named
                                                   : may_lead_to(planning, scope, step->name, type);
         if (wanted && knows(planning, type, step->rest, scope->depth + 1)) {
             enum status status = plan_target(planning, type, scope->depth + 1, step->rest, value,
                                              &queries[clause.query_count], &refused);
-            if (status != STATUS_PARAMETER) {
+            if (status == STATUS_PARAMETER || status == STATUS_VALUE) {
+                refusal = status;
+            } else {
                 TRY(status);
                 clause.query_count++;
             }
@@ -199,7 +203,7 @@ static enum status plan_chain(struct planning *planning, struct scope *scope,
     }
     if (clause.query_count == 0 && refused.first != NULL) {
         outcome_add(planning->outcome, refused.first);
-        return STATUS_PARAMETER;
+        return refusal;
     }
     return clause.query_count > 0 ? scope_add(planning, scope, &clause) : refuse_unknown(planning);
 }

@@ -81,6 +81,11 @@ enum status store_backup(struct store *store, const char *file, store_progress *
                          void *context, struct outcome *outcome)
 {
     struct connection connection = {0};
+    if (store->database != NULL) {
+        return outcome_fail(outcome, STATUS_NOT_SUPPORTED, "",
+                            "The records are on a PostgreSQL server: back them up with its own "
+                            "tools (docs/operate/postgresql.md).");
+    }
     if (access(file, F_OK) == 0) {
         return outcome_fail(outcome, STATUS_CONFLICT, "",
                             "The file for the backup is there already. Give a new name.");

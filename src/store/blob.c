@@ -36,10 +36,11 @@ enum status blob_put(struct store_tx *tx, const struct store_draft *draft, uint6
         uint64_t rest = draft->blob_length - offset;
         size_t length = (size_t)(rest < BLOB_PIECE ? rest : BLOB_PIECE);
         TRY(read_piece(draft->blob_file, offset, at, length));
-        sqlite3_stmt *statement;
+        struct statement *statement;
         TRY(statement_get(tx->connection, SQL_BLOB_ADD, &statement));
-        sqlite3_bind_int64(statement, 1, (int64_t)(change << BLOB_PIECE_BITS | number));
-        statement_bind_blob(statement, 2, slice_of(at, length));
+        statement_bind_number(statement, 1, (int64_t)change);
+        statement_bind_number(statement, 2, (int64_t)number);
+        statement_bind_blob(statement, 3, slice_of(at, length));
         TRY(statement_run(tx->connection, statement));
     }
     return STATUS_OK;
@@ -57,16 +58,17 @@ enum status store_read_blob(struct store_tx *tx, const struct store_version *ver
     }
     while (offset < end) {
         uint64_t number = offset / BLOB_PIECE;
-        sqlite3_stmt *statement;
+        struct statement *statement;
         TRY(statement_get(tx->connection, SQL_BLOB_GET, &statement));
-        sqlite3_bind_int64(statement, 1, (int64_t)(version->change << BLOB_PIECE_BITS | number));
+        statement_bind_number(statement, 1, (int64_t)version->change);
+        statement_bind_number(statement, 2, (int64_t)number);
         bool row = false;
         TRY(statement_row(tx->connection, statement, &row));
         struct slice piece = row ? statement_blob(statement, 0) : (struct slice){NULL, 0};
         piece = slice_from(piece, (size_t)(offset - number * BLOB_PIECE));
         piece = slice_head(piece, (size_t)(end - offset));
         buffer_add(out, piece);
-        sqlite3_reset(statement);
+        statement_reset(statement);
         if (piece.length == 0) {
             return STATUS_CORRUPT;
         }

@@ -8,29 +8,35 @@ struct head {
     int64_t change, rid; /* its next; change 0: none */
 };
 
-/* Numbers behind which a slower writer may still commit are not shown yet. One writer gives them
- * out as it commits, so here there are none. */
+/* Numbers behind which a slower writer may still commit are not shown yet. SQLite's one writer
+ * gives them out as it commits, so there are none. */
 static enum status last_change_shown(struct connection *connection, uint64_t *ret_change)
 {
     int type = RESOURCE_TYPE_NONE;
     *ret_change = 0;
+    if (connection->db == NULL) {
+        int64_t horizon;
+        TRY(change_horizon(connection, &horizon));
+        *ret_change = horizon > 0 ? (uint64_t)horizon - 1 : 0;
+        return STATUS_OK;
+    }
     for (;;) {
-        sqlite3_stmt *statement;
+        struct statement *statement;
         bool row = false;
         TRY(statement_get(connection, SQL_CHANGE_NEXT_TYPE, &statement));
-        sqlite3_bind_int(statement, 1, type);
+        statement_bind_number(statement, 1, type);
         TRY(statement_row(connection, statement, &row));
         if (!row) {
             return STATUS_OK;
         }
-        type = sqlite3_column_int(statement, 0);
-        sqlite3_reset(statement);
+        type = (int)statement_number(statement, 0);
+        statement_reset(statement);
         TRY(statement_get(connection, SQL_CHANGE_LAST, &statement));
-        sqlite3_bind_int(statement, 1, type);
-        sqlite3_bind_int64(statement, 2, INT64_MAX);
+        statement_bind_number(statement, 1, type);
+        statement_bind_number(statement, 2, INT64_MAX);
         TRY(statement_row(connection, statement, &row));
-        uint64_t last = row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
-        sqlite3_reset(statement);
+        uint64_t last = row ? (uint64_t)statement_number(statement, 0) : 0;
+        statement_reset(statement);
         *ret_change = last > *ret_change ? last : *ret_change;
     }
 }

@@ -137,6 +137,9 @@ static enum status dictionary_install(struct store *store, int64_t number, struc
     if (dictionary_find(store, number) != NULL) {
         return STATUS_OK;
     }
+    if (dictionary_find(store, number) != NULL) {
+        return STATUS_OK;
+    }
     struct dictionary *dictionary = ARENA_NEW(store->arena, struct dictionary);
     if (dictionary == NULL) {
         return STATUS_MEMORY;
@@ -156,21 +159,21 @@ static enum status dictionary_install(struct store *store, int64_t number, struc
 
 enum status dictionaries_load(struct connection *connection)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, SQL_DICTIONARY_GET, &statement));
     struct store *store = connection->store;
     pthread_mutex_lock(&store->compressors_lock);
     bool row = false;
     enum status status = statement_row(connection, statement, &row);
     while (status == STATUS_OK && row) {
-        status = dictionary_install(store, sqlite3_column_int64(statement, 0),
-                                    statement_blob(statement, 1));
+        status =
+            dictionary_install(store, statement_number(statement, 0), statement_blob(statement, 1));
         if (status == STATUS_OK) {
             status = statement_row(connection, statement, &row);
         }
     }
     pthread_mutex_unlock(&store->compressors_lock);
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return status;
 }
 
@@ -200,22 +203,25 @@ struct samples {
 static enum status samples_take(struct connection *connection, int64_t resources,
                                 struct samples *samples)
 {
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection->db, "SELECT dictionary, body FROM resource", -1,
-                                  &statement, NULL);
-    TRY(database_status(connection, code));
+    struct statement *statement;
+    bool row = false;
+    TRY(statement_get(connection, SQL_BODIES, &statement));
     int64_t every = resources / (SAMPLES / 4) + 1;
     int64_t at = 0;
-    enum status status = STATUS_OK;
     struct arena *scratch = arena_create(0);
-    while (status == STATUS_OK && scratch != NULL && samples->count < SAMPLES &&
-           samples->bytes.length < SAMPLE_BYTES && sqlite3_step(statement) == SQLITE_ROW) {
+    enum status status = scratch != NULL ? STATUS_OK : STATUS_MEMORY;
+    while (status == STATUS_OK && samples->count < SAMPLES &&
+           samples->bytes.length < SAMPLE_BYTES) {
+        status = statement_row(connection, statement, &row);
+        if (status != STATUS_OK || !row) {
+            break;
+        }
         if (at++ % every != 0) {
             continue;
         }
         struct slice body;
         status = body_decompress(connection, statement_blob(statement, 1),
-                                 sqlite3_column_int64(statement, 0), scratch, &body);
+                                 statement_number(statement, 0), scratch, &body);
         if (status == STATUS_OK) {
             body = slice_head(body, SAMPLE_LONGEST);
             buffer_add(&samples->bytes, body);
@@ -223,7 +229,7 @@ static enum status samples_take(struct connection *connection, int64_t resources
         }
         arena_reset(scratch, 0);
     }
-    sqlite3_finalize(statement);
+    statement_reset(statement);
     arena_destroy(scratch);
     return status;
 }
@@ -236,9 +242,9 @@ struct training {
 static enum status training_store(struct store_tx *tx, void *context)
 {
     const struct training *training = context;
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_DICTIONARY_ADD, &statement));
-    sqlite3_bind_int64(statement, 1, training->number);
+    statement_bind_number(statement, 1, training->number);
     statement_bind_blob(statement, 2, training->bytes);
     return statement_run(tx->connection, statement);
 }
@@ -272,6 +278,13 @@ enum status dictionary_consider(struct connection *connection, int64_t resources
     if (have >= TRAINING_POINTS || resources < training_points[have]) {
         return STATUS_OK;
     }
+    if (connection->db == NULL) { /* another process may have been quicker */
+        TRY(dictionaries_load(connection));
+        have = store->dictionaries != NULL ? store->dictionaries->number : 0;
+        if (have >= TRAINING_POINTS || resources < training_points[have]) {
+            return STATUS_OK;
+        }
+    }
     struct arena *arena = arena_create(0);
     if (arena == NULL) {
         return STATUS_MEMORY;
@@ -285,7 +298,9 @@ enum status dictionary_consider(struct connection *connection, int64_t resources
     if (status == STATUS_OK) {
         status = store_write(store, training_store, &training);
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && connection->db == NULL) {
+        status = dictionaries_load(connection); /* ours, or that of who was quicker */
+    } else if (status == STATUS_OK) {
         pthread_mutex_lock(&store->compressors_lock);
         status = dictionary_install(store, training.number, training.bytes);
         pthread_mutex_unlock(&store->compressors_lock);

@@ -79,27 +79,27 @@ enum status concern_read(struct connection *connection, int64_t place, size_t ot
                          struct arena *arena, struct concern *ret_concern)
 {
     *ret_concern = (struct concern){.direct = others};
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     TRY(statement_get(connection, SQL_TIED_GET, &statement));
-    sqlite3_bind_int64(statement, 1, place);
+    statement_bind_number(statement, 1, place);
     TRY(statement_row(connection, statement, &row));
     enum status status = STATUS_OK;
     if (row) {
         status = read_tied(statement_blob(statement, 0), arena, ret_concern);
         ret_concern->direct = ret_concern->direct < others ? ret_concern->direct : others;
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return status;
 }
 
 static enum status run_tie(struct connection *connection, enum statement_number number,
                            struct slice key, int64_t place)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, number, &statement));
     statement_bind_blob(statement, 1, key);
-    sqlite3_bind_int64(statement, 2, place);
+    statement_bind_number(statement, 2, place);
     return statement_run(connection, statement);
 }
 
@@ -110,9 +110,9 @@ static bool says_nothing(const struct concern *concern, size_t others)
 
 static enum status remove_tied(struct connection *connection, int64_t place)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, SQL_TIED_REMOVE, &statement));
-    sqlite3_bind_int64(statement, 1, place);
+    statement_bind_number(statement, 1, place);
     return statement_run(connection, statement);
 }
 
@@ -131,9 +131,9 @@ enum status concern_tied_write(struct connection *connection, int64_t place,
     if (!buffer_ok(&blob)) {
         return STATUS_TOO_COSTLY;
     }
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, SQL_TIED_SET, &statement));
-    sqlite3_bind_int64(statement, 1, place);
+    statement_bind_number(statement, 1, place);
     statement_bind_blob(statement, 2, buffer_slice(&blob));
     return statement_run(connection, statement);
 }
@@ -223,18 +223,18 @@ void concern_add(struct number_set *set, uint32_t home, const uint32_t *others, 
 enum status concern_head(struct connection *connection, int64_t place, struct arena *arena,
                          struct head *ret_head)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     TRY(statement_get(connection, place >= 0 ? SQL_HEAD_CURRENT : SQL_HEAD_PAST, &statement));
-    sqlite3_bind_int64(statement, 1, place >= 0 ? place : -place);
+    statement_bind_number(statement, 1, place >= 0 ? place : -place);
     TRY(statement_row(connection, statement, &row));
     if (!row) {
         return STATUS_NOT_FOUND;
     }
-    *ret_head = (struct head){.type = (resource_type)sqlite3_column_int(statement, 0),
-                              .home = (uint32_t)sqlite3_column_int64(statement, 2),
-                              .version = (uint32_t)sqlite3_column_int64(statement, 4)};
-    ret_head->tombstone = sqlite3_column_int(statement, 5) == STORE_DELETED;
+    *ret_head = (struct head){.type = (resource_type)statement_number(statement, 0),
+                              .home = (uint32_t)statement_number(statement, 2),
+                              .version = (uint32_t)statement_number(statement, 4)};
+    ret_head->tombstone = (int)statement_number(statement, 5) == STORE_DELETED;
     struct slice id = statement_id(statement, 1, arena);
     enum status status =
         id.at != NULL && id_pack(id, &ret_head->id) ? STATUS_OK : STATUS_TOO_COSTLY;
@@ -242,7 +242,7 @@ enum status concern_head(struct connection *connection, int64_t place, struct ar
         status = patients_read(statement_blob(statement, 3), 0, arena, &ret_head->others,
                                &ret_head->other_count);
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return status;
 }
 
@@ -250,16 +250,16 @@ enum status concern_head(struct connection *connection, int64_t place, struct ar
 enum status concern_places(struct connection *connection, struct slice key,
                            struct number_set *places)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     TRY(statement_get(connection, SQL_TIE_PLACES, &statement));
     statement_bind_blob(statement, 1, key);
     TRY(statement_row(connection, statement, &row));
     while (row) {
-        (void)number_set_add(places, sqlite3_column_int64(statement, 0));
+        (void)number_set_add(places, statement_number(statement, 0));
         TRY(statement_row(connection, statement, &row));
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return places->broken ? STATUS_TOO_COSTLY : STATUS_OK;
 }
 
@@ -274,19 +274,19 @@ uint32_t concern_identifier(const struct store *store)
 
 static enum status reach_identifier(struct reach *reach, struct slice text)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     TRY(statement_get(reach->tx->connection, SQL_TEXT_RIDS, &statement));
-    sqlite3_bind_int64(statement, 1, concern_identifier(reach->tx->connection->store));
+    statement_bind_number(statement, 1, concern_identifier(reach->tx->connection->store));
     statement_bind_blob(statement, 2, text);
-    sqlite3_bind_int64(statement, 3, INT64_MIN);
+    statement_bind_number(statement, 3, INT64_MIN);
     TRY(statement_row(reach->tx->connection, statement, &row));
     while (row) {
-        uint32_t patient = place_patient(sqlite3_column_int64(statement, 0));
+        uint32_t patient = place_patient(statement_number(statement, 0));
         (void)number_set_add(&reach->patients, patient);
         TRY(statement_row(reach->tx->connection, statement, &row));
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return STATUS_OK;
 }
 
@@ -308,17 +308,17 @@ bool concern_key_resource(struct slice key, resource_type *ret_type, struct pack
 static enum status reach_tombstone(struct reach *reach, resource_type type,
                                    const struct packed_id *id)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     TRY(statement_get(reach->tx->connection, SQL_PAST_LAST, &statement));
-    sqlite3_bind_int(statement, 1, type);
+    statement_bind_number(statement, 1, type);
     statement_bind_id(statement, 2, id);
     TRY(statement_row(reach->tx->connection, statement, &row));
     struct store_version version = {0};
     enum status status =
         row ? version_from_row(reach->tx->connection, statement, false, reach->arena, &version)
             : STATUS_OK;
-    sqlite3_reset(statement);
+    statement_reset(statement);
     concern_add(&reach->patients, 0, version.patients, version.patient_count);
     return status;
 }

@@ -80,7 +80,7 @@ static enum status touch_held(struct spread *spread, struct slice key,
     resource_type type;
     struct packed_id id;
     struct entry entry;
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     if (!concern_key_resource(key, &type, &id)) {
         return STATUS_CORRUPT;
@@ -93,15 +93,15 @@ static enum status touch_held(struct spread *spread, struct slice key,
         TRY(touch(spread, entry.rid, gains));
     }
     TRY(statement_get(spread->connection, SQL_PAST_OF_ID, &statement));
-    sqlite3_bind_int(statement, 1, type);
+    statement_bind_number(statement, 1, type);
     statement_bind_id(statement, 2, &id);
-    sqlite3_bind_int64(statement, 3, INT64_MAX);
+    statement_bind_number(statement, 3, INT64_MAX);
     TRY(statement_row(spread->connection, statement, &row));
     while (row) {
-        TRY(touch(spread, -sqlite3_column_int64(statement, 0), gains));
+        TRY(touch(spread, -statement_number(statement, 0), gains));
         TRY(statement_row(spread->connection, statement, &row));
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return STATUS_OK;
 }
 
@@ -125,15 +125,15 @@ static enum status set_others(struct connection *connection, int64_t place, cons
                               size_t count, struct arena *arena)
 {
     struct buffer blob = {.arena = arena};
-    sqlite3_stmt *statement;
+    struct statement *statement;
     patients_write(others, count, &blob);
     TRY(buffer_ok(&blob) ? STATUS_OK : STATUS_TOO_COSTLY);
     TRY(statement_get(connection, place >= 0 ? SQL_OTHERS_CURRENT : SQL_OTHERS_PAST, &statement));
-    sqlite3_bind_int64(statement, 1, place >= 0 ? place : -place);
+    statement_bind_number(statement, 1, place >= 0 ? place : -place);
     if (blob.length > 0) {
         statement_bind_blob(statement, 2, buffer_slice(&blob));
     } else {
-        sqlite3_bind_null(statement, 2);
+        statement_bind_null(statement, 2);
     }
     return statement_run(connection, statement);
 }
@@ -141,10 +141,10 @@ static enum status set_others(struct connection *connection, int64_t place, cons
 static enum status run_member(struct connection *connection, enum statement_number number,
                               uint32_t patient, int64_t place)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, number, &statement));
-    sqlite3_bind_int64(statement, 1, patient);
-    sqlite3_bind_int64(statement, 2, place);
+    statement_bind_number(statement, 1, patient);
+    statement_bind_number(statement, 2, place);
     return statement_run(connection, statement);
 }
 

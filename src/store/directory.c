@@ -11,24 +11,26 @@ static struct entry *entry_slot(struct writer *writer, resource_type type,
     return &writer->entries[(hash ^ hash >> 32) % ENTRY_CACHE];
 }
 
-static bool entry_is(const struct entry *entry, resource_type type, const struct packed_id *id)
+static bool entry_is(const struct writer *writer, const struct entry *entry, resource_type type,
+                     const struct packed_id *id)
 {
-    return entry->known && entry->type == type && entry->id.length == id->length &&
-           entry->id.uuid == id->uuid && memcmp(entry->id.bytes, id->bytes, id->length) == 0;
+    return entry->known && entry->turn == writer->turn && entry->type == type &&
+           entry->id.length == id->length && entry->id.uuid == id->uuid &&
+           memcmp(entry->id.bytes, id->bytes, id->length) == 0;
 }
 
 enum status directory_find(struct store_tx *tx, resource_type type, const struct packed_id *id,
                            struct entry *ret_entry)
 {
     struct entry *slot = tx->writer != NULL ? entry_slot(tx->writer, type, id) : NULL;
-    if (slot != NULL && entry_is(slot, type, id)) {
+    if (slot != NULL && entry_is(tx->writer, slot, type, id)) {
         *ret_entry = *slot;
         return STATUS_OK;
     }
     *ret_entry = (struct entry){.type = type, .id = *id};
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_DIRECTORY_GET, &statement));
-    sqlite3_bind_int(statement, 1, type);
+    statement_bind_number(statement, 1, type);
     statement_bind_id(statement, 2, id);
     bool row = false;
     TRY(statement_row(tx->connection, statement, &row));
@@ -36,13 +38,14 @@ enum status directory_find(struct store_tx *tx, resource_type type, const struct
         return STATUS_OK;
     }
     ret_entry->known = true;
-    ret_entry->entity = sqlite3_column_int64(statement, 0);
-    ret_entry->rid = sqlite3_column_int64(statement, 1);
-    ret_entry->version = (uint32_t)sqlite3_column_int64(statement, 2);
-    ret_entry->state = (enum entry_state)sqlite3_column_int(statement, 3);
-    sqlite3_reset(statement);
+    ret_entry->entity = statement_number(statement, 0);
+    ret_entry->rid = statement_number(statement, 1);
+    ret_entry->version = (uint32_t)statement_number(statement, 2);
+    ret_entry->state = (enum entry_state)statement_number(statement, 3);
+    statement_reset(statement);
     if (slot != NULL) {
         *slot = *ret_entry;
+        slot->turn = tx->writer->turn;
     }
     return STATUS_OK;
 }
@@ -50,20 +53,21 @@ enum status directory_find(struct store_tx *tx, resource_type type, const struct
 enum status directory_store(struct store_tx *tx, const struct entry *entry)
 {
     struct writer *writer = tx->writer;
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, entry->known ? SQL_DIRECTORY_SET : SQL_DIRECTORY_ADD,
                       &statement));
-    sqlite3_bind_int(statement, 1, entry->type);
+    statement_bind_number(statement, 1, entry->type);
     statement_bind_id(statement, 2, &entry->id);
-    sqlite3_bind_int64(statement, 3, entry->entity);
-    sqlite3_bind_int64(statement, 4, entry->rid);
-    sqlite3_bind_int64(statement, 5, entry->version);
-    sqlite3_bind_int(statement, 6, (int)entry->state);
+    statement_bind_number(statement, 3, entry->entity);
+    statement_bind_number(statement, 4, entry->rid);
+    statement_bind_number(statement, 5, entry->version);
+    statement_bind_number(statement, 6, (int)entry->state);
     TRY(statement_run(tx->connection, statement));
     writer->touched = true;
     struct entry *slot = entry_slot(writer, entry->type, &entry->id);
     *slot = *entry;
     slot->known = true;
+    slot->turn = writer->turn;
     return STATUS_OK;
 }
 
@@ -82,19 +86,20 @@ enum status directory_mention(struct store_tx *tx, resource_type type, const str
     ret_entry->state = ENTRY_MENTIONED;
     if (type == tx->connection->store->patient_type) {
         /* References to patients are kept as minus their number. */
-        if (writer->counters.patient >= UINT32_MAX / 2) {
+        int64_t number = 0;
+        TRY(number_next(writer, NUMBER_PATIENT, &number));
+        if (number > UINT32_MAX / 2) {
             return STATUS_NO_SPACE;
         }
-        uint32_t number = (uint32_t)++writer->counters.patient;
-        ret_entry->entity = -(int64_t)number;
-        ret_entry->rid = place_first(number);
-        sqlite3_stmt *statement;
+        ret_entry->entity = -number;
+        ret_entry->rid = place_first((uint32_t)number);
+        struct statement *statement;
         TRY(statement_get(tx->connection, SQL_PATIENT_ADD, &statement));
-        sqlite3_bind_int64(statement, 1, number);
+        statement_bind_number(statement, 1, number);
         statement_bind_id(statement, 2, id);
         TRY(statement_run(tx->connection, statement));
     } else {
-        ret_entry->entity = ++writer->counters.entity;
+        TRY(number_next(writer, NUMBER_ENTITY, &ret_entry->entity));
     }
     TRY(directory_store(tx, ret_entry));
     ret_entry->known = true;
@@ -103,25 +108,34 @@ enum status directory_mention(struct store_tx *tx, resource_type type, const str
 
 enum status place_next(struct store_tx *tx, uint32_t patient, int64_t *ret_rid)
 {
-    struct sequence *sequence = &tx->writer->sequences[patient % SEQUENCE_CACHE];
-    if (!sequence->used || sequence->patient != patient) {
-        sqlite3_stmt *statement;
+    struct writer *writer = tx->writer;
+    if (writer->connection.db == NULL && patient < PATIENT_FIRST) {
+        /* Everybody writes there: nobody must wait for whoever has the last place. */
+        int64_t number = 0;
+        TRY(number_next(writer, NUMBER_PLACE, &number));
+        *ret_rid = place_first(patient) + number;
+        return STATUS_OK;
+    }
+    struct sequence *sequence = &writer->sequences[patient % SEQUENCE_CACHE];
+    if (!sequence->used || sequence->patient != patient || sequence->turn != writer->turn) {
+        struct statement *statement;
         TRY(statement_get(tx->connection, SQL_PLACE_LAST, &statement));
-        sqlite3_bind_int64(statement, 1, place_first(patient));
-        sqlite3_bind_int64(statement, 2, place_first(patient) + SEQUENCE_LIMIT);
+        statement_bind_number(statement, 1, place_first(patient));
+        statement_bind_number(statement, 2, place_first(patient) + SEQUENCE_LIMIT);
         bool row = false;
         TRY(statement_row(tx->connection, statement, &row));
         int64_t last = place_first(patient);
-        if (row && sqlite3_column_type(statement, 0) == SQLITE_INTEGER) {
-            last = sqlite3_column_int64(statement, 0);
+        if (row && !statement_is_null(statement, 0)) {
+            last = statement_number(statement, 0);
         }
-        sqlite3_reset(statement);
-        *sequence = (struct sequence){.patient = patient, .used = true, .next = last + 1};
+        statement_reset(statement);
+        *sequence = (struct sequence){
+            .patient = patient, .turn = writer->turn, .used = true, .next = last + 1};
     }
     if (sequence->next - place_first(patient) > SEQUENCE_LIMIT) {
         return STATUS_NO_SPACE;
     }
-    tx->writer->touched = true;
+    writer->touched = true;
     *ret_rid = sequence->next++;
     return STATUS_OK;
 }
@@ -129,15 +143,15 @@ enum status place_next(struct store_tx *tx, uint32_t patient, int64_t *ret_rid)
 enum status store_patient_id(struct store_tx *tx, uint32_t patient, struct arena *arena,
                              struct slice *ret_id)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_PATIENT_ID, &statement));
-    sqlite3_bind_int64(statement, 1, patient);
+    statement_bind_number(statement, 1, patient);
     bool row = false;
     TRY(statement_row(tx->connection, statement, &row));
     if (!row) {
         return STATUS_NOT_FOUND;
     }
     *ret_id = statement_id(statement, 0, arena);
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return ret_id->at != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
 }

@@ -200,31 +200,31 @@ enum status facts_read(struct slice blob, struct facts *ret_facts)
 /* ---- rows --------------------------------------------------------------------------------------
  */
 
-static void fact_bind(sqlite3_stmt *statement, const struct fact *fact, int64_t rid)
+static void fact_bind(struct statement *statement, const struct fact *fact, int64_t rid)
 {
     uint32_t parameter = fact->tree == TREE_DATE ? date_class_parameter(fact->parameter & ~1u,
                                                                         date_class_of(fact->other))
                                                  : fact->parameter;
-    sqlite3_bind_int64(statement, 1, parameter);
-    sqlite3_bind_int64(statement, 3, rid);
+    statement_bind_number(statement, 1, parameter);
+    statement_bind_number(statement, 3, rid);
     switch ((enum tree)fact->tree) {
     case TREE_TOKEN:
     case TREE_REFERENCE:
-        sqlite3_bind_int64(statement, 2, fact->number);
+        statement_bind_number(statement, 2, fact->number);
         break;
     case TREE_TEXT:
         statement_bind_blob(statement, 2, fact->text);
         break;
     case TREE_DATE:
-        sqlite3_bind_int64(statement, 2, fact->number);
-        sqlite3_bind_int64(statement, 4, fact->other);
+        statement_bind_number(statement, 2, fact->number);
+        statement_bind_number(statement, 4, fact->other);
         break;
     case TREE_NUMBER:
-        sqlite3_bind_double(statement, 2, fact->real);
+        statement_bind_real(statement, 2, fact->real);
         break;
     case TREE_QUANTITY:
-        sqlite3_bind_double(statement, 2, fact->real);
-        sqlite3_bind_int64(statement, 4, fact->other);
+        statement_bind_real(statement, 2, fact->real);
+        statement_bind_number(statement, 4, fact->other);
         break;
     }
 }
@@ -232,7 +232,7 @@ static void fact_bind(sqlite3_stmt *statement, const struct fact *fact, int64_t 
 static enum status fact_run(struct connection *connection, enum statement_number number,
                             const struct fact *fact, int64_t rid)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, number, &statement));
     fact_bind(statement, fact, rid);
     return statement_run(connection, statement);
@@ -245,11 +245,11 @@ enum status fact_has(struct connection *connection, const struct fact *fact, int
         [TREE_TOKEN] = SQL_TOKEN_HAS,   [TREE_REFERENCE] = SQL_REFERENCE_HAS,
         [TREE_TEXT] = SQL_TEXT_HAS,     [TREE_DATE] = SQL_DATE_HAS,
         [TREE_NUMBER] = SQL_NUMBER_HAS, [TREE_QUANTITY] = SQL_QUANTITY_HAS};
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, numbers[fact->tree], &statement));
     fact_bind(statement, fact, rid);
     TRY(statement_row(connection, statement, ret_has));
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return STATUS_OK;
 }
 

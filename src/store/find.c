@@ -68,11 +68,11 @@ static bool is_listed(const struct store_query *query, resource_type type)
 
 static enum status type_is_used(struct connection *connection, resource_type type, bool *ret_used)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, SQL_TYPE_USED, &statement));
-    sqlite3_bind_int(statement, 1, type);
+    statement_bind_number(statement, 1, type);
     TRY(statement_row(connection, statement, ret_used));
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return STATUS_OK;
 }
 

@@ -19,17 +19,17 @@ struct sample {
 static enum status last_place(struct connection *connection, int64_t low, int64_t high,
                               int64_t *ret_last)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     *ret_last = low;
     TRY(statement_get(connection, SQL_PLACE_LAST, &statement));
-    sqlite3_bind_int64(statement, 1, low);
-    sqlite3_bind_int64(statement, 2, high);
+    statement_bind_number(statement, 1, low);
+    statement_bind_number(statement, 2, high);
     TRY(statement_row(connection, statement, &row));
-    if (row && sqlite3_column_type(statement, 0) == SQLITE_INTEGER) {
-        *ret_last = sqlite3_column_int64(statement, 0);
+    if (row && !statement_is_null(statement, 0)) {
+        *ret_last = statement_number(statement, 0);
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return STATUS_OK;
 }
 
@@ -116,9 +116,12 @@ static enum status count_exactly(struct finder *finder, uint64_t *ret_count, boo
 static enum status count_parts(struct finder *finder, double *ret_count)
 {
     struct connection *connection = finder->root.connection;
-    int64_t last = 0;
-    TRY(last_place(connection, 0, INT64_MAX, &last));
-    double patients = (double)place_patient(last) + 1;
+    struct statement *statement;
+    bool row = false;
+    TRY(statement_get(connection, SQL_PLACE_HIGHEST, &statement));
+    TRY(statement_row(connection, statement, &row));
+    double patients = row ? (double)place_patient(statement_number(statement, 0)) + 1 : 0;
+    statement_reset(statement);
     const double bounds[][2] = {
         {PLACE_SHARED, 1}, {1, PLACE_BUCKETS + 1}, {PATIENT_FIRST, patients}};
     *ret_count = 0;

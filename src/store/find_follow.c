@@ -33,22 +33,22 @@ static enum status targets_resolve(struct store_tx *tx, const struct facts *fact
 enum status place_body_read(struct store_tx *tx, int64_t rid, struct arena *arena,
                             struct place_body *ret_body)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     *ret_body = (struct place_body){.root = NULL};
     TRY(statement_get(tx->connection, SQL_PLACE_BODY, &statement));
-    sqlite3_bind_int64(statement, 1, rid);
+    statement_bind_number(statement, 1, rid);
     TRY(statement_row(tx->connection, statement, &row));
     if (!row) {
         return STATUS_OK;
     }
     struct slice body;
     struct json json;
-    int64_t base = sqlite3_column_int64(statement, 1) >> METHOD_BITS;
-    ret_body->type = (resource_type)sqlite3_column_int(statement, 0);
+    int64_t base = statement_number(statement, 1) >> METHOD_BITS;
+    ret_body->type = (resource_type)statement_number(statement, 0);
     enum status status = body_decompress(tx->connection, statement_blob(statement, 3),
-                                         sqlite3_column_int64(statement, 2), arena, &body);
-    sqlite3_reset(statement);
+                                         statement_number(statement, 2), arena, &body);
+    statement_reset(statement);
     TRY(status);
     TRY(base_url_of(tx, base, arena, &ret_body->base_url));
     TRY(json_read(body, &json_limits_default, arena, NULL, &json));
@@ -88,29 +88,25 @@ enum status targets_of_place(struct store_tx *tx, int64_t rid,
 
 enum status place_entity(struct store_tx *tx, int64_t rid, int64_t *ret_entity)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     *ret_entity = 0;
     TRY(statement_get(tx->connection, SQL_HEAD_CURRENT, &statement));
-    sqlite3_bind_int64(statement, 1, rid);
+    statement_bind_number(statement, 1, rid);
     TRY(statement_row(tx->connection, statement, &row));
     if (!row) {
         return STATUS_OK;
     }
-    resource_type type = (resource_type)sqlite3_column_int(statement, 0);
+    resource_type type = (resource_type)statement_number(statement, 0);
     if (type == tx->connection->store->patient_type) {
         *ret_entity = -(int64_t)place_patient(rid);
-        sqlite3_reset(statement);
+        statement_reset(statement);
         return STATUS_OK;
     }
-    struct packed_id key = {.uuid = sqlite3_column_type(statement, 1) == SQLITE_BLOB};
-    struct slice id = statement_blob(statement, 1);
+    struct packed_id key;
     struct entry entry;
-    key.length = (uint8_t)(id.length < sizeof(key.bytes) ? id.length : sizeof(key.bytes));
-    if (key.length > 0) {
-        memcpy(key.bytes, id.at, key.length);
-    }
-    sqlite3_reset(statement);
+    statement_packed_id(statement, 1, &key);
+    statement_reset(statement);
     TRY(directory_find(tx, type, &key, &entry));
     *ret_entity = entry.known ? entry.entity : 0;
     return STATUS_OK;
@@ -122,33 +118,33 @@ enum status place_entity(struct store_tx *tx, int64_t rid, int64_t *ret_entity)
 enum status change_after(struct connection *connection, resource_type type, int64_t from,
                          int64_t *ret_change, int64_t *ret_rid)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     *ret_change = *ret_rid = 0;
     TRY(statement_get(connection, SQL_WALK_CHANGE_UP, &statement));
-    sqlite3_bind_int(statement, 1, type);
-    sqlite3_bind_int64(statement, 2, from);
+    statement_bind_number(statement, 1, type);
+    statement_bind_number(statement, 2, from);
     TRY(statement_row(connection, statement, &row));
     if (row) {
-        *ret_rid = sqlite3_column_int64(statement, 0);
-        *ret_change = sqlite3_column_int64(statement, 1);
-        sqlite3_reset(statement);
+        *ret_rid = statement_number(statement, 0);
+        *ret_change = statement_number(statement, 1);
+        statement_reset(statement);
     }
     return STATUS_OK;
 }
 
 enum status change_last(struct connection *connection, resource_type type, int64_t *ret_change)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     *ret_change = 0;
     TRY(statement_get(connection, SQL_CHANGE_LAST, &statement));
-    sqlite3_bind_int(statement, 1, type);
-    sqlite3_bind_int64(statement, 2, INT64_MAX);
+    statement_bind_number(statement, 1, type);
+    statement_bind_number(statement, 2, INT64_MAX);
     TRY(statement_row(connection, statement, &row));
     if (row) {
-        *ret_change = sqlite3_column_int64(statement, 0);
-        sqlite3_reset(statement);
+        *ret_change = statement_number(statement, 0);
+        statement_reset(statement);
     }
     return STATUS_OK;
 }
@@ -156,16 +152,16 @@ enum status change_last(struct connection *connection, resource_type type, int64
 enum status place_time(struct connection *connection, int64_t rid, int64_t change,
                        int64_t *ret_updated, bool *ret_current)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     *ret_current = false;
     TRY(statement_get(connection, SQL_PLACE_TIMES, &statement));
-    sqlite3_bind_int64(statement, 1, rid);
+    statement_bind_number(statement, 1, rid);
     TRY(statement_row(connection, statement, &row));
     if (row) {
-        *ret_updated = sqlite3_column_int64(statement, 0);
-        *ret_current = sqlite3_column_int64(statement, 1) == change;
-        sqlite3_reset(statement);
+        *ret_updated = statement_number(statement, 0);
+        *ret_current = statement_number(statement, 1) == change;
+        statement_reset(statement);
     }
     return STATUS_OK;
 }
@@ -178,15 +174,15 @@ enum status change_time(struct connection *connection, int64_t change, int64_t r
     if (row) {
         return STATUS_OK;
     }
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, SQL_PAST_TIMES, &statement));
-    sqlite3_bind_int64(statement, 1, change);
+    statement_bind_number(statement, 1, change);
     TRY(statement_row(connection, statement, &row));
     if (!row) {
         return STATUS_CORRUPT;
     }
-    *ret_updated = sqlite3_column_int64(statement, 0);
-    sqlite3_reset(statement);
+    *ret_updated = statement_number(statement, 0);
+    statement_reset(statement);
     return STATUS_OK;
 }
 
@@ -273,18 +269,18 @@ struct referring {
 static enum status referrers_by(const struct referring *to, uint32_t parameter)
 {
     struct connection *connection = to->tx->connection;
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     TRY(statement_get(connection, SQL_REFERENCE_RIDS, &statement));
-    sqlite3_bind_int64(statement, 1, parameter);
-    sqlite3_bind_int64(statement, 2, to->entity);
-    sqlite3_bind_int64(statement, 3, INT64_MIN);
+    statement_bind_number(statement, 1, parameter);
+    statement_bind_number(statement, 2, to->entity);
+    statement_bind_number(statement, 3, INT64_MIN);
     TRY(statement_row(connection, statement, &row));
     while (row && to->places->count <= to->most) {
-        (void)number_set_add(to->places, sqlite3_column_int64(statement, 0));
+        (void)number_set_add(to->places, statement_number(statement, 0));
         TRY(statement_row(connection, statement, &row));
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return to->places->count > to->most ? STATUS_TOO_COSTLY : STATUS_OK;
 }
 
@@ -353,22 +349,22 @@ enum status store_referrers(struct store_tx *tx, const struct store_version *ver
 static enum status referrer_by(struct store_tx *tx, uint32_t parameter, int64_t target, int64_t own,
                                struct arena *arena, struct store_version *ret_version)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_REFERENCE_RIDS, &statement));
-    sqlite3_bind_int64(statement, 1, parameter);
-    sqlite3_bind_int64(statement, 2, target);
-    sqlite3_bind_int64(statement, 3, INT64_MIN);
+    statement_bind_number(statement, 1, parameter);
+    statement_bind_number(statement, 2, target);
+    statement_bind_number(statement, 3, INT64_MIN);
     bool row = false;
     int64_t rid = -1;
     TRY(statement_row(tx->connection, statement, &row));
     while (row && rid < 0) {
-        rid = sqlite3_column_int64(statement, 0);
+        rid = statement_number(statement, 0);
         if (rid == own) { /* a reference to itself holds nothing */
             rid = -1;
             TRY(statement_row(tx->connection, statement, &row));
         }
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return rid >= 0 ? place_read(tx->connection, rid, false, arena, ret_version) : STATUS_NOT_FOUND;
 }
 

@@ -14,10 +14,12 @@
 struct source {
     struct connection *connection;
     enum statement_number number;
-    sqlite3_stmt *statement; /* NULL: a list */
-    int from;                /* the statement's parameter for the place to begin at */
-    int64_t floor;           /* never begin below this */
-    int shift;               /* its numbers are of blocks of this many bits of places */
+    struct statement statement; /* none: a list */
+    int from;                   /* the statement's parameter for the place to begin at */
+    int64_t floor;              /* never begin below this */
+    int shift;                  /* its numbers are of blocks of this many bits of places */
+    const int64_t *homes;       /* only within these, in order (find_confine.c); NULL: anywhere */
+    size_t home_count, home;
     const int64_t *list;
     size_t list_count, list_at;
     int64_t current; /* INT64_MAX: at its end */
@@ -32,6 +34,15 @@ struct stream {
 };
 
 #define STREAM_END INT64_MAX
+
+/* On a server, lets the streams of a search that is about one person, or a few, go only where
+ * resources can be that concern them: to one partition in most cases, and not to all. Before they
+ * are read. *RET_CONFINED: it is about such. */
+struct search;
+MUST_CHECK enum status search_confine(struct search *search, bool *ret_confined);
+/* Search is for what any of several find that are one stream each, of which BRANCH is one: whom it
+ * is about. */
+void search_note_people(struct search *search, const struct search *branch);
 
 MUST_CHECK enum status stream_add_tree(struct stream *stream, struct connection *connection,
                                        struct arena *arena, enum statement_number number,
@@ -64,12 +75,6 @@ MUST_CHECK enum status stream_rest(struct stream *stream, uint64_t *ret_count);
 void stream_close(struct stream *stream);
 /* How many places, counting no further than LIMIT. Leaves the stream at its beginning. */
 MUST_CHECK enum status stream_probe(struct stream *stream, size_t limit, size_t *ret_count);
-
-/* A statement for one use among several at once, to be given back. */
-MUST_CHECK enum status statement_take(struct connection *connection, enum statement_number number,
-                                      sqlite3_stmt **ret_statement);
-void statement_give(struct connection *connection, enum statement_number number,
-                    sqlite3_stmt *statement);
 
 /* ---- tests -------------------------------------------------------------------------------------
  */
@@ -229,6 +234,8 @@ struct search {
     size_t column_count;
     const int64_t *ids; /* places of the query's ids, sorted */
     size_t id_count;
+    struct number_list
+        about;              /* patients whom all matches refer to, one or another; none: unknown */
     const uint32_t *person; /* with has_patient */
     size_t person_count;
     bool nothing;   /* some clause can match nothing */

@@ -145,6 +145,10 @@ static enum status unite_streams(struct search *search, struct test *test)
         }
     }
     struct stream *stream = &search->streams[search->stream_count++];
+    search_note_people(search, link->branches[0].follow);
+    for (size_t i = 1; i < link->branch_count && search->about.count > 0; i++) {
+        search_note_people(search, link->branches[i].follow);
+    }
     for (size_t i = 0; i < link->branch_count; i++) {
         TRY(stream_take(stream, search->arena, &link->branches[i].follow->streams[0]));
     }
@@ -553,19 +557,19 @@ static enum status gather(struct search *search, struct link *link, struct numbe
 {
     *ret_fits = true;
     for (size_t i = 0; i < link->targets.count && *ret_fits; i++) {
-        sqlite3_stmt *statement;
+        struct statement *statement;
         bool row = false;
         TRY(statement_get(search->connection, SQL_REFERENCE_RIDS, &statement));
-        sqlite3_bind_int64(statement, 1, link->parameter);
-        sqlite3_bind_int64(statement, 2, link->targets.items[i]);
-        sqlite3_bind_int64(statement, 3, INT64_MIN);
+        statement_bind_number(statement, 1, link->parameter);
+        statement_bind_number(statement, 2, link->targets.items[i]);
+        statement_bind_number(statement, 3, INT64_MIN);
         TRY(statement_row(search->connection, statement, &row));
         while (row && places->count < LIST_LIMIT) {
-            (void)number_set_add(places, sqlite3_column_int64(statement, 0));
+            (void)number_set_add(places, statement_number(statement, 0));
             TRY(statement_row(search->connection, statement, &row));
         }
         *ret_fits = !row;
-        sqlite3_reset(statement);
+        statement_reset(statement);
     }
     return places->broken ? STATUS_TOO_COSTLY : STATUS_OK;
 }

@@ -242,7 +242,13 @@ enum status search_nest(struct search *parent, const struct store_query *query,
 
 enum status search_settle(struct search *search)
 {
+    bool confined = false;
     search->races = true;
+    TRY(search_confine(search, &confined));
+    if (confined) {
+        search->brief = search->narrow = true;
+        return STATUS_OK;
+    }
     for (size_t i = 0; i < search->stream_count; i++) {
         size_t count = 0;
         TRY(stream_probe(&search->streams[i], PROBE_LIMIT, &count));
@@ -373,22 +379,22 @@ static bool sorts_by_id(const struct search *search)
 static enum status read_row(struct search *search, int64_t rid, struct candidate *candidate,
                             bool *ret_there)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(search->connection, SQL_FILTER_ROW, &statement));
-    sqlite3_bind_int64(statement, 1, rid);
+    statement_bind_number(statement, 1, rid);
     TRY(statement_row(search->connection, statement, ret_there));
     if (!*ret_there) {
         return STATUS_OK;
     }
-    candidate->type = (resource_type)sqlite3_column_int(statement, 0);
-    candidate->updated = sqlite3_column_int64(statement, 1);
+    candidate->type = (resource_type)statement_number(statement, 0);
+    candidate->updated = statement_number(statement, 1);
     candidate->facts = arena_copy(search->scratch, statement_blob(statement, 2));
     bool ok = candidate->facts.at != NULL;
     if (sorts_by_id(search)) {
         candidate->id = statement_id(statement, 3, search->scratch);
         ok = ok && candidate->id.at != NULL;
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return ok ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 

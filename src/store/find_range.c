@@ -25,7 +25,7 @@ struct range {
     size_t test_count; /* 0: of when it was stored */
     size_t wanted_at;  /* the run that is being read, or is the next */
     uint32_t run_at;
-    sqlite3_stmt *statement; /* NULL: none is */
+    struct statement statement; /* none: none is */
     enum statement_number number;
     struct number_list list, doubts; /* doubts: of whom a row only says that they may match */
     uint64_t rows;
@@ -213,7 +213,7 @@ static enum status take(struct search *search, struct range *range, enum stateme
 {
     TRY(statement_take(search->connection, number, &range->statement));
     range->number = number;
-    sqlite3_bind_int64(range->statement, 1, parameter);
+    statement_bind_number(&range->statement, 1, parameter);
     return STATUS_OK;
 }
 
@@ -226,8 +226,8 @@ static enum status open_date(struct search *search, struct range *range)
     }
     TRY(take(search, range, SQL_DATE_RANGE,
              date_class_parameter(range->tests[0]->parameter, span)));
-    sqlite3_bind_int64(range->statement, 2, low);
-    sqlite3_bind_int64(range->statement, 3, high);
+    statement_bind_number(&range->statement, 2, low);
+    statement_bind_number(&range->statement, 3, high);
     return STATUS_OK;
 }
 
@@ -242,8 +242,8 @@ static enum status open_number(struct search *search, struct range *range, bool 
     }
     TRY(take(search, range, quantity ? SQL_QUANTITY_RANGE : SQL_NUMBER_RANGE,
              range->tests[0]->parameter + (apart || wanted->canonical)));
-    sqlite3_bind_double(range->statement, 2, apart ? RANGE_PLACE : low);
-    sqlite3_bind_double(range->statement, 3, apart ? RANGE_PLACE : high);
+    statement_bind_real(&range->statement, 2, apart ? RANGE_PLACE : low);
+    statement_bind_real(&range->statement, 3, apart ? RANGE_PLACE : high);
     return STATUS_OK;
 }
 
@@ -269,10 +269,10 @@ static enum status open_text(struct search *search, struct range *range)
     }
     TRY(take(search, range, end.length > 0 ? SQL_TEXT_RANGE : SQL_TEXT_FROM,
              test_text_parameter(test)));
-    statement_bind_blob(range->statement, 2, key);
+    statement_bind_blob(&range->statement, 2, key);
     if (end.length > 0) {
         at[end.length - 1]++;
-        statement_bind_blob(range->statement, 3, end);
+        statement_bind_blob(&range->statement, 3, end);
     }
     return STATUS_OK;
 }
@@ -287,8 +287,8 @@ static enum status open_changes(struct search *search, struct range *range)
         TRY(change_since(search->connection, query->type, query->updated_high, &end));
     }
     TRY(take(search, range, SQL_CHANGE_RANGE, query->type));
-    sqlite3_bind_int64(range->statement, 2, first);
-    sqlite3_bind_int64(range->statement, 3, end);
+    statement_bind_number(&range->statement, 2, first);
+    statement_bind_number(&range->statement, 3, end);
     return STATUS_OK;
 }
 
@@ -317,10 +317,8 @@ static enum status open_run(struct search *search, struct range *range, bool *re
 
 static void close_run(struct search *search, struct range *range)
 {
-    if (range->statement != NULL) {
-        statement_give(search->connection, range->number, range->statement);
-        range->statement = NULL;
-    }
+    statement_give(search->connection, range->number, &range->statement);
+    range->statement = (struct statement){NULL, NULL};
 }
 
 static void next_run(struct search *search, struct range *range)
@@ -342,22 +340,22 @@ static void next_run(struct search *search, struct range *range)
 
 static struct fact fact_of_row(const struct range *range)
 {
-    sqlite3_stmt *statement = range->statement;
+    const struct statement *statement = &range->statement;
     struct fact fact = {.parameter = range->tests[0]->parameter};
     switch (range->number) {
     case SQL_DATE_RANGE:
         fact.tree = TREE_DATE;
-        fact.number = sqlite3_column_int64(statement, 1);
-        fact.other = sqlite3_column_int64(statement, 2);
+        fact.number = statement_number(statement, 1);
+        fact.other = statement_number(statement, 2);
         break;
     case SQL_NUMBER_RANGE:
         fact.tree = TREE_NUMBER;
-        fact.real = sqlite3_column_double(statement, 1);
+        fact.real = statement_real(statement, 1);
         break;
     case SQL_QUANTITY_RANGE:
         fact.tree = TREE_QUANTITY;
-        fact.real = sqlite3_column_double(statement, 1);
-        fact.other = sqlite3_column_int64(statement, 2);
+        fact.real = statement_real(statement, 1);
+        fact.other = statement_number(statement, 2);
         if (range->run_at == 1 || range->tests[0]->wanted[range->wanted_at].canonical) {
             fact.parameter++;
         }
@@ -393,21 +391,21 @@ static enum status read_rows(struct search *search, struct range *range, uint64_
     uint64_t until = range->rows + rows;
     while (range->state == RANGE_OPEN && range->rows < until) {
         bool row = false;
-        if (range->statement == NULL) {
+        if (statement_is_none(&range->statement)) {
             TRY(open_run(search, range, &row));
             if (!row) {
                 range->state = RANGE_DONE;
                 return STATUS_OK;
             }
         }
-        TRY(statement_row(search->connection, range->statement, &row));
+        TRY(statement_row(search->connection, &range->statement, &row));
         range->rows++;
         if (!row) {
             next_run(search, range);
             continue;
         }
         enum match match = match_row(range);
-        int64_t rid = sqlite3_column_int64(range->statement, 0);
+        int64_t rid = statement_number(&range->statement, 0);
         if (match != MATCH_NO) {
             TRY(list_add(&range->list, rid));
         }

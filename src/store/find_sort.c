@@ -96,13 +96,13 @@ static void add_text(struct sort_key *key, struct slice text, size_t bytes, bool
 enum status sort_code_text(struct search *search, int64_t number, struct arena *arena,
                            struct slice *ret_text)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(search->connection, SQL_CODE_TEXT, &statement));
-    sqlite3_bind_int64(statement, 1, number);
+    statement_bind_number(statement, 1, number);
     bool row = false;
     TRY(statement_row(search->connection, statement, &row));
     *ret_text = row ? arena_copy(arena, statement_blob(statement, 0)) : SLICE("");
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return ret_text->at != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 

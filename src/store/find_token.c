@@ -103,22 +103,16 @@ bool list_has(const int64_t *items, size_t count, int64_t number)
     return low < count && items[low] == number;
 }
 
-static enum status add_rows(struct connection *connection, sqlite3_stmt *statement,
+static enum status add_rows(struct connection *connection, struct statement *statement,
                             struct number_list *list)
 {
     bool row = false;
     TRY(statement_row(connection, statement, &row));
     while (row) {
-        TRY(list_add(list, sqlite3_column_int64(statement, 0)));
+        TRY(list_add(list, statement_number(statement, 0)));
         TRY(statement_row(connection, statement, &row));
     }
     return STATUS_OK;
-}
-
-static void bind_text(sqlite3_stmt *statement, int at, struct slice text)
-{
-    sqlite3_bind_text(statement, at, text.at != NULL ? text.at : "", (int)text.length,
-                      SQLITE_STATIC);
 }
 
 /* ---- upper and lower case -----------------------------------------------------------------------
@@ -152,11 +146,11 @@ struct alike {
 static enum status find_alike(struct search *search, const struct store_value *value,
                               struct number_list *list)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     struct alike *items = NULL;
     size_t count = 0, capacity = 0;
     TRY(statement_get(search->connection, SQL_CODES_ALIKE, &statement));
-    bind_text(statement, 1, value->code);
+    statement_bind_text(statement, 1, value->code);
     bool row = false;
     TRY(statement_row(search->connection, statement, &row));
     while (row) {
@@ -164,7 +158,7 @@ static enum status find_alike(struct search *search, const struct store_value *v
         if (value->has_system && !slice_equals(system, value->system)) {
             /* of another system */
         } else if (slice_equals(statement_blob(statement, 1), value->code)) {
-            TRY(list_add(list, sqlite3_column_int64(statement, 0)));
+            TRY(list_add(list, statement_number(statement, 0)));
         } else {
             if (count == capacity) {
                 capacity = capacity == 0 ? 8 : capacity * 2;
@@ -174,8 +168,8 @@ static enum status find_alike(struct search *search, const struct store_value *v
                     return STATUS_TOO_COSTLY;
                 }
             }
-            items[count++] = (struct alike){sqlite3_column_int64(statement, 0),
-                                            arena_copy(search->arena, system)};
+            items[count++] =
+                (struct alike){statement_number(statement, 0), arena_copy(search->arena, system)};
         }
         TRY(statement_row(search->connection, statement, &row));
     }
@@ -233,7 +227,7 @@ enum status find_codes(struct search *search, const struct store_value *value, b
 {
     struct connection *connection = search->connection;
     int64_t system = 0;
-    sqlite3_stmt *statement;
+    struct statement *statement;
     if (value->has_system && value->system.length > 0) {
         TRY(lookup_system(connection, value->system, &system));
         if (system == 0) {
@@ -242,18 +236,18 @@ enum status find_codes(struct search *search, const struct store_value *value, b
     }
     if (value->code.length == 0) {
         TRY(statement_get(connection, SQL_CODES_OF_SYSTEM, &statement));
-        sqlite3_bind_int64(statement, 1, system);
+        statement_bind_number(statement, 1, system);
         TRY(add_rows(connection, statement, list));
     } else if (!exact_case) {
         TRY(find_alike(search, value, list));
     } else if (!value->has_system) {
         TRY(statement_get(connection, SQL_CODES_OF_CODE, &statement));
-        bind_text(statement, 1, value->code);
+        statement_bind_text(statement, 1, value->code);
         TRY(add_rows(connection, statement, list));
     } else {
         TRY(statement_get(connection, SQL_CODE_GET, &statement));
-        sqlite3_bind_int64(statement, 1, system);
-        bind_text(statement, 2, value->code);
+        statement_bind_number(statement, 1, system);
+        statement_bind_text(statement, 2, value->code);
         TRY(add_rows(connection, statement, list));
     }
     list_sort(list);
@@ -317,7 +311,7 @@ static enum status add_of_system(struct search *search, const struct code_table 
                                  struct slice system, struct number_list *list)
 {
     int64_t number = 0;
-    sqlite3_stmt *statement;
+    struct statement *statement;
     if (system.length > 0) {
         TRY(lookup_system(search->connection, system, &number));
         if (number == 0) {
@@ -325,13 +319,13 @@ static enum status add_of_system(struct search *search, const struct code_table 
         }
     }
     TRY(statement_get(search->connection, SQL_CODE_ROWS_OF_SYSTEM, &statement));
-    sqlite3_bind_int64(statement, 1, number);
+    statement_bind_number(statement, 1, number);
     bool row = false;
     TRY(statement_row(search->connection, statement, &row));
     while (row) {
         struct slice code = statement_blob(statement, 1);
         if (table->slots[code_slot(table, system, code)] != 0) {
-            TRY(list_add(list, sqlite3_column_int64(statement, 0)));
+            TRY(list_add(list, statement_number(statement, 0)));
         }
         TRY(statement_row(search->connection, statement, &row));
     }
@@ -365,17 +359,17 @@ static enum status keep_used(struct search *search, uint32_t parameter, struct n
 {
     size_t kept = 0;
     for (size_t i = 0; i < list->count;) {
-        sqlite3_stmt *statement;
+        struct statement *statement;
         bool row = false;
         TRY(statement_get(search->connection, SQL_TOKEN_NEXT_CODE, &statement));
-        sqlite3_bind_int64(statement, 1, parameter);
-        sqlite3_bind_int64(statement, 2, list->items[i]);
+        statement_bind_number(statement, 1, parameter);
+        statement_bind_number(statement, 2, list->items[i]);
         TRY(statement_row(search->connection, statement, &row));
         if (!row) {
             break;
         }
-        int64_t next = sqlite3_column_int64(statement, 0);
-        sqlite3_reset(statement);
+        int64_t next = statement_number(statement, 0);
+        statement_reset(statement);
         while (i < list->count && list->items[i] < next) {
             i++;
         }
@@ -447,10 +441,10 @@ static enum status token_system(struct search *search, const struct store_value 
     struct store_value any = {.has_system = true, .system = value->system};
     int64_t system = 0;
     TRY(lookup_system(search->connection, any.system, &system));
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(search->connection, SQL_CODE_GET, &statement));
-    sqlite3_bind_int64(statement, 1, system);
-    bind_text(statement, 2, any.code);
+    statement_bind_number(statement, 1, system);
+    statement_bind_text(statement, 2, any.code);
     if (system != 0) {
         TRY(add_rows(search->connection, statement, &list));
     }

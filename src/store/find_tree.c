@@ -53,18 +53,18 @@ static enum status add_children(struct climb *climb, int64_t entity)
 {
     struct connection *connection = climb->search->connection;
     struct number_set children = {.arena = climb->search->scratch};
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     TRY(statement_get(connection, SQL_REFERENCE_RIDS, &statement));
-    sqlite3_bind_int64(statement, 1, climb->number);
-    sqlite3_bind_int64(statement, 2, entity);
-    sqlite3_bind_int64(statement, 3, INT64_MIN);
+    statement_bind_number(statement, 1, climb->number);
+    statement_bind_number(statement, 2, entity);
+    statement_bind_number(statement, 3, INT64_MIN);
     TRY(statement_row(connection, statement, &row));
     while (row && children.count <= TREE_LIMIT) {
-        (void)number_set_add(&children, sqlite3_column_int64(statement, 0));
+        (void)number_set_add(&children, statement_number(statement, 0));
         TRY(statement_row(connection, statement, &row));
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     for (size_t i = 0; i < children.count; i++) {
         int64_t child = 0;
         TRY(place_entity(climb->search->tx, children.items[i], &child));

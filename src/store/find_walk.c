@@ -13,7 +13,7 @@
 /* One ordered run of rows. */
 struct lane {
     enum statement_number number;
-    sqlite3_stmt *statement; /* NULL: none */
+    struct statement statement; /* none: it is not open */
     enum tree tree;
     bool uuids;          /* of ids: the packed ones */
     struct slice *codes; /* of tokens: their texts in order, and their numbers */
@@ -166,9 +166,9 @@ static enum status open_dates(struct walk *walk)
         struct lane *lane;
         TRY(lane_open(walk, SQL_WALK_DATE_UP, SQL_WALK_DATE_DOWN, &lane));
         lane->tree = TREE_DATE;
-        sqlite3_bind_int64(lane->statement, 1,
-                           date_class_parameter(walk->column->parameter, (enum date_class)span));
-        sqlite3_bind_int64(lane->statement, 2, first_signed(walk, 1));
+        statement_bind_number(&lane->statement, 1,
+                              date_class_parameter(walk->column->parameter, (enum date_class)span));
+        statement_bind_number(&lane->statement, 2, first_signed(walk, 1));
     }
     return STATUS_OK;
 }
@@ -179,8 +179,8 @@ static enum status open_numbers(struct walk *walk, bool quantity)
     TRY(lane_open(walk, quantity ? SQL_WALK_QUANTITY_UP : SQL_WALK_NUMBER_UP,
                   quantity ? SQL_WALK_QUANTITY_DOWN : SQL_WALK_NUMBER_DOWN, &lane));
     lane->tree = quantity ? TREE_QUANTITY : TREE_NUMBER;
-    sqlite3_bind_int64(lane->statement, 1, walk->column->parameter);
-    sqlite3_bind_double(lane->statement, 2, first_double(walk));
+    statement_bind_number(&lane->statement, 1, walk->column->parameter);
+    statement_bind_real(&lane->statement, 2, first_double(walk));
     return STATUS_OK;
 }
 
@@ -189,8 +189,8 @@ static enum status open_texts(struct walk *walk)
     struct lane *lane;
     TRY(lane_open(walk, SQL_WALK_TEXT_UP, SQL_WALK_TEXT_DOWN, &lane));
     lane->tree = TREE_TEXT;
-    sqlite3_bind_int64(lane->statement, 1, walk->column->parameter);
-    statement_bind_blob(lane->statement, 2, first_text(walk, 1, SORT_TEXT));
+    statement_bind_number(&lane->statement, 1, walk->column->parameter);
+    statement_bind_blob(&lane->statement, 2, first_text(walk, 1, SORT_TEXT));
     return STATUS_OK;
 }
 
@@ -202,14 +202,20 @@ static enum status open_ids(struct walk *walk)
         TRY(lane_open(walk, uuids ? SQL_WALK_UUID_UP : SQL_WALK_ID_UP,
                       uuids ? SQL_WALK_UUID_DOWN : SQL_WALK_ID_DOWN, &lane));
         lane->uuids = uuids == 1;
-        sqlite3_bind_int(lane->statement, 1, walk->search->query->type);
-        if (uuids) {
-            uint8_t bytes[16];
-            first_uuid(walk, text, bytes);
-            sqlite3_bind_blob(lane->statement, 2, bytes, 16, SQLITE_TRANSIENT);
-        } else {
-            sqlite3_bind_text(lane->statement, 2, text.at, (int)text.length, SQLITE_TRANSIENT);
+        struct packed_id *id = ARENA_NEW(walk->search->arena, struct packed_id);
+        if (id == NULL) {
+            return STATUS_TOO_COSTLY;
         }
+        id->uuid = lane->uuids;
+        statement_bind_number(&lane->statement, 1, walk->search->query->type);
+        if (uuids) {
+            first_uuid(walk, text, (uint8_t *)id->bytes);
+            id->length = 16;
+        } else {
+            id->length = (uint8_t)(text.length < SORT_ID ? text.length : SORT_ID);
+            memcpy(id->bytes, text.at, id->length);
+        }
+        statement_bind_id(&lane->statement, 2, id);
     }
     return STATUS_OK;
 }
@@ -220,8 +226,8 @@ static enum status open_changes(struct walk *walk)
     int64_t change = 0;
     TRY(first_change(walk, &change));
     TRY(lane_open(walk, SQL_WALK_CHANGE_UP, SQL_WALK_CHANGE_DOWN, &lane));
-    sqlite3_bind_int(lane->statement, 1, walk->search->query->type);
-    sqlite3_bind_int64(lane->statement, 2, change);
+    statement_bind_number(&lane->statement, 1, walk->search->query->type);
+    statement_bind_number(&lane->statement, 2, change);
     return STATUS_OK;
 }
 
@@ -277,7 +283,7 @@ static enum status open_codes(struct walk *walk, bool *ret_fits)
     struct search *search = walk->search;
     struct code *codes = arena_array(search->arena, WALK_CODES, sizeof(*codes));
     size_t count = 0;
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = true;
     int64_t number = INT64_MIN;
     if (codes == NULL) {
@@ -285,12 +291,12 @@ static enum status open_codes(struct walk *walk, bool *ret_fits)
     }
     while (row && count < WALK_CODES) {
         TRY(statement_get(search->connection, SQL_TOKEN_NEXT, &statement));
-        sqlite3_bind_int64(statement, 1, walk->column->parameter);
-        sqlite3_bind_int64(statement, 2, number);
+        statement_bind_number(statement, 1, walk->column->parameter);
+        statement_bind_number(statement, 2, number);
         TRY(statement_row(search->connection, statement, &row));
         if (row) {
-            number = sqlite3_column_int64(statement, 0);
-            sqlite3_reset(statement);
+            number = statement_number(statement, 0);
+            statement_reset(statement);
             codes[count].number = number;
             TRY(sort_code_text(search, number, search->arena, &codes[count].text));
             count++;
@@ -355,16 +361,16 @@ static bool next_code(struct walk *walk, struct lane *lane)
     if (lane->code_at >= lane->code_count) {
         return false;
     }
-    sqlite3_reset(lane->statement);
-    sqlite3_bind_int64(lane->statement, 1, walk->column->parameter);
-    sqlite3_bind_int64(lane->statement, 2, lane->numbers[lane->code_at]);
+    statement_reset(&lane->statement);
+    statement_bind_number(&lane->statement, 1, walk->column->parameter);
+    statement_bind_number(&lane->statement, 2, lane->numbers[lane->code_at]);
     struct sort_key key = {.length = 0};
     sort_add_text(&key, lane->codes[lane->code_at++], walk->column->descending);
     int64_t from = INT64_MIN;
     if (walk->exact && key_begins(walk->after, &key)) {
         from = (int64_t)last_eight(walk->after) + 1;
     }
-    sqlite3_bind_int64(lane->statement, 3, from);
+    statement_bind_number(&lane->statement, 3, from);
     return true;
 }
 
@@ -374,13 +380,13 @@ static void fact_of_row(const struct lane *lane, struct fact *ret_fact)
     switch (lane->tree) {
     case TREE_NUMBER:
     case TREE_QUANTITY:
-        ret_fact->real = sqlite3_column_double(lane->statement, 1);
+        ret_fact->real = statement_real(&lane->statement, 1);
         break;
     case TREE_TEXT:
-        ret_fact->text = statement_blob(lane->statement, 1);
+        ret_fact->text = statement_blob(&lane->statement, 1);
         break;
     default:
-        ret_fact->number = sqlite3_column_int64(lane->statement, 1);
+        ret_fact->number = statement_number(&lane->statement, 1);
         break;
     }
 }
@@ -392,14 +398,14 @@ static enum status lane_key(struct walk *walk, struct lane *lane, bool *ret_curr
     *ret_current = true;
     lane->key.length = 0;
     if (walk->column->kind == COLUMN_ID) {
-        struct slice id = statement_id(lane->statement, 1, walk->search->scratch);
+        struct slice id = statement_id(&lane->statement, 1, walk->search->scratch);
         sort_add_id(&lane->key, id, down);
         return id.at != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
     }
     if (walk->column->kind == COLUMN_UPDATED) {
         int64_t updated = 0;
-        TRY(place_time(walk->search->connection, lane->rid,
-                       sqlite3_column_int64(lane->statement, 1), &updated, ret_current));
+        TRY(place_time(walk->search->connection, lane->rid, statement_number(&lane->statement, 1),
+                       &updated, ret_current));
         sort_add_updated(&lane->key, updated, down);
         return STATUS_OK;
     }
@@ -421,7 +427,7 @@ static enum status lane_step(struct walk *walk, struct lane *lane)
         bool row = false, current = false;
         bool started = !lane->coded || lane->code_at > 0 || next_code(walk, lane);
         if (started) {
-            TRY(statement_row(walk->search->connection, lane->statement, &row));
+            TRY(statement_row(walk->search->connection, &lane->statement, &row));
         }
         if (!row && next_code(walk, lane)) {
             continue;
@@ -430,7 +436,7 @@ static enum status lane_step(struct walk *walk, struct lane *lane)
             lane->rid = STREAM_END;
             return STATUS_OK;
         }
-        lane->rid = sqlite3_column_int64(lane->statement, 0);
+        lane->rid = statement_number(&lane->statement, 0);
         TRY(lane_key(walk, lane, &current));
         if (current) {
             return STATUS_OK;
@@ -516,7 +522,7 @@ enum status search_walk(struct search *search, const struct sort_key *after,
         status = walk_rows(&walk, ranking, ret_done);
     }
     for (size_t i = 0; i < walk.lane_count; i++) {
-        statement_give(search->connection, walk.lanes[i].number, walk.lanes[i].statement);
+        statement_give(search->connection, walk.lanes[i].number, &walk.lanes[i].statement);
     }
     return status;
 }

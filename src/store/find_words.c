@@ -41,14 +41,14 @@ static enum status find_codes_beside(struct search *search, struct wanted *wante
 {
     struct number_list list = {.arena = search->arena};
     for (size_t i = 0; i < wanted->word_count; i++) {
-        sqlite3_stmt *statement;
+        struct statement *statement;
         size_t kept = 0;
         bool row = false;
         TRY(statement_get(search->connection, SQL_CODES_OF_WORD, &statement));
-        sqlite3_bind_int64(statement, 1, word_number(wanted->words[i]));
+        statement_bind_number(statement, 1, word_number(wanted->words[i]));
         TRY(statement_row(search->connection, statement, &row));
         while (row) {
-            int64_t code = sqlite3_column_int64(statement, 0);
+            int64_t code = statement_number(statement, 0);
             if (i == 0) {
                 TRY(list_add(&list, code));
             } else if (list_has(list.items + kept, list.count - kept, code)) {
@@ -104,18 +104,18 @@ static enum status stream_places(struct search *search)
 /* How many blocks have the word, as far as that matters. */
 static enum status count_blocks(struct search *search, uint32_t word, size_t *ret_count)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     *ret_count = 0;
     TRY(statement_get(search->connection, SQL_WORD_BLOCKS, &statement));
-    sqlite3_bind_int64(statement, 1, word);
-    sqlite3_bind_int64(statement, 3, INT64_MIN);
+    statement_bind_number(statement, 1, word);
+    statement_bind_number(statement, 3, INT64_MIN);
     TRY(statement_row(search->connection, statement, &row));
     while (row && *ret_count < 256) {
         ++*ret_count;
         TRY(statement_row(search->connection, statement, &row));
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return STATUS_OK;
 }
 
@@ -125,8 +125,8 @@ static enum status order_words(struct search *search, struct wanted *wanted)
     size_t counts[WORDS_MOST];
     for (size_t i = 0; i < wanted->word_count; i++) {
         struct slice word = wanted->words[i];
-        size_t count, at = i;
-        TRY(count_blocks(search, word_number(word), &count));
+        size_t count = 0, at = i;
+        TRY(wanted->word_count == 1 ? STATUS_OK : count_blocks(search, word_number(word), &count));
         for (; at > 0 && counts[at - 1] > count; at--) {
             counts[at] = counts[at - 1];
             wanted->words[at] = wanted->words[at - 1];

@@ -76,44 +76,44 @@ static enum status take(struct walk *walk, uint64_t change, int64_t rid, bool pa
 static enum status times_of_place(struct connection *connection, int64_t rid, int64_t *ret_updated,
                                   uint64_t *ret_change)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, SQL_PLACE_TIMES, &statement));
-    sqlite3_bind_int64(statement, 1, rid);
+    statement_bind_number(statement, 1, rid);
     bool row = false;
     TRY(statement_row(connection, statement, &row));
     if (!row) {
         return STATUS_NOT_FOUND;
     }
-    *ret_updated = sqlite3_column_int64(statement, 0);
-    *ret_change = (uint64_t)sqlite3_column_int64(statement, 1);
-    sqlite3_reset(statement);
+    *ret_updated = statement_number(statement, 0);
+    *ret_change = (uint64_t)statement_number(statement, 1);
+    statement_reset(statement);
     return STATUS_OK;
 }
 
 static enum status past_of_id(struct walk *walk, const struct packed_id *key)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(walk->connection, SQL_PAST_OF_ID, &statement));
-    sqlite3_bind_int(statement, 1, walk->query->type);
+    statement_bind_number(statement, 1, walk->query->type);
     statement_bind_id(statement, 2, key);
-    sqlite3_bind_int64(statement, 3, INT64_MAX);
+    statement_bind_number(statement, 3, INT64_MAX);
     bool row = false, done = false;
     enum status status = statement_row(walk->connection, statement, &row);
     while (status == STATUS_OK && row && !done) {
-        int64_t updated = sqlite3_column_int64(statement, 1);
-        bool ends = sqlite3_column_type(statement, 2) != SQLITE_NULL;
-        int64_t ended = ends ? sqlite3_column_int64(statement, 2) : INT64_MAX;
+        int64_t updated = statement_number(statement, 1);
+        bool ends = !statement_is_null(statement, 2);
+        int64_t ended = ends ? statement_number(statement, 2) : INT64_MAX;
         if (updated < walk->query->since) {
             break;
         }
         if (wanted(walk->query, updated, ended)) {
-            status = take(walk, (uint64_t)sqlite3_column_int64(statement, 0), 0, true, &done);
+            status = take(walk, (uint64_t)statement_number(statement, 0), 0, true, &done);
         }
         if (status == STATUS_OK && !done) {
             status = statement_row(walk->connection, statement, &row);
         }
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return status;
 }
 
@@ -140,6 +140,25 @@ static enum status history_of_id(struct walk *walk, struct store_tx *tx)
     return done ? STATUS_OK : past_of_id(walk, &key);
 }
 
+/* A transaction that began earlier may commit later: a page that passed it by would never show it.
+ */
+enum status change_horizon(struct connection *connection, int64_t *ret_change)
+{
+    struct statement *statement;
+    bool row = false;
+    *ret_change = INT64_MAX;
+    if (connection->db != NULL) {
+        return STATUS_OK;
+    }
+    TRY(statement_get(connection, SQL_SERVER_HORIZON, &statement));
+    TRY(statement_row(connection, statement, &row));
+    if (row) {
+        *ret_change = statement_number(statement, 0) << CHANGE_BITS;
+        statement_reset(statement);
+    }
+    return row ? STATUS_OK : STATUS_INTERNAL;
+}
+
 /* ---- a type, or all -----------------------------------------------------------------------------
  */
 
@@ -147,31 +166,29 @@ static enum status history_of_id(struct walk *walk, struct store_tx *tx)
 static enum status last_change(struct connection *connection, resource_type type, uint64_t before,
                                uint64_t *ret_change, int64_t *ret_rid)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, SQL_CHANGE_LAST, &statement));
-    sqlite3_bind_int(statement, 1, type);
-    sqlite3_bind_int64(statement, 2, before > INT64_MAX ? INT64_MAX : (int64_t)before);
+    statement_bind_number(statement, 1, type);
+    statement_bind_number(statement, 2, before > INT64_MAX ? INT64_MAX : (int64_t)before);
     bool row = false;
     TRY(statement_row(connection, statement, &row));
-    *ret_change = row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
-    *ret_rid = row ? sqlite3_column_int64(statement, 1) : 0;
-    sqlite3_reset(statement);
+    *ret_change = row ? (uint64_t)statement_number(statement, 0) : 0;
+    *ret_rid = row ? statement_number(statement, 1) : 0;
+    statement_reset(statement);
     return STATUS_OK;
 }
 
 static enum status times_of_change(struct connection *connection, uint64_t change, int64_t rid,
                                    int64_t *ret_updated, int64_t *ret_ended, bool *ret_past)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, SQL_PAST_TIMES, &statement));
-    sqlite3_bind_int64(statement, 1, (int64_t)change);
+    statement_bind_number(statement, 1, (int64_t)change);
     TRY(statement_row(connection, statement, ret_past));
     if (*ret_past) {
-        *ret_updated = sqlite3_column_int64(statement, 0);
-        *ret_ended = sqlite3_column_type(statement, 1) != SQLITE_NULL
-                         ? sqlite3_column_int64(statement, 1)
-                         : INT64_MAX;
-        sqlite3_reset(statement);
+        *ret_updated = statement_number(statement, 0);
+        *ret_ended = !statement_is_null(statement, 1) ? statement_number(statement, 1) : INT64_MAX;
+        statement_reset(statement);
         return STATUS_OK;
     }
     uint64_t current = 0;
@@ -197,16 +214,16 @@ static enum status heads_open(struct walk *walk, uint64_t before, struct head *h
         count = 1;
     }
     while (walk->query->type == RESOURCE_TYPE_NONE) {
-        sqlite3_stmt *statement;
+        struct statement *statement;
         bool row = false;
         TRY(statement_get(walk->connection, SQL_CHANGE_NEXT_TYPE, &statement));
-        sqlite3_bind_int(statement, 1, type);
+        statement_bind_number(statement, 1, type);
         TRY(statement_row(walk->connection, statement, &row));
         if (!row) {
             break;
         }
-        type = sqlite3_column_int(statement, 0);
-        sqlite3_reset(statement);
+        type = (int)statement_number(statement, 0);
+        statement_reset(statement);
         heads[count++].type = (resource_type)type;
     }
     for (size_t i = 0; i < count; i++) {
@@ -224,8 +241,12 @@ static enum status history_of_types(struct walk *walk)
     if (heads == NULL) {
         return STATUS_TOO_COSTLY;
     }
+    int64_t horizon;
+    TRY(change_horizon(walk->connection, &horizon));
     /* A total counts from the newest; a page alone begins where it begins. */
-    TRY(heads_open(walk, walk->query->total ? UINT64_MAX : walk->before, heads, &count));
+    uint64_t before = walk->query->total ? UINT64_MAX : walk->before;
+    before = before < (uint64_t)horizon ? before : (uint64_t)horizon;
+    TRY(heads_open(walk, before, heads, &count));
     bool done = false;
     while (!done) {
         struct head *newest = NULL;

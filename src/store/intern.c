@@ -70,17 +70,16 @@ static int64_t intern_recall(struct intern *intern, int64_t system, struct slice
 static enum status look(struct connection *connection, enum statement_number number, int64_t system,
                         struct slice text, int64_t *ret_number)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, number, &statement));
     if (system >= 0) {
-        sqlite3_bind_int64(statement, 1, system);
+        statement_bind_number(statement, 1, system);
     }
-    sqlite3_bind_text(statement, system >= 0 ? 2 : 1, text.at != NULL ? text.at : "",
-                      (int)text.length, SQLITE_STATIC);
+    statement_bind_text(statement, system >= 0 ? 2 : 1, text);
     bool row = false;
     TRY(statement_row(connection, statement, &row));
-    *ret_number = row ? sqlite3_column_int64(statement, 0) : 0;
-    sqlite3_reset(statement);
+    *ret_number = row ? statement_number(statement, 0) : 0;
+    statement_reset(statement);
     return STATUS_OK;
 }
 
@@ -107,11 +106,11 @@ enum status intern_system(struct store_tx *tx, struct slice system, int64_t *ret
     }
     TRY(look(&writer->connection, SQL_SYSTEM_GET, -1, system, ret_number));
     if (*ret_number == 0) {
-        sqlite3_stmt *statement;
-        *ret_number = ++writer->counters.system;
+        struct statement *statement;
+        TRY(number_next(writer, NUMBER_SYSTEM, ret_number));
         TRY(statement_get(&writer->connection, SQL_SYSTEM_ADD, &statement));
-        sqlite3_bind_int64(statement, 1, *ret_number);
-        sqlite3_bind_text(statement, 2, system.at, (int)system.length, SQLITE_STATIC);
+        statement_bind_number(statement, 1, *ret_number);
+        statement_bind_text(statement, 2, system);
         TRY(statement_run(&writer->connection, statement));
         writer->touched = true;
     }
@@ -136,13 +135,12 @@ enum status intern_code(struct store_tx *tx, struct slice system, struct slice c
     }
     TRY(look(&writer->connection, SQL_CODE_GET, system_number, code, ret_number));
     if (*ret_number == 0) {
-        sqlite3_stmt *statement;
-        *ret_number = ++writer->counters.code;
+        struct statement *statement;
+        TRY(number_next(writer, NUMBER_CODE, ret_number));
         TRY(statement_get(&writer->connection, SQL_CODE_ADD, &statement));
-        sqlite3_bind_int64(statement, 1, *ret_number);
-        sqlite3_bind_int64(statement, 2, system_number);
-        sqlite3_bind_text(statement, 3, code.at != NULL ? code.at : "", (int)code.length,
-                          SQLITE_STATIC);
+        statement_bind_number(statement, 1, *ret_number);
+        statement_bind_number(statement, 2, system_number);
+        statement_bind_text(statement, 3, code);
         TRY(statement_run(&writer->connection, statement));
         writer->touched = true;
     }
@@ -153,8 +151,11 @@ enum status intern_code(struct store_tx *tx, struct slice system, struct slice c
 void writer_forget(struct writer *writer)
 {
     intern_forget(&writer->intern);
-    memset(writer->entries, 0, ENTRY_CACHE * sizeof(*writer->entries));
     memset(writer->words, 0, WORD_CACHE * sizeof(*writer->words));
-    memset(writer->sequences, 0, SEQUENCE_CACHE * sizeof(*writer->sequences));
     writer->touched = false;
+    if (writer->connection.db == NULL) {
+        return; /* the rest is forgotten with each transaction */
+    }
+    memset(writer->entries, 0, ENTRY_CACHE * sizeof(*writer->entries));
+    memset(writer->sequences, 0, SEQUENCE_CACHE * sizeof(*writer->sequences));
 }

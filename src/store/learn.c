@@ -109,6 +109,7 @@ struct lessons {
     struct due *due;
     size_t due_count;
     bool changed; /* anything to be written */
+    int64_t taught;
 };
 
 static void due_add(struct lessons *lessons, resource_type type, bool anew)
@@ -183,17 +184,17 @@ static enum status forget(struct lessons *lessons, uint32_t number, resource_typ
 static enum status find_forgotten(struct lessons *lessons, struct connection *connection)
 {
     const struct definitions *definitions = connection->store->definitions;
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     TRY(statement_get(connection, SQL_PARAMETERS, &statement));
     TRY(statement_row(connection, statement, &row));
     while (row) {
-        resource_type type = (resource_type)sqlite3_column_int(statement, 1);
+        resource_type type = (resource_type)statement_number(statement, 1);
         const struct search_parameter *parameter =
             search_parameter_find(definitions, type, statement_blob(statement, 2));
         bool gone = parameter == NULL || !parameter_is_indexed(parameter);
-        if (gone && sqlite3_column_int(statement, 4) != 0) {
-            TRY(forget(lessons, (uint32_t)sqlite3_column_int64(statement, 0), type));
+        if (gone && (int)statement_number(statement, 4) != 0) {
+            TRY(forget(lessons, (uint32_t)statement_number(statement, 0), type));
         }
         TRY(statement_row(connection, statement, &row));
     }
@@ -202,12 +203,12 @@ static enum status find_forgotten(struct lessons *lessons, struct connection *co
 
 static enum status last_number(struct connection *connection, uint32_t *ret_last)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     TRY(statement_get(connection, SQL_PARAMETER_LAST, &statement));
     TRY(statement_row(connection, statement, &row));
-    *ret_last = row ? (uint32_t)sqlite3_column_int64(statement, 0) : 0;
-    sqlite3_reset(statement);
+    *ret_last = row ? (uint32_t)statement_number(statement, 0) : 0;
+    statement_reset(statement);
     return STATUS_OK;
 }
 
@@ -220,7 +221,7 @@ static enum status teach(struct store_tx *tx, void *context)
 {
     struct lessons *lessons = context;
     struct connection *connection = tx->connection;
-    sqlite3_stmt *statement;
+    struct statement *statement;
     uint32_t last = 0;
     TRY(last_number(connection, &last));
     for (size_t i = 0; i < lessons->count; i++) {
@@ -236,8 +237,8 @@ static enum status teach(struct store_tx *tx, void *context)
     }
     for (size_t i = 0; i < lessons->forgotten_count; i++) {
         TRY(statement_get(connection, SQL_PARAMETER_READY, &statement));
-        sqlite3_bind_int64(statement, 1, lessons->forgotten[i].number);
-        sqlite3_bind_int(statement, 2, 0);
+        statement_bind_number(statement, 1, lessons->forgotten[i].number);
+        statement_bind_number(statement, 2, 0);
         TRY(statement_run(connection, statement));
         due_add(lessons, lessons->forgotten[i].type, true); /* its values go */
     }
@@ -259,14 +260,14 @@ static enum status count_due(struct learner *learner, struct connection *connect
 {
     uint64_t all = 0;
     for (size_t i = 0; i < learner->due_count; i++) {
-        sqlite3_stmt *statement;
+        struct statement *statement;
         bool row = false;
         TRY(statement_get(connection, SQL_TYPE_COUNT, &statement));
-        sqlite3_bind_int64(statement, 1, learner->due[i].type);
-        sqlite3_bind_int64(statement, 2, learner->due[i].place);
+        statement_bind_number(statement, 1, learner->due[i].type);
+        statement_bind_number(statement, 2, learner->due[i].place);
         TRY(statement_row(connection, statement, &row));
-        all += row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
-        sqlite3_reset(statement);
+        all += row ? (uint64_t)statement_number(statement, 0) : 0;
+        statement_reset(statement);
     }
     learner->done = 0;
     learner->all = all;
@@ -290,11 +291,28 @@ static struct parameter *next_unready(const struct store *store, resource_type t
     return NULL;
 }
 
+/* Which change of SearchParameters the snapshot has, on a server. */
+static enum status taught_read(struct connection *connection, int64_t *ret_taught)
+{
+    struct statement *statement;
+    bool row = false;
+    *ret_taught = 0;
+    if (connection->db != NULL) {
+        return STATUS_OK;
+    }
+    TRY(statement_get(connection, SQL_SERVER_TAUGHT, &statement));
+    TRY(statement_row(connection, statement, &row));
+    *ret_taught = row ? statement_number(statement, 0) : 0;
+    statement_reset(statement);
+    return STATUS_OK;
+}
+
 static enum status gather(struct lessons *lessons, struct store_tx *tx)
 {
     struct learner *learner = lessons->learner;
     struct store *store = learner->store;
     resource_type types = resource_type_count(store->definitions);
+    TRY(taught_read(tx->connection, &lessons->taught));
     TRY(publish(learner, tx));
     lessons->due = arena_array(lessons->arena, types + (size_t)1, sizeof *lessons->due);
     if (lessons->due == NULL) {
@@ -331,7 +349,7 @@ static enum status learn(struct learner *learner, struct store_reader *reader)
         store_snapshot_end(tx);
     }
     if (status == STATUS_OK && lessons.changed) {
-        status = store_write(store, teach, &lessons);
+        status = writer_wait(store, teach, &lessons, true);
     }
     if (status == STATUS_OK) {
         apply(&lessons);
@@ -339,6 +357,7 @@ static enum status learn(struct learner *learner, struct store_reader *reader)
         memcpy(learner->due, lessons.due, lessons.due_count * sizeof *learner->due);
         learner->due_count = lessons.due_count;
         learner->turn += lessons.changed;
+        store->taught = lessons.taught;
         status = store_snapshot_begin(reader, 0, &tx);
     }
     if (status == STATUS_OK) {
@@ -370,10 +389,10 @@ static enum status finish_type(struct store_tx *tx, struct learner *learner, res
     const struct parameter *known;
     size_t at = 0;
     while ((known = next_unready(learner->store, type, &at)) != NULL) {
-        sqlite3_stmt *statement;
+        struct statement *statement;
         TRY(statement_get(tx->connection, SQL_PARAMETER_READY, &statement));
-        sqlite3_bind_int64(statement, 1, known->number);
-        sqlite3_bind_int(statement, 2, 1);
+        statement_bind_number(statement, 1, known->number);
+        statement_bind_number(statement, 2, 1);
         TRY(statement_run(tx->connection, statement));
     }
     return due_save(tx, learner->due + 1, learner->due_count - 1);
@@ -384,12 +403,19 @@ static enum status index_few(struct store_tx *tx, void *context)
     struct round *round = context;
     struct learner *learner = round->learner;
     resource_type type = (resource_type)round->due.type;
+    round->due = learner->due[0]; /* it may be run again */
+    round->done = 0;
+    round->finished = false;
+    if (tx->connection->db == NULL && tx->writer->taught_there != learner->store->taught) {
+        learner_told(learner->store);
+        return STATUS_CONFLICT; /* it would take out what others index by what it does not know */
+    }
     for (int i = 0; i < RESOURCES_A_JOB; i++) {
-        sqlite3_stmt *statement;
+        struct statement *statement;
         bool row = false;
         TRY(statement_get(tx->connection, SQL_REINDEX_TYPE, &statement));
-        sqlite3_bind_int(statement, 1, type);
-        sqlite3_bind_int64(statement, 2, round->due.place);
+        statement_bind_number(statement, 1, type);
+        statement_bind_number(statement, 2, round->due.place);
         TRY(statement_row(tx->connection, statement, &row));
         if (!row) {
             round->finished = true;
@@ -419,7 +445,7 @@ static void type_ready(struct store *store, resource_type type)
 static enum status index_some(struct learner *learner)
 {
     struct round round = {.learner = learner, .due = learner->due[0]};
-    TRY(store_write(learner->store, index_few, &round));
+    TRY(writer_wait(learner->store, index_few, &round, true));
     learner->due[0] = round.due;
     learner->done += round.done;
     if (round.finished) {

@@ -2,15 +2,41 @@
 /* store: the outbox of access entries, named facts that commit with the data, and numbers. */
 #include "store_int.h"
 
+/* On a server rows are told apart by the log they are for (postgres_open.c); READ: where to stop,
+ * since a slower transaction may still add a row with a lower number. */
+static enum status bind_log(struct store_tx *tx, struct statement *statement, bool read)
+{
+    if (tx->connection->db != NULL) {
+        return STATUS_OK;
+    }
+    statement_bind_number(statement, 3, tx->connection->store->log);
+    if (read) {
+        int64_t horizon;
+        TRY(change_horizon(tx->connection, &horizon));
+        statement_bind_number(statement, 4, horizon >> CHANGE_BITS);
+    }
+    return STATUS_OK;
+}
+
 enum status store_outbox_add(struct store_tx *tx, struct slice entry)
 {
     if (tx->writer == NULL) {
         return STATUS_INTERNAL;
     }
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_OUTBOX_ADD, &statement));
-    sqlite3_bind_int64(statement, 1, ++tx->writer->counters.outbox);
+    statement_bind_number(statement, 1, ++tx->writer->counters.outbox);
     statement_bind_blob(statement, 2, entry);
+    TRY(bind_log(tx, statement, false));
+    return statement_run(tx->connection, statement);
+}
+
+/* From the next transaction on numbers are higher by this, and one more. */
+static enum status origin_raise(struct store_tx *tx, int64_t by)
+{
+    struct statement *statement;
+    TRY(statement_get(tx->connection, SQL_SERVER_ORIGIN, &statement));
+    statement_bind_number(statement, 1, by + 1);
     return statement_run(tx->connection, statement);
 }
 
@@ -20,6 +46,11 @@ enum status store_outbox_begin(struct store_tx *tx, uint64_t after)
         return STATUS_INTERNAL;
     }
     struct counters *counters = &tx->writer->counters;
+    if (tx->connection->db == NULL) {
+        return (int64_t)after < counters->outbox
+                   ? STATUS_OK
+                   : origin_raise(tx, ((int64_t)after - counters->outbox) >> CHANGE_BITS);
+    }
     counters->outbox = counters->outbox < (int64_t)after ? (int64_t)after : counters->outbox;
     return STATUS_OK;
 }
@@ -27,26 +58,27 @@ enum status store_outbox_begin(struct store_tx *tx, uint64_t after)
 enum status store_outbox_read(struct store_tx *tx, uint64_t after, size_t max,
                               store_outbox_visit *visit, void *context)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_OUTBOX_READ, &statement));
-    sqlite3_bind_int64(statement, 1, (int64_t)after);
-    sqlite3_bind_int64(statement, 2, max < INT64_MAX ? (int64_t)max : INT64_MAX);
+    statement_bind_number(statement, 1, (int64_t)after);
+    statement_bind_number(statement, 2, max < INT64_MAX ? (int64_t)max : INT64_MAX);
+    TRY(bind_log(tx, statement, true));
     bool row = false;
     enum status status = statement_row(tx->connection, statement, &row);
     while (status == STATUS_OK && row) {
-        status = visit(context, (uint64_t)sqlite3_column_int64(statement, 0),
-                       statement_blob(statement, 1));
+        status =
+            visit(context, (uint64_t)statement_number(statement, 0), statement_blob(statement, 1));
         if (status == STATUS_OK) {
             status = statement_row(tx->connection, statement, &row);
         }
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return status;
 }
 
 enum status store_outbox_renumber(struct store_tx *tx, uint64_t after)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     if (tx->writer == NULL) {
         return STATUS_INTERNAL;
     }
@@ -54,8 +86,12 @@ enum status store_outbox_renumber(struct store_tx *tx, uint64_t after)
     int64_t known = tx->writer->counters.outbox;
     int64_t shift = (int64_t)after > known ? (int64_t)after : known;
     TRY(statement_get(tx->connection, SQL_OUTBOX_SHIFT, &statement));
-    sqlite3_bind_int64(statement, 1, shift);
+    statement_bind_number(statement, 1, shift);
+    TRY(bind_log(tx, statement, false));
     TRY(statement_run(tx->connection, statement));
+    if (tx->connection->db == NULL) {
+        return origin_raise(tx, shift >> CHANGE_BITS);
+    }
     tx->writer->counters.outbox += shift;
     return STATUS_OK;
 }
@@ -65,9 +101,10 @@ enum status store_outbox_remove(struct store_tx *tx, uint64_t up_to)
     if (tx->writer == NULL) {
         return STATUS_INTERNAL;
     }
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_OUTBOX_REMOVE, &statement));
-    sqlite3_bind_int64(statement, 1, (int64_t)up_to);
+    statement_bind_number(statement, 1, (int64_t)up_to);
+    TRY(bind_log(tx, statement, false));
     return statement_run(tx->connection, statement);
 }
 
@@ -76,7 +113,7 @@ enum status store_note_set(struct store_tx *tx, struct slice name, struct slice 
     if (tx->writer == NULL) {
         return STATUS_INTERNAL;
     }
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_NOTE_SET, &statement));
     statement_bind_blob(statement, 1, name);
     statement_bind_blob(statement, 2, value);
@@ -86,7 +123,7 @@ enum status store_note_set(struct store_tx *tx, struct slice name, struct slice 
 enum status store_note_get(struct store_tx *tx, struct slice name, struct arena *arena,
                            struct slice *ret_value)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_NOTE_GET, &statement));
     statement_bind_blob(statement, 1, name);
     bool row = false;
@@ -95,7 +132,7 @@ enum status store_note_get(struct store_tx *tx, struct slice name, struct arena 
         return STATUS_NOT_FOUND;
     }
     *ret_value = arena_copy(arena, statement_blob(statement, 0));
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return ret_value->at != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
@@ -104,7 +141,7 @@ enum status store_note_remove(struct store_tx *tx, struct slice name)
     if (tx->writer == NULL) {
         return STATUS_INTERNAL;
     }
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_NOTE_REMOVE, &statement));
     statement_bind_blob(statement, 1, name);
     return statement_run(tx->connection, statement);
@@ -112,13 +149,13 @@ enum status store_note_remove(struct store_tx *tx, struct slice name)
 
 static uint64_t file_bytes(const struct store *store)
 {
-    struct connection connection = {0};
+    sqlite3 *db = NULL;
     sqlite3_stmt *statement = NULL;
     uint64_t bytes = 0;
-    int code = sqlite3_open_v2(store->file, &connection.db,
-                               SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, store->vfs);
+    int code =
+        sqlite3_open_v2(store->file, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, store->vfs);
     if (code == SQLITE_OK &&
-        sqlite3_prepare_v2(connection.db,
+        sqlite3_prepare_v2(db,
                            "SELECT page_count*page_size FROM pragma_page_count,"
                            " pragma_page_size",
                            -1, &statement, NULL) == SQLITE_OK &&
@@ -126,13 +163,35 @@ static uint64_t file_bytes(const struct store *store)
         bytes = (uint64_t)sqlite3_column_int64(statement, 0);
     }
     sqlite3_finalize(statement);
-    sqlite3_close(connection.db);
+    sqlite3_close(db);
     return bytes;
+}
+
+/* Whatever process wrote them. */
+static enum status ask_server(struct store *store, struct store_statistics *ret_numbers)
+{
+    struct connection connection = {0};
+    struct statement *statement;
+    bool row = false;
+    TRY(database_open(store, false, &connection));
+    enum status status = statement_get(&connection, SQL_SERVER_SUM, &statement);
+    if (status == STATUS_OK) {
+        status = statement_row(&connection, statement, &row);
+    }
+    if (row) {
+        ret_numbers->resources = (uint64_t)statement_number(statement, 0);
+        ret_numbers->versions = (uint64_t)statement_number(statement, 1);
+        ret_numbers->patients = (uint64_t)statement_number(statement, 2);
+        ret_numbers->file_bytes = (uint64_t)statement_number(statement, 3);
+        ret_numbers->last_change = (uint64_t)statement_number(statement, 4);
+    }
+    database_close(&connection);
+    return status == STATUS_OK && !row ? STATUS_INTERNAL : status;
 }
 
 enum status store_statistics(struct store *store, struct store_statistics *ret_numbers)
 {
-    uint64_t bytes = file_bytes(store);
+    uint64_t bytes = store->database == NULL ? file_bytes(store) : 0;
     pthread_mutex_lock(&store->lock_queue);
     *ret_numbers = (struct store_statistics){
         .resources = (uint64_t)store->shown.resources,
@@ -146,5 +205,8 @@ enum status store_statistics(struct store *store, struct store_statistics *ret_n
         .full = store->full,
     };
     pthread_mutex_unlock(&store->lock_queue);
+    if (store->database != NULL) {
+        return ask_server(store, ret_numbers);
+    }
     return bytes != 0 ? STATUS_OK : STATUS_IO;
 }

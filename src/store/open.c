@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store_int.h"
+#include "postgres.h"
 
 #define PAGE_SIZE         "8192"
 #define CACHE_DEFAULT     ((int64_t)16 << 20)
@@ -83,6 +83,14 @@ enum status database_open(struct store *store, bool writing, struct connection *
         database_close(connection);
         return STATUS_MEMORY;
     }
+    if (store->database != NULL) {
+        enum status status =
+            postgres_open(store, writing, connection->arena, &connection->postgres);
+        if (status != STATUS_OK) {
+            database_close(connection);
+        }
+        return status;
+    }
     int code = sqlite3_open_v2(store->file, &connection->db, flags, store->vfs);
     enum status status = database_status(connection, code);
     if (status == STATUS_OK) {
@@ -102,16 +110,11 @@ enum status database_open(struct store *store, bool writing, struct connection *
 
 void database_close(struct connection *connection)
 {
-    for (int i = 0; i < STATEMENT_COUNT; i++) {
-        sqlite3_finalize(connection->statements[i]);
-        connection->statements[i] = NULL;
-    }
-    for (int i = 0; i < SPARE_STATEMENTS; i++) {
-        sqlite3_finalize(connection->spares[i].statement);
-        connection->spares[i].statement = NULL;
-    }
+    statements_finalize(connection);
     sqlite3_close(connection->db);
     connection->db = NULL;
+    postgres_close(connection->postgres);
+    connection->postgres = NULL;
     ZSTD_freeDCtx(connection->decompress);
     connection->decompress = NULL;
     arena_destroy(connection->arena);
@@ -132,9 +135,11 @@ enum status store_reader_open(struct store *store, struct store_reader **ret_rea
     }
     reader->connection = connection;
     reader->tx.connection = &reader->connection;
-    /* The handler was given the address on the stack. */
-    sqlite3_progress_handler(reader->connection.db, PROGRESS_STEPS, past_deadline,
-                             &reader->connection);
+    if (store->database == NULL) {
+        /* The handler was given the address on the stack. */
+        sqlite3_progress_handler(reader->connection.db, PROGRESS_STEPS, past_deadline,
+                                 &reader->connection);
+    }
     *ret_reader = reader;
     return STATUS_OK;
 }
@@ -152,13 +157,11 @@ void store_reader_close(struct store_reader *reader)
 enum status store_snapshot_begin(struct store_reader *reader, int64_t deadline,
                                  struct store_tx **ret_tx)
 {
-    sqlite3_stmt *statement;
     store_reader_rest(reader);
     reader->connection.deadline = deadline;
     reader->connection.begun = time_monotonic();
     reader->connection.doomed = STATUS_OK;
-    TRY(statement_get(&reader->connection, SQL_BEGIN_READ, &statement));
-    TRY(statement_run(&reader->connection, statement));
+    TRY(database_begin(&reader->connection, false));
     *ret_tx = &reader->tx;
     return STATUS_OK;
 }
@@ -166,16 +169,10 @@ enum status store_snapshot_begin(struct store_reader *reader, int64_t deadline,
 void store_snapshot_end(struct store_tx *tx)
 {
     struct connection *connection = tx->connection;
-    for (int i = 0; i < STATEMENT_COUNT; i++) {
-        if (connection->statements[i] != NULL) {
-            sqlite3_reset(connection->statements[i]);
-        }
-    }
+    statements_reset(connection);
     connection->deadline = 0;
-    sqlite3_stmt *statement;
-    if (statement_get(connection, SQL_COMMIT, &statement) != STATUS_OK ||
-        statement_run(connection, statement) != STATUS_OK) {
-        sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
+    if (database_commit(connection) != STATUS_OK) {
+        database_rollback(connection);
     }
 }
 
@@ -196,19 +193,37 @@ static int log_grew(void *context, sqlite3 *db, const char *name, int frames)
     return SQLITE_OK;
 }
 
+/* Between two groups of the writer: one that never pauses (an import) would win the lock each time
+ * and make the log grow without end. */
+static void restart_log(struct connection *connection)
+{
+    struct store *store = connection->store;
+    pthread_mutex_lock(&store->lock_queue);
+    store->log_restarting = true;
+    while (store->group_running) {
+        pthread_cond_wait(&store->turn_ended, &store->lock_queue);
+    }
+    pthread_mutex_unlock(&store->lock_queue);
+    sqlite3_busy_timeout(connection->db, RESTART_MILLISECONDS);
+    sqlite3_wal_checkpoint_v2(connection->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    sqlite3_busy_timeout(connection->db, BUSY_MILLISECONDS);
+    pthread_mutex_lock(&store->lock_queue);
+    store->log_restarting = false;
+    pthread_cond_broadcast(&store->turn_ended);
+    pthread_mutex_unlock(&store->lock_queue);
+}
+
 static void checkpoint(struct connection *connection, int64_t *last_restart)
 {
     int frames = 0, moved = 0;
     sqlite3_wal_checkpoint_v2(connection->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
     int64_t now = time_monotonic();
     if (frames >= LOG_FRAMES_FAR && now - *last_restart > RESTART_INTERVAL) {
-        /* Readers came one after another and the log never had an end: wait a little for those
-         * there are, while new ones read the file alone. Writers wait too, so it must be brief; a
-         * snapshot that lasts longer (an export) makes the log grow until it ends. */
-        *last_restart = now;
-        sqlite3_busy_timeout(connection->db, RESTART_MILLISECONDS);
-        sqlite3_wal_checkpoint_v2(connection->db, NULL, SQLITE_CHECKPOINT_RESTART, &frames, &moved);
-        sqlite3_busy_timeout(connection->db, BUSY_MILLISECONDS);
+        /* Readers or writes came one after another and the log never had an end: wait a little for
+         * those there are, while new ones read the file alone. Writers wait too, so it must be
+         * brief; a snapshot that lasts longer (an export) makes the log grow until it ends. */
+        restart_log(connection);
+        *last_restart = time_monotonic();
     }
 }
 
@@ -262,11 +277,35 @@ static enum status lock_folder(struct store *store, struct outcome *outcome)
     return STATUS_OK;
 }
 
+enum status writer_memory(struct store *store, struct writer *writer)
+{
+    writer->tx = ARENA_NEW(store->arena, struct store_tx);
+    writer->intern.arena = arena_create(0);
+    writer->scratch = arena_create(0);
+    writer->entries = arena_array(store->arena, ENTRY_CACHE, sizeof(*writer->entries));
+    writer->sequences = arena_array(store->arena, SEQUENCE_CACHE, sizeof(*writer->sequences));
+    writer->words = arena_array(store->arena, WORD_CACHE, sizeof(*writer->words));
+    writer->new_words = arena_array(store->arena, NEW_WORDS, sizeof(*writer->new_words));
+    if (writer->tx == NULL || writer->intern.arena == NULL || writer->scratch == NULL ||
+        writer->entries == NULL || writer->sequences == NULL || writer->words == NULL ||
+        writer->new_words == NULL) {
+        return STATUS_MEMORY;
+    }
+    *writer->tx = (struct store_tx){.connection = &writer->connection, .writer = writer};
+    return STATUS_OK;
+}
+
+void writer_close(struct writer *writer)
+{
+    database_close(&writer->connection);
+    arena_destroy(writer->intern.arena);
+    arena_destroy(writer->scratch);
+}
+
 static enum status writer_create(struct store *store, struct outcome *outcome)
 {
     struct writer *writer = ARENA_NEW(store->arena, struct writer);
-    struct store_tx *tx = ARENA_NEW(store->arena, struct store_tx);
-    if (writer == NULL || tx == NULL) {
+    if (writer == NULL) {
         return STATUS_MEMORY;
     }
     enum status status = database_open(store, true, &writer->connection);
@@ -277,19 +316,8 @@ static enum status writer_create(struct store *store, struct outcome *outcome)
                             status_name(status));
     }
     store->writer = writer;
+    TRY(writer_memory(store, writer));
     writer->connection.begun = INT64_MAX; /* it sees all that is committed */
-    writer->tx = tx;
-    *tx = (struct store_tx){.connection = &writer->connection, .writer = writer};
-    writer->intern.arena = arena_create(0);
-    writer->scratch = arena_create(0);
-    writer->entries = arena_array(store->arena, ENTRY_CACHE, sizeof(*writer->entries));
-    writer->sequences = arena_array(store->arena, SEQUENCE_CACHE, sizeof(*writer->sequences));
-    writer->words = arena_array(store->arena, WORD_CACHE, sizeof(*writer->words));
-    writer->new_words = arena_array(store->arena, NEW_WORDS, sizeof(*writer->new_words));
-    if (writer->intern.arena == NULL || writer->scratch == NULL || writer->entries == NULL ||
-        writer->sequences == NULL || writer->words == NULL || writer->new_words == NULL) {
-        return STATUS_MEMORY;
-    }
     sqlite3_wal_hook(writer->connection.db, log_grew, store);
     return STATUS_OK;
 }
@@ -347,9 +375,31 @@ static enum status threads_start(struct store *store)
     return STATUS_OK;
 }
 
+static enum status folder_take(struct store *store, struct outcome *outcome)
+{
+    enum status made = disk_make_directory(store->folder);
+    if (made != STATUS_OK) {
+        return outcome_fail(outcome, made, "",
+                            "The data folder is not there and cannot be made. Check its path, its "
+                            "owner and rights, and that no file has its name.");
+    }
+    return lock_folder(store, outcome);
+}
+
 static enum status open_inside(struct store *store, const struct store_options *options,
                                struct outcome *outcome)
 {
+    if (store->database != NULL) {
+        if (!store->read_only) {
+            TRY(folder_take(store, outcome));
+        }
+        TRY(postgres_store_open(store, options, outcome));
+        if (store->read_only) {
+            return STATUS_OK;
+        }
+        TRY(learner_start(store));
+        return layout_catch_up(store, options, outcome);
+    }
     if (options->must_exist && access(store->file, F_OK) != 0) {
         if (errno == EACCES) {
             return outcome_fail(outcome, STATUS_IO, "",
@@ -376,13 +426,7 @@ static enum status open_inside(struct store *store, const struct store_options *
                                    "the right to write in its folder too.",
                                    status_name(status));
     }
-    enum status made = disk_make_directory(store->folder);
-    if (made != STATUS_OK) {
-        return outcome_fail(outcome, made, "",
-                            "The data folder is not there and cannot be made. Check its path, its "
-                            "owner and rights, and that no file has its name.");
-    }
-    TRY(lock_folder(store, outcome));
+    TRY(folder_take(store, outcome));
     bool recovers = was_cut_short(store);
     TRY(writer_create(store, outcome));
     TRY(load_all(store, &store->writer->connection, true, outcome));
@@ -411,6 +455,9 @@ enum status store_open(const struct store_options *options, struct outcome *outc
     store->folder = arena_copy(arena, slice_text(options->folder)).at;
     store->file = arena_print(arena, "%s/records.db", options->folder);
     store->vfs = options->vfs;
+    store->log = 0;
+    store->database =
+        options->database != NULL ? arena_copy(arena, slice_text(options->database)).at : NULL;
     store->cache_bytes = options->cache_bytes > 0 ? options->cache_bytes : CACHE_DEFAULT;
     store->read_only = options->read_only;
     store->lock = -1;
@@ -420,6 +467,7 @@ enum status store_open(const struct store_options *options, struct outcome *outc
     pthread_mutex_init(&store->compressors_lock, NULL);
     pthread_cond_init(&store->queue_filled, NULL);
     pthread_cond_init(&store->checkpoint_due, NULL);
+    pthread_cond_init(&store->turn_ended, NULL);
     enum status status = open_inside(store, options, outcome);
     if (status != STATUS_OK && outcome != NULL && outcome->errors == 0) {
         status =
@@ -455,6 +503,11 @@ static void threads_stop(struct store *store)
     if (store->writer_running) {
         pthread_join(store->writer_thread, NULL);
     }
+    for (size_t i = 0; i < store->writer_count; i++) {
+        if (store->writers[i].running) {
+            pthread_join(store->writers[i].thread, NULL);
+        }
+    }
 }
 
 void store_close(struct store *store)
@@ -463,12 +516,12 @@ void store_close(struct store *store)
         return;
     }
     threads_stop(store);
-    if (store->writer != NULL) {
+    if (store->database != NULL) {
+        postgres_store_close(store);
+    } else if (store->writer != NULL) {
         sqlite3_wal_checkpoint_v2(store->writer->connection.db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
                                   NULL, NULL);
-        database_close(&store->writer->connection);
-        arena_destroy(store->writer->intern.arena);
-        arena_destroy(store->writer->scratch);
+        writer_close(store->writer);
     }
     dictionaries_close(store);
     if (store->lock >= 0) {
@@ -477,6 +530,7 @@ void store_close(struct store *store)
     learner_close(store);
     pthread_cond_destroy(&store->queue_filled);
     pthread_cond_destroy(&store->checkpoint_due);
+    pthread_cond_destroy(&store->turn_ended);
     pthread_mutex_destroy(&store->compressors_lock);
     pthread_mutex_destroy(&store->lock_queue);
     arena_destroy(store->arena);

@@ -72,17 +72,16 @@ enum status parameter_save(struct connection *connection, resource_type type,
                            const struct parameter_state *state, bool add)
 {
     uint8_t shape[8];
-    sqlite3_stmt *statement;
+    struct statement *statement;
     shape_of(parameter, shape);
     TRY(statement_get(connection, add ? SQL_PARAMETER_ADD : SQL_PARAMETER_SET, &statement));
-    sqlite3_bind_int64(statement, 1, state->number);
+    statement_bind_number(statement, 1, state->number);
     if (add) {
-        sqlite3_bind_int(statement, 2, type);
-        sqlite3_bind_text(statement, 3, parameter->code.at, (int)parameter->code.length,
-                          SQLITE_STATIC);
+        statement_bind_number(statement, 2, type);
+        statement_bind_text(statement, 3, parameter->code);
     }
-    sqlite3_bind_blob(statement, add ? 4 : 2, shape, sizeof(shape), SQLITE_STATIC);
-    sqlite3_bind_int(statement, add ? 5 : 3, state->ready);
+    statement_bind_blob(statement, add ? 4 : 2, slice_of((const char *)shape, sizeof(shape)));
+    statement_bind_number(statement, add ? 5 : 3, state->ready);
     return statement_run(connection, statement);
 }
 
@@ -91,21 +90,21 @@ enum status parameter_recall(struct connection *connection, resource_type type,
                              struct parameter_state *ret_state)
 {
     uint8_t shape[8];
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     shape_of(parameter, shape);
     *ret_state = (struct parameter_state){0};
     TRY(statement_get(connection, SQL_PARAMETER_FIND, &statement));
-    sqlite3_bind_int(statement, 1, type);
-    sqlite3_bind_text(statement, 2, parameter->code.at, (int)parameter->code.length, SQLITE_STATIC);
+    statement_bind_number(statement, 1, type);
+    statement_bind_text(statement, 2, parameter->code);
     TRY(statement_row(connection, statement, &row));
     if (row) {
         bool same = slice_equals(statement_blob(statement, 1),
                                  slice_of((const char *)shape, sizeof(shape)));
-        ret_state->number = (uint32_t)sqlite3_column_int64(statement, 0);
-        ret_state->ready = same && sqlite3_column_int(statement, 2) != 0;
+        ret_state->number = (uint32_t)statement_number(statement, 0);
+        ret_state->ready = same && (int)statement_number(statement, 2) != 0;
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return STATUS_OK;
 }
 
@@ -131,13 +130,13 @@ static enum status parameter_understand(struct store *store, resource_type type,
 static enum status parameters_recall(struct loading *loading)
 {
     struct store *store = loading->store;
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(loading->connection, SQL_PARAMETERS, &statement));
     bool row = false;
     TRY(statement_row(loading->connection, statement, &row));
     while (row) {
-        uint32_t number = (uint32_t)sqlite3_column_int64(statement, 0);
-        int type = sqlite3_column_int(statement, 1);
+        uint32_t number = (uint32_t)statement_number(statement, 0);
+        int type = (int)statement_number(statement, 1);
         loading->last = number > loading->last ? number : loading->last;
         const struct search_parameter *parameter =
             type > 0 && type <= resource_type_count(store->definitions)
@@ -151,7 +150,7 @@ static enum status parameters_recall(struct loading *loading)
                                      slice_of((const char *)shape, sizeof(shape)));
             struct parameter *known = &store->parameters[type][parameter->number];
             known->number = number;
-            known->ready = same && sqlite3_column_int(statement, 4) != 0;
+            known->ready = same && (int)statement_number(statement, 4) != 0;
             TRY(parameter_understand(store, (resource_type)type, parameter, known));
         }
         TRY(statement_row(loading->connection, statement, &row));
@@ -164,12 +163,12 @@ static enum status parameters_of_type(struct loading *loading, resource_type typ
     struct store *store = loading->store;
     size_t count = 0;
     const struct search_parameter *parameters = search_parameters(store->definitions, type, &count);
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(loading->connection, SQL_TYPE_USED, &statement));
-    sqlite3_bind_int(statement, 1, type);
+    statement_bind_number(statement, 1, type);
     bool used = false;
     TRY(statement_row(loading->connection, statement, &used));
-    sqlite3_reset(statement);
+    statement_reset(statement);
     for (size_t i = 0; i < count; i++) {
         struct parameter *known = &store->parameters[type][parameters[i].number];
         if (!parameter_is_indexed(&parameters[i])) {
@@ -200,17 +199,17 @@ enum status parameters_load(struct store *store, struct connection *connection, 
     if (!writing) {
         return parameters_recall(&loading);
     }
-    TRY(database_execute(connection, "BEGIN IMMEDIATE"));
+    TRY(database_begin(connection, true));
     enum status status = parameters_recall(&loading);
     for (resource_type type = 1;
          status == STATUS_OK && type <= resource_type_count(store->definitions); type++) {
         status = parameters_of_type(&loading, type);
     }
     if (status == STATUS_OK) {
-        status = database_execute(connection, "COMMIT");
+        status = database_commit(connection);
     }
-    if (status != STATUS_OK && !sqlite3_get_autocommit(connection->db)) {
-        sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
+    if (status != STATUS_OK) {
+        database_rollback(connection);
     }
     return status;
 }

@@ -8,9 +8,9 @@
 
 enum status person_links_remove(struct store_tx *tx, uint32_t patient)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_LINK_REMOVE, &statement));
-    sqlite3_bind_int64(statement, 1, patient);
+    statement_bind_number(statement, 1, patient);
     return statement_run(tx->connection, statement);
 }
 
@@ -27,10 +27,10 @@ enum status person_links_put(struct store_tx *tx, const struct store_draft *draf
         if (place_patient(entry.rid) == patient) {
             continue;
         }
-        sqlite3_stmt *statement;
+        struct statement *statement;
         TRY(statement_get(tx->connection, SQL_LINK_ADD, &statement));
-        sqlite3_bind_int64(statement, 1, patient);
-        sqlite3_bind_int64(statement, 2, place_patient(entry.rid));
+        statement_bind_number(statement, 1, patient);
+        statement_bind_number(statement, 2, place_patient(entry.rid));
         TRY(statement_run(tx->connection, statement));
     }
     return STATUS_OK;
@@ -55,19 +55,19 @@ enum status store_person_patients(struct store_tx *tx, uint32_t patient, struct 
 {
     uint32_t *set = arena_array(arena, PERSON_LIMIT, sizeof(*set));
     size_t count = 0;
-    sqlite3_stmt *statement;
+    struct statement *statement;
     if (set == NULL) {
         return STATUS_TOO_COSTLY;
     }
     set[count++] = patient;
     for (size_t at = 0; at < count; at++) {
         TRY(statement_get(tx->connection, SQL_LINKED, &statement));
-        sqlite3_bind_int64(statement, 1, set[at]);
+        statement_bind_number(statement, 1, set[at]);
         bool row = false;
         TRY(statement_row(tx->connection, statement, &row));
         while (row) {
-            if (!set_add(set, &count, (uint32_t)sqlite3_column_int64(statement, 0))) {
-                sqlite3_reset(statement);
+            if (!set_add(set, &count, (uint32_t)statement_number(statement, 0))) {
+                statement_reset(statement);
                 return STATUS_TOO_COSTLY;
             }
             TRY(statement_row(tx->connection, statement, &row));

@@ -61,8 +61,10 @@ static enum status check_condition(const struct change *change,
 static void change_begin(struct change *change)
 {
     struct counters *counters = &change->writer->counters;
-    int64_t now = time_now();
-    counters->updated = now > counters->updated ? now : counters->updated + 1;
+    if (change->connection->db != NULL) {
+        int64_t now = time_now();
+        counters->updated = now > counters->updated ? now : counters->updated + 1;
+    } /* else the transaction has one time, which the server gave it */
     change->updated = counters->updated;
     change->number = (uint64_t)++counters->change;
 }
@@ -181,19 +183,19 @@ enum status facts_exchange(struct connection *connection, const struct facts *ol
 static enum status run_two(struct connection *connection, enum statement_number number,
                            int64_t first, int64_t second)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, number, &statement));
-    sqlite3_bind_int64(statement, 1, first);
-    sqlite3_bind_int64(statement, 2, second);
+    statement_bind_number(statement, 1, first);
+    statement_bind_number(statement, 2, second);
     return statement_run(connection, statement);
 }
 
 /* What the current version has in the trees, before it goes. */
 static enum status read_old(struct change *change)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(change->connection, SQL_RESOURCE_FACTS, &statement));
-    sqlite3_bind_int64(statement, 1, change->entry.rid);
+    statement_bind_number(statement, 1, change->entry.rid);
     bool row = false;
     TRY(statement_row(change->connection, statement, &row));
     if (!row) {
@@ -201,8 +203,8 @@ static enum status read_old(struct change *change)
     }
     struct slice blob = arena_copy(change->arena, statement_blob(statement, 0));
     struct slice others = arena_copy(change->arena, statement_blob(statement, 1));
-    change->old_change = (uint64_t)sqlite3_column_int64(statement, 2);
-    sqlite3_reset(statement);
+    change->old_change = (uint64_t)statement_number(statement, 2);
+    statement_reset(statement);
     if (blob.at == NULL || others.at == NULL) {
         return STATUS_TOO_COSTLY;
     }
@@ -244,36 +246,36 @@ static enum status write_row(struct change *change, const struct store_draft *dr
     if (!buffer_ok(&facts) || !buffer_ok(&others)) {
         return STATUS_TOO_COSTLY;
     }
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(change->connection, replace ? SQL_RESOURCE_SET : SQL_RESOURCE_ADD,
                       &statement));
-    sqlite3_bind_int64(statement, 1, change->rid);
-    sqlite3_bind_int(statement, 2, draft->type);
+    statement_bind_number(statement, 1, change->rid);
+    statement_bind_number(statement, 2, draft->type);
     statement_bind_id(statement, 3, &draft->key);
-    sqlite3_bind_int64(statement, 4, change->entry.version);
-    sqlite3_bind_int64(statement, 5, change->updated);
-    sqlite3_bind_int64(statement, 6, (int64_t)change->number);
-    sqlite3_bind_int64(statement, 7, change->base << METHOD_BITS | method);
-    sqlite3_bind_int64(statement, 8, draft->splice);
+    statement_bind_number(statement, 4, change->entry.version);
+    statement_bind_number(statement, 5, change->updated);
+    statement_bind_number(statement, 6, (int64_t)change->number);
+    statement_bind_number(statement, 7, change->base << METHOD_BITS | method);
+    statement_bind_number(statement, 8, draft->splice);
     if (others.length > 0) {
         statement_bind_blob(statement, 9, buffer_slice(&others));
     } else {
-        sqlite3_bind_null(statement, 9);
+        statement_bind_null(statement, 9);
     }
-    sqlite3_bind_int64(statement, 10, (int64_t)draft->blob_length);
+    statement_bind_number(statement, 10, (int64_t)draft->blob_length);
     statement_bind_blob(statement, 11, buffer_slice(&facts));
-    sqlite3_bind_int64(statement, 12, draft->dictionary);
+    statement_bind_number(statement, 12, draft->dictionary);
     statement_bind_blob(statement, 13, draft->stored);
     return statement_run(change->connection, statement);
 }
 
 static enum status add_change(struct change *change, resource_type type)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(change->connection, SQL_CHANGE_ADD, &statement));
-    sqlite3_bind_int(statement, 1, type);
-    sqlite3_bind_int64(statement, 2, (int64_t)change->number);
-    sqlite3_bind_int64(statement, 3, change->rid);
+    statement_bind_number(statement, 1, type);
+    statement_bind_number(statement, 2, (int64_t)change->number);
+    statement_bind_number(statement, 3, change->rid);
     return statement_run(change->connection, statement);
 }
 
@@ -347,12 +349,12 @@ static enum status replace_old(struct change *change, const struct store_draft *
 /* After a delete, the tombstone was what held until now. */
 static enum status end_tombstone(struct change *change, const struct store_draft *draft)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(change->connection, SQL_PAST_END, &statement));
-    sqlite3_bind_int(statement, 1, draft->type);
+    statement_bind_number(statement, 1, draft->type);
     statement_bind_id(statement, 2, &draft->key);
-    sqlite3_bind_int64(statement, 3, change->entry.version);
-    sqlite3_bind_int64(statement, 4, change->updated);
+    statement_bind_number(statement, 3, change->entry.version);
+    statement_bind_number(statement, 4, change->updated);
     return statement_run(change->connection, statement);
 }
 
@@ -365,15 +367,15 @@ static enum status put_rows(struct change *change, const struct store_draft *dra
     change->entry.state = ENTRY_LIVE;
     change->entry.rid = change->rid;
     if (!change->entry.known) {
-        change->entry.entity = ++change->writer->counters.entity;
+        TRY(number_next(change->writer, NUMBER_ENTITY, &change->entry.entity));
     }
     TRY(directory_store(change->tx, &change->entry));
     TRY(write_row(change, draft, method_code(change, method, live), !add));
     if (add) {
-        sqlite3_stmt *statement;
+        struct statement *statement;
         TRY(statement_get(change->connection, SQL_PLACE_ADD, &statement));
-        sqlite3_bind_int(statement, 1, draft->type);
-        sqlite3_bind_int64(statement, 2, change->rid);
+        statement_bind_number(statement, 1, draft->type);
+        statement_bind_number(statement, 2, change->rid);
         TRY(statement_run(change->connection, statement));
     }
     TRY(add_change(change, draft->type));
@@ -474,15 +476,15 @@ static enum status delete_rows(struct change *change, resource_type type)
     if (!buffer_ok(&others)) {
         return STATUS_TOO_COSTLY;
     }
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, SQL_PAST_ADD, &statement));
-    sqlite3_bind_int64(statement, 1, (int64_t)change->number);
-    sqlite3_bind_int(statement, 2, type);
+    statement_bind_number(statement, 1, (int64_t)change->number);
+    statement_bind_number(statement, 2, type);
     statement_bind_id(statement, 3, &change->entry.id);
-    sqlite3_bind_int64(statement, 4, change->entry.version);
-    sqlite3_bind_int64(statement, 5, change->updated);
-    sqlite3_bind_int(statement, 6, STORE_DELETED);
-    sqlite3_bind_int64(statement, 7, home);
+    statement_bind_number(statement, 4, change->entry.version);
+    statement_bind_number(statement, 5, change->updated);
+    statement_bind_number(statement, 6, STORE_DELETED);
+    statement_bind_number(statement, 7, home);
     statement_bind_blob(statement, 8, buffer_slice(&others));
     TRY(statement_run(connection, statement));
     TRY(concern_to_past(connection, change->number, true, &change->old_concern,

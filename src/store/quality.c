@@ -3,47 +3,41 @@
  * refused is counted here and stands nowhere else. */
 #include "store_int.h"
 
-static void bind_text(sqlite3_stmt *statement, int at, struct slice text)
-{
-    sqlite3_bind_text64(statement, at, text.length > 0 ? text.at : "", text.length, SQLITE_STATIC,
-                        SQLITE_UTF8);
-}
-
 static enum status words_add(struct store_tx *tx, const struct store_quality *row)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_QUALITY_WORDS, &statement));
-    bind_text(statement, 1, row->rule);
-    sqlite3_bind_int(statement, 2, row->type);
-    bind_text(statement, 3, row->words);
+    statement_bind_text(statement, 1, row->rule);
+    statement_bind_number(statement, 2, row->type);
+    statement_bind_text(statement, 3, row->words);
     return statement_run(tx->connection, statement);
 }
 
 enum status store_quality_add(struct store_tx *tx, const struct store_quality *row)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     if (tx->writer == NULL) {
         return STATUS_INTERNAL;
     }
     TRY(statement_get(tx->connection, SQL_QUALITY_ADD, &statement));
-    sqlite3_bind_int(statement, 1, row->day);
-    bind_text(statement, 2, row->source);
-    sqlite3_bind_int(statement, 3, row->type);
-    bind_text(statement, 4, row->rule);
-    sqlite3_bind_int(statement, 5, (int)row->verdict);
-    sqlite3_bind_int64(statement, 6, (int64_t)row->count);
+    statement_bind_number(statement, 1, row->day);
+    statement_bind_text(statement, 2, row->source);
+    statement_bind_number(statement, 3, row->type);
+    statement_bind_text(statement, 4, row->rule);
+    statement_bind_number(statement, 5, (int)row->verdict);
+    statement_bind_number(statement, 6, (int64_t)row->count);
     TRY(statement_run(tx->connection, statement));
     return row->rule.length > 0 && row->words.length > 0 ? words_add(tx, row) : STATUS_OK;
 }
 
 enum status store_quality_forget(struct store_tx *tx, int32_t day)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     if (tx->writer == NULL) {
         return STATUS_INTERNAL;
     }
     TRY(statement_get(tx->connection, SQL_QUALITY_FORGET, &statement));
-    sqlite3_bind_int(statement, 1, day);
+    statement_bind_number(statement, 1, day);
     TRY(statement_run(tx->connection, statement));
     TRY(statement_get(tx->connection, SQL_QUALITY_FORGET_WORDS, &statement));
     return statement_run(tx->connection, statement);
@@ -52,24 +46,24 @@ enum status store_quality_forget(struct store_tx *tx, int32_t day)
 enum status store_quality_day(struct store_tx *tx, int32_t day, store_quality_visit *visit,
                               void *context)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     TRY(statement_get(tx->connection, SQL_QUALITY_DAY, &statement));
-    sqlite3_bind_int(statement, 1, day);
+    statement_bind_number(statement, 1, day);
     enum status status = statement_row(tx->connection, statement, &row);
     while (status == STATUS_OK && row) {
         struct store_quality found = {
-            .day = sqlite3_column_int(statement, 0),
+            .day = (int)statement_number(statement, 0),
             .source = statement_blob(statement, 1),
-            .type = (resource_type)sqlite3_column_int(statement, 2),
+            .type = (resource_type)statement_number(statement, 2),
             .rule = statement_blob(statement, 3),
-            .verdict = (enum store_verdict)sqlite3_column_int(statement, 4),
-            .count = (uint64_t)sqlite3_column_int64(statement, 5),
+            .verdict = (enum store_verdict)statement_number(statement, 4),
+            .count = (uint64_t)statement_number(statement, 5),
         };
         visit(context, &found);
         status = statement_row(tx->connection, statement, &row);
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return status;
 }
 
@@ -91,21 +85,21 @@ struct summing {
 
 static enum status words_find(struct summing *summing, struct store_quality *row)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool found = false;
     TRY(statement_get(summing->tx->connection, SQL_QUALITY_MEND, &statement));
-    bind_text(statement, 1, row->rule);
-    sqlite3_bind_int(statement, 2, row->type);
+    statement_bind_text(statement, 1, row->rule);
+    statement_bind_number(statement, 2, row->type);
     TRY(statement_row(summing->tx->connection, statement, &found));
     if (found) {
         row->words = arena_copy(summing->arena, statement_blob(statement, 0));
-        sqlite3_reset(statement);
+        statement_reset(statement);
     }
     return STATUS_OK;
 }
 
 static enum status take_sum(struct summing *summing, enum store_quality_by by,
-                            sqlite3_stmt *statement)
+                            struct statement *statement)
 {
     if (summing->count == summing->capacity) {
         size_t capacity = summing->capacity == 0 ? 64 : summing->capacity * 2;
@@ -119,21 +113,21 @@ static enum status take_sum(struct summing *summing, enum store_quality_by by,
         summing->capacity = capacity;
     }
     struct store_quality *row = &summing->rows[summing->count++];
-    *row = (struct store_quality){.count = (uint64_t)sqlite3_column_int64(statement, 0),
-                                  .verdict = (enum store_verdict)sqlite3_column_int(statement, 1)};
+    *row = (struct store_quality){.count = (uint64_t)statement_number(statement, 0),
+                                  .verdict = (enum store_verdict)statement_number(statement, 1)};
     switch (by) {
     case STORE_QUALITY_BY_SOURCE:
         row->source = arena_copy(summing->arena, statement_blob(statement, 2));
         break;
     case STORE_QUALITY_BY_TYPE:
-        row->type = (resource_type)sqlite3_column_int(statement, 2);
+        row->type = (resource_type)statement_number(statement, 2);
         break;
     case STORE_QUALITY_BY_RULE:
         row->rule = arena_copy(summing->arena, statement_blob(statement, 2));
-        row->type = (resource_type)sqlite3_column_int(statement, 3);
+        row->type = (resource_type)statement_number(statement, 3);
         return words_find(summing, row);
     case STORE_QUALITY_BY_DAY:
-        row->day = sqlite3_column_int(statement, 2);
+        row->day = (int)statement_number(statement, 2);
         break;
     case STORE_QUALITY_ALL:
         break;
@@ -146,15 +140,15 @@ enum status store_quality_sum(struct store_tx *tx, const struct store_quality_qu
                               size_t *ret_count)
 {
     struct summing summing = {.tx = tx, .arena = arena};
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false;
     TRY(statement_get(tx->connection, sums[query->by], &statement));
-    sqlite3_bind_int(statement, 1, query->first);
-    sqlite3_bind_int(statement, 2, query->last);
+    statement_bind_number(statement, 1, query->first);
+    statement_bind_number(statement, 2, query->last);
     if (query->has_source) {
-        bind_text(statement, 3, query->source);
+        statement_bind_text(statement, 3, query->source);
     } else {
-        sqlite3_bind_null(statement, 3);
+        statement_bind_null(statement, 3);
     }
     enum status status = statement_row(tx->connection, statement, &row);
     while (status == STATUS_OK && row) {
@@ -163,7 +157,7 @@ enum status store_quality_sum(struct store_tx *tx, const struct store_quality_qu
             status = statement_row(tx->connection, statement, &row);
         }
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     *ret_rows = summing.rows;
     *ret_count = summing.count;
     return status == STATUS_OK && arena_full(arena) ? STATUS_TOO_COSTLY : status;

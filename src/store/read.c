@@ -18,23 +18,23 @@ enum column {
     COLUMN_BODY
 };
 
-enum status version_from_row(struct connection *connection, sqlite3_stmt *statement, bool body,
+enum status version_from_row(struct connection *connection, struct statement *statement, bool body,
                              struct arena *arena, struct store_version *ret_version)
 {
     struct store_version *version = ret_version;
     *version = (struct store_version){0};
-    version->type = (resource_type)sqlite3_column_int(statement, COLUMN_TYPE);
+    version->type = (resource_type)statement_number(statement, COLUMN_TYPE);
     version->id = statement_id(statement, COLUMN_ID, arena);
-    version->version = (uint32_t)sqlite3_column_int64(statement, COLUMN_VERSION);
-    version->updated = sqlite3_column_int64(statement, COLUMN_UPDATED);
-    version->change = (uint64_t)sqlite3_column_int64(statement, COLUMN_CHANGE);
-    int64_t method = sqlite3_column_int64(statement, COLUMN_METHOD) & ((1 << METHOD_BITS) - 1);
+    version->version = (uint32_t)statement_number(statement, COLUMN_VERSION);
+    version->updated = statement_number(statement, COLUMN_UPDATED);
+    version->change = (uint64_t)statement_number(statement, COLUMN_CHANGE);
+    int64_t method = statement_number(statement, COLUMN_METHOD) & ((1 << METHOD_BITS) - 1);
     version->method = method == METHOD_PUT_BACK ? STORE_UPDATED : (enum store_method)method;
     version->created = method == METHOD_PUT_BACK || method == STORE_CREATED ||
                        (method == STORE_UPDATED && version->version == 1);
-    version->splice = (uint32_t)sqlite3_column_int64(statement, COLUMN_SPLICE);
-    version->blob_length = (uint64_t)sqlite3_column_int64(statement, COLUMN_BLOB_LENGTH);
-    uint32_t home = (uint32_t)sqlite3_column_int64(statement, COLUMN_HOME);
+    version->splice = (uint32_t)statement_number(statement, COLUMN_SPLICE);
+    version->blob_length = (uint64_t)statement_number(statement, COLUMN_BLOB_LENGTH);
+    uint32_t home = (uint32_t)statement_number(statement, COLUMN_HOME);
     TRY(patients_read(statement_blob(statement, COLUMN_OTHERS), home, arena, &version->patients,
                       &version->patient_count));
     if (version->id.at == NULL) {
@@ -44,12 +44,11 @@ enum status version_from_row(struct connection *connection, sqlite3_stmt *statem
         return STATUS_OK;
     }
     return body_decompress(connection, statement_blob(statement, COLUMN_BODY),
-                           sqlite3_column_int64(statement, COLUMN_DICTIONARY), arena,
-                           &version->body);
+                           statement_number(statement, COLUMN_DICTIONARY), arena, &version->body);
 }
 
 /* The statement's one row; always resets, so that no read lingers. */
-static enum status one_row(struct connection *connection, sqlite3_stmt *statement, bool body,
+static enum status one_row(struct connection *connection, struct statement *statement, bool body,
                            struct arena *arena, struct store_version *ret_version)
 {
     bool row = false;
@@ -60,7 +59,7 @@ static enum status one_row(struct connection *connection, sqlite3_stmt *statemen
     if (status == STATUS_OK) {
         status = version_from_row(connection, statement, body, arena, ret_version);
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return status;
 }
 
@@ -68,12 +67,12 @@ static enum status read_row(struct connection *connection, enum statement_number
                             resource_type type, const struct packed_id *id, uint32_t version,
                             struct arena *arena, struct store_version *ret_version)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, number, &statement));
-    sqlite3_bind_int(statement, 1, type);
+    statement_bind_number(statement, 1, type);
     statement_bind_id(statement, 2, id);
     if (number == SQL_PAST_VERSION) {
-        sqlite3_bind_int64(statement, 3, version);
+        statement_bind_number(statement, 3, version);
     }
     return one_row(connection, statement, true, arena, ret_version);
 }
@@ -112,14 +111,15 @@ enum status store_read(struct store_tx *tx, resource_type type, struct slice id,
 enum status store_read_now(struct store_reader *reader, resource_type type, struct slice id,
                            struct arena *arena, struct store_version *ret_version)
 {
-    /* To open and close a snapshot costs as much as the read itself. The turn is looked at before
-     * one is taken, and while a commit is on its way none is kept: so nobody reads what is older
-     * than what another reader has seen. */
+    /* (A server gives each statement the newest there is.) To open and close a snapshot costs as
+     * much as the read itself. The turn is looked at before one is taken, and while a commit is on
+     * its way none is kept: so nobody reads what is older than what another reader has seen. */
     uint64_t turn = reader->connection.store->turn;
     if (reader->keeps && (reader->turn != turn || turn % 2 != 0)) {
         store_reader_rest(reader);
     }
-    bool inside = !reader->keeps && !sqlite3_get_autocommit(reader->connection.db);
+    bool inside = !reader->keeps &&
+                  (reader->connection.db == NULL || database_in_transaction(&reader->connection));
     if (!reader->keeps && !inside) {
         struct store_tx *tx;
         TRY(store_snapshot_begin(reader, 0, &tx));
@@ -127,6 +127,11 @@ enum status store_read_now(struct store_reader *reader, resource_type type, stru
         reader->turn = turn;
     }
     return read_current(&reader->connection, type, id, arena, ret_version);
+}
+
+bool store_reads_wait(const struct store *store)
+{
+    return store->database != NULL;
 }
 
 void store_reader_rest(struct store_reader *reader)
@@ -161,9 +166,9 @@ enum status store_read_version(struct store_tx *tx, resource_type type, struct s
 enum status place_read(struct connection *connection, int64_t rid, bool body, struct arena *arena,
                        struct store_version *ret_version)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, SQL_PLACE_READ, &statement));
-    sqlite3_bind_int64(statement, 1, rid);
+    statement_bind_number(statement, 1, rid);
     return one_row(connection, statement, body, arena, ret_version);
 }
 
@@ -171,12 +176,12 @@ static enum status concerned_by_row(struct store_tx *tx, const struct entry *ent
                                     struct arena *arena, struct store_version *ret_version)
 {
     struct connection *connection = tx->connection;
-    sqlite3_stmt *statement;
+    struct statement *statement;
     if (entry->state == ENTRY_LIVE) {
         return place_read(connection, entry->rid, false, arena, ret_version);
     }
     TRY(statement_get(connection, SQL_PAST_LAST, &statement));
-    sqlite3_bind_int(statement, 1, entry->type);
+    statement_bind_number(statement, 1, entry->type);
     statement_bind_id(statement, 2, &entry->id);
     return one_row(connection, statement, false, arena, ret_version);
 }
@@ -211,9 +216,9 @@ enum status store_concerned(struct store_tx *tx, resource_type type, struct slic
 enum status history_read(struct connection *connection, uint64_t change, bool body,
                          struct arena *arena, struct store_version *ret_version)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, SQL_PAST_READ, &statement));
-    sqlite3_bind_int64(statement, 1, (int64_t)change);
+    statement_bind_number(statement, 1, (int64_t)change);
     return one_row(connection, statement, body, arena, ret_version);
 }
 
@@ -223,14 +228,14 @@ enum status store_scan(struct store_tx *tx, resource_type type, store_visit *vis
 {
     struct connection *connection = tx->connection;
     struct arena *scratch = arena_create(0);
-    sqlite3_stmt *statement = NULL;
+    struct statement *statement = NULL;
     if (scratch == NULL) {
         return STATUS_MEMORY;
     }
     enum status status = statement_get(
         connection, type != RESOURCE_TYPE_NONE ? SQL_SCAN_TYPE : SQL_SCAN_ALL, &statement);
     if (status == STATUS_OK && type != RESOURCE_TYPE_NONE) {
-        sqlite3_bind_int(statement, 1, type);
+        statement_bind_number(statement, 1, type);
     }
     bool row = false;
     while (status == STATUS_OK) {
@@ -246,7 +251,7 @@ enum status store_scan(struct store_tx *tx, resource_type type, store_visit *vis
         arena_reset(scratch, 0);
     }
     if (statement != NULL) {
-        sqlite3_reset(statement);
+        statement_reset(statement);
     }
     arena_destroy(scratch);
     return status;

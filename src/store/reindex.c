@@ -19,22 +19,22 @@ struct reindexing {
 
 #define REINDEX_NOTE SLICE("store.reindex")
 
-enum status reindex_row(struct store_tx *tx, struct arena *arena, sqlite3_stmt *row,
+enum status reindex_row(struct store_tx *tx, struct arena *arena, struct statement *row,
                         int64_t *ret_rid)
 {
     struct connection *connection = tx->connection;
-    int64_t rid = sqlite3_column_int64(row, 0);
-    resource_type type = (resource_type)sqlite3_column_int(row, 1);
-    int64_t base = sqlite3_column_int64(row, 3) >> METHOD_BITS;
+    int64_t rid = statement_number(row, 0);
+    resource_type type = (resource_type)statement_number(row, 1);
+    int64_t base = statement_number(row, 3) >> METHOD_BITS;
     struct slice body;
     struct facts old = {.arena = arena}, new;
     struct slice blob = arena_copy(arena, statement_blob(row, 2));
     if (blob.at == NULL) {
         return STATUS_TOO_COSTLY;
     }
-    TRY(body_decompress(connection, statement_blob(row, 5), sqlite3_column_int64(row, 4), arena,
+    TRY(body_decompress(connection, statement_blob(row, 5), statement_number(row, 4), arena,
                         &body));
-    sqlite3_reset(row);
+    statement_reset(row);
     TRY(facts_read(blob, &old));
     TRY(facts_of_body(tx, type, body, base, arena, &new));
     TRY(facts_exchange(connection, &old, rid, &new, rid));
@@ -49,9 +49,9 @@ enum status reindex_row(struct store_tx *tx, struct arena *arena, sqlite3_stmt *
     if (slice_equals(buffer_slice(&out), blob)) {
         return STATUS_OK;
     }
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, SQL_RESOURCE_FACTS_SET, &statement));
-    sqlite3_bind_int64(statement, 1, rid);
+    statement_bind_number(statement, 1, rid);
     statement_bind_blob(statement, 2, buffer_slice(&out));
     return statement_run(connection, statement);
 }
@@ -69,7 +69,7 @@ static enum status reindex_start(struct store_tx *tx, void *context)
 
 static enum status reindex_end(struct store_tx *tx, struct reindexing *work)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     work->finished = true;
     work->after.place = INT64_MIN;
     work->after.change = -1;
@@ -77,14 +77,14 @@ static enum status reindex_end(struct store_tx *tx, struct reindexing *work)
     return statement_run(tx->connection, statement);
 }
 
-static enum status reindex_past(struct store_tx *tx, struct reindexing *work, sqlite3_stmt *row)
+static enum status reindex_past(struct store_tx *tx, struct reindexing *work, struct statement *row)
 {
     struct slice body;
-    int64_t change = sqlite3_column_int64(row, 0);
-    int64_t base = sqlite3_column_int64(row, 1) >> METHOD_BITS;
-    TRY(body_decompress(tx->connection, statement_blob(row, 3), sqlite3_column_int64(row, 2),
+    int64_t change = statement_number(row, 0);
+    int64_t base = statement_number(row, 1) >> METHOD_BITS;
+    TRY(body_decompress(tx->connection, statement_blob(row, 3), statement_number(row, 2),
                         work->arena, &body));
-    sqlite3_reset(row);
+    statement_reset(row);
     TRY(concern_repair_past(tx, (uint64_t)change, body, base, work->arena));
     work->after.change = change;
     return STATUS_OK;
@@ -92,10 +92,10 @@ static enum status reindex_past(struct store_tx *tx, struct reindexing *work, sq
 
 static enum status reindex_one(struct store_tx *tx, struct reindexing *work)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     bool row = false, past = work->after.change >= 0;
     TRY(statement_get(tx->connection, past ? SQL_REINDEX_PAST : SQL_REINDEX_NEXT, &statement));
-    sqlite3_bind_int64(statement, 1, past ? work->after.change : work->after.place);
+    statement_bind_number(statement, 1, past ? work->after.change : work->after.place);
     TRY(statement_row(tx->connection, statement, &row));
     if (!row && past) {
         return reindex_end(tx, work);
@@ -160,7 +160,7 @@ enum status store_reindex(struct store *store, store_progress *progress, void *c
 static enum status forget_catching_up(struct store_tx *tx, void *context)
 {
     (void)context;
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(tx->connection, SQL_NOTE_REMOVE, &statement));
     statement_bind_blob(statement, 1, SLICE("store.concern"));
     return statement_run(tx->connection, statement);

@@ -99,13 +99,13 @@ enum status base_url_of(struct store_tx *tx, int64_t base, struct arena *arena,
 {
     *ret_base_url = (struct slice){NULL, 0};
     if (base != 0) {
-        sqlite3_stmt *statement;
+        struct statement *statement;
         bool row = false;
         TRY(statement_get(tx->connection, SQL_SYSTEM_URI, &statement));
-        sqlite3_bind_int64(statement, 1, base);
+        statement_bind_number(statement, 1, base);
         TRY(statement_row(tx->connection, statement, &row));
         *ret_base_url = row ? arena_copy(arena, statement_blob(statement, 0)) : *ret_base_url;
-        sqlite3_reset(statement);
+        statement_reset(statement);
     }
     return STATUS_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* store: prepared statements, ids as columns, and what SQLite's codes mean to us. */
-#include "store_int.h"
+/* store: prepared statements on either engine, ids as columns, and what SQLite's codes mean to us.
+ */
+#include "postgres.h"
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
 #define STATEMENT_ROW(name, sql) [name] = (sql),
@@ -61,89 +62,237 @@ enum status database_status(struct connection *connection, int code)
     return status;
 }
 
-enum status statement_prepare(struct connection *connection, enum statement_number number,
-                              sqlite3_stmt **ret_statement)
+static enum status prepare(struct connection *connection, enum statement_number number,
+                           struct statement *ret_statement)
 {
+    if (connection->db == NULL) {
+        return postgres_prepare(connection->postgres, number, &ret_statement->postgres);
+    }
     int code = sqlite3_prepare_v3(connection->db, statement_sql[number], -1,
-                                  SQLITE_PREPARE_PERSISTENT, ret_statement, NULL);
+                                  SQLITE_PREPARE_PERSISTENT, &ret_statement->sqlite, NULL);
     if (code != SQLITE_OK) {
-        *ret_statement = NULL;
+        ret_statement->sqlite = NULL;
     }
     return database_status(connection, code);
 }
 
 enum status statement_get(struct connection *connection, enum statement_number number,
-                          sqlite3_stmt **ret_statement)
+                          struct statement **ret_statement)
 {
-    sqlite3_stmt **statement = &connection->statements[number];
-    if (*statement == NULL) {
-        TRY(statement_prepare(connection, number, statement));
+    struct statement *statement = &connection->statements[number];
+    if (statement_is_none(statement)) {
+        TRY(prepare(connection, number, statement));
     } else {
-        sqlite3_reset(*statement);
+        statement_reset(statement);
     }
-    *ret_statement = *statement;
+    *ret_statement = statement;
     return STATUS_OK;
 }
 
-enum status statement_row(struct connection *connection, sqlite3_stmt *statement, bool *ret_row)
+enum status statement_row(struct connection *connection, struct statement *statement, bool *ret_row)
 {
-    int code = sqlite3_step(statement);
+    if (statement->sqlite == NULL) {
+        return postgres_row(connection->postgres, statement->postgres, connection->deadline,
+                            ret_row);
+    }
+    int code = sqlite3_step(statement->sqlite);
     *ret_row = code == SQLITE_ROW;
     if (code == SQLITE_ROW) {
         return STATUS_OK;
     }
-    sqlite3_reset(statement);
+    sqlite3_reset(statement->sqlite);
     return database_status(connection, code);
 }
 
-enum status statement_run(struct connection *connection, sqlite3_stmt *statement)
+enum status statement_run(struct connection *connection, struct statement *statement)
 {
-    int code = sqlite3_step(statement);
-    int again = sqlite3_reset(statement);
+    if (statement->sqlite == NULL) {
+        return postgres_run(connection->postgres, statement->postgres);
+    }
+    int code = sqlite3_step(statement->sqlite);
+    int again = sqlite3_reset(statement->sqlite);
     return database_status(connection, code == SQLITE_DONE || code == SQLITE_ROW ? again : code);
 }
 
+void statements_reset(struct connection *connection)
+{
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        struct statement *statement = &connection->statements[i];
+        if (statement->postgres != NULL ||
+            (statement->sqlite != NULL && sqlite3_stmt_busy(statement->sqlite))) {
+            statement_reset(statement);
+        }
+    }
+}
+
+static void finalize(struct connection *connection, struct statement *statement)
+{
+    sqlite3_finalize(statement->sqlite);
+    if (statement->postgres != NULL) {
+        postgres_finalize(connection->postgres, statement->postgres);
+    }
+    *statement = (struct statement){NULL, NULL};
+}
+
+void statements_finalize(struct connection *connection)
+{
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        finalize(connection, &connection->statements[i]);
+    }
+    for (int i = 0; i < SPARE_STATEMENTS; i++) {
+        finalize(connection, &connection->spares[i].statement);
+    }
+}
+
+/* ---- statements that several want at once ---------------------------------------------------- */
+
+enum status statement_take(struct connection *connection, enum statement_number number,
+                           struct statement *ret_statement)
+{
+    for (size_t i = 0; i < SPARE_STATEMENTS; i++) {
+        struct spare_statement *spare = &connection->spares[i];
+        if (spare->number == number && !statement_is_none(&spare->statement)) {
+            *ret_statement = spare->statement;
+            spare->statement = (struct statement){NULL, NULL};
+            return STATUS_OK;
+        }
+    }
+    *ret_statement = (struct statement){NULL, NULL};
+    return prepare(connection, number, ret_statement);
+}
+
+void statement_give(struct connection *connection, enum statement_number number,
+                    struct statement *statement)
+{
+    if (statement_is_none(statement)) {
+        return;
+    }
+    statement_reset(statement);
+    if (statement->sqlite != NULL) {
+        sqlite3_clear_bindings(statement->sqlite);
+    }
+    for (size_t i = 0; i < SPARE_STATEMENTS; i++) {
+        struct spare_statement *spare = &connection->spares[i];
+        if (statement_is_none(&spare->statement)) {
+            *spare = (struct spare_statement){number, *statement};
+            *statement = (struct statement){NULL, NULL};
+            return;
+        }
+    }
+    finalize(connection, statement);
+}
+
+/* ---- binding ----------------------------------------------------------------------------------
+ */
+
+void statement_bind_text(struct statement *statement, int at, struct slice text)
+{
+    if (statement->sqlite == NULL) {
+        postgres_bind_text(statement->postgres, at, text);
+        return;
+    }
+    sqlite3_bind_text64(statement->sqlite, at, text.length > 0 ? text.at : "", text.length,
+                        SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void statement_bind_id(struct statement *statement, int at, const struct packed_id *id)
+{
+    if (statement->sqlite == NULL) {
+        postgres_bind_id(statement->postgres, at, id);
+    } else if (id->uuid) {
+        sqlite3_bind_blob(statement->sqlite, at, id->bytes, id->length, SQLITE_STATIC);
+    } else {
+        sqlite3_bind_text(statement->sqlite, at, id->bytes, id->length, SQLITE_STATIC);
+    }
+}
+
+void statement_bind_blob(struct statement *statement, int at, struct slice bytes)
+{
+    if (statement->sqlite == NULL) {
+        postgres_bind_blob(statement->postgres, at, bytes);
+    } else if (bytes.length == 0) {
+        sqlite3_bind_zeroblob(statement->sqlite, at, 0);
+    } else {
+        sqlite3_bind_blob64(statement->sqlite, at, bytes.at, bytes.length, SQLITE_STATIC);
+    }
+}
+
+void statement_packed_id(const struct statement *statement, int at, struct packed_id *ret_id)
+{
+    if (statement->sqlite == NULL) {
+        postgres_packed_id(statement->postgres, at, ret_id);
+        return;
+    }
+    ret_id->uuid = sqlite3_column_type(statement->sqlite, at) == SQLITE_BLOB;
+    struct slice id = slice_head(statement_blob(statement, at), sizeof(ret_id->bytes));
+    ret_id->length = (uint8_t)id.length;
+    if (id.length > 0) {
+        memcpy(ret_id->bytes, id.at, id.length);
+    }
+}
+
+struct slice statement_id(const struct statement *statement, int at, struct arena *arena)
+{
+    struct packed_id id;
+    statement_packed_id(statement, at, &id);
+    if (!id.uuid || id.length != 16) {
+        return arena_copy(arena, slice_of(id.bytes, id.length));
+    }
+    char *text = arena_alloc(arena, UUID_LENGTH);
+    if (text == NULL) {
+        return (struct slice){NULL, 0};
+    }
+    uuid_unpack((const uint8_t *)id.bytes, text);
+    return slice_of(text, UUID_LENGTH);
+}
+
+/* ---- transactions -----------------------------------------------------------------------------
+ */
+
 enum status database_execute(struct connection *connection, const char *sql)
 {
+    if (connection->db == NULL) {
+        return postgres_execute(connection->postgres, sql);
+    }
     return database_status(connection, sqlite3_exec(connection->db, sql, NULL, NULL, NULL));
 }
 
-void statement_bind_id(sqlite3_stmt *statement, int at, const struct packed_id *id)
+static enum status run_number(struct connection *connection, enum statement_number number)
 {
-    if (id->uuid) {
-        sqlite3_bind_blob(statement, at, id->bytes, id->length, SQLITE_STATIC);
-    } else {
-        sqlite3_bind_text(statement, at, id->bytes, id->length, SQLITE_STATIC);
-    }
+    struct statement *statement;
+    TRY(statement_get(connection, number, &statement));
+    return statement_run(connection, statement);
 }
 
-void statement_bind_blob(sqlite3_stmt *statement, int at, struct slice bytes)
+enum status database_begin(struct connection *connection, bool write)
 {
-    if (bytes.length == 0) {
-        sqlite3_bind_zeroblob(statement, at, 0);
-    } else {
-        sqlite3_bind_blob64(statement, at, bytes.at, bytes.length, SQLITE_STATIC);
+    if (connection->db == NULL) {
+        return postgres_begin(connection->postgres, write, connection->deadline);
     }
+    return run_number(connection, write ? SQL_BEGIN_WRITE : SQL_BEGIN_READ);
 }
 
-struct slice statement_blob(sqlite3_stmt *statement, int at)
+enum status database_commit(struct connection *connection)
 {
-    const char *bytes = sqlite3_column_blob(statement, at);
-    return slice_of(bytes, (size_t)sqlite3_column_bytes(statement, at));
+    if (connection->db == NULL) {
+        return postgres_commit(connection->postgres);
+    }
+    return run_number(connection, SQL_COMMIT);
 }
 
-struct slice statement_id(sqlite3_stmt *statement, int at, struct arena *arena)
+bool database_in_transaction(const struct connection *connection)
 {
-    if (sqlite3_column_type(statement, at) == SQLITE_BLOB &&
-        sqlite3_column_bytes(statement, at) == 16) {
-        char *text = arena_alloc(arena, UUID_LENGTH);
-        if (text == NULL) {
-            return (struct slice){NULL, 0};
-        }
-        uuid_unpack(sqlite3_column_blob(statement, at), text);
-        return slice_of(text, UUID_LENGTH);
+    return connection->db != NULL ? !sqlite3_get_autocommit(connection->db)
+                                  : postgres_in_transaction(connection->postgres);
+}
+
+void database_rollback(struct connection *connection)
+{
+    if (connection->db == NULL) {
+        postgres_rollback(connection->postgres);
+    } else if (!sqlite3_get_autocommit(connection->db)) {
+        sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
     }
-    return arena_copy(arena, statement_blob(statement, at));
 }
 
 /* ---- ids ------------------------------------------------------------------------------------- */

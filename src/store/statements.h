@@ -60,6 +60,7 @@
     X(SQL_PATIENT_ADD, "INSERT INTO patient(number, id) VALUES(?1, ?2)")                           \
     X(SQL_PATIENT_ID, "SELECT id FROM patient WHERE number=?1")                                    \
     X(SQL_PLACE_LAST, "SELECT max(rid) FROM resource WHERE rid BETWEEN ?1 AND ?2")                 \
+    X(SQL_PLACE_HIGHEST, "SELECT max(rid) FROM resource")                                          \
     X(SQL_PLACE_ADD, "INSERT INTO place(type, rid) VALUES(?1, ?2)")                                \
     X(SQL_PLACE_REMOVE, "DELETE FROM place WHERE type=?1 AND rid=?2")                              \
     X(SQL_RESOURCE_ADD,                                                                            \
@@ -107,8 +108,8 @@
     X(SQL_CODE_TEXT, "SELECT code FROM code WHERE number=?1")                                      \
     X(SQL_CODES_OF_CODE, "SELECT number FROM code WHERE code=?1")                                  \
     X(SQL_CODES_OF_SYSTEM, "SELECT number FROM code WHERE system=?1")                              \
-    X(SQL_BLOB_ADD, "INSERT INTO blob(piece, bytes) VALUES(?1, ?2)")                               \
-    X(SQL_BLOB_GET, "SELECT bytes FROM blob WHERE piece=?1")                                       \
+    X(SQL_BLOB_ADD, "INSERT INTO blob(piece, bytes) VALUES(?1 << 20 | ?2, ?3)")                    \
+    X(SQL_BLOB_GET, "SELECT bytes FROM blob WHERE piece=(?1 << 20 | ?2)")                          \
     X(SQL_TOKEN_ADD, "INSERT INTO token(parameter, code, rid) VALUES(?1, ?2, ?3)")                 \
     X(SQL_REFERENCE_ADD, "INSERT INTO reference(parameter, target, rid) VALUES(?1, ?2, ?3)")       \
     X(SQL_TEXT_ADD, "INSERT INTO text(parameter, value, rid) VALUES(?1, ?2, ?3)")                  \
@@ -190,13 +191,13 @@
     X(SQL_FILTER_ROW, "SELECT type, updated, facts, id FROM resource WHERE rid=?1")                \
     X(SQL_DICTIONARY_GET, "SELECT number, bytes FROM dictionary ORDER BY number")                  \
     X(SQL_DICTIONARY_ADD, "INSERT INTO dictionary(number, bytes) VALUES(?1, ?2)")                  \
-    X(SQL_SAMPLE, "SELECT rid, dictionary, body FROM resource WHERE rid>=?1 ORDER BY rid LIMIT 1") \
+    X(SQL_BODIES, "SELECT dictionary, body FROM resource")                                         \
     X(SQL_PARAMETERS, "SELECT number, type, code, shape, ready FROM parameter")                    \
     X(SQL_PARAMETER_ADD, "INSERT INTO parameter(number, type, code, shape, ready)"                 \
                          " VALUES(?1, ?2, ?3, ?4, ?5)")                                            \
     X(SQL_PARAMETER_SET, "UPDATE parameter SET shape=?2, ready=?3 WHERE number=?1")                \
     X(SQL_PARAMETER_FIND, "SELECT number, shape, ready FROM parameter WHERE type=?1 AND code=?2")  \
-    X(SQL_PARAMETER_LAST, "SELECT ifnull(max(number), 0) FROM parameter")                          \
+    X(SQL_PARAMETER_LAST, "SELECT coalesce(max(number), 0) FROM parameter")                        \
     X(SQL_PARAMETER_READY, "UPDATE parameter SET ready=?2 WHERE number=?1")                        \
     X(SQL_TYPE_COUNT, "SELECT count(*) FROM place WHERE type=?1 AND rid>?2")                       \
     X(SQL_PARAMETERS_READY, "UPDATE parameter SET ready=1")                                        \
@@ -212,6 +213,8 @@
                         " WHERE h.change>?1 ORDER BY h.change LIMIT 1")                            \
     X(SQL_CHECK_ROW, "SELECT d.rid, d.version, d.entity FROM directory d"                          \
                      " WHERE d.type=?1 AND d.id=?2 AND d.state=1")                                 \
+    X(SQL_CHECK_BODIES,                                                                            \
+      "SELECT rid, type, facts, method, dictionary, body FROM resource ORDER BY rid")              \
     X(SQL_CHECK_CHANGE, "SELECT rid FROM change WHERE type=?1 AND change=?2")                      \
     X(SQL_QUALITY_ADD, "INSERT INTO quality(day, source, type, rule, verdict, count) VALUES(?1, "  \
                        "?2, ?3, ?4, ?5, ?6)"                                                       \
@@ -238,6 +241,71 @@
       " WHERE day BETWEEN ?1 AND ?2 AND (?3 IS NULL OR source=?3)"                                 \
       " AND rule<>'' GROUP BY rule, type, verdict ORDER BY rule, type, verdict")                   \
     X(SQL_QUALITY_MEND, "SELECT words FROM quality_rule WHERE rule=?1 AND type=?2")                \
-    X(SQL_TYPE_USED, "SELECT 1 FROM place WHERE type=?1 LIMIT 1")
+    X(SQL_TYPE_USED, "SELECT 1 FROM place WHERE type=?1 LIMIT 1")                                  \
+    /* Only on a PostgreSQL server. */                                                             \
+    X(SQL_SERVER_TURN, "SELECT transaction, at, origin, (SELECT change FROM taught) FROM turn()")  \
+    X(SQL_SERVER_TAUGHT_SET, "UPDATE taught SET change=?1")                                        \
+    X(SQL_SERVER_TAUGHT, "SELECT change FROM taught")                                              \
+    X(SQL_SERVER_LOOK, "SELECT (SELECT change FROM taught), coalesce(sum(resources), 0)::int8"     \
+                       " FROM tally")                                                              \
+    X(SQL_SERVER_LAST, "SELECT coalesce(max(change), 0) FROM change WHERE type=?1")                \
+    X(SQL_SERVER_ENTITY, "SELECT nextval('entity_number')")                                        \
+    X(SQL_SERVER_PATIENT, "SELECT nextval('patient_number')")                                      \
+    X(SQL_SERVER_CODE, "SELECT nextval('code_number')")                                            \
+    X(SQL_SERVER_SYSTEM, "SELECT nextval('system_number')")                                        \
+    X(SQL_SERVER_PLACE, "SELECT nextval('place_number')")                                          \
+    X(SQL_SERVER_ATTEMPT, "INSERT INTO attempt(log, writer, number) VALUES(?1, ?2, ?3)"            \
+                          " ON CONFLICT(log, writer) DO UPDATE SET number=excluded.number")        \
+    X(SQL_SERVER_TALLY, "UPDATE tally SET resources=resources+?2, versions=versions+?3,"           \
+                        " patients=patients+?4 WHERE slot=?1")                                     \
+    X(SQL_SERVER_SUM,                                                                              \
+      "SELECT coalesce(sum(resources), 0)::int8, coalesce(sum(versions), 0)::int8,"                \
+      " coalesce(sum(patients), 0)::int8,"                                                         \
+      " pg_database_size(current_database()),"                                                     \
+      " (SELECT coalesce(max(change), 0) FROM change) FROM tally")                                 \
+    X(SQL_SERVER_HORIZON, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8 + added"     \
+                          " FROM origin")                                                          \
+    X(SQL_SERVER_ORIGIN, "UPDATE origin SET added=added+?1")                                       \
+    /* Within one home, with the parameters of those without: the texts are in postgres_sql.c. */  \
+    X(SQL_SERVER_TOKEN_HOME, "")                                                                   \
+    X(SQL_SERVER_REFERENCE_HOME, "")                                                               \
+    X(SQL_SERVER_TEXT_HOME, "")                                                                    \
+    X(SQL_SERVER_PLACE_HOME, "")                                                                   \
+    X(SQL_SERVER_ALL_HOME, "")                                                                     \
+    X(SQL_SERVER_WORD_HOME, "")                                                                    \
+    X(SQL_SERVER_MEMBER_HOMES,                                                                     \
+      "SELECT DISTINCT home FROM member WHERE patient=?1::int4 ORDER BY home LIMIT ?2")            \
+    /* Many rows at once (postgres_batch.c): each parameter is an array. */                        \
+    X(SQL_SERVER_TOKENS,                                                                           \
+      "INSERT INTO token(parameter, code, patient, seq)"                                           \
+      " SELECT p, v, r >> 31, r & 2147483647 FROM unnest(?1, ?2, ?3) AS n(p, v, r)")               \
+    X(SQL_SERVER_REFERENCES,                                                                       \
+      "INSERT INTO reference(parameter, target, patient, seq)"                                     \
+      " SELECT p, v, r >> 31, r & 2147483647 FROM unnest(?1, ?2, ?3) AS n(p, v, r)")               \
+    X(SQL_SERVER_TEXTS,                                                                            \
+      "INSERT INTO text(parameter, value, patient, seq)"                                           \
+      " SELECT p, v, r >> 31, r & 2147483647 FROM unnest(?1, ?2, ?3) AS n(p, v, r)")               \
+    X(SQL_SERVER_DATES,                                                                            \
+      "INSERT INTO date(parameter, low, patient, seq, width)"                                      \
+      " SELECT p, v, r >> 31, r & 2147483647, o FROM unnest(?1, ?2, ?3, ?4) AS n(p, v, r, o)")     \
+    X(SQL_SERVER_NUMBERS,                                                                          \
+      "INSERT INTO number(parameter, value, patient, seq)"                                         \
+      " SELECT p, v, r >> 31, r & 2147483647 FROM unnest(?1, ?2, ?3) AS n(p, v, r)")               \
+    X(SQL_SERVER_QUANTITIES,                                                                       \
+      "INSERT INTO quantity(parameter, value, patient, seq, unit)"                                 \
+      " SELECT p, v, r >> 31, r & 2147483647, o FROM unnest(?1, ?2, ?3, ?4) AS n(p, v, r, o)")     \
+    X(SQL_SERVER_WORDS,                                                                            \
+      "INSERT INTO word(word, patient, block)"                                                     \
+      " SELECT w, b >> 25, b & 33554431 FROM unnest(?1, ?2) AS n(w, b) ON CONFLICT DO NOTHING")    \
+    X(SQL_SERVER_CODE_WORDS, "INSERT INTO code_word(word, code)"                                   \
+                             " SELECT w, c FROM unnest(?1, ?2) AS n(w, c) ON CONFLICT DO NOTHING") \
+    X(SQL_SERVER_PLACES, "INSERT INTO place(type, patient, seq)"                                   \
+                         " SELECT t, r >> 31, r & 2147483647 FROM unnest(?1, ?2) AS n(t, r)")      \
+    X(SQL_SERVER_CHANGES,                                                                          \
+      "INSERT INTO change(type, change, patient, seq)"                                             \
+      " SELECT t, c, r >> 31, r & 2147483647 FROM unnest(?1, ?2, ?3) AS n(t, c, r)")               \
+    X(SQL_SERVER_MEMBERS,                                                                          \
+      "INSERT INTO member(patient, home, seq)"                                                     \
+      " SELECT p, r >> 31, r & 2147483647 FROM unnest(?1, ?2) AS n(p, r) ON CONFLICT DO NOTHING")
 
 #endif

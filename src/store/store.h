@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* store: people's records on disk. One interface; SQLite is the first engine behind it, PostgreSQL
- * the second, so nothing here speaks SQL.
+/* store: people's records on disk. One interface, and SQLite or a PostgreSQL server behind it, so
+ * nothing here speaks SQL. On a server whatever asks it may also end as STATUS_TRANSIENT: it is
+ * away, try again.
  *
  * The model (DESIGN 6): a resource lives in the partition of one home patient; membership lists
  * every patient it concerns; a directory maps (type, id) to its place; every change has a number;
@@ -27,7 +28,9 @@ struct store;
 typedef void store_progress(void *context, uint64_t done, uint64_t all);
 
 struct store_options {
-    const char *folder;                    /* the data folder; the file in it is records.db */
+    const char *folder;   /* the data folder; the file in it is records.db */
+    const char *database; /* a PostgreSQL server instead of that file: address as libpq takes it */
+    size_t writers;       /* connections that write to it at once; 0: 8 */
     const struct definitions *definitions; /* must outlive the store */
     const char *vfs;     /* SQLite VFS to use; NULL: the default. Tests put a failing disk here. */
     int64_t cache_bytes; /* page cache over all connections; 0: 16 MiB */
@@ -104,6 +107,9 @@ MUST_CHECK enum status store_read(struct store_tx *tx, resource_type type, struc
 MUST_CHECK enum status store_read_now(struct store_reader *reader, resource_type type,
                                       struct slice id, struct arena *arena,
                                       struct store_version *ret_version);
+
+/* Does even a point read wait for a server? Then reads are for workers only. */
+bool store_reads_wait(const struct store *store);
 
 /* Ends what store_read_now keeps; nothing when there is nothing. */
 void store_reader_rest(struct store_reader *reader);
@@ -329,6 +335,12 @@ uint64_t store_parameters_turn(const struct store *store);
 /* Waits until everything stored is taken in and indexed; for tools and tests. */
 MUST_CHECK enum status store_learned(struct store *store);
 
+/* Several processes may write to a server: which types somebody here keeps in memory (at most 8),
+ * to be looked for once a second. Once, before there are requests. */
+void store_watch(struct store *store, const resource_type *types, size_t count);
+/* Grows when one of theirs has changed, whoever did it. Never with SQLite. */
+uint64_t store_news(const struct store *store);
+
 /* ---- writing ----------------------------------------------------------------------------------
  */
 
@@ -469,13 +481,17 @@ MUST_CHECK enum status store_quality_sum(struct store_tx *tx,
  * savepoint of its own; a status other than OK undoes what it did. DONE is called once, after the
  * commit is durable (or with the failure): on the writer's thread, so it must be brief and only
  * hand on. On an engine that must retry, RUN may be called again and must start afresh.
- * Jobs waiting together share one durable commit; STATUS_NO_SPACE, IO and MEMORY fail them all.
+ * Jobs waiting together share one durable commit; STATUS_NO_SPACE, IO and MEMORY fail them all. On
+ * a server several run at once, each a transaction: STATUS_BUSY, others won for too long;
+ * STATUS_TRANSIENT, it is away, or it could not be found out whether the commit was done.
  * The job's memory is the caller's until DONE. */
 struct store_job {
     enum status (*run)(struct store_tx *tx, void *context);
     void (*done)(void *context, enum status status);
     void *context;
     int64_t deadline; /* time_monotonic: its searches end as STATUS_TOO_COSTLY then; 0: none */
+    bool large;       /* it writes so much that beside others it would clash with them */
+    bool learns;      /* the store's: it brings what the parameters are up to date */
     struct store_job *next; /* the store's */
 };
 void store_submit(struct store *store, struct store_job *job);
@@ -501,7 +517,8 @@ struct store_statistics {
 };
 MUST_CHECK enum status store_statistics(struct store *store, struct store_statistics *ret_numbers);
 
-/* Online backup of an open store to a new file (or of a folder nobody has open). */
+/* Online backup of an open store to a new file (or of a folder nobody has open). Of a server:
+ * STATUS_NOT_SUPPORTED, it has its own tools. */
 MUST_CHECK enum status store_backup(struct store *store, const char *file, store_progress *progress,
                                     void *context, struct outcome *outcome);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* store, inside: the SQLite engine. Who does what:
+/* store, inside. Who does what:
  *
  *   schema.c      the tables, as numbered forward migrations
- *   statement.c   prepared statements and what SQLite's codes mean to us
+ *   engine.h, statement.c   statements on either engine, and what SQLite's codes mean to us
+ *   postgres*.c   the PostgreSQL engine (postgres.h)
  *   open.c        opening, closing, connections, the checkpoint thread
  *   writer.c      the queue of jobs and the group commit
  *   compress.c    zstd with trained dictionaries
@@ -22,7 +23,6 @@
 #define CARELAYER_STORE_STORE_INT_H
 
 #include <pthread.h>
-#include <sqlite3.h>
 #include <zstd.h>
 
 #include "store/store.h"
@@ -59,27 +59,21 @@ void uuid_unpack(const uint8_t bytes[static 16], char ret_text[static 36]);
 
 /* ---- statements ------------------------------------------------------------------------------ */
 
-#include "statements.h"
-
-enum statement_number {
-#define STATEMENT_ROW(name, sql) name,
-    STATEMENT_TABLE(STATEMENT_ROW)
-#undef STATEMENT_ROW
-        STATEMENT_COUNT
-};
+#include "engine.h"
 
 /* Further copies of a statement, for searches that run several at once. */
 #define SPARE_STATEMENTS 16
 struct spare_statement {
     enum statement_number number;
-    sqlite3_stmt *statement;
+    struct statement statement; /* of none: an empty slot */
 };
 
 struct connection {
     struct store *store;
     struct arena *arena; /* as long as the connection */
-    sqlite3 *db;
-    sqlite3_stmt *statements[STATEMENT_COUNT];
+    sqlite3 *db;         /* NULL: of PostgreSQL */
+    struct postgres *postgres;
+    struct statement statements[STATEMENT_COUNT];
     struct spare_statement spares[SPARE_STATEMENTS];
     ZSTD_DCtx *decompress;
     int64_t deadline;   /* time_monotonic; 0: none */
@@ -89,24 +83,7 @@ struct connection {
 
 /* The status of an SQLite result code; remembers in the connection what dooms a transaction. */
 enum status database_status(struct connection *connection, int code);
-
-MUST_CHECK enum status statement_prepare(struct connection *connection,
-                                         enum statement_number number,
-                                         sqlite3_stmt **ret_statement);
-/* A prepared statement of the table, reset and ready to bind. */
-MUST_CHECK enum status statement_get(struct connection *connection, enum statement_number number,
-                                     sqlite3_stmt **ret_statement);
-/* Steps once. *RET_ROW: there is a row (the statement stays open: reset it soon). */
-MUST_CHECK enum status statement_row(struct connection *connection, sqlite3_stmt *statement,
-                                     bool *ret_row);
-/* Steps a statement that gives no rows, and resets it. */
-MUST_CHECK enum status statement_run(struct connection *connection, sqlite3_stmt *statement);
-MUST_CHECK enum status database_execute(struct connection *connection, const char *sql);
-void statement_bind_id(sqlite3_stmt *statement, int at, const struct packed_id *id);
-void statement_bind_blob(sqlite3_stmt *statement, int at, struct slice bytes);
-struct slice statement_blob(sqlite3_stmt *statement, int at);
-/* An id column as text in the arena; the empty slice when the arena is full. */
-struct slice statement_id(sqlite3_stmt *statement, int at, struct arena *arena);
+void statements_finalize(struct connection *connection);
 
 /* ---- index values ---------------------------------------------------------------------------- */
 
@@ -498,6 +475,7 @@ struct entry {
     int64_t rid;
     uint32_t version;
     enum entry_state state;
+    uint32_t turn; /* of the writer that remembers it */
 };
 
 #define ENTRY_CACHE    8192
@@ -506,7 +484,7 @@ struct entry {
 #define NEW_WORDS      16384
 
 struct sequence {
-    uint32_t patient;
+    uint32_t patient, turn;
     bool used;
     int64_t next;
 };
@@ -529,6 +507,15 @@ struct intern {
     size_t mask, count;
 };
 
+enum number_kind {
+    NUMBER_ENTITY,
+    NUMBER_PATIENT,
+    NUMBER_CODE,
+    NUMBER_SYSTEM,
+    NUMBER_PLACE, /* of what lives with no patient */
+    NUMBER_KINDS
+};
+
 struct writer {
     struct connection connection;
     struct store_tx *tx;
@@ -545,9 +532,34 @@ struct writer {
     bool taught;  /* a SearchParameter was written or deleted in this group */
     struct arena *scratch;
     int64_t deadline; /* of the searches of the job that runs; 0: none */
+    /* Only on a PostgreSQL server. */
+    uint32_t turn; /* of the transaction that runs: what is remembered of others may be old */
+    int64_t transaction;
+    int64_t attempt;      /* what it is known by should the answer to its commit be lost */
+    int64_t taught_there; /* the last change of a SearchParameter that the transaction sees */
+    int slot;             /* its row of the tally, leased by SESSION; negative: none */
+    unsigned session;
+    struct number_block {
+        int64_t next, end;
+    } blocks[NUMBER_KINDS];
+    pthread_t thread;
+    bool running;
 };
 
+MUST_CHECK enum status postgres_number_next(struct writer *writer, enum number_kind kind,
+                                            int64_t *ret_number);
+/* The next number of a kind that no other writer ever gets. */
+MUST_CHECK enum status number_next(struct writer *writer, enum number_kind kind,
+                                   int64_t *ret_number);
+
 void writer_forget(struct writer *writer);
+/* As store_write; LEARNS: it is the learner's own. */
+MUST_CHECK enum status writer_wait(struct store *store,
+                                   enum status (*run)(struct store_tx *tx, void *context),
+                                   void *context, bool learns);
+/* Gives it all but its connection; and ends all of it. */
+MUST_CHECK enum status writer_memory(struct store *store, struct writer *writer);
+void writer_close(struct writer *writer);
 
 MUST_CHECK enum status intern_system(struct store_tx *tx, struct slice system, int64_t *ret_number);
 MUST_CHECK enum status intern_code(struct store_tx *tx, struct slice system, struct slice code,
@@ -582,10 +594,30 @@ struct store_reader {
     uint64_t turn; /* since which nothing was committed */
 };
 
+#define WATCHED_MOST 8
+
+/* Who comes first goes first, together with others or alone; so neither kind starves. */
+struct turnstile {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    uint64_t given, called; /* tickets */
+    size_t together;
+    bool alone;
+};
+
 struct store {
     struct arena *arena;
     const struct definitions *definitions;
     const char *folder, *file, *vfs;
+    const char *database;   /* address of a PostgreSQL server; NULL: SQLite */
+    int64_t log;            /* number of this folder's access log there */
+    struct writer *writers; /* on a PostgreSQL server: writer is their first */
+    size_t writer_count;
+    struct turnstile *turnstile; /* jobs go together at their first attempt, alone at later ones */
+    _Atomic int64_t taught;      /* which change of SearchParameters there is known here */
+    _Atomic uint64_t news;       /* how often a resource of the types watched was seen to change */
+    resource_type watched[WATCHED_MOST];
+    _Atomic size_t watched_count;
     int64_t cache_bytes;
     bool read_only;
     int lock;                                   /* descriptor of the locked file; -1 */
@@ -603,9 +635,10 @@ struct store {
     pthread_t writer_thread, checkpoint_thread;
     bool writer_running, checkpoint_running;
     pthread_mutex_t lock_queue;
-    pthread_cond_t queue_filled, checkpoint_due;
+    pthread_cond_t queue_filled, checkpoint_due, turn_ended;
     struct store_job *first, *last;
     bool stopping, checkpoint_wanted, checkpoint_stopping;
+    bool group_running, log_restarting; /* one at a time; turn_ended tells */
     uint64_t waiting, commits, jobs;
     _Atomic uint64_t turn; /* odd while a commit comes to be seen, then one more */
     bool full;
@@ -649,7 +682,7 @@ MUST_CHECK enum status parameter_save(struct connection *connection, resource_ty
 /* Has it values in the trees? `_id` and `_lastUpdated` are columns of the row. */
 bool parameter_is_indexed(const struct search_parameter *parameter);
 /* Index values made anew, of a row of SQL_REINDEX_NEXT or SQL_REINDEX_TYPE. */
-MUST_CHECK enum status reindex_row(struct store_tx *tx, struct arena *arena, sqlite3_stmt *row,
+MUST_CHECK enum status reindex_row(struct store_tx *tx, struct arena *arena, struct statement *row,
                                    int64_t *ret_rid);
 
 /* Goes through what was stored before the layout had what is derived now: whom a resource concerns
@@ -658,13 +691,24 @@ MUST_CHECK enum status layout_catch_up(struct store *store, const struct store_o
                                        struct outcome *outcome);
 
 void *store_writer_main(void *store);
+/* The next job, LARGE ones only where asked for; NULL: there is none, or with WAIT the store is
+ * being closed. */
+struct store_job *store_queue_take(struct store *store, bool large, bool wait);
+void *postgres_writer_main(void *writer);
+MUST_CHECK enum status postgres_store_open(struct store *store, const struct store_options *options,
+                                           struct outcome *outcome);
+void postgres_store_close(struct store *store);
+/* There a change's number is its transaction's, shifted by this, and its own within that. */
+#define CHANGE_BITS 20
+/* Changes from this number on may still be joined by lower ones that are not there yet. */
+MUST_CHECK enum status change_horizon(struct connection *connection, int64_t *ret_change);
 void *store_checkpoint_main(void *store);
 MUST_CHECK enum status counters_load(struct connection *connection, struct counters *ret_counters);
 
 /* ---- rows to versions ------------------------------------------------------------------------ */
 
 /* Columns of STATEMENT_READ and its like, in this order; see statements.h. */
-MUST_CHECK enum status version_from_row(struct connection *connection, sqlite3_stmt *statement,
+MUST_CHECK enum status version_from_row(struct connection *connection, struct statement *statement,
                                         bool body, struct arena *arena,
                                         struct store_version *ret_version);
 /* One version out of history by its change number; STATUS_NOT_FOUND. */

@@ -5,37 +5,6 @@
 /* Steps taken before a new descent into the tree is thought cheaper. */
 #define STEPS_BEFORE_SEEK 4
 
-/* ---- statements that several sources want at once ------------------------------------------- */
-
-enum status statement_take(struct connection *connection, enum statement_number number,
-                           sqlite3_stmt **ret_statement)
-{
-    for (size_t i = 0; i < SPARE_STATEMENTS; i++) {
-        sqlite3_stmt **spare = &connection->spares[i].statement;
-        if (*spare != NULL && connection->spares[i].number == number) {
-            *ret_statement = *spare;
-            *spare = NULL;
-            return STATUS_OK;
-        }
-    }
-    return statement_prepare(connection, number, ret_statement);
-}
-
-void statement_give(struct connection *connection, enum statement_number number,
-                    sqlite3_stmt *statement)
-{
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
-    for (size_t i = 0; i < SPARE_STATEMENTS; i++) {
-        if (connection->spares[i].statement == NULL) {
-            connection->spares[i].statement = statement;
-            connection->spares[i].number = number;
-            return;
-        }
-    }
-    sqlite3_finalize(statement);
-}
-
 /* ---- adding
  * -------------------------------------------------------------------------------------- */
 
@@ -80,8 +49,8 @@ enum status stream_add_tree(struct stream *stream, struct connection *connection
 {
     struct source *source;
     TRY(source_statement(stream, connection, arena, number, 3, &source));
-    sqlite3_bind_int64(source->statement, 1, parameter);
-    sqlite3_bind_int64(source->statement, 2, value);
+    statement_bind_number(&source->statement, 1, parameter);
+    statement_bind_number(&source->statement, 2, value);
     return STATUS_OK;
 }
 
@@ -90,8 +59,8 @@ enum status stream_add_text(struct stream *stream, struct connection *connection
 {
     struct source *source;
     TRY(source_statement(stream, connection, arena, SQL_TEXT_RIDS, 3, &source));
-    sqlite3_bind_int64(source->statement, 1, parameter);
-    statement_bind_blob(source->statement, 2, key);
+    statement_bind_number(&source->statement, 1, parameter);
+    statement_bind_blob(&source->statement, 2, key);
     return STATUS_OK;
 }
 
@@ -103,9 +72,9 @@ enum status stream_add_places(struct stream *stream, struct connection *connecti
     TRY(source_statement(stream, connection, arena, typed ? SQL_PLACE_RIDS : SQL_ALL_RIDS,
                          typed ? 2 : 1, &source));
     if (typed) {
-        sqlite3_bind_int(source->statement, 1, type);
+        statement_bind_number(&source->statement, 1, type);
     }
-    sqlite3_bind_int64(source->statement, typed ? 3 : 2, high);
+    statement_bind_number(&source->statement, typed ? 3 : 2, high);
     source->floor = low;
     return STATUS_OK;
 }
@@ -115,7 +84,7 @@ enum status stream_add_members(struct stream *stream, struct connection *connect
 {
     struct source *source;
     TRY(source_statement(stream, connection, arena, SQL_MEMBER_RIDS, 2, &source));
-    sqlite3_bind_int64(source->statement, 1, patient);
+    statement_bind_number(&source->statement, 1, patient);
     return STATUS_OK;
 }
 
@@ -124,7 +93,7 @@ enum status stream_add_blocks(struct stream *stream, struct connection *connecti
 {
     struct source *source;
     TRY(source_statement(stream, connection, arena, SQL_WORD_BLOCKS, 3, &source));
-    sqlite3_bind_int64(source->statement, 1, word);
+    statement_bind_number(&source->statement, 1, word);
     source->shift = WORD_BLOCK_BITS;
     return STATUS_OK;
 }
@@ -148,16 +117,21 @@ enum status stream_add_list(struct stream *stream, struct arena *arena, const in
 /* Towards RID: of a block every place counts. */
 static enum status source_step(struct source *source, int64_t rid)
 {
-    int code = sqlite3_step(source->statement);
-    if (code == SQLITE_ROW) {
-        int64_t first = sqlite3_column_int64(source->statement, 0);
-        bool within = source->shift > 0 && first == rid >> source->shift;
-        source->current = within ? rid : (int64_t)((uint64_t)first << source->shift);
+    bool row = false;
+    TRY(statement_row(source->connection, &source->statement, &row));
+    while (!row && source->homes != NULL && source->home + 1 < source->home_count) {
+        int64_t first = place_first((uint32_t)source->homes[++source->home]);
+        statement_bind_number(&source->statement, source->from, first >> source->shift);
+        TRY(statement_row(source->connection, &source->statement, &row));
+    }
+    if (!row) {
+        source->current = STREAM_END;
         return STATUS_OK;
     }
-    source->current = STREAM_END;
-    sqlite3_reset(source->statement);
-    return database_status(source->connection, code);
+    int64_t first = statement_number(&source->statement, 0);
+    bool within = source->shift > 0 && first == rid >> source->shift;
+    source->current = within ? rid : (int64_t)((uint64_t)first << source->shift);
+    return STATUS_OK;
 }
 
 static enum status source_seek_list(struct source *source, int64_t rid)
@@ -176,12 +150,27 @@ static enum status source_seek_list(struct source *source, int64_t rid)
     return STATUS_OK;
 }
 
+/* The first of its homes that is not before *FROM, which then is not before that. */
+static bool home_find(struct source *source, int64_t *from)
+{
+    source->home = 0;
+    while (source->home < source->home_count && source->homes[source->home] < *from >> PLACE_BITS) {
+        source->home++;
+    }
+    if (source->home == source->home_count) {
+        return false;
+    }
+    int64_t first = place_first((uint32_t)source->homes[source->home]);
+    *from = *from > first ? *from : first;
+    return true;
+}
+
 static enum status source_seek(struct source *source, int64_t rid)
 {
     if (source->started && source->current >= rid) {
         return STATUS_OK;
     }
-    if (source->statement == NULL) {
+    if (statement_is_none(&source->statement)) {
         source->started = true;
         return source_seek_list(source, rid);
     }
@@ -196,9 +185,14 @@ static enum status source_seek(struct source *source, int64_t rid)
             return STATUS_OK;
         }
     }
-    sqlite3_reset(source->statement);
+    statement_reset(&source->statement);
     int64_t from = rid > source->floor ? rid : source->floor;
-    sqlite3_bind_int64(source->statement, source->from, from >> source->shift);
+    if (source->homes != NULL && !home_find(source, &from)) {
+        source->started = true;
+        source->current = STREAM_END;
+        return STATUS_OK;
+    }
+    statement_bind_number(&source->statement, source->from, from >> source->shift);
     source->started = true;
     return source_step(source, rid);
 }
@@ -219,8 +213,8 @@ void stream_rewind(struct stream *stream)
 {
     for (size_t i = 0; i < stream->count; i++) {
         struct source *source = &stream->sources[i];
-        if (source->statement != NULL) {
-            sqlite3_reset(source->statement);
+        if (!statement_is_none(&source->statement)) {
+            statement_reset(&source->statement);
         }
         source->list_at = 0;
         source->started = false;
@@ -231,7 +225,7 @@ void stream_rewind(struct stream *stream)
 void stream_aim(struct stream *stream, int64_t value)
 {
     stream_rewind(stream);
-    sqlite3_bind_int64(stream->sources[0].statement, 2, value);
+    statement_bind_number(&stream->sources[0].statement, 2, value);
 }
 
 enum status stream_take(struct stream *to, struct arena *arena, struct stream *from)
@@ -242,7 +236,7 @@ enum status stream_take(struct stream *to, struct arena *arena, struct stream *f
             return STATUS_TOO_COSTLY;
         }
         *source = from->sources[i];
-        from->sources[i].statement = NULL;
+        from->sources[i].statement = (struct statement){NULL, NULL};
         to->count++;
     }
     from->count = 0;
@@ -271,7 +265,7 @@ enum status stream_rest(struct stream *stream, uint64_t *ret_count)
 {
     struct source *source = &stream->sources[0];
     *ret_count = 0;
-    if (source->statement == NULL) {
+    if (statement_is_none(&source->statement)) {
         *ret_count = source->list_count - source->list_at - (source->current != STREAM_END);
         source->list_at = source->list_count;
         source->current = STREAM_END;
@@ -301,9 +295,8 @@ void stream_close(struct stream *stream)
 {
     for (size_t i = 0; i < stream->count; i++) {
         struct source *source = &stream->sources[i];
-        if (source->statement != NULL) {
-            statement_give(source->connection, source->number, source->statement);
-            source->statement = NULL;
+        if (!statement_is_none(&source->statement)) {
+            statement_give(source->connection, source->number, &source->statement);
         }
     }
     stream->count = 0;

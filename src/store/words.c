@@ -360,10 +360,10 @@ void words_of_concept(struct facts *facts, const struct search_path *path, yyjso
 static enum status insert_row(struct connection *connection, enum statement_number number,
                               uint32_t word, int64_t other)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, number, &statement));
-    sqlite3_bind_int64(statement, 1, word);
-    sqlite3_bind_int64(statement, 2, other);
+    statement_bind_number(statement, 1, word);
+    statement_bind_number(statement, 2, other);
     return statement_run(connection, statement);
 }
 
@@ -454,12 +454,12 @@ enum status words_put(struct store_tx *tx, const struct facts *facts, int64_t ri
 static enum status has_row(struct connection *connection, enum statement_number number,
                            uint32_t word, int64_t other, bool *ret_has)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(connection, number, &statement));
-    sqlite3_bind_int64(statement, 1, word);
-    sqlite3_bind_int64(statement, 2, other);
+    statement_bind_number(statement, 1, word);
+    statement_bind_number(statement, 2, other);
     TRY(statement_row(connection, statement, ret_has));
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return STATUS_OK;
 }
 

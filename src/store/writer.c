@@ -23,23 +23,45 @@ void store_submit(struct store *store, struct store_job *job)
     }
     store->last = job;
     store->waiting++;
-    pthread_cond_signal(&store->queue_filled);
+    if (job->large && store->writers != NULL) {
+        pthread_cond_broadcast(&store->queue_filled); /* it is for one of them only */
+    } else {
+        pthread_cond_signal(&store->queue_filled);
+    }
     pthread_mutex_unlock(&store->lock_queue);
 }
 
-static struct store_job *queue_take(struct store *store, bool wait)
+/* The first that may be taken, out of the queue; NULL: there is none. */
+static struct store_job *take_first(struct store *store, bool large)
+{
+    struct store_job *before = NULL;
+    struct store_job *job = store->first;
+    while (job != NULL && job->large && !large) {
+        before = job;
+        job = job->next;
+    }
+    if (job == NULL) {
+        return NULL;
+    }
+    if (before != NULL) {
+        before->next = job->next;
+    } else {
+        store->first = job->next;
+    }
+    if (store->last == job) {
+        store->last = before;
+    }
+    store->waiting--;
+    return job;
+}
+
+struct store_job *store_queue_take(struct store *store, bool large, bool wait)
 {
     pthread_mutex_lock(&store->lock_queue);
-    while (wait && store->first == NULL && !store->stopping) {
+    struct store_job *job = take_first(store, large);
+    while (job == NULL && wait && !store->stopping) {
         pthread_cond_wait(&store->queue_filled, &store->lock_queue);
-    }
-    struct store_job *job = store->first;
-    if (job != NULL) {
-        store->first = job->next;
-        if (store->first == NULL) {
-            store->last = NULL;
-        }
-        store->waiting--;
+        job = take_first(store, large);
     }
     pthread_mutex_unlock(&store->lock_queue);
     return job;
@@ -50,11 +72,11 @@ static struct store_job *queue_take(struct store *store, bool wait)
 
 enum status counters_load(struct connection *connection, struct counters *ret_counters)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     memset(ret_counters, 0, sizeof(*ret_counters));
     ret_counters->patient = PATIENT_FIRST - 1;
     TRY(statement_get(connection, SQL_STATE_GET, &statement));
-    sqlite3_bind_text(statement, 1, "counters", -1, SQLITE_STATIC);
+    statement_bind_text(statement, 1, SLICE("counters"));
     bool row = false;
     TRY(statement_row(connection, statement, &row));
     if (!row) {
@@ -65,8 +87,34 @@ enum status counters_load(struct connection *connection, struct counters *ret_co
     if (fits) {
         memcpy(ret_counters, bytes.at, bytes.length);
     }
-    sqlite3_reset(statement);
+    statement_reset(statement);
     return fits ? STATUS_OK : STATUS_CORRUPT;
+}
+
+enum status number_next(struct writer *writer, enum number_kind kind, int64_t *ret_number)
+{
+    struct counters *counters = &writer->counters;
+    if (writer->connection.db == NULL) {
+        return postgres_number_next(writer, kind, ret_number);
+    }
+    switch (kind) {
+    case NUMBER_ENTITY:
+        *ret_number = ++counters->entity;
+        return STATUS_OK;
+    case NUMBER_PATIENT:
+        *ret_number = ++counters->patient;
+        return STATUS_OK;
+    case NUMBER_CODE:
+        *ret_number = ++counters->code;
+        return STATUS_OK;
+    case NUMBER_SYSTEM:
+        *ret_number = ++counters->system;
+        return STATUS_OK;
+    case NUMBER_PLACE:
+    case NUMBER_KINDS:
+        break;
+    }
+    return STATUS_INTERNAL;
 }
 
 static enum status counters_store(struct writer *writer)
@@ -74,9 +122,9 @@ static enum status counters_store(struct writer *writer)
     if (memcmp(&writer->counters, &writer->written, sizeof(writer->counters)) == 0) {
         return STATUS_OK;
     }
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(&writer->connection, SQL_STATE_SET, &statement));
-    sqlite3_bind_text(statement, 1, "counters", -1, SQLITE_STATIC);
+    statement_bind_text(statement, 1, SLICE("counters"));
     statement_bind_blob(statement, 2,
                         slice_of((const char *)&writer->counters, sizeof(writer->counters)));
     return statement_run(&writer->connection, statement);
@@ -87,19 +135,9 @@ static enum status counters_store(struct writer *writer)
 
 static enum status run_statement(struct writer *writer, enum statement_number number)
 {
-    sqlite3_stmt *statement;
+    struct statement *statement;
     TRY(statement_get(&writer->connection, number, &statement));
     return statement_run(&writer->connection, statement);
-}
-
-/* Leaves a read inside the job's savepoint open? Reset everything, or RELEASE would refuse. */
-static void reset_all(struct connection *connection)
-{
-    for (int i = 0; i < STATEMENT_COUNT; i++) {
-        if (connection->statements[i] != NULL && sqlite3_stmt_busy(connection->statements[i])) {
-            sqlite3_reset(connection->statements[i]);
-        }
-    }
 }
 
 /* The savepoint of a job. When even this fails nobody knows what a commit would keep: all of the
@@ -127,7 +165,8 @@ static enum status job_run(struct writer *writer, struct store_job *job)
     if (writer->connection.doomed != STATUS_OK) {
         return writer->connection.doomed;
     }
-    reset_all(&writer->connection);
+    /* A read left open inside the savepoint would keep it from being released. */
+    statements_reset(&writer->connection);
     if (status != STATUS_OK) {
         TRY(savepoint(writer, SQL_ROLLBACK_JOB));
         writer->counters = before;
@@ -144,13 +183,13 @@ static enum status job_run(struct writer *writer, struct store_job *job)
 static enum status group_run(struct writer *writer, struct store *store, struct group *group)
 {
     writer->connection.doomed = STATUS_OK;
-    enum status status = run_statement(writer, SQL_BEGIN_WRITE);
+    enum status status = database_begin(&writer->connection, true);
     int64_t end = time_monotonic() + GROUP_TIME;
     for (size_t i = 0; status == STATUS_OK && i < group->count; i++) {
         group->statuses[i] = job_run(writer, group->jobs[i]);
         status = writer->connection.doomed;
         if (group->count < GROUP_JOBS && i + 1 == group->count && time_monotonic() < end) {
-            struct store_job *more = queue_take(store, false);
+            struct store_job *more = store_queue_take(store, true, false);
             if (more != NULL) {
                 group->jobs[group->count++] = more;
             }
@@ -164,14 +203,12 @@ static enum status group_run(struct writer *writer, struct store *store, struct 
     }
     if (status == STATUS_OK) {
         store->turn++;
-        status = run_statement(writer, SQL_COMMIT);
+        status = database_commit(&writer->connection);
         store->turn++;
     }
     if (status != STATUS_OK) {
-        reset_all(&writer->connection);
-        if (!sqlite3_get_autocommit(writer->connection.db)) {
-            sqlite3_exec(writer->connection.db, "ROLLBACK", NULL, NULL, NULL);
-        }
+        statements_reset(&writer->connection);
+        database_rollback(&writer->connection);
         writer->counters = writer->written;
         writer->word_count = 0;
         writer_forget(writer);
@@ -212,17 +249,38 @@ static void group_report(struct store *store, struct group *group, enum status s
     }
 }
 
+/* The log is brought to its end between two groups: see restart_log. */
+static void turn_begin(struct store *store)
+{
+    pthread_mutex_lock(&store->lock_queue);
+    while (store->log_restarting) {
+        pthread_cond_wait(&store->turn_ended, &store->lock_queue);
+    }
+    store->group_running = true;
+    pthread_mutex_unlock(&store->lock_queue);
+}
+
+static void turn_end(struct store *store)
+{
+    pthread_mutex_lock(&store->lock_queue);
+    store->group_running = false;
+    pthread_cond_broadcast(&store->turn_ended);
+    pthread_mutex_unlock(&store->lock_queue);
+}
+
 void *store_writer_main(void *context)
 {
     struct store *store = context;
     struct group group;
     struct store_job *job;
-    while ((job = queue_take(store, true)) != NULL) {
+    while ((job = store_queue_take(store, true, true)) != NULL) {
         group.count = 0;
         do {
             group.jobs[group.count++] = job;
-        } while (group.count < GROUP_JOBS && (job = queue_take(store, false)) != NULL);
+        } while (group.count < GROUP_JOBS && (job = store_queue_take(store, true, false)) != NULL);
+        turn_begin(store);
         enum status status = group_run(store->writer, store, &group);
+        turn_end(store);
         group_report(store, &group, status);
     }
     return NULL;
@@ -259,11 +317,18 @@ static void waiter_done(void *context, enum status status)
 enum status store_write(struct store *store, enum status (*run)(struct store_tx *tx, void *context),
                         void *context)
 {
+    return writer_wait(store, run, context, false);
+}
+
+enum status writer_wait(struct store *store, enum status (*run)(struct store_tx *tx, void *context),
+                        void *context, bool learns)
+{
     if (store->writer == NULL) {
         return STATUS_FORBIDDEN;
     }
     struct waiter waiter = {.run = run, .context = context};
-    struct store_job job = {.run = waiter_run, .done = waiter_done, .context = &waiter};
+    struct store_job job = {
+        .run = waiter_run, .done = waiter_done, .context = &waiter, .learns = learns};
     pthread_mutex_init(&waiter.lock, NULL);
     pthread_cond_init(&waiter.changed, NULL);
     store_submit(store, &job);

@@ -157,7 +157,8 @@ function uriAnswers(modifier, asked, element) {
     const wanted = unescape(asked);
     const { value } = element;
     switch (modifier) {
-    case 'contains': return plain(value).includes(plain(wanted));
+    // R4 "uri": matches are precise and mind the case, unlike those of a string.
+    case 'contains': return value.includes(wanted);
     case 'below': return value.startsWith(wanted);
     case 'above': return wanted === value || wanted.startsWith(value.replace(/\/?$/, '/'));
     default: return value === wanted;
@@ -376,7 +377,7 @@ export class Evaluation {
                 withoutTags(allStrings(resource).join(' '))));
         }
         const parameter = this.definitions.parameter(resource.resourceType, code);
-        this.check(parameter, name, modifier);
+        this.check(parameter, name, modifier, value);
         if (modifier === 'missing') {
             return this.has(resource, parameter) === (value === 'false');
         }
@@ -387,13 +388,19 @@ export class Evaluation {
         return any((one) => this.valueAnswers(resource, parameter, modifier, one));
     }
 
-    check(parameter, name, modifier) {
+    check(parameter, name, modifier, value) {
         if (parameter === undefined) {
             throw new Refused(`unknown parameter ${name}`);
         }
         if (modifier !== undefined && !ALLOWED[parameter.type].includes(modifier)
             && !(parameter.type === 'reference' && /^[A-Z]/.test(modifier))) {
             throw new Refused(`${parameter.type} with :${modifier}`);
+        }
+        // Every text begins with what folds to nothing, as a bracket does: that asks for nobody.
+        const isText = parameter.type === 'string' && !/^_(text|content)$/.test(parameter.code);
+        if (isText && [undefined, 'contains'].includes(modifier)
+            && split(value, ',').some((one) => fold(unescape(one)) === '')) {
+            throw new Refused(`${name} with a text that is nothing`);
         }
     }
 
@@ -414,9 +421,10 @@ export class Evaluation {
     search(query) {
         this.now = Date.now();
         for (const type of query.types) {
-            for (const [name] of query.criteria.filter(([one]) => !/[.]|^_(has|list)/.test(one))) {
+            for (const [name, value] of query.criteria.filter(([one]) =>
+                !/[.]|^_(has|list)/.test(one))) {
                 const [code, modifier] = name.split(':');
-                this.check(this.definitions.parameter(type, code), name, modifier);
+                this.check(this.definitions.parameter(type, code), name, modifier, value);
             }
         }
         const matches = query.types.flatMap((type) => this.byType.get(type) ?? [])

@@ -307,6 +307,12 @@ void store_reader_rest(struct store_reader *reader)
     (void)reader;
 }
 
+bool store_reads_wait(const struct store *store)
+{
+    (void)store;
+    return false;
+}
+
 enum status store_statistics(struct store *store, struct store_statistics *ret_numbers)
 {
     (void)store;

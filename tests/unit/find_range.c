@@ -276,6 +276,7 @@ static void dates_of_all_widths_are_found_and_sorted(void **state)
 static void dates_of_an_older_layout_are_put_apart(void **state)
 {
     (void)state;
+    ONLY_SQLITE();
     char path[300];
     sqlite3 *db = NULL;
     put_widths();

@@ -17,6 +17,10 @@ static void follows_the_chains_of_the_specification(void **state)
          "DiagnosticReport subject->(Patient name:exact='Peter')"},
         {"DiagnosticReport", "subject.name=peter",
          "DiagnosticReport subject->(Location name='peter')|(Patient name='peter')"},
+        /* an ImagingStudy and an Observation are never of a Practitioner */
+        {"Observation", "derived-from.subject=Practitioner/x",
+         "Observation derived-from->(DocumentReference subject=Practitioner/x)|"
+         "(Media subject=Practitioner/x)|(QuestionnaireResponse subject=Practitioner/x)"},
         {"Patient",
          "general-practitioner.name=Joe&general-practitioner:Practitioner.address-state=MN",
          "Patient general-practitioner->(Organization name='Joe')|(Practitioner name='Joe') "
@@ -81,6 +85,7 @@ static void refuses_a_chain_that_leads_nowhere(void **state)
         assert_non_null(outcome.first);
     }
     assert_int_equal(plan_of("Observation", "subject:Patient.birthdate=soon"), STATUS_VALUE);
+    assert_int_equal(plan_of("Observation", "derived-from.date=soon"), STATUS_VALUE);
 }
 
 static void a_chain_has_an_end(void **state)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From a resource along its references and back: what `_include` and `_revinclude` stand on (R4
  * search, "Including other resources in result"). */
-#include <sqlite3.h>
 
 #include "store_test.h"
 
@@ -139,17 +138,11 @@ static void refuses_what_is_not_indexed_yet_and_says_so(void **state)
     (void)state;
     put_them();
     store_shut();
-    char path[300];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof(path), "%s/records.db", folder);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_exec(db, "UPDATE parameter SET ready=0 WHERE code='subject'", NULL, NULL, NULL),
-        SQLITE_OK);
-    sqlite3_close(db);
+    meddle("UPDATE parameter SET ready=0 WHERE code='subject'");
     /* Who only reads does not index. */
     struct store_options options = {
         .folder = folder, .definitions = definitions, .read_only = true};
+    options.database = on_server() ? database : NULL;
     assert_int_equal(store_open(&options, NULL, &store), STATUS_OK);
     assert_int_equal(store_reader_open(store, &reader), STATUS_OK);
     assert_int_equal(try_referrers("Patient", "pat", "MedicationRequest", "subject", 10),

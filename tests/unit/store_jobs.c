@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store_test.h"
@@ -458,6 +459,53 @@ static void a_scan_visits_every_current_resource_once(void **state)
     store_snapshot_end(tx);
 }
 
+/* ---- a writer that never pauses ----------------------------------------------------------- */
+
+#define STEADY_SECONDS 9
+#define STEADY_PART    (4 << 20) /* bytes of a transaction */
+#define LOG_MOST       (160 << 20)
+
+static enum status write_slowly(struct store_tx *tx, void *context)
+{
+    const struct slice *value = context;
+    enum status status = store_note_set(tx, SLICE("steady"), *value);
+    usleep(30 * 1000); /* 130 MB a second */
+    return status;
+}
+
+static void *write_on(void *context)
+{
+    int64_t end = time_monotonic() + STEADY_SECONDS * MICROS_PER_SECOND;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && time_monotonic() < end) {
+        status = store_write(store, write_slowly, context);
+    }
+    return status == STATUS_OK ? context : NULL;
+}
+
+static void the_log_has_an_end_though_the_writer_never_pauses(void **state)
+{
+    (void)state;
+    if (on_server()) {
+        skip(); /* its log is its own */
+    }
+    struct slice value = {.at = arena_zero(arena, STEADY_PART), .length = STEADY_PART};
+    assert_non_null(value.at);
+    pthread_t threads[4];
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, write_on, &value), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        void *result = NULL;
+        pthread_join(threads[i], &result);
+        assert_ptr_equal(result, &value);
+    }
+    struct stat log;
+    assert_int_equal(stat(arena_print(arena, "%s/records.db-wal", folder), &log), 0);
+    print_message("%lld MB\n", (long long)log.st_size >> 20);
+    assert_true(log.st_size < LOG_MOST);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +521,7 @@ int main(void)
         STORE_TEST(history_pages_follow_each_other_while_changes_come_in),
         STORE_TEST(a_binarys_content_is_kept_in_pieces_with_its_version),
         STORE_TEST(a_scan_visits_every_current_resource_once),
+        STORE_TEST(the_log_has_an_end_though_the_writer_never_pauses),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
 }

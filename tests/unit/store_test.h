@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <libpq-fe.h>
+#include <sqlite3.h>
+
 #include "fhir_test.h"
 #include "store/store.h"
 
@@ -15,11 +18,83 @@ static struct store *store;
 static struct store_reader *reader;
 static char folder[256];
 
+/* Where CARELAYER_POSTGRESQL says how to reach a server (tests/postgresql/with_server), the same
+ * tests run there: each in a database of its own. */
+static char database[256];
+
+static inline bool on_server(void)
+{
+    return getenv("CARELAYER_POSTGRESQL") != NULL;
+}
+
+static inline void server_execute(const char *name, const char *sql)
+{
+    char address[300];
+    snprintf(address, sizeof(address), "%s dbname=%s", getenv("CARELAYER_POSTGRESQL"), name);
+    PGconn *link = PQconnectdb(address);
+    PGresult *result = PQexec(link, sql);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
+        print_message("%s\n", PQerrorMessage(link));
+        fail();
+    }
+    PQclear(result);
+    PQfinish(link);
+}
+
+/* Changes the records behind the store's back; gives the first number of its first row. Where
+ * places stand, what is for both engines says so in words of SQLite's: `rid` is a place. */
+static inline int64_t meddle(const char *sql)
+{
+    char path[300];
+    int64_t number = 0;
+    if (on_server()) {
+        PGconn *link = PQconnectdb(database);
+        PQclear(PQexec(link, "SET search_path = carelayer, carelayer_plain"));
+        PGresult *result = PQexec(link, sql);
+        ExecStatusType status = PQresultStatus(result);
+        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+            print_message("%s\n", PQerrorMessage(link));
+            fail();
+        }
+        number = PQntuples(result) > 0 ? strtoll(PQgetvalue(result, 0, 0), NULL, 10) : 0;
+        PQclear(result);
+        PQfinish(link);
+        return number;
+    }
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    snprintf(path, sizeof(path), "%s/records.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    for (const char *rest = sql; *rest != '\0';) {
+        if (sqlite3_prepare_v2(db, rest, -1, &statement, &rest) != SQLITE_OK) {
+            fail_msg("%s", sqlite3_errmsg(db));
+        }
+        int code = sqlite3_step(statement);
+        number = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+        if (code != SQLITE_ROW && code != SQLITE_DONE) {
+            fail_msg("%s", sqlite3_errmsg(db));
+        }
+        sqlite3_finalize(statement);
+    }
+    sqlite3_close(db);
+    return number;
+}
+
+/* For what is about the file of SQLite. */
+#define ONLY_SQLITE()                                                                              \
+    do {                                                                                           \
+        if (on_server()) {                                                                         \
+            skip();                                                                                \
+        }                                                                                          \
+    } while (0)
+
 static inline void store_reopen_with(const char *vfs)
 {
     struct outcome outcome;
     outcome_init(&outcome, arena);
     struct store_options options = {.folder = folder, .definitions = definitions, .vfs = vfs};
+    options.database = on_server() ? database : NULL;
+    options.writers = 3;
     enum status status = store_open(&options, &outcome, &store);
     if (status != STATUS_OK && outcome.first != NULL) {
         print_message("%.*s\n", SLICE_ARGS(outcome.first->text));
@@ -36,6 +111,29 @@ static inline void store_shut(void)
     store = NULL;
 }
 
+static inline void store_shut(void);
+
+/* A database of its own, copied from one whose tables are made: that takes a tenth of the time. */
+static inline void server_database(void)
+{
+    static int count = 0;
+    char sql[128];
+    if (count++ == 0) {
+        snprintf(sql, sizeof(sql), "CREATE DATABASE t%d_0 TEMPLATE template0 ENCODING 'UTF8'",
+                 (int)getpid());
+        server_execute("postgres", sql);
+        snprintf(database, sizeof(database), "%s dbname=t%d_0", getenv("CARELAYER_POSTGRESQL"),
+                 (int)getpid());
+        store_reopen_with(NULL);
+        store_shut();
+    }
+    snprintf(sql, sizeof(sql), "CREATE DATABASE t%d_%d TEMPLATE t%d_0", (int)getpid(), count,
+             (int)getpid());
+    server_execute("postgres", sql);
+    snprintf(database, sizeof(database), "%s dbname=t%d_%d", getenv("CARELAYER_POSTGRESQL"),
+             (int)getpid(), count);
+}
+
 static inline int store_setup(void **state)
 {
     const char *root = getenv("TMPDIR");
@@ -44,14 +142,17 @@ static inline int store_setup(void **state)
         return -1;
     }
     log_level_set(LOG_ERROR);
+    if (on_server()) {
+        server_database();
+    }
     store_reopen_with(NULL);
     return 0;
 }
 
 static inline int store_teardown(void **state)
 {
-    static const char *const names[] = {"records.db", "records.db-wal", "records.db-shm",
-                                        "records.lock", "backup.db"};
+    static const char *const names[] = {"records.db",   "records.db-wal", "records.db-shm",
+                                        "records.lock", "backup.db",      "store.id"};
     store_shut();
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         char path[300];
@@ -59,6 +160,11 @@ static inline int store_teardown(void **state)
         unlink(path);
     }
     rmdir(folder);
+    if (on_server()) {
+        char sql[128];
+        snprintf(sql, sizeof(sql), "DROP DATABASE %s", strstr(database, "dbname=") + 7);
+        server_execute("postgres", sql);
+    }
     return arena_teardown(state);
 }
 

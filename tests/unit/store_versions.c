@@ -144,6 +144,7 @@ static void what_was_written_is_there_after_opening_again(void **state)
 static void a_second_writer_is_refused(void **state)
 {
     (void)state;
+    ONLY_SQLITE();
     struct store *second = NULL;
     struct store_options options = {.folder = folder, .definitions = definitions};
     struct outcome outcome;

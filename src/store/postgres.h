@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* store, inside: a connection to a PostgreSQL server. Commands are sent without waiting for their
+ * answers (libpq's pipeline mode): what gives no rows is only waited for when rows are read or the
+ * transaction ends, so a resource of a hundred index rows costs one round trip and not a hundred.
+ * The first failure of a transaction is kept and answered from then on.
+ *
+ *   postgres.c            connecting, sending, answers and what SQLSTATEs mean to us
+ *   postgres_statement.c  statements: binding, rows in growing pieces
+ *   postgres_batch.c      rows to be inserted, gathered
+ *   postgres_sql.c        the text of each statement
+ *   postgres_schema.c     the tables, as numbered forward migrations
+ *   postgres_keeper.c     a look around once a second
+ *   postgres_writer.c     jobs: a transaction each, on several connections at once
+ */
+#ifndef CARELAYER_STORE_POSTGRES_H
+#define CARELAYER_STORE_POSTGRES_H
+
+#include <libpq-fe.h>
+
+#include "store_int.h"
+
+/* How a statement's rows are fetched. */
+enum postgres_rows {
+    ROWS_ALL,    /* few, or it has a limit of its own: all at once */
+    ROWS_KEYED,  /* in pieces: the next begins at the last one's COLUMN + 1, bound to parameter KEY;
+                    where that is not bound it begins with the least */
+    ROWS_COUNTED /* in pieces: the next begins after as many rows as there were */
+};
+
+struct postgres_text {
+    const char *sql;
+    enum postgres_rows rows;
+    int key;    /* parameter */
+    int column; /* where the key stands */
+};
+/* The row of the table for NUMBER; SQL NULL: as on SQLite. */
+const struct postgres_text *postgres_text(enum statement_number number);
+
+#define POSTGRES_PARAMETERS 16
+#define POSTGRES_PENDING    512
+#define POSTGRES_BATCHES    11 /* tables whose rows are sent many at once */
+
+struct postgres_value {
+    Oid type; /* 0: nothing bound, or NULL */
+    int length;
+    const char *at; /* NULL: NULL, or BYTES when they are used */
+    bool own;       /* the value stands in BYTES */
+    char bytes[72];
+};
+
+struct postgres_statement {
+    enum statement_number number;
+    int count; /* parameters bound so far, the highest number */
+    struct postgres_value values[POSTGRES_PARAMETERS];
+    PGresult *result;
+    int row, rows, chunk;
+    int64_t passed; /* rows of the pieces before */
+    bool open, more;
+    struct postgres_statement *next; /* among those to be used again */
+};
+
+struct postgres_prepared {
+    unsigned generation; /* 0: not prepared on this session */
+    int count;
+    Oid types[POSTGRES_PARAMETERS];
+};
+
+struct postgres {
+    struct store *store;
+    struct arena *arena;
+    PGconn *link;
+    bool writes; /* wants a server that may be written to */
+    struct postgres_prepared prepared[STATEMENT_COUNT];
+    unsigned generation, settled; /* of what was prepared last, and surely */
+    /* Commands whose answers are not read yet, oldest first. */
+    char pending[POSTGRES_PENDING];
+    size_t pending_first, pending_count;
+    bool unsynced;
+    bool in_transaction;
+    bool fresh;         /* nothing was read in it yet */
+    enum status failed; /* why the transaction cannot be committed */
+    bool again;       /* run afresh it may succeed: a clash with another, or the server was lost */
+    bool lost;        /* the connection is broken */
+    bool unknown;     /* it broke while a commit was on its way */
+    unsigned session; /* how often it was connected */
+    struct postgres_statement *idle;
+    struct postgres_batches *batches;
+};
+
+/* Connects; the arena is CONNECTION's. STATUS_TRANSIENT: no server answers. */
+MUST_CHECK enum status postgres_open(struct store *store, bool writing, struct arena *arena,
+                                     struct postgres **ret_postgres);
+void postgres_close(struct postgres *postgres);
+/* Connects again when the connection was lost; not in a transaction. */
+MUST_CHECK enum status postgres_revive(struct postgres *postgres);
+
+MUST_CHECK enum status postgres_prepare(struct postgres *postgres, enum statement_number number,
+                                        struct postgres_statement **ret_statement);
+/* Binds what FROM has bound. */
+void postgres_take_values(struct postgres_statement *to, const struct postgres_statement *from);
+void postgres_finalize(struct postgres *postgres, struct postgres_statement *statement);
+/* DEADLINE: time_monotonic; 0: none. */
+MUST_CHECK enum status postgres_row(struct postgres *postgres, struct postgres_statement *statement,
+                                    int64_t deadline, bool *ret_row);
+MUST_CHECK enum status postgres_run(struct postgres *postgres,
+                                    struct postgres_statement *statement);
+
+/* Sends a statement's values, LIMIT and OFFSET (negative: none) after them. *RET_RESULT NULL: do
+ * not wait. */
+MUST_CHECK enum status postgres_send(struct postgres *postgres,
+                                     const struct postgres_statement *statement, int64_t key,
+                                     int64_t limit, int64_t offset, PGresult **ret_result);
+/* One command without values, not waited for. */
+MUST_CHECK enum status postgres_say(struct postgres *postgres, const char *sql);
+/* Waits for every answer. */
+MUST_CHECK enum status postgres_settle(struct postgres *postgres);
+/* Any number of commands, outside the pipeline; waits. */
+MUST_CHECK enum status postgres_execute(struct postgres *postgres, const char *sql);
+/* The one number, text or nothing (NULL) that a query gives. */
+MUST_CHECK enum status postgres_ask(struct postgres *postgres, const char *sql,
+                                    int64_t *ret_number);
+
+/* The thread that looks for what other processes changed; CONTEXT is the store. */
+void *postgres_keeper_main(void *context);
+
+MUST_CHECK enum status postgres_batches_make(struct postgres *postgres);
+/* A row for a table whose rows are sent many at once; false: it is not for one of those. */
+MUST_CHECK enum status postgres_batch_add(struct postgres *postgres,
+                                          const struct postgres_statement *statement,
+                                          bool *ret_added);
+/* Sends what waits for the tables that statement NUMBER names; or all. */
+MUST_CHECK enum status postgres_batches_before(struct postgres *postgres,
+                                               enum statement_number number);
+MUST_CHECK enum status postgres_batches_flush(struct postgres *postgres);
+void postgres_batches_forget(struct postgres *postgres);
+
+MUST_CHECK enum status postgres_begin(struct postgres *postgres, bool write, int64_t deadline);
+MUST_CHECK enum status postgres_commit(struct postgres *postgres);
+void postgres_rollback(struct postgres *postgres);
+bool postgres_in_transaction(const struct postgres *postgres);
+
+/* CREATE: an empty database is laid out. */
+MUST_CHECK enum status postgres_schema_apply(struct postgres *postgres, bool write, bool create,
+                                             struct outcome *outcome, int *ret_from, int *ret_to);
+
+#endif
