@@ -112,7 +112,7 @@ def fill(server, patients, facts, prefix='p'):
         for number in range(first, min(first + 20, patients)):
             name = '%s%d' % (prefix, number)
             resources = [patient(name)] + [fact('%s-o%d' % (name, each), name, 'fact ' * 20)
-                                            for each in range(facts)]
+                                           for each in range(facts)]
             for resource in resources:
                 url = '%s/%s' % (resource['resourceType'], resource['id'])
                 entries.append({'resource': resource, 'request': {'method': 'PUT', 'url': url}})
