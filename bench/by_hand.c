@@ -195,7 +195,7 @@ static enum status find_on_server(struct connection *connection, const struct st
     TRY(by_hand_postgres(connection, &question, arena, places, &count));
     page->more = count > query->count;
     page->count = page->more ? query->count : count;
-    TRY(places_read(connection, places, page->count, query->bodies, arena, page->items));
+    TRY(place_read_all(connection, places, page->count, query->bodies, arena, page->items));
     page->next = page->more ? SLICE("00") : SLICE("");
     return STATUS_OK;
 }

@@ -164,9 +164,9 @@ static enum status load_items(struct finder *finder, const int64_t *rids, size_t
         }
         if (i % ITEMS_AT_ONCE == 0) {
             size_t left = count - i;
-            TRY(places_read(finder->root.connection, rids + i,
-                            left < ITEMS_AT_ONCE ? left : ITEMS_AT_ONCE, query->bodies,
-                            finder->answer, page->items + i));
+            TRY(place_read_all(finder->root.connection, rids + i,
+                               left < ITEMS_AT_ONCE ? left : ITEMS_AT_ONCE, query->bodies,
+                               finder->answer, page->items + i));
         }
         bytes += page->items[i].body.length;
         page->count++;

@@ -209,7 +209,7 @@ static enum status read_places(struct store_tx *tx, const struct number_set *pla
     if (*ret_items == NULL || places->broken) {
         return STATUS_TOO_COSTLY;
     }
-    TRY(places_read(tx->connection, places->items, places->count, true, arena, *ret_items));
+    TRY(place_read_all(tx->connection, places->items, places->count, true, arena, *ret_items));
     *ret_count = places->count;
     return STATUS_OK;
 }

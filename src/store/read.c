@@ -198,8 +198,8 @@ static enum status places_there(struct connection *connection, const int64_t *ri
     return found == count ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
-enum status places_read(struct connection *connection, const int64_t *rids, size_t count, bool body,
-                        struct arena *arena, struct store_version *ret_versions)
+enum status place_read_all(struct connection *connection, const int64_t *rids, size_t count,
+                           bool body, struct arena *arena, struct store_version *ret_versions)
 {
     if (connection->db == NULL && count > 1) {
         return places_there(connection, rids, count, body, arena, ret_versions);

@@ -755,9 +755,9 @@ MUST_CHECK enum status history_read(struct connection *connection, uint64_t chan
 MUST_CHECK enum status place_read(struct connection *connection, int64_t rid, bool body,
                                   struct arena *arena, struct store_version *ret_version);
 /* Those at COUNT places, none twice. */
-MUST_CHECK enum status places_read(struct connection *connection, const int64_t *rids, size_t count,
-                                   bool body, struct arena *arena,
-                                   struct store_version *ret_versions);
+MUST_CHECK enum status place_read_all(struct connection *connection, const int64_t *rids,
+                                      size_t count, bool body, struct arena *arena,
+                                      struct store_version *ret_versions);
 
 /* Unsigned LEB128. */
 void varint_write(struct buffer *out, uint64_t value);
