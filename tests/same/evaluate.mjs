@@ -388,7 +388,7 @@ export class Evaluation {
         return any((one) => this.valueAnswers(resource, parameter, modifier, one));
     }
 
-    check(parameter, name, modifier, values) {
+    check(parameter, name, modifier, value) {
         if (parameter === undefined) {
             throw new Refused(`unknown parameter ${name}`);
         }
