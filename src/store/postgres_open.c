@@ -12,7 +12,7 @@ static enum status origin_find(struct postgres *postgres)
 {
     return postgres_execute(
         postgres, "UPDATE origin SET added=n.needed FROM (SELECT"
-                  " coalesce((SELECT max(change) >> 20 FROM change), 0)"
+                  " coalesce(" SERVER_LAST_CHANGE " >> 20, 0)"
                   " - pg_snapshot_xmax(pg_current_snapshot())::text::int8 + 1 AS needed) n"
                   " WHERE n.needed>added");
 }

@@ -11,6 +11,12 @@
     "h.type, h.id, h.version, h.updated, h.change, h.method, h.splice, h.home, h.others,"          \
     " h.blob_length, h.dictionary, h.body"
 
+/* Changes stand by type there: the last of each type, and of those the last. */
+#define SERVER_LAST_CHANGE                                                                         \
+    "(WITH RECURSIVE t(type) AS (SELECT min(type) FROM change UNION ALL SELECT (SELECT min(type)"  \
+    " FROM change WHERE type>t.type) FROM t WHERE t.type IS NOT NULL)"                             \
+    " SELECT max((SELECT max(change) FROM change c WHERE c.type=t.type)) FROM t)"
+
 #define STATEMENT_TABLE(X)                                                                         \
     X(SQL_BEGIN_WRITE, "BEGIN IMMEDIATE")                                                          \
     X(SQL_BEGIN_READ, "BEGIN")                                                                     \
@@ -262,7 +268,7 @@
       "SELECT coalesce(sum(resources), 0)::int8, coalesce(sum(versions), 0)::int8,"                \
       " coalesce(sum(patients), 0)::int8,"                                                         \
       " pg_database_size(current_database()),"                                                     \
-      " (SELECT coalesce(max(change), 0) FROM change) FROM tally")                                 \
+      " coalesce(" SERVER_LAST_CHANGE ", 0) FROM tally")                                           \
     X(SQL_SERVER_HORIZON, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8 + added"     \
                           " FROM origin")                                                          \
     X(SQL_SERVER_ORIGIN, "UPDATE origin SET added=added+?1")                                       \

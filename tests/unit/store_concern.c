@@ -149,7 +149,7 @@ static void is_the_same_when_they_come_together(void **state)
     must_put_together(texts, sizeof(texts) / sizeof(texts[0]));
     assert_concerns("QuestionnaireResponse", "q", "p1");
     assert_concerns("QuestionnaireResponse", "i", "p1");
-    assert_string_equal(in_record("p1", "QuestionnaireResponse"), "i q");
+    assert_string_equal(in_record("p1", "QuestionnaireResponse"), "q i");
     assert_version_concerns("QuestionnaireResponse", "q", 1, "p1");
     check_is_clean();
     /* And again, when all of it is there; a deleted one comes back. */
