@@ -141,8 +141,6 @@ static const struct {
      " patient::int8 << 31 | seq AS rid FROM change;"
      "CREATE VIEW carelayer_plain.member AS SELECT patient, home::int8 << 31 | seq AS rid"
      " FROM member;"},
-    /* Pairs (pairs.c), which a program that does not know them would leave behind. */
-    {2, "SELECT 1;"},
 };
 #define LAYOUT ((int)(sizeof(steps) / sizeof(steps[0])))
 

@@ -234,7 +234,7 @@ static const struct question questions[] = {
 static void ask_all(const char **ret_answers)
 {
     for (size_t i = 0; i < QUESTIONS; i++) {
-        ret_answers[i] = answer(&questions[i], questions[i].sorted ? 7 : 100);
+        ret_answers[i] = answer(&questions[i], questions[i].sorted ? 60 : 100);
     }
 }
 
