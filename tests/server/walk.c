@@ -409,6 +409,12 @@ bool subscribe_socket_next(struct subscribe_socket *socket, struct slice *ret_me
     return false;
 }
 
+bool subscribe_socket_ended(struct subscribe_socket *socket)
+{
+    (void)socket;
+    return false;
+}
+
 void subscribe_socket_sent(struct subscribe_socket *socket)
 {
     (void)socket;
