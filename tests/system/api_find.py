@@ -560,14 +560,14 @@ def what_contains_a_match_is_given_or_what_is_contained():
     tubes = [{'resourceType': 'Specimen', 'id': 'one', 'identifier': nine},
              {'resourceType': 'Specimen', 'id': 'two', 'identifier': nine},
              {'resourceType': 'Specimen', 'id': 'three'}]
-    _put('Observation', 'tubes', status='final', code=_code('tube'), contained=tubes,
-         subject=_to('Patient', 'peter'), specimen={'reference': '#one'}, derivedFrom=[
-             {'reference': '#two'}, {'reference': '#three'}])
+    _put('DiagnosticReport', 'tubes', status='final', code=_code('tube'), contained=tubes,
+         subject=_to('Patient', 'peter'),
+         specimen=[{'reference': '#' + tube['id']} for tube in tubes])
     _put('Specimen', 'alone', identifier=nine)
     asked = 'Specimen?identifier=urn:tube|9&_contained='
-    container = ('Observation/tubes', 'Observation', 'tubes', 'match')
+    container = ('DiagnosticReport/tubes', 'DiagnosticReport', 'tubes', 'match')
     alone = ('Specimen/alone', 'Specimen', 'alone', 'match')
-    inside = [('Observation/tubes#' + each, 'Specimen', each, 'match') for each in ('one', 'two')]
+    inside = [('DiagnosticReport/tubes#' + each, 'Specimen', each, 'match') for each in ('one', 'two')]
     for query, wanted in (('false', [alone]), ('true', [container]), ('both', [alone, container]),
                           ('true&_containedType=container', [container]),
                           ('true&_containedType=contained', inside),
@@ -579,12 +579,12 @@ def what_contains_a_match_is_given_or_what_is_contained():
     assert counted['total'] == 1, counted
     short = _ask(200, 'GET', _quoted(asked + 'true&_containedType=contained&_elements=collection'))
     assert 'identifier' not in short.json['entry'][0]['resource'], short
-    included = SERVER.entries(_quoted(asked + 'true&_include=Observation:subject'))
+    included = SERVER.entries(_quoted(asked + 'true&_include=DiagnosticReport:subject'))
     assert sorted(_contain(included)) == sorted(
         [container, ('Patient/peter', 'Patient', 'peter', 'include')]), included
     answer = _ask(400, 'GET', 'Patient/peter/Specimen?_contained=true')
     assert '_contained' in answer.json['issue'][0]['diagnostics'], answer
-    for name in ('Observation/tubes', 'Specimen/alone'):
+    for name in ('DiagnosticReport/tubes', 'Specimen/alone'):
         _ask((200, 204), 'DELETE', name)
 
 

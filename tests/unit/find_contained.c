@@ -156,6 +156,30 @@ static void many_that_contain_are_found_whichever_way_is_shorter(void **state)
     EXPECT_ALL(rows);
 }
 
+/* As one whose tables were made before there was that parameter. */
+static void a_store_that_was_made_before_is_indexed_first(void **state)
+{
+    (void)state;
+    put_requests();
+    store_shut();
+    meddle("DELETE FROM parameter WHERE code='_contained '");
+    struct store_options settings = {
+        .folder = folder, .definitions = definitions, .read_only = true};
+    settings.database = on_server() ? database : NULL;
+    assert_int_equal(store_open(&settings, NULL, &store), STATUS_OK);
+    assert_int_equal(store_reader_open(store, &reader), STATUS_OK);
+    assert_string_equal(ask("Medication?_contained=true&code=abc"), "STATUS_TRANSIENT");
+    assert_string_equal(ask("Medication?code=abc"), "stored");
+    store_shut();
+    store_reopen_with(NULL);
+    assert_int_equal(store_learned(store), STATUS_OK);
+    assert_string_equal(ask("Medication?_contained=true&code=abc"), "one other");
+    assert_string_equal(ask("Organization?_contained=true"), "two");
+    store_shut();
+    store_reopen_with(NULL); /* and it stays so */
+    assert_string_equal(ask("Medication?_contained=true&code=abc"), "one other");
+}
+
 /* ---- references to one type only ---------------------------------------------------------------
  */
 
@@ -436,6 +460,7 @@ int main(void)
         STORE_TEST(it_follows_what_is_written),
         STORE_TEST(each_item_tells_what_it_was_found_for),
         STORE_TEST(pages_of_what_contains_have_each_once),
+        STORE_TEST(a_store_that_was_made_before_is_indexed_first),
         STORE_TEST(references_to_another_type_are_none_of_the_parameters),
         STORE_TEST(a_chain_asks_of_the_types_that_have_what_follows),
     };
