@@ -212,6 +212,9 @@ MUST_CHECK enum status api_disclose_search(struct request *request, struct store
 
 /* Of these, those whom the criteria name: by id, by a reference to them or what is theirs, by an
  * identifier; whether or not anything was found. */
+MUST_CHECK enum status api_disclose_criteria(struct request *request, struct store_tx *tx,
+                                             const struct store_query *query);
+/* The same; nobody when whom they name can only be a match, who is told of anyway. */
 MUST_CHECK enum status api_disclose_named(struct request *request, struct store_tx *tx,
                                           const struct store_query *query);
 

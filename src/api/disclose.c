@@ -156,11 +156,17 @@ static bool names_matches_only(const struct store_query *query)
            query->clauses[0].parameter->kind == SEARCH_TOKEN;
 }
 
+enum status api_disclose_criteria(struct request *request, struct store_tx *tx,
+                                  const struct store_query *query)
+{
+    const struct telling telling = begin(request, tx);
+    return name_in_query(&telling, query);
+}
+
 enum status api_disclose_named(struct request *request, struct store_tx *tx,
                                const struct store_query *query)
 {
-    const struct telling telling = begin(request, tx);
-    return names_matches_only(query) ? STATUS_OK : name_in_query(&telling, query);
+    return names_matches_only(query) ? STATUS_OK : api_disclose_criteria(request, tx, query);
 }
 
 /* ---- because of whom something matches ----------------------------------------------------------

@@ -193,7 +193,27 @@ struct asked {
     struct range *range;
     struct search_argument *arguments, *links; /* of the search; as they came, for the links */
     size_t count, link_count;
+    struct slice since; /* the value of _lastUpdated that stands for _since */
 };
+
+static enum status take_since(struct request *request, const struct parameter *parameter,
+                              struct asked *asked)
+{
+    struct partial_date date;
+    struct buffer since = {.arena = request->arena};
+    if (asked->since.length > 0 || parameter->modifier.length > 0 ||
+        !date_parse(parameter->value, DATE_FORM_SEARCH, &date)) {
+        return request_fail(request, STATUS_VALUE, "",
+                            "_since of $everything is an instant, given once: "
+                            "_since=2026-01-31T09:30:00Z; in a URL + is written %%2B.");
+    }
+    buffer_add_text(&since, "ge");
+    buffer_add(&since, parameter->value);
+    asked->since = buffer_slice(&since);
+    asked->arguments[asked->count++] =
+        (struct search_argument){.name = SLICE("_lastUpdated"), .value = asked->since};
+    return buffer_ok(&since) ? STATUS_OK : STATUS_TOO_COSTLY;
+}
 
 static enum status take_parameter(struct request *request, const struct parameter *parameter,
                                   struct asked *asked)
@@ -212,12 +232,9 @@ static enum status take_parameter(struct request *request, const struct paramete
         return STATUS_OK;
     }
     if (slice_is(parameter->name, "_since")) {
-        struct buffer since = {.arena = request->arena};
-        buffer_add_text(&since, "ge");
-        buffer_add(&since, parameter->value);
+        TRY(take_since(request, parameter, asked));
         asked->links[asked->link_count++] = argument;
-        argument.name = SLICE("_lastUpdated");
-        argument.value = buffer_slice(&since);
+        return STATUS_OK;
     }
     asked->arguments[asked->count++] = argument;
     return STATUS_OK;
@@ -234,10 +251,15 @@ static enum status take_links(struct request *request, struct asked *asked,
         return STATUS_TOO_COSTLY;
     }
     memcpy(links, asked->links, count * sizeof *links);
+    bool since = asked->since.length > 0;
     for (size_t i = 0; i < plan->applied_count; i++) {
-        if (!slice_is(plan->applied[i].name, "_lastUpdated")) {
-            links[count++] = plan->applied[i];
+        const struct search_argument *applied = &plan->applied[i];
+        if (since && slice_is(applied->name, "_lastUpdated") &&
+            slice_equals(applied->value, asked->since)) {
+            since = false; /* said as _since; a _lastUpdated of the caller's own stays */
+            continue;
         }
+        links[count++] = *applied;
     }
     plan->applied = links;
     plan->applied_count = count;
@@ -281,6 +303,10 @@ enum status api_everything_perform(struct request *request)
     struct search_answer answer = {0};
     struct store_version patient;
     TRY(plan_everything(request, &range, &plan));
+    if (request->summary == SUMMARY_COUNT || plan.query.count == 0) {
+        plan.query.count = 0;
+        plan.query.total = true;
+    }
     TRY(request_snapshot(request, &tx));
     enum status status = store_read(tx, request->type, request->id, request->arena, &patient);
     if (status == STATUS_GONE) {

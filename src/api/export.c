@@ -94,6 +94,23 @@ static void write_accepted(struct request *request, const char *id)
     outcome_write_json(&outcome, &request->response.body);
 }
 
+/* Whom the request names is told of by what comes of it, even by nothing. */
+static enum status disclose_named(struct request *request, struct store_tx *tx,
+                                  const struct bulk_ask *ask)
+{
+    struct store_query query = {
+        .type = resource_type_find(request->service->definitions, SLICE("Patient")),
+        .ids = ask->patients,
+        .id_count = ask->patient_count};
+    TRY(api_disclose_criteria(request, tx, &query));
+    for (size_t i = 0; i < ask->filter_count; i++) {
+        TRY(bulk_filter_query(request->service->bulk, ask->base_url, &ask->filters[i],
+                              request->arena, &request->outcome, &query));
+        TRY(api_disclose_criteria(request, tx, &query));
+    }
+    return STATUS_OK;
+}
+
 enum status api_export_perform(struct request *request)
 {
     struct bulk *bulk = request->service->bulk;
@@ -116,6 +133,7 @@ enum status api_export_perform(struct request *request)
     }
     TRY(request_snapshot(request, &tx));
     TRY(bulk_check(bulk, tx, &ask, request->arena, &request->outcome));
+    TRY(disclose_named(request, tx, &ask));
     TRY(bulk_start(bulk, &ask, &request->outcome, id));
     write_accepted(request, id);
     return STATUS_OK;

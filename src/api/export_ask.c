@@ -51,6 +51,12 @@ static struct slice shown(struct slice name)
     return name;
 }
 
+static enum status add_note(struct asking *asking, const char *note)
+{
+    return add_slice(asking, &asking->notes, &asking->ask->note_count, &asking->note_capacity,
+                     slice_text(note));
+}
+
 /* Refused, or with lenient handling left out and told in the files. */
 static enum status leave_out(struct asking *asking, struct slice name, const char *why)
 {
@@ -60,10 +66,9 @@ static enum status leave_out(struct asking *asking, struct slice name, const cha
         return request_fail(request, STATUS_PARAMETER, "", "Parameter %.*s of $export: %s",
                             SLICE_ARGS(safe), why);
     }
-    const char *note = arena_print(request->arena, "Parameter %.*s of $export was left out: %s",
-                                   SLICE_ARGS(safe), why);
-    return add_slice(asking, &asking->notes, &asking->ask->note_count, &asking->note_capacity,
-                     slice_text(note));
+    return add_note(asking,
+                    arena_print(request->arena, "Parameter %.*s of $export was left out: %s",
+                                SLICE_ARGS(safe), why));
 }
 
 /* ---- one function a parameter -------------------------------------------------------------------
@@ -113,6 +118,11 @@ static enum status take_type(struct asking *asking, struct slice name)
                                       "for it with [base]/$export.",
                                       SLICE_ARGS(name));
         return leave_out(asking, SLICE("_type"), why);
+    }
+    if (asking->ask->level != BULK_SYSTEM && slice_is(name, "Binary")) {
+        return leave_out(
+            asking, SLICE("_type"),
+            "a Binary that is somebody's leaves as a DocumentReference: ask for that.");
     }
     resource_type *larger = room_for(asking, asking->types, asking->ask->type_count,
                                      &asking->type_capacity, sizeof *larger);
@@ -232,18 +242,28 @@ static enum status take_filters(struct asking *asking, struct slice value)
 /* ---- all of them --------------------------------------------------------------------------------
  */
 
-static enum status take(struct asking *asking, struct slice name, struct slice value)
+static const struct row {
+    const char *name;
+    enum status (*take)(struct asking *asking, struct slice value);
+} rows[] = {{"_outputFormat", take_format}, {"_since", take_since},
+            {"_type", take_types},          {"_typeFilter", take_filters},
+            {"_elements", take_elements},   {"patient", take_patient}};
+
+static const struct row *find_row(struct slice name)
 {
-    static const struct {
-        const char *name;
-        enum status (*take)(struct asking *asking, struct slice value);
-    } rows[] = {{"_outputFormat", take_format}, {"_since", take_since},
-                {"_type", take_types},          {"_typeFilter", take_filters},
-                {"_elements", take_elements},   {"patient", take_patient}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (slice_is(name, rows[i].name)) {
-            return rows[i].take(asking, value);
+            return &rows[i];
         }
+    }
+    return NULL;
+}
+
+static enum status take(struct asking *asking, struct slice name, struct slice value)
+{
+    const struct row *row = find_row(name);
+    if (row != NULL) {
+        return row->take(asking, value);
     }
     if (slice_is(name, "_format") || slice_is(name, "_pretty")) {
         return STATUS_OK; /* of the answer to this request */
@@ -287,13 +307,14 @@ static enum status take_body(struct asking *asking)
     yyjson_arr_foreach(list, at, count, parameter)
     {
         struct slice value = value_of(parameter);
-        if (value.length == 0) {
+        struct slice name = json_get_string(parameter, "name");
+        if (value.length == 0 && find_row(name) != NULL) {
             return request_fail(request, STATUS_VALUE, "Parameters.parameter",
                                 "Parameter number %zu has no value that is read here: give "
                                 "valueString, valueInstant or valueReference.",
                                 at + 1);
         }
-        TRY(take(asking, json_get_string(parameter, "name"), value));
+        TRY(take(asking, name, value));
     }
     return STATUS_OK;
 }
@@ -320,6 +341,37 @@ static enum status check_filters(const struct asking *asking)
     return STATUS_OK;
 }
 
+static bool has_type(const struct asking *asking, struct slice name)
+{
+    const struct definitions *definitions = asking->request->service->definitions;
+    for (size_t i = 0; i < asking->ask->type_count; i++) {
+        if (slice_equals(resource_type_name(definitions, asking->types[i]), name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Binaries that are somebody's are DocumentReferences here: whoever asks for either alone is told
+ * what they do not get. */
+static enum status note_binaries(struct asking *asking)
+{
+    const struct definitions *definitions = asking->request->service->definitions;
+    if (has_type(asking, SLICE("Binary")) && !has_type(asking, SLICE("DocumentReference"))) {
+        TRY(add_note(asking, "Of the Binaries only those are here that concern nobody: the others "
+                             "leave as DocumentReferences, a type that was not asked for."));
+    }
+    for (size_t i = 0; i < asking->ask->filter_count; i++) {
+        if (slice_is(resource_type_name(definitions, asking->filters[i].type),
+                     "DocumentReference")) {
+            return add_note(asking, "Binaries that concern somebody, which leave as "
+                                    "DocumentReferences, are not looked at by a filter of "
+                                    "DocumentReference and are left out.");
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status export_ask_read(struct request *request, struct bulk_ask *ret_ask)
 {
     struct asking asking = {.request = request, .ask = ret_ask};
@@ -341,6 +393,7 @@ enum status export_ask_read(struct request *request, struct bulk_ask *ret_ask)
         TRY(take_body(&asking));
     }
     TRY(check_filters(&asking));
+    TRY(note_binaries(&asking));
     if (asking.typed && ret_ask->type_count == 0) {
         return request_fail(request, STATUS_VALUE, "_type",
                             "Of the types in _type none can be exported here.");

@@ -19,6 +19,7 @@ static void add_expires(struct request *request, int64_t expires)
 /* ---- how far it is ------------------------------------------------------------------------------
  */
 
+/* In thousands only: how many there are of somebody is told by the manifest, which is logged. */
 static const char *progress_of(struct request *request, const struct bulk_view *view)
 {
     struct arena *arena = request->arena;
@@ -26,12 +27,14 @@ static const char *progress_of(struct request *request, const struct bulk_view *
     case BULK_WAITING:
         return arena_print(arena, "waiting, %zu before it", view->before);
     case BULK_SELECTING:
-        return arena_print(arena, "selecting, %llu resources so far",
-                           (unsigned long long)view->done);
+        return view->done < 1000 ? "selecting"
+                                 : arena_print(arena, "selecting, %llu thousand resources so far",
+                                               (unsigned long long)view->done / 1000);
     default:
-        return arena_print(arena, "%llu%%, %llu of %llu resources written",
-                           (unsigned long long)(view->all > 0 ? view->done * 100 / view->all : 100),
-                           (unsigned long long)view->done, (unsigned long long)view->all);
+        return view->all < 1000 ? "writing"
+                                : arena_print(arena, "%llu%% of %llu thousand resources written",
+                                              (unsigned long long)(view->done * 100 / view->all),
+                                              (unsigned long long)view->all / 1000);
     }
 }
 
@@ -64,6 +67,16 @@ static enum status answer_failure(struct request *request, enum status status)
     }
 }
 
+/* Of few the persons are named, of many the number of what is told of them. */
+static void disclose(struct request *request, const struct bulk_people *people, uint64_t resources)
+{
+    if (people->many) {
+        request_discloses_count(request, resources);
+    } else {
+        request_discloses_once(request, people->patients, people->count);
+    }
+}
+
 enum status api_export_status_perform(struct request *request)
 {
     struct bulk_view view;
@@ -82,6 +95,7 @@ enum status api_export_status_perform(struct request *request)
     if (view.state != BULK_DONE) {
         return answer_progress(request, &view);
     }
+    disclose(request, &view.people, view.all);
     add_expires(request, view.expires);
     request->response.content_type = "application/json";
     buffer_add(&request->response.body, view.manifest);
@@ -136,6 +150,11 @@ static enum status answer_file(struct request *request, const struct download *d
     response->etag = slice_text(tag);
     add_expires(request, bulk_file_expires(download->file));
     response_add_header(request, "Vary", SLICE("Accept-Encoding"));
+    if (request->method == METHOD_HEAD) {
+        struct bulk_people people;
+        bulk_file_people(download->file, &people);
+        disclose(request, &people, bulk_file_resources(download->file));
+    }
     if (slice_equals(request_header(request, "If-None-Match"), response->etag)) {
         return STATUS_NOT_MODIFIED;
     }

@@ -382,7 +382,11 @@ enum status api_last_perform(struct request *request)
     TRY(request_snapshot(request, &tx));
     TRY(look(&last, tx, &plan));
     keep_last(&last);
-    TRY(give(&last, tx, &answer));
+    if (request->summary == SUMMARY_COUNT) {
+        answer.page.total = last.count;
+    } else {
+        TRY(give(&last, tx, &answer));
+    }
     TRY(api_respond_page(request, &plan, &answer));
     return api_disclose_named(request, tx, &plan.query);
 }

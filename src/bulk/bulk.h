@@ -145,6 +145,11 @@ MUST_CHECK enum status bulk_check(struct bulk *bulk, struct store_tx *tx,
                                   const struct bulk_ask *ask, struct arena *arena,
                                   struct outcome *outcome);
 
+/* The search that a filter of ASK is; its persons are told of by the mere asking. */
+MUST_CHECK enum status bulk_filter_query(struct bulk *bulk, struct slice base_url,
+                                         const struct bulk_filter *filter, struct arena *arena,
+                                         struct outcome *outcome, struct store_query *ret_query);
+
 /* Begins a job: it is durable when this returns. STATUS_TOO_MANY, explained. */
 MUST_CHECK enum status bulk_start(struct bulk *bulk, const struct bulk_ask *ask,
                                   struct outcome *outcome, char ret_id[static UUID_LENGTH + 1]);
@@ -154,6 +159,14 @@ void bulk_new_id(char ret_id[static UUID_LENGTH + 1]);
 
 enum bulk_state { BULK_WAITING, BULK_SELECTING, BULK_WRITING, BULK_DONE, BULK_FAILED };
 
+/* Whom an answer tells of that holds nothing of theirs: of a few by name, of many their number. */
+#define BULK_NAMES 100
+struct bulk_people {
+    uint32_t patients[BULK_NAMES];
+    size_t count;
+    bool many; /* more than these */
+};
+
 struct bulk_view {
     enum bulk_state state;
     uint64_t done, all;    /* resources; all is 0 while they are selected */
@@ -161,6 +174,7 @@ struct bulk_view {
     int64_t expires;       /* instant; 0: not yet known */
     enum status status;    /* of a failed one */
     struct slice manifest; /* of a finished one: JSON, file addresses under BASE_URL/$export/ID */
+    struct bulk_people people; /* of a finished one: who was asked for, and who is in the files */
 };
 
 /* STATUS_NOT_FOUND: no such job of WHO's; STATUS_TOO_MANY: it is asked about too often. */
@@ -185,6 +199,9 @@ void bulk_file_close(struct bulk_file *file);
 /* Two representations of one content: plain, and packed (one gzip member). */
 uint64_t bulk_file_length(const struct bulk_file *file, bool packed);
 int64_t bulk_file_expires(const struct bulk_file *file);
+uint64_t bulk_file_resources(const struct bulk_file *file);
+/* Who is in it: for an answer that tells of it without a byte of it. */
+void bulk_file_people(const struct bulk_file *file, struct bulk_people *ret_people);
 
 /* Under what an access to it is logged. */
 struct bulk_access {

@@ -33,6 +33,9 @@ struct pack_head {
 
 struct pack;
 
+/* STATUS_NO_SPACE: the disk that FILE is on has less than SPARE bytes left. */
+MUST_CHECK enum status spare_check(int file, int64_t spare);
+
 /* Begins a file at PATH (without suffix). No byte of it is seen under its name before pack_finish.
  * SPARE: of the disk, in bytes. */
 MUST_CHECK enum status pack_begin(const char *path, int64_t spare, struct pack **ret_pack);
@@ -85,12 +88,13 @@ struct job {
     enum status status; /* why it failed */
     struct job_file *files;
     size_t file_count, file_capacity;
-    uint64_t offset;   /* in the selection: what is before it is in the files */
-    uint64_t all;      /* in the selection */
-    uint64_t written;  /* of these, in the files */
-    uint64_t withheld; /* Binaries that may not be shown */
-    uint64_t missing;  /* versions that were erased meanwhile */
-    uint64_t nameless; /* members of the Group whom no reference to a Patient here names */
+    uint64_t offset;           /* in the selection: what is before it is in the files */
+    uint64_t all;              /* in the selection */
+    uint64_t written;          /* of these, in the files */
+    uint64_t withheld;         /* Binaries that may not be shown */
+    uint64_t missing;          /* versions that were erased meanwhile */
+    uint64_t nameless;         /* members of the Group whom no reference to a Patient here names */
+    struct bulk_people people; /* whom the manifest tells of */
 
     _Atomic uint64_t done;  /* of ALL, those in the open file too */
     _Atomic bool cancelled; /* its folder is to go */
@@ -210,11 +214,6 @@ MUST_CHECK enum status patients_asked(struct bulk *bulk, struct store_tx *tx,
 /* ---- check.c ------------------------------------------------------------------------------------
  */
 
-/* A search as a condition. */
-MUST_CHECK enum status filter_plan(struct bulk *bulk, struct slice base_url,
-                                   const struct bulk_filter *filter, struct arena *arena,
-                                   struct outcome *outcome, struct store_query *ret_query);
-
 /* The clause that says "meets one of the filters of TYPE"; *RET_ANY false: there are none. */
 MUST_CHECK enum status filters_plan(struct bulk *bulk, const struct bulk_ask *ask,
                                     resource_type type, struct arena *arena,
@@ -244,6 +243,8 @@ struct selected {
 
 MUST_CHECK enum status job_select(struct job *job, struct store_reader *reader);
 
+void people_add(struct bulk_people *people, uint32_t patient);
+
 struct selecting {
     struct bulk *bulk;
     struct job *job;
@@ -258,7 +259,11 @@ struct selecting {
     off_t written;
     struct buffer out;
     uint64_t count;
+    struct bulk_people people;
 };
+
+/* VERSION will be in the files, or in their number: the manifest tells of whom it concerns. */
+void selection_tells(struct selecting *selecting, const struct store_version *version);
 
 /* Adds VERSION to the selection. */
 MUST_CHECK enum status selection_add(struct selecting *selecting, enum selected_kind kind,

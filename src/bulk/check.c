@@ -59,8 +59,9 @@ enum status bulk_filter_read(const struct definitions *definitions, struct slice
     return STATUS_OK;
 }
 
-enum status filter_plan(struct bulk *bulk, struct slice base_url, const struct bulk_filter *filter,
-                        struct arena *arena, struct outcome *outcome, struct store_query *ret_query)
+enum status bulk_filter_query(struct bulk *bulk, struct slice base_url,
+                              const struct bulk_filter *filter, struct arena *arena,
+                              struct outcome *outcome, struct store_query *ret_query)
 {
     const struct bulk_options *options = &bulk->options;
     /* As a condition: what shapes an answer (_include, _sort, _count ...) has no place in it. */
@@ -95,8 +96,8 @@ enum status filters_plan(struct bulk *bulk, const struct bulk_ask *ask, resource
     }
     for (size_t i = 0; i < ask->filter_count; i++) {
         if (ask->filters[i].type == type) {
-            TRY(filter_plan(bulk, ask->base_url, &ask->filters[i], arena, outcome,
-                            &queries[count++]));
+            TRY(bulk_filter_query(bulk, ask->base_url, &ask->filters[i], arena, outcome,
+                                  &queries[count++]));
         }
     }
     *ret_any = count > 0;

@@ -137,6 +137,19 @@ int64_t bulk_file_expires(const struct bulk_file *file)
     return file->expires;
 }
 
+uint64_t bulk_file_resources(const struct bulk_file *file)
+{
+    return file->head.resources;
+}
+
+void bulk_file_people(const struct bulk_file *file, struct bulk_people *ret_people)
+{
+    *ret_people = (struct bulk_people){.count = 0};
+    for (size_t i = 0; i < file->head.persons && !ret_people->many; i++) {
+        people_add(ret_people, file->persons[i].patient);
+    }
+}
+
 /* ---- access entries -----------------------------------------------------------------------------
  */
 

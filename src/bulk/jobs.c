@@ -252,6 +252,7 @@ static enum status look(struct bulk *bulk, struct job *job, struct slice base_ur
     if (job->state == BULK_DONE) {
         struct buffer out = {.arena = arena};
         manifest_write(job, base_url, &out);
+        view->people = job->people;
         view->manifest = buffer_slice(&out);
         return buffer_ok(&out) ? STATUS_OK : STATUS_TOO_COSTLY;
     }

@@ -130,8 +130,8 @@ static enum status take_page(struct finding *finding, const struct store_page *p
 static enum status find(struct finding *finding, const struct bulk_filter *filter)
 {
     struct store_query one;
-    TRY(filter_plan(finding->bulk, finding->base_url, filter, finding->plan, finding->outcome,
-                    &one));
+    TRY(bulk_filter_query(finding->bulk, finding->base_url, filter, finding->plan, finding->outcome,
+                          &one));
     const struct store_clause clause = {.modifier = STORE_ANY, .queries = &one, .query_count = 1};
     struct store_query query = {.type = filter->type,
                                 .clauses = &clause,

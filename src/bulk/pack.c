@@ -41,14 +41,14 @@ struct pack {
 /* ---- beginning ----------------------------------------------------------------------------------
  */
 
-static enum status check_space(const struct pack *pack)
+enum status spare_check(int file, int64_t spare)
 {
     struct statvfs space;
-    if (pack->spare <= 0 || fstatvfs(pack->file, &space) != 0) {
+    if (spare <= 0 || fstatvfs(file, &space) != 0) {
         return STATUS_OK;
     }
     uint64_t left = (uint64_t)space.f_bavail * (uint64_t)space.f_frsize;
-    return left < (uint64_t)pack->spare ? STATUS_NO_SPACE : STATUS_OK;
+    return left < (uint64_t)spare ? STATUS_NO_SPACE : STATUS_OK;
 }
 
 static enum status begin(struct pack *pack)
@@ -66,7 +66,7 @@ static enum status begin(struct pack *pack)
         return STATUS_MEMORY;
     }
     pack->streams = true;
-    return check_space(pack);
+    return spare_check(pack->file, pack->spare);
 }
 
 enum status pack_begin(const char *path, int64_t spare, struct pack **ret_pack)
@@ -119,7 +119,7 @@ static enum status add_block(struct pack *pack)
         pack->blocks = larger;
     }
     pack->blocks[pack->block_count++] = pack->packed;
-    return pack->block_count % LOOK_BLOCKS == 0 ? check_space(pack) : STATUS_OK;
+    return pack->block_count % LOOK_BLOCKS == 0 ? spare_check(pack->file, pack->spare) : STATUS_OK;
 }
 
 static enum status deflate_all(struct pack *pack, struct slice bytes, int flush)

@@ -17,10 +17,47 @@ static enum status write_out(struct selecting *selecting)
     if (!buffer_ok(&selecting->out)) {
         return STATUS_MEMORY;
     }
+    TRY(spare_check(selecting->file, selecting->bulk->options.spare));
     TRY(disk_write_all(selecting->file, bytes, selecting->written));
     selecting->written += (off_t)bytes.length;
     selecting->out.length = 0;
     return STATUS_OK;
+}
+
+void people_add(struct bulk_people *people, uint32_t patient)
+{
+    for (size_t i = 0; i < people->count; i++) {
+        if (people->patients[i] == patient) {
+            return;
+        }
+    }
+    if (people->count < BULK_NAMES) {
+        people->patients[people->count++] = patient;
+    } else {
+        people->many = true;
+    }
+}
+
+void selection_tells(struct selecting *selecting, const struct store_version *version)
+{
+    const struct definitions *definitions = selecting->bulk->options.definitions;
+    for (size_t i = 0; i < version->patient_count && !selecting->people.many; i++) {
+        people_add(&selecting->people, version->patients[i]);
+    }
+    if (version->patient_count == 0 && !resource_type_is_shared(definitions, version->type)) {
+        people_add(&selecting->people, AUDIT_PERSON_UNKNOWN);
+    }
+}
+
+/* Of whom was asked for it is told that there is nothing, too. */
+static void tell_of_asked(struct selecting *selecting)
+{
+    const struct patient_set *set = &selecting->set;
+    for (size_t i = 0; i < 8 * set->bytes && selecting->limited; i++) {
+        if (patient_set_has(set, (uint32_t)i) && !selecting->people.many) {
+            people_add(&selecting->people, (uint32_t)i);
+        }
+    }
 }
 
 enum status selection_add(struct selecting *selecting, enum selected_kind kind,
@@ -62,6 +99,7 @@ static enum status select_page(struct selecting *selecting, enum selected_kind k
     TRY(store_find(selecting->tx, query, selecting->page, &selecting->outcome, ret_page));
     for (size_t i = 0; i < ret_page->count; i++) {
         if (wanted(selecting, kind, &ret_page->items[i])) {
+            selection_tells(selecting, &ret_page->items[i]);
             TRY(selection_add(selecting, kind, &ret_page->items[i]));
         }
     }
@@ -76,10 +114,8 @@ static enum status select_type(struct selecting *selecting, resource_type type,
     struct store_clause clause;
     struct store_page page = {.more = true};
     bool any = false;
-    if (kind == SELECTED_RESOURCE) {
-        TRY(filters_plan(selecting->bulk, ask, type, selecting->arena, &selecting->outcome, &clause,
-                         &any));
-    }
+    TRY(filters_plan(selecting->bulk, ask, type, selecting->arena, &selecting->outcome, &clause,
+                     &any));
     struct store_query query = {
         .type = type, .clauses = &clause, .clause_count = any, .count = PAGE};
     if (ask->has_since) {
@@ -159,6 +195,7 @@ static enum status select_tombstones(struct selecting *selecting, const struct s
         }
         TRY(is_last(selecting, version, &last));
         if (last) {
+            selection_tells(selecting, version);
             TRY(selection_add(selecting, SELECTED_DELETED, version));
         }
     }
@@ -213,6 +250,7 @@ static enum status select_in_snapshot(struct selecting *selecting)
     TRY(patients_asked(selecting->bulk, selecting->tx, &selecting->job->ask, selecting->job,
                        selecting->arena, &selecting->outcome, &selecting->set, &selecting->limited,
                        &selecting->nameless));
+    tell_of_asked(selecting);
     TRY(select_current(selecting));
     TRY(select_all_deleted(selecting));
     TRY(write_out(selecting));
@@ -226,6 +264,7 @@ static void settle(struct selecting *selecting, int64_t instant)
     job->instant = instant;
     job->all = selecting->count;
     job->nameless = selecting->nameless;
+    job->people = selecting->people;
     job->selected = true;
     job->state = BULK_WRITING;
     atomic_store(&job->done, 0);

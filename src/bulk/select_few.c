@@ -88,6 +88,7 @@ static enum status gather_person(struct few *few, struct slice id)
         TRY(store_find(selecting->tx, &query, selecting->page, &selecting->outcome, &page));
         for (size_t i = 0; i < page.count; i++) {
             if (patient_set_meets(&selecting->set, &page.items[i])) {
+                selection_tells(selecting, &page.items[i]);
                 TRY(keep(few, &page.items[i]));
             }
         }

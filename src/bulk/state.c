@@ -42,6 +42,12 @@ enum status job_save_state(const struct job *job, enum bulk_state state)
     add_number(&out, "withheld", job->withheld);
     add_number(&out, "missing", job->missing);
     add_number(&out, "nameless", job->nameless);
+    add_number(&out, "many", job->people.many);
+    buffer_add_text(&out, ",\"people\":[");
+    for (size_t i = 0; i < job->people.count; i++) {
+        buffer_print(&out, "%s%lu", i > 0 ? "," : "", (unsigned long)job->people.patients[i]);
+    }
+    buffer_add_byte(&out, ']');
     add_files(&out, job);
     buffer_add_text(&out, "}\n");
     const char *path = job_path(job, arena, STATE);
@@ -75,6 +81,27 @@ static enum status take_files(struct job *job, const yyjson_val *root)
     return arena_full(job->arena) ? STATUS_MEMORY : STATUS_OK;
 }
 
+static enum status take_people(struct job *job, const yyjson_val *root)
+{
+    yyjson_val *list = json_get(root, "people");
+    size_t at, count;
+    yyjson_val *item;
+    job->people = (struct bulk_people){.many = json_get_unsigned(root, "many") != 0};
+    if (!yyjson_is_arr(list)) { /* of before they were kept: nobody knows whom it tells of */
+        job->people.many = true;
+        return STATUS_OK;
+    }
+    yyjson_arr_foreach(list, at, count, item)
+    {
+        uint64_t patient;
+        if (!slice_to_unsigned(json_number(item), UINT32_MAX, &patient)) {
+            return STATUS_CORRUPT;
+        }
+        people_add(&job->people, (uint32_t)patient);
+    }
+    return STATUS_OK;
+}
+
 static enum status take_state(struct job *job, yyjson_val *root)
 {
     uint64_t state = json_get_unsigned(root, "state"), status = json_get_unsigned(root, "status");
@@ -93,6 +120,7 @@ static enum status take_state(struct job *job, yyjson_val *root)
     job->missing = json_get_unsigned(root, "missing");
     job->nameless = json_get_unsigned(root, "nameless");
     atomic_store(&job->done, job->written);
+    TRY(take_people(job, root));
     return take_files(job, root);
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "http/http.h"
 
 struct reading {
     int argc;
@@ -176,7 +177,7 @@ static enum status read_all(struct reading *reading)
             arguments->files[arguments->file_count++] = text;
         }
     }
-    return STATUS_OK;
+    return http_check_base_url(&arguments->config, &reading->outcome);
 }
 
 /* Of process lifetime: one command is read in a process. */

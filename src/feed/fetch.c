@@ -21,6 +21,7 @@ struct transfer {
     uint64_t length; /* written */
     enum status status;
     bool stopped, too_long, coded; /* CODED: in a content coding that is not gzip */
+    bool ends;                     /* the answer says where it ends, so that a break is seen */
 };
 
 /* ---- as it comes --------------------------------------------------------------------------------
@@ -64,6 +65,8 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *context)
     struct slice value = slice_of(bytes, size * count);
     struct slice name = slice_cut(&value, ':');
     value = slice_trim(value);
+    transfer->ends = transfer->ends || slice_equals_ignoring_case(name, SLICE("Content-Length")) ||
+                     slice_equals_ignoring_case(name, SLICE("Transfer-Encoding"));
     if (slice_equals_ignoring_case(name, SLICE("Content-Encoding"))) {
         transfer->coded = !slice_equals_ignoring_case(value, SLICE("gzip")) &&
                           !slice_equals_ignoring_case(value, SLICE("x-gzip")) &&
@@ -172,6 +175,8 @@ static enum status explain_transfer(const struct transfer *transfer, CURLcode co
 static enum status explain_answer(const struct transfer *transfer, long http, struct slice type,
                                   struct outcome *outcome, bool *ret_again)
 {
+    long version = CURL_HTTP_VERSION_1_1;
+    (void)curl_easy_getinfo(transfer->curl, CURLINFO_HTTP_VERSION, &version);
     if (http != 200) {
         *ret_again = http == 408 || http == 429 || http >= 500;
         return outcome_fail(outcome,
@@ -182,6 +187,12 @@ static enum status explain_answer(const struct transfer *transfer, long http, st
         return fail(outcome, STATUS_MEDIA_TYPE,
                     "What came is not called a file of records: send it as "
                     "application/fhir+ndjson, plain or gzip.");
+    }
+    if (!transfer->ends && version < CURL_HTTP_VERSION_2_0) {
+        return fail(outcome, STATUS_UNPROCESSABLE,
+                    "The file's server does not say how long the file is, so that half of it "
+                    "looks like all of it: nothing of it was stored. Send it with a "
+                    "Content-Length, or chunked.");
     }
     return transfer->coded ? fail(outcome, STATUS_MEDIA_TYPE,
                                   "The file came in a content coding other than gzip.")
@@ -201,7 +212,7 @@ static enum status ask(struct transfer *transfer, const char *url, struct curl_s
     long http = 0;
     *ret_next = (struct slice){0};
     transfer->length = 0;
-    transfer->coded = false;
+    transfer->coded = transfer->ends = false;
     if (!set_options(transfer, url, headers)) {
         return STATUS_MEMORY;
     }

@@ -9,6 +9,9 @@
 
 struct http_server;
 
+/* Is base-url empty or a whole address? Explained; http_start needs it to be. */
+MUST_CHECK enum status http_check_base_url(const struct config *config, struct outcome *outcome);
+
 /* Binds and starts the loops. Refuses (STATUS_FORBIDDEN, with the reason) any address but loopback
  * while rules are off. *RET_PORT is the port bound. Paths: {base}/fhir/... are requests;
  * /healthz, /metrics and /apps/... are answered here; / redirects to the page. */

@@ -131,18 +131,35 @@ static size_t count_loops(const struct config *config)
 }
 
 /* "https://example.org:8443/care/fhir" -> "example.org:8443" and "/care/fhir". */
-static enum status split_base_url(struct http_server *server, struct outcome *outcome)
+static void split_base_url(const struct config *config, struct slice *ret_authority,
+                           struct slice *ret_path)
 {
-    struct slice url = config_base_url(server->service->config);
+    struct slice url = config_base_url(config);
     struct slice rest = slice_starts(url, SLICE("https://"))  ? slice_from(url, 8)
                         : slice_starts(url, SLICE("http://")) ? slice_from(url, 7)
                                                               : (struct slice){0};
     size_t slash = slice_index(rest, '/');
-    server->own_authority = slice_head(rest, slash);
-    server->fhir_prefix = slice_from(rest, slash);
-    bool safe = authority_is_safe(server->own_authority) && slice_index(url, '?') == url.length &&
-                slice_index(url, '#') == url.length;
-    return url.length == 0 || safe
+    *ret_authority = slice_head(rest, slash);
+    *ret_path = slice_from(rest, slash);
+}
+
+/* It stands in links, and says which references are to what is here. */
+static bool is_path(struct slice path)
+{
+    for (size_t i = 0; i < path.length; i++) {
+        unsigned char c = (unsigned char)path.at[i];
+        if (c <= ' ' || c >= 127 || strchr("?#\"<>\\^`{|}", c) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum status http_check_base_url(const struct config *config, struct outcome *outcome)
+{
+    struct slice authority, path;
+    split_base_url(config, &authority, &path);
+    return config_base_url(config).length == 0 || (authority_is_safe(authority) && is_path(path))
                ? STATUS_OK
                : outcome_fail(outcome, STATUS_VALUE, "base-url",
                               "Give the whole address that clients use, with its path and without "
@@ -208,7 +225,7 @@ static void close_server(struct http_server *server)
 
 static enum status open_server(struct http_server *server, struct outcome *outcome, int *ret_port)
 {
-    TRY(split_base_url(server, outcome));
+    split_base_url(server->service->config, &server->own_authority, &server->fhir_prefix);
     TRY(tls_open(server->service->config, outcome, &server->tls));
     TRY(static_load(server, outcome));
     TRY(open_loops(server, outcome, ret_port));

@@ -142,10 +142,12 @@ enum status refuse_unknown(struct planning *planning)
                             "taken in at this moment. Ask again.",
                             planning->shown);
     }
-    return outcome_fail(planning->outcome, STATUS_PARAMETER, "",
-                        "Search parameter '%s' is not supported for this type: [base]/metadata "
-                        "lists those that are. With 'Prefer: handling=lenient' it is ignored.",
-                        planning->shown);
+    return outcome_fail(
+        planning->outcome, STATUS_PARAMETER, "",
+        "Search parameter '%s' is not supported for this type: [base]/metadata "
+        "lists those that are.%s",
+        planning->shown,
+        planning->options->conditional ? "" : " With 'Prefer: handling=lenient' it is ignored.");
 }
 
 enum status refuse_modifier(struct planning *planning)

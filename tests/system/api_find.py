@@ -646,8 +646,41 @@ def everything_keeps_to_dates_of_care():
     assert 'start=2019-01-01' in link and '_lastUpdated' not in link, link
     assert _found('Patient/peter/$everything', '_since=2999-01-01T00:00:00Z') == []
     assert 'Practitioner/joe' in _found('Patient/peter/$everything', '_include=*', 'include')
-    for query in ('start=soon', 'start=2019&start=2020', 'unheardof=1', '_since=soon'):
-        _ask(400, 'GET', 'Patient/peter/$everything?' + query)
+    for query in ('start=soon', 'start=2019&start=2020', 'unheardof=1', '_since=soon', '_since=',
+                  '_since=2019,2020', '_since=ge2019', '_since=2019&_since=2020'):
+        answer = _ask(400, 'GET', 'Patient/peter/$everything?' + query)
+        assert '_lastUpdated' not in answer.body.decode(), answer
+
+
+def every_page_of_everything_keeps_to_what_was_asked():
+    def times_of(page):
+        return [entry['resource']['meta']['lastUpdated'] for entry in page.get('entry', [])
+                if entry['search']['mode'] == 'match']
+    times = sorted(times_of(_ask(200, 'GET', 'Patient/peter/$everything').json))
+    middle = times[len(times) // 2]
+    assert times[0] < middle, times
+    for query, inside in (('_lastUpdated=lt' + middle, lambda time: time < middle),
+                          ('_lastUpdated=lt%s&_since=%s' % (middle, times[1]),
+                           lambda time: times[1] <= time < middle)):
+        url = 'Patient/peter/$everything?_count=1&' + query
+        found = []
+        while url:
+            page = _ask(200, 'GET', url).json
+            found += times_of(page)
+            url = ''.join(link['url'].split('/fhir/')[1] for link in page['link']
+                          if link['relation'] == 'next')
+        assert sorted(found) == [time for time in times if inside(time)], (query, found)
+
+
+def everything_and_the_last_may_be_only_counted():
+    whole = _ask(200, 'GET', 'Patient/peter/$everything').json['entry']
+    for query in ('_summary=count', '_count=0'):
+        answer = _ask(200, 'GET', 'Patient/peter/$everything?' + query).json
+        assert 'entry' not in answer and answer['total'] == len(whole), answer
+    query = 'Observation/$lastn?patient=peter&code:missing=false'
+    some = _ask(200, 'GET', query).json
+    answer = _ask(200, 'GET', query + '&_summary=count').json
+    assert some['entry'] and 'entry' not in answer and answer['total'] == len(some['entry']), answer
 
 
 def the_last_of_each_code_are_given():

@@ -1,152 +1,25 @@
 # SPDX-License-Identifier: MIT
 """FHIR Bulk Data Access 2: $export of everything, of patients and of Groups, over HTTP.
 usage: bulk_export.py PROGRAM [ROUNDS]"""
-import contextlib
 import gzip
 import json
 import os
 import random
 import stat
 import sys
-import tempfile
 import threading
 import time
 import urllib.parse
 import uuid
 
-import access_log
+from exports import (ASYNC, LENIENT, OPTIONS, PROGRAM, deleted_of as _deleted, fact as _fact,
+                     fill as _fill, group as _group, kick as _kick, manifest_of as _manifest,
+                     notes_of as _notes, path_of as _path, patient as _patient, put as _put,
+                     refused as _refused, resources_of as _resources, serving as _server,
+                     wait as _wait)
 from server import Server, tap
 
-PROGRAM = os.path.abspath(sys.argv[1])
 ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 4
-OPTIONS = ('--reserve', '8M', '--export-spare', '0', '--export-file', '64k')
-ASYNC = {'Prefer': 'respond-async', 'Accept': 'application/fhir+json'}
-LENIENT = {'Prefer': 'respond-async, handling=lenient'}
-
-
-# ---- helpers -------------------------------------------------------------------------------------
-
-def _path(server, url):
-    assert url.startswith(server.base + '/'), (url, server.base)
-    return url[len(server.base) + 1:]
-
-
-def _kick(server, path, headers=None, body=None):
-    answer = server.ask('POST' if body else 'GET', path, body, headers or ASYNC)
-    assert answer.status == 202, answer
-    return _path(server, answer.headers['content-location'])
-
-
-def _wait(server, job, seconds=120):
-    until = time.monotonic() + seconds
-    while True:
-        answer = server.ask('GET', job)
-        if answer.status != 202:
-            return answer
-        assert len(answer.headers['x-progress']) < 100, answer
-        assert int(answer.headers['retry-after']) >= 1, answer
-        assert time.monotonic() < until, answer
-        time.sleep(0.6)
-
-
-def _manifest(server, path, headers=None, body=None):
-    answer = _wait(server, _kick(server, path, headers, body))
-    assert answer.status == 200, answer
-    assert answer.headers['content-type'] == 'application/json', answer
-    assert 'expires' in answer.headers, answer
-    return answer.json
-
-
-def _lines(server, item):
-    answer = server.ask('GET', _path(server, item['url']))
-    assert answer.status == 200, answer
-    assert answer.headers['content-type'] == 'application/fhir+ndjson', answer
-    assert answer.body.endswith(b'\n')
-    lines = [json.loads(line) for line in answer.body.decode().splitlines()]
-    assert all(line['resourceType'] == item['type'] for line in lines), item
-    assert len(lines) == item['count'], (len(lines), item)
-    return lines
-
-
-def _resources(server, manifest):
-    found = {}
-    for item in manifest['output']:
-        for resource in _lines(server, item):
-            key = '%s/%s' % (resource['resourceType'], resource['id'])
-            assert key not in found, key
-            found[key] = resource
-    return found
-
-
-def _deleted(server, manifest):
-    found = []
-    for item in manifest['deleted']:
-        for bundle in _lines(server, item):
-            assert bundle['type'] == 'transaction', bundle
-            for entry in bundle['entry']:
-                assert entry['request']['method'] == 'DELETE', entry
-                found.append(entry['request']['url'])
-    assert len(found) == len(set(found)), found
-    return set(found)
-
-
-def _notes(server, manifest):
-    return [issue['diagnostics'] for item in manifest['error']
-            for outcome in _lines(server, item) for issue in outcome['issue']]
-
-
-def _put(server, resource):
-    answer = server.ask('PUT', '%s/%s' % (resource['resourceType'], resource['id']), resource)
-    assert answer.status in (200, 201), answer
-    return '%s/%s' % (resource['resourceType'], resource['id'])
-
-
-def _patient(name, **more):
-    return {'resourceType': 'Patient', 'id': name, **more}
-
-
-def _fact(name, patient, text='x', status='final'):
-    return {'resourceType': 'Observation', 'id': name, 'status': status, 'code': {'text': text},
-            'subject': {'reference': 'Patient/' + patient}}
-
-
-def _group(name, members, **more):
-    return {'resourceType': 'Group', 'id': name, 'type': 'person', 'actual': True,
-            'member': [member if isinstance(member, dict) else
-                       {'entity': {'reference': member}} for member in members], **more}
-
-
-def _fill(server, patients, facts, prefix='p'):
-    """So many patients with so many observations each."""
-    expected = set()
-    for first in range(0, patients, 20):
-        entries = []
-        for number in range(first, min(first + 20, patients)):
-            name = '%s%d' % (prefix, number)
-            resources = [_patient(name)] + [_fact('%s-o%d' % (name, fact), name, 'fact ' * 20)
-                                            for fact in range(facts)]
-            for resource in resources:
-                url = '%s/%s' % (resource['resourceType'], resource['id'])
-                entries.append({'resource': resource, 'request': {'method': 'PUT', 'url': url}})
-                expected.add(url)
-        answer = server.ask('POST', '', {'resourceType': 'Bundle', 'type': 'batch',
-                                         'entry': entries})
-        assert answer.status == 200, answer
-    return expected
-
-
-@contextlib.contextmanager
-def _server(*options):
-    with Server(PROGRAM, *OPTIONS, *options) as server:
-        yield server
-
-
-def _refused(server, path, word, headers=None, body=None, status=400):
-    answer = server.ask('POST' if body else 'GET', path, body, headers or ASYNC)
-    assert answer.status == status, answer
-    text = ' '.join(issue['diagnostics'] + ' '.join(issue.get('expression', []))
-                    for issue in answer.json['issue'])
-    assert answer.json['resourceType'] == 'OperationOutcome' and word in text, (word, answer)
 
 
 # ---- cases ---------------------------------------------------------------------------------------
@@ -405,6 +278,14 @@ def refuses_by_name_what_it_does_not_support():
         assert set(_resources(server, manifest)) == {'Patient/p0'}
         notes = ' '.join(_notes(server, manifest))
         assert '_until' in notes and 'Organization' in notes and len(manifest['error']) == 1
+        switch = {'resourceType': 'Parameters', 'parameter': [
+            {'name': 'allowPartialManifests', 'valueBoolean': True}]}
+        _refused(server, '$export', 'allowPartialManifests', body=switch)
+        manifest = _manifest(server, '$export', LENIENT, switch)
+        assert 'allowPartialManifests' in _notes(server, manifest)[0]
+        filtered = '$export?_typeFilter=' + urllib.parse.quote('Patient?unheardof=1', '')
+        _refused(server, filtered, 'unheardof', headers=LENIENT)
+        assert 'lenient' not in server.ask('GET', filtered, None, LENIENT).body.decode()
         # A lenient caller gets less than was asked for, never more.
         _refused(server, '$export?_type=Patent', '_type', headers=LENIENT)
         for form in ('application/fhir%2Bndjson', 'application/fhir+ndjson', 'ndjson',
@@ -435,6 +316,34 @@ def a_binary_of_somebody_leaves_as_a_document():
         assert 'error' not in [issue['severity'] for issue in answer.json['issue']], answer
         found = _resources(server, _manifest(server, 'Patient/$export?_type=DocumentReference'))
         assert set(found) == {'DocumentReference/d', 'DocumentReference/binary-theirs'}
+
+
+def what_is_left_out_of_binaries_is_told():
+    with _server() as server:
+        _put(server, _patient('a'))
+        for name, context in (('own', {'securityContext': {'reference': 'Patient/a'}}),
+                              ('free', {})):
+            _put(server, {'resourceType': 'Binary', 'id': name, 'contentType': 'text/plain',
+                          'data': 'eA==', **context})
+        _refused(server, 'Patient/$export?_type=Binary', 'DocumentReference')
+        manifest = _manifest(server, 'Patient/$export?_type=Patient,Binary', LENIENT)
+        assert set(_resources(server, manifest)) == {'Patient/a'}
+        assert 'DocumentReference' in _notes(server, manifest)[0]
+        manifest = _manifest(server, '$export?_type=Binary')
+        assert set(_resources(server, manifest)) == {'Binary/free'}
+        assert 'DocumentReference' in _notes(server, manifest)[0]
+        both = '$export?_type=Binary,DocumentReference'
+        manifest = _manifest(server, both)
+        assert set(_resources(server, manifest)) == {'Binary/free',
+                                                     'DocumentReference/binary-own'}
+        assert manifest['error'] == []
+        manifest = _manifest(server, both + '&_typeFilter=' +
+                             urllib.parse.quote('DocumentReference?status=current', ''))
+        assert set(_resources(server, manifest)) == {'Binary/free'}
+        assert 'filter' in _notes(server, manifest)[0]
+        manifest = _manifest(server, both + '&_typeFilter=' +
+                             urllib.parse.quote('Binary?_id=free', ''))
+        assert set(_resources(server, manifest)) == {'Binary/free'}, 'wider than the filter'
 
 
 def content_whose_context_is_gone_leaves_in_no_file():
@@ -485,58 +394,6 @@ def files_come_packed_and_in_parts():
         head = server.ask('HEAD', path)
         assert head.status == 200 and int(head.headers['content-length']) == len(plain.body)
         assert server.ask('GET', path, headers={'Range': 'bytes=%d-' % len(plain.body)}).status == 416
-
-
-def each_person_in_what_was_fetched_has_an_entry():
-    with _server() as server:
-        _fill(server, 40, 12)
-        _put(server, {'resourceType': 'Organization', 'id': 'org', 'name': 'O'})
-        numbers = {}
-        for number in range(40):
-            request = 'n-%d' % number
-            server.ask('GET', 'Patient/p%d' % number, headers={'X-Request-Id': request})
-            numbers[request] = None
-        for entry in access_log.read(server.folder, False):
-            if entry['request'] in numbers:
-                numbers[entry['request']] = entry['patient']
-        assert None not in numbers.values()
-
-        def fetched(item, headers):
-            request = 'f-%s' % uuid.uuid4()
-            answer = server.ask('GET', _path(server, item['url']),
-                                headers={**headers, 'X-Request-Id': request})
-            entries = [entry for entry in access_log.read(server.folder, False)
-                       if entry['request'] == request]
-            persons = [entry['patient'] for entry in entries if entry['patient'] != 0]
-            assert len(persons) == len(set(persons)), entries
-            return answer, set(persons)
-
-        def of(lines):
-            names = {line['id'] if line['resourceType'] == 'Patient'
-                     else line['subject']['reference'][8:] for line in lines}
-            return {numbers['n-' + name[1:]] for name in names}
-        manifest = _manifest(server, '$export')
-        assert manifest['output']
-        log = access_log.read(server.folder, False)
-        assert not [entry for entry in log if entry['interaction'] == 'export-file'], 'too early'
-        for item in manifest['output']:
-            answer, persons = fetched(item, {})
-            lines = [json.loads(line) for line in answer.body.decode().splitlines()]
-            if item['type'] == 'Organization':
-                assert persons == set()
-                continue
-            assert persons == of(lines), (item, persons ^ of(lines))
-            _, persons = fetched(item, {'Accept-Encoding': 'gzip'})
-            assert persons == of(lines)
-            third = len(answer.body) // 3
-            part, persons = fetched(item, {'Range': 'bytes=%d-%d' % (third, 2 * third)})
-            assert part.status == 206
-            inside = part.body[part.body.index(b'\n') + 1:part.body.rindex(b'\n')]
-            seen = of([json.loads(line) for line in inside.splitlines()])
-            assert seen <= persons and len(persons) <= len(of(lines)), (seen, persons)
-        item = [each for each in manifest['output'] if each['type'] == 'Patient'][0]
-        _, persons = fetched(item, {'Range': 'bytes=0-10'})
-        assert len(persons) == 1, persons
 
 
 def cancelling_removes_the_files():

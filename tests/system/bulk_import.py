@@ -298,6 +298,34 @@ def half_a_file_stores_nothing():
         _failed(server, 'gzip', 'Observation', files.url + 'x')
 
 
+def what_does_not_say_where_it_ends_may_be_half():
+    """A body that ends with its connection: what broke off looks whole."""
+    def until_close(body):
+        def give(to):
+            to.send_response(200)
+            to.send_header('Content-Type', NDJSON)
+            to.send_header('Connection', 'close')
+            to.end_headers()
+            to.wfile.write(body)
+            to.close_connection = True
+        return give
+
+    def chunked(to):
+        to.send_response(200)
+        to.send_header('Content-Type', NDJSON)
+        to.send_header('Transfer-Encoding', 'chunked')
+        to.end_headers()
+        body = _lines(_patient('c1'), _patient('c2'))
+        to.wfile.write(b'%x\r\n%s\r\n0\r\n\r\n' % (len(body), body))
+    whole = _lines(_patient('w1'), _patient('w2'))
+    with _files(line=until_close(whole), half=until_close(whole[:len(whole) - 20]),
+                chunked=chunked) as files, _server(files) as server:
+        _failed(server, 'how long', 'Patient', files.url + 'line')
+        _failed(server, 'how long', 'Patient', files.url + 'half')
+        assert _total(server, 'Patient') == 0
+        assert _counts(_done(server, ('Patient', files.url + 'chunked'))) == [2]
+
+
 def a_page_is_no_file_of_records():
     with _files(h=lambda to: to.give(b'<html>' + SECRET.encode(), 'text/html'),
                 busy=lambda to: to.send_error(503)) as files, _server(files) as server:

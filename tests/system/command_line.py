@@ -118,10 +118,14 @@ def an_address_of_version_six_is_told_as_one_can_use_it():
 def a_base_that_is_no_address_is_refused():
     with tempfile.TemporaryDirectory() as folder:
         for base in ('example.org/fhir', 'https://', 'ftp://example.org/fhir',
-                     'https://example.org/fhir?x=1'):
-            code, _, errors = run(PROGRAM, 'serve', '--data', os.path.join(folder, 'data'),
-                                  '--reserve', '8M', '--port', '0', '--base-url', base, timeout=60)
-            assert code == 1 and 'Give the whole address' in errors, (base, code, errors)
+                     'https://example.org/fhir?x=1', 'nonsense', 'https://example.org/a b',
+                     'https://example.org/"x', 'https://user@example.org/fhir'):
+            data = os.path.join(folder, 'data')
+            for arguments in (['serve', '--port', '0'], ['import', '/none/such']):
+                code, _, errors = run(PROGRAM, *arguments, '--data', data, '--reserve', '8M',
+                                      '--base-url', base, timeout=60)
+                assert code == 2 and 'Give the whole address' in errors, (base, code, errors)
+            assert not os.path.exists(data), 'refused before anything is made'
 
 
 sys.exit(tap.run(sys.modules[__name__]))
