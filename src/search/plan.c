@@ -95,7 +95,7 @@ static enum status check_whole(struct planning *planning)
                             "A search across types must say of what: _type=Observation,Condition "
                             "or another parameter that all types have.");
     }
-    return check_contained(planning);
+    return check_beside_contained(planning);
 }
 
 /* These first: which parameters the others may be hangs on them. */

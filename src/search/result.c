@@ -126,7 +126,7 @@ static enum status refuse_beside(struct planning *planning, const char *name, co
 
 /* What contains a match may be of any type; what is contained stands in no order of its own and is
  * only counted by looking into what contains it. */
-enum status check_contained(struct planning *planning)
+enum status check_beside_contained(struct planning *planning)
 {
     const struct search_options *options = planning->options;
     const struct search_plan *plan = planning->plan;

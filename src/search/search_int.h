@@ -93,7 +93,7 @@ struct result_parameter {
 const struct result_parameter *find_result(struct slice name);
 
 /* What does not go with `_contained`; once all is taken. */
-enum status check_contained(struct planning *planning);
+enum status check_beside_contained(struct planning *planning);
 
 /* `_include` and `_revinclude` (include.c). */
 enum status plan_include(struct planning *planning, const struct scope *scope, bool reverse);
