@@ -94,7 +94,7 @@ static enum status plan_search(struct request *request, struct search_plan *ret_
 /* Item AT of the page: it, or the contained resources that it was found for. */
 static enum status add_match(struct bundle_writer *writer, const struct store_page *page, size_t at)
 {
-    static const struct slice more = {",\"search\":{\"mode\":\"match\"}", 24};
+    const struct slice more = SLICE(",\"search\":{\"mode\":\"match\"}");
     const struct store_version *item = &page->items[at];
     if (page->inside == NULL || page->inside[at].itself) {
         TRY(bundle_add_version(writer, item, more));

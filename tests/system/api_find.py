@@ -564,7 +564,7 @@ def what_contains_a_match_is_given_or_what_is_contained():
          subject=_to('Patient', 'peter'),
          specimen=[{'reference': '#' + tube['id']} for tube in tubes])
     _put('Specimen', 'alone', identifier=nine)
-    asked = 'Specimen?identifier=urn:tube|9&_contained='
+    asked = 'identifier=urn:tube|9&_contained='
     container = ('DiagnosticReport/tubes', 'DiagnosticReport', 'tubes', 'match')
     alone = ('Specimen/alone', 'Specimen', 'alone', 'match')
     inside = [('DiagnosticReport/tubes#' + each, 'Specimen', each, 'match') for each in ('one', 'two')]
@@ -573,13 +573,13 @@ def what_contains_a_match_is_given_or_what_is_contained():
                           ('true&_containedType=contained', inside),
                           ('both&_containedType=contained', [alone] + inside),
                           ('both&_containedType=contained&_count=1', [alone] + inside)):
-        found = _contain(SERVER.entries(_quoted(asked + query)))
+        found = _contain(SERVER.entries('Specimen?' + _quoted(asked + query)))
         assert sorted(found) == sorted(wanted), (query, found)
-    counted = _ask(200, 'GET', _quoted(asked + 'true&_total=accurate')).json
+    counted = _ask(200, 'GET', 'Specimen?' + _quoted(asked + 'true&_total=accurate')).json
     assert counted['total'] == 1, counted
-    short = _ask(200, 'GET', _quoted(asked + 'true&_containedType=contained&_elements=collection'))
+    short = _ask(200, 'GET', 'Specimen?' + _quoted(asked + 'true&_containedType=contained&_elements=collection'))
     assert 'identifier' not in short.json['entry'][0]['resource'], short
-    included = SERVER.entries(_quoted(asked + 'true&_include=DiagnosticReport:subject'))
+    included = SERVER.entries('Specimen?' + _quoted(asked + 'true&_include=DiagnosticReport:subject'))
     assert sorted(_contain(included)) == sorted(
         [container, ('Patient/peter', 'Patient', 'peter', 'include')]), included
     answer = _ask(400, 'GET', 'Patient/peter/Specimen?_contained=true')
