@@ -22,6 +22,8 @@ struct ledger {
 /* NAME: its own, else NULL. */
 void ledger_name(const char *path, const char *name, struct ledger *ledger);
 enum status ledger_load(struct store_tx *tx, struct arena *arena, struct ledger *ledger);
+/* The same, in a snapshot of its own. */
+MUST_CHECK enum status ledger_read(struct store *store, struct arena *arena, struct ledger *ledger);
 bool ledger_has(const struct ledger *ledger, uint64_t unit);
 /* Marks a unit of STORED resources done, in the transaction that stores it. */
 enum status ledger_mark(struct store_tx *tx, struct arena *arena, const struct ledger *ledger,

@@ -151,26 +151,12 @@ static enum status close_ledgers(struct store_tx *tx, void *context)
     return STATUS_OK;
 }
 
-static enum status load_ledger(struct import *import, struct arena *arena, struct ledger *ledger)
-{
-    struct store_reader *reader;
-    struct store_tx *tx;
-    TRY(store_reader_open(import->service.store, &reader));
-    enum status status = store_snapshot_begin(reader, 0, &tx);
-    if (status == STATUS_OK) {
-        status = ledger_load(tx, arena, ledger);
-        store_snapshot_end(tx);
-    }
-    store_reader_close(reader);
-    return status;
-}
-
 static enum status import_file(struct import *import, const char *path, struct arena *arena,
                                struct ledger *ledger, struct outcome *outcome)
 {
     struct source source;
     ledger_name(path, import->options->ledger, ledger);
-    TRY(load_ledger(import, arena, ledger));
+    TRY(ledger_read(import->service.store, arena, ledger));
     if (ledger->whole && !import->options->again) {
         import->result.files_done_before++;
         return STATUS_OK;
@@ -208,7 +194,7 @@ static enum status import_files(struct import *import, const char *const *files,
         status = store_write(import->service.store, close_ledgers, &ledgers);
     }
     if (import->options->ledger != NULL && ledgers.count == 1 &&
-        load_ledger(import, arena, &ledgers.items[0]) == STATUS_OK) {
+        ledger_read(import->service.store, arena, &ledgers.items[0]) == STATUS_OK) {
         import->result.stored_in_all = ledgers.items[0].stored;
     }
     arena_destroy(arena);

@@ -248,6 +248,25 @@ static enum status explain_stop(struct running *running, enum status status)
     }
 }
 
+static const char *ledger_of(const struct running *running)
+{
+    return arena_print(running->arena, "%s/%zu", running->job->id, running->at + 1);
+}
+
+/* By an earlier process: of a file that cannot be gone on with. */
+static enum status stored_before(const struct running *running, uint64_t *ret_stored)
+{
+    struct ledger ledger;
+    const char *name = ledger_of(running);
+    if (name == NULL) {
+        return STATUS_MEMORY;
+    }
+    ledger_name("", name, &ledger);
+    TRY(ledger_read(running->job->jobs->service.store, running->arena, &ledger));
+    *ret_stored = ledger.stored;
+    return STATUS_OK;
+}
+
 static enum status import_file(struct running *running, int rejects, uint64_t *ret_stored)
 {
     struct feed_job *job = running->job;
@@ -255,20 +274,19 @@ static enum status import_file(struct running *running, int rejects, uint64_t *r
     char sender[QUALITY_SOURCE_MOST];
     struct outcome outcome; /* names paths of ours: not for the client */
     struct feed_result result = {0};
-    struct feed_options options = {
-        .service = &jobs->service,
-        .rejects = rejects,
-        .source = {sender, 0},
-        .progress = show_stored,
-        .stops = stops,
-        .context = job,
-        .ledger = arena_print(running->arena, "%s/%zu", job->id, running->at + 1),
-        .request = slice_text(job->id),
-        .base_url = job->ask.base_url,
-        .ndjson = true,
-        .outcomes = true,
-        .type = job->ask.inputs[running->at].type,
-        .units = UNITS_AT_ONCE};
+    struct feed_options options = {.service = &jobs->service,
+                                   .rejects = rejects,
+                                   .source = {sender, 0},
+                                   .progress = show_stored,
+                                   .stops = stops,
+                                   .context = job,
+                                   .ledger = ledger_of(running),
+                                   .request = slice_text(job->id),
+                                   .base_url = job->ask.base_url,
+                                   .ndjson = true,
+                                   .outcomes = true,
+                                   .type = job->ask.inputs[running->at].type,
+                                   .units = UNITS_AT_ONCE};
     const char *path = arena_print(running->arena, "/proc/self/fd/%d", running->file);
     if (options.ledger == NULL || path == NULL) {
         return STATUS_MEMORY;
@@ -310,7 +328,7 @@ static enum status run_input(struct running *running)
         struct intake intake = *running->intake;
         status = status == STATUS_OK ? check_same(running, &intake) : status;
     } else if (running->intake->state == INTAKE_FETCHED) {
-        stored = running->intake->stored;
+        TRY(stored_before(running, &stored));
     }
     if (status != STATUS_OK && (!is_of_input(status) || running->outcome.errors == 0)) {
         return status;

@@ -140,10 +140,13 @@ static enum status start(void *context, const struct import_ask *ask, struct are
 /* ---- asking -------------------------------------------------------------------------------------
  */
 
+/* Expired is gone, also while a long job keeps the thread that removes it. */
 static struct feed_job *find(struct feed_jobs *jobs, struct slice id, struct slice who)
 {
+    int64_t before = time_now() - jobs->service.config->import_keep * MICROS_PER_SECOND;
     for (struct feed_job *job = jobs->list; job != NULL; job = job->next) {
-        if (slice_is(id, job->id) && slice_equals(job->ask.who, who) && !job->cancelled) {
+        if (slice_is(id, job->id) && slice_equals(job->ask.who, who) && !job->cancelled &&
+            (job->state < IMPORT_DONE || job->finished >= before)) {
             return job;
         }
     }

@@ -69,6 +69,20 @@ enum status ledger_load(struct store_tx *tx, struct arena *arena, struct ledger 
     return read_note(value, ledger);
 }
 
+enum status ledger_read(struct store *store, struct arena *arena, struct ledger *ledger)
+{
+    struct store_reader *reader;
+    struct store_tx *tx;
+    TRY(store_reader_open(store, &reader));
+    enum status status = store_snapshot_begin(reader, 0, &tx);
+    if (status == STATUS_OK) {
+        status = ledger_load(tx, arena, ledger);
+        store_snapshot_end(tx);
+    }
+    store_reader_close(reader);
+    return status;
+}
+
 bool ledger_has(const struct ledger *ledger, uint64_t unit)
 {
     for (size_t i = 0; i < ledger->ahead_count; i++) {

@@ -527,6 +527,32 @@ def killed_imports_go_on_and_store_nothing_twice():
             server.discard()
 
 
+def what_was_stored_of_a_file_that_changed_is_counted():
+    with tempfile.TemporaryDirectory() as folder, _files() as files:
+        path = os.path.join(folder, 'f.ndjson')
+        with open(path, 'wb') as file:
+            file.write(_many(LINES))
+        server = _server(files, '--import-folder', folder)
+        try:
+            server.start()
+            job = _kick(server, ('Observation', 'file://' + path))
+            while _total(server, 'Observation') == 0:
+                assert server.ask('GET', job).status == 202
+            server.kill()
+            with open(path, 'ab') as file:
+                file.write(_many(1, LINES))
+            server.start()
+            answer = _wait(server, job)
+            stored = _total(server, 'Observation')
+            assert 0 < stored < LINES, stored
+            assert _counts(answer.json) == [stored], (stored, answer)
+            issues = _errors(server, answer.json)['file://' + path]
+            assert 'changed' in json.dumps(issues), issues
+            server.stop()
+        finally:
+            server.discard()
+
+
 def cancelling_ends_it_and_what_is_stored_stays():
     ended = threading.Event()
     with _files(f=_many(LINES), s=lambda to: (to.give(b'{', length=99), ended.wait(60))) as files, \
@@ -582,6 +608,21 @@ def results_expire():
             assert time.monotonic() < until
             time.sleep(0.3)
         assert os.listdir(os.path.join(server.folder, 'imports')) == []
+
+
+def results_expire_while_another_import_runs():
+    ends = threading.Event()
+    with _files(p=_lines(_patient('p')), slow=lambda to: ends.wait(60)) as files, \
+            _server(files, '--import-keep', '2') as server:
+        job = _kick(server, ('Patient', files.url + 'p'))
+        assert _wait(server, job).status == 200
+        other = _kick(server, ('Patient', files.url + 'slow'))
+        time.sleep(3)
+        answer = server.ask('GET', job)
+        assert answer.status == 404, answer
+        assert server.ask('GET', other).status == 202
+        assert server.ask('DELETE', other).status == 202
+        ends.set()
 
 
 def requests_are_answered_meanwhile():
