@@ -567,7 +567,8 @@ def what_contains_a_match_is_given_or_what_is_contained():
     asked = 'identifier=urn:tube|9&_contained='
     container = ('DiagnosticReport/tubes', 'DiagnosticReport', 'tubes', 'match')
     alone = ('Specimen/alone', 'Specimen', 'alone', 'match')
-    inside = [('DiagnosticReport/tubes#' + each, 'Specimen', each, 'match') for each in ('one', 'two')]
+    inside = [('DiagnosticReport/tubes#' + name, 'Specimen', name, 'match')
+              for name in ('one', 'two')]
     for query, wanted in (('false', [alone]), ('true', [container]), ('both', [alone, container]),
                           ('true&_containedType=container', [container]),
                           ('true&_containedType=contained', inside),
@@ -577,9 +578,11 @@ def what_contains_a_match_is_given_or_what_is_contained():
         assert sorted(found) == sorted(wanted), (query, found)
     counted = _ask(200, 'GET', 'Specimen?' + _quoted(asked + 'true&_total=accurate')).json
     assert counted['total'] == 1, counted
-    short = _ask(200, 'GET', 'Specimen?' + _quoted(asked + 'true&_containedType=contained&_elements=collection'))
+    short = _ask(200, 'GET', 'Specimen?' + _quoted(
+        asked + 'true&_containedType=contained&_elements=collection'))
     assert 'identifier' not in short.json['entry'][0]['resource'], short
-    included = SERVER.entries('Specimen?' + _quoted(asked + 'true&_include=DiagnosticReport:subject'))
+    included = SERVER.entries('Specimen?' + _quoted(
+        asked + 'true&_include=DiagnosticReport:subject'))
     assert sorted(_contain(included)) == sorted(
         [container, ('Patient/peter', 'Patient', 'peter', 'include')]), included
     answer = _ask(400, 'GET', 'Patient/peter/Specimen?_contained=true')
