@@ -185,6 +185,11 @@ void bundle_begin(struct bundle_writer *writer, struct request *request, const c
  * has the entry without a resource, a searchset an OperationOutcome instead. */
 enum status bundle_add_version(struct bundle_writer *writer, const struct store_version *version,
                                struct slice more);
+/* The entry of VERSION, which is contained in CONTAINER: its fullUrl is that of the container with
+ * '#' and its id (R4 search, "Contained Resources"). */
+enum status bundle_add_contained(struct bundle_writer *writer,
+                                 const struct store_version *container,
+                                 const struct store_version *version, struct slice more);
 void bundle_end(struct bundle_writer *writer);
 
 /* What a search found, and what comes with it. */

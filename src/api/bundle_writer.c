@@ -57,12 +57,24 @@ static enum status is_open(struct request *request, const struct store_version *
     return binary_guard(request->service->definitions, tx, version, request->arena, ret_open);
 }
 
+static void begin_entry(struct bundle_writer *writer, const struct store_version *version)
+{
+    struct request *request = writer->request;
+    struct buffer *out = writer->out;
+    buffer_add_text(out,
+                    writer->entries++ == 0 ? ",\"entry\":[{\"fullUrl\":\"" : ",{\"fullUrl\":\"");
+    buffer_add(out, request->base_url);
+    buffer_add_byte(out, '/');
+    buffer_add(out, resource_type_name(request->service->definitions, version->type));
+    buffer_add_byte(out, '/');
+    buffer_add(out, version->id);
+}
+
 enum status bundle_add_version(struct bundle_writer *writer, const struct store_version *version,
                                struct slice more)
 {
     struct request *request = writer->request;
     struct buffer *out = writer->out;
-    struct slice name = resource_type_name(request->service->definitions, version->type);
     bool open;
     TRY(is_open(request, version, &open));
     request_discloses_version(request, version);
@@ -70,13 +82,7 @@ enum status bundle_add_version(struct bundle_writer *writer, const struct store_
         add_withheld(writer);
         return buffer_ok(out) ? STATUS_OK : STATUS_TOO_COSTLY;
     }
-    buffer_add_text(out,
-                    writer->entries++ == 0 ? ",\"entry\":[{\"fullUrl\":\"" : ",{\"fullUrl\":\"");
-    buffer_add(out, request->base_url);
-    buffer_add_byte(out, '/');
-    buffer_add(out, name);
-    buffer_add_byte(out, '/');
-    buffer_add(out, version->id);
+    begin_entry(writer, version);
     buffer_add_byte(out, '"');
     if (version->body.length > 0 && open) {
         buffer_add_text(out, ",\"resource\":");
@@ -85,6 +91,25 @@ enum status bundle_add_version(struct bundle_writer *writer, const struct store_
     buffer_add(out, more);
     buffer_add_byte(out, '}');
     return buffer_ok(out) ? STATUS_OK : STATUS_TOO_COSTLY;
+}
+
+enum status bundle_add_contained(struct bundle_writer *writer,
+                                 const struct store_version *container,
+                                 const struct store_version *version, struct slice more)
+{
+    struct request *request = writer->request;
+    struct buffer *out = writer->out;
+    struct buffer fragment = {.arena = request->arena};
+    request_discloses_version(request, container);
+    begin_entry(writer, container);
+    buffer_add_byte(out, '#');
+    buffer_add_url(&fragment, version->id, false);
+    buffer_add(out, buffer_slice(&fragment));
+    buffer_add_text(out, "\",\"resource\":");
+    TRY(api_write_resource(request, version, out));
+    buffer_add(out, more);
+    buffer_add_byte(out, '}');
+    return buffer_ok(out) && buffer_ok(&fragment) ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
 void bundle_end(struct bundle_writer *writer)

@@ -149,7 +149,8 @@ static enum status name_in_query(const struct telling *telling, const struct sto
 /* One token and nothing else: whom it names is a match. */
 static bool names_matches_only(const struct store_query *query)
 {
-    return query->type != RESOURCE_TYPE_NONE && !query->has_patient && query->id_count == 0 &&
+    return query->type != RESOURCE_TYPE_NONE && query->contained == STORE_CONTAINED_NOT &&
+           !query->has_patient && query->id_count == 0 &&
            query->updated_low == query->updated_high && query->clause_count == 1 &&
            query->clauses[0].modifier == STORE_PLAIN &&
            query->clauses[0].parameter->kind == SEARCH_TOKEN;

@@ -72,6 +72,7 @@ static enum status plan_search(struct request *request, struct search_plan *ret_
                                      .compartment = request->compartment,
                                      .compartment_id = request->id,
                                      .lenient = request->prefer_lenient,
+                                     .contained = true,
                                      .count_default = (size_t)config->page,
                                      .count_max = (size_t)config->page_max};
     TRY(search_plan_make(&options, arguments, request->parameter_count, request->arena,
@@ -79,8 +80,27 @@ static enum status plan_search(struct request *request, struct search_plan *ret_
     ret_plan->query.bytes = API_PAGE_BYTES;
     /* "_count=0 is the same as _summary=count" (R4 search, 3.1.1.5.3). */
     if (request->summary == SUMMARY_COUNT || ret_plan->query.count == 0) {
+        if (ret_plan->query.contained != STORE_CONTAINED_NOT && ret_plan->query.inside) {
+            return request_fail(request, STATUS_PARAMETER, "_containedType",
+                                "With _containedType=contained nothing is counted: ask with "
+                                "_containedType=container, which counts what contains.");
+        }
         ret_plan->query.count = 0;
         ret_plan->query.total = true;
+    }
+    return STATUS_OK;
+}
+
+/* Item AT of the page: it, or the contained resources that it was found for. */
+static enum status add_match(struct bundle_writer *writer, const struct store_page *page, size_t at)
+{
+    const struct slice more = SLICE(",\"search\":{\"mode\":\"match\"}");
+    const struct store_version *item = &page->items[at];
+    if (page->inside == NULL || page->inside[at].itself) {
+        TRY(bundle_add_version(writer, item, more));
+    }
+    for (size_t i = 0; page->inside != NULL && i < page->inside[at].count; i++) {
+        TRY(bundle_add_contained(writer, item, &page->inside[at].items[i], more));
     }
     return STATUS_OK;
 }
@@ -97,8 +117,7 @@ enum status api_respond_page(struct request *request, const struct search_plan *
     }
     bundle_begin(&writer, request, "searchset", page->total, links, link_count);
     for (size_t i = 0; i < page->count; i++) {
-        TRY(bundle_add_version(&writer, &page->items[i],
-                               SLICE(",\"search\":{\"mode\":\"match\"}")));
+        TRY(add_match(&writer, page, i));
     }
     for (size_t i = 0; i < answer->included_count; i++) {
         TRY(bundle_add_version(&writer, &answer->included[i],

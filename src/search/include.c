@@ -65,6 +65,9 @@ static enum status check_start(struct planning *planning, const struct scope *sc
                                const struct search_include *include)
 {
     bool starts = true;
+    if (planning->plan->query.contained != STORE_CONTAINED_NOT) {
+        return STATUS_OK; /* from what contains, which may be of any type */
+    }
     if (include->source != RESOURCE_TYPE_NONE && !include->iterate) {
         starts =
             !include->reverse

@@ -82,7 +82,7 @@ static enum status take_or_ignore(struct planning *planning, struct scope *scope
     return STATUS_OK;
 }
 
-static enum status check_whole(const struct planning *planning)
+static enum status check_whole(struct planning *planning)
 {
     const struct search_options *options = planning->options;
     if (options->conditional && planning->plan->criteria == 0) {
@@ -95,16 +95,21 @@ static enum status check_whole(const struct planning *planning)
                             "A search across types must say of what: _type=Observation,Condition "
                             "or another parameter that all types have.");
     }
-    return STATUS_OK;
+    return check_beside_contained(planning);
 }
 
-/* `_type` first: which parameters the others may be hangs on it. */
+/* These first: which parameters the others may be hangs on them. */
+static bool comes_first(struct slice name)
+{
+    return slice_is(name, "_type") || slice_is(name, "_contained");
+}
+
 static enum status take_all(struct planning *planning, struct scope *scope,
                             const struct search_argument *arguments, size_t count)
 {
-    for (int types = 1; types >= 0; types--) {
+    for (int first = 1; first >= 0; first--) {
         for (size_t i = 0; i < count; i++) {
-            if (slice_is(arguments[i].name, "_type") == (types == 1)) {
+            if (comes_first(arguments[i].name) == (first == 1)) {
                 TRY(take_or_ignore(planning, scope, &arguments[i]));
             }
         }

@@ -87,24 +87,81 @@ static enum status take_sort(struct planning *planning, const struct scope *scop
 static enum status take_contained(struct planning *planning, const struct scope *scope,
                                   struct slice text)
 {
+    struct store_query *query = &planning->plan->query;
     (void)scope;
-    if (slice_is(text, "false")) {
-        return STATUS_OK;
+    TRY(once(planning, &planning->containing));
+    bool both = slice_is(text, "both"), only = slice_is(text, "true");
+    if (!both && !only && !slice_is(text, "false")) {
+        return outcome_fail(planning->outcome, STATUS_VALUE, "_contained",
+                            "_contained is false, true or both.");
     }
-    return outcome_fail(planning->outcome, STATUS_PARAMETER, "_contained",
-                        "Contained resources are not searched: _contained may only be false.");
+    if ((both || only) && !planning->options->contained) {
+        return outcome_fail(planning->outcome, STATUS_PARAMETER, "_contained",
+                            "Contained resources are not searched here: _contained may only be "
+                            "false.");
+    }
+    query->contained = both   ? STORE_CONTAINED_TOO
+                       : only ? STORE_CONTAINED_ONLY
+                              : STORE_CONTAINED_NOT;
+    return STATUS_OK;
 }
 
 static enum status take_contained_type(struct planning *planning, const struct scope *scope,
                                        struct slice text)
 {
     (void)scope;
-    if (slice_is(text, "container")) {
+    TRY(once(planning, &planning->formed));
+    planning->plan->query.inside = slice_is(text, "contained");
+    if (!planning->plan->query.inside && !slice_is(text, "container")) {
+        return outcome_fail(planning->outcome, STATUS_VALUE, "_containedType",
+                            "_containedType is container or contained.");
+    }
+    return STATUS_OK;
+}
+
+static enum status refuse_beside(struct planning *planning, const char *name, const char *text)
+{
+    return outcome_fail(planning->outcome, STATUS_PARAMETER, name, "%s", text);
+}
+
+/* What contains a match may be of any type; what is contained stands in no order of its own and is
+ * only counted by looking into what contains it. */
+enum status check_beside_contained(struct planning *planning)
+{
+    const struct search_options *options = planning->options;
+    const struct search_plan *plan = planning->plan;
+    const struct store_query *query = &plan->query;
+    if (query->contained == STORE_CONTAINED_NOT) {
         return STATUS_OK;
     }
-    return outcome_fail(planning->outcome, STATUS_PARAMETER, "_containedType",
-                        "Contained resources are not searched: _containedType may only be "
-                        "container.");
+    if (options->type == RESOURCE_TYPE_NONE) {
+        return refuse_beside(planning, "_contained",
+                             "_contained is answered for a search of one type only: name the type "
+                             "in the address.");
+    }
+    if (options->compartment != RESOURCE_TYPE_NONE) {
+        return refuse_beside(planning, "_contained",
+                             "_contained is not answered within a compartment: name what the "
+                             "contained resources must meet as criteria.");
+    }
+    for (size_t i = 0; i < query->sort_count; i++) {
+        if (query->sorts[i].parameter != NULL) {
+            return refuse_beside(planning, "_sort",
+                                 "With _contained _sort takes _lastUpdated only, which is that of "
+                                 "what contains: other parameters are none of all that is found.");
+        }
+    }
+    if (query->inside && query->total) {
+        return refuse_beside(planning, "_total",
+                             "With _containedType=contained there is no _total: one is counted "
+                             "with _containedType=container, of what contains.");
+    }
+    if (query->inside && plan->include_count > 0) {
+        return refuse_beside(planning, "_include",
+                             "With _containedType=contained nothing is included: ask with "
+                             "_containedType=container.");
+    }
+    return STATUS_OK;
 }
 
 static enum status take_include(struct planning *planning, const struct scope *scope,

@@ -25,9 +25,10 @@ struct search_options {
     resource_type type;        /* NONE: system-wide; only parameters common to all types then */
     resource_type compartment; /* with its id: only what is in this compartment; NONE: none */
     struct slice compartment_id;
-    bool learning; /* parameters are being taken in: a code that is not known may be one's */
-    bool record;   /* the compartment is a Patient's, and meant is the whole record: all that the
-                      store knows to concern them (DESIGN 6), which is more than R4's compartment */
+    bool learning;  /* parameters are being taken in: a code that is not known may be one's */
+    bool contained; /* the caller can answer with what contains a match: `_contained` */
+    bool record;    /* the compartment is a Patient's, and meant is the whole record: all that the
+                       store knows to concern them (DESIGN 6), which is more than R4's compartment */
     bool lenient;
     bool conditional; /* of a conditional operation: result parameters (_count, _sort ...) are
                          refused, and at least one real criterion is required */

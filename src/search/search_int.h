@@ -24,6 +24,7 @@ struct planning {
     struct search_include *includes;
     size_t queries, lookups;
     bool counted, totalled, sorted; /* _count, _total, _sort are given once */
+    bool containing, formed;        /* so are _contained and _containedType */
 };
 
 /* A query being made, and the types that it is of. */
@@ -90,6 +91,9 @@ struct result_parameter {
     bool in_links; /* repeated in self and next */
 };
 const struct result_parameter *find_result(struct slice name);
+
+/* What does not go with `_contained`; once all is taken. */
+enum status check_beside_contained(struct planning *planning);
 
 /* `_include` and `_revinclude` (include.c). */
 enum status plan_include(struct planning *planning, const struct scope *scope, bool reverse);

@@ -94,6 +94,10 @@ void store_version_write(const struct store_version *version, struct buffer *out
 {
     char instant[INSTANT_LENGTH + 1];
     size_t splice = version->splice;
+    if (version->version == 0) {
+        buffer_add(out, version->body);
+        return;
+    }
     if (splice > version->body.length) {
         out->broken = true;
         return;

@@ -431,6 +431,22 @@ void extract_value_of(const struct store *store, resource_type type,
     }
 }
 
+static void extract_contained(const struct store *store, resource_type type, yyjson_val *resource,
+                              struct facts *facts)
+{
+    const struct parameter *known = store_parameter(store, type, &contained_parameter);
+    size_t i, max;
+    yyjson_val *contained;
+    if (known == NULL) {
+        return;
+    }
+    struct extraction to = {.number = known->number, .facts = facts};
+    yyjson_arr_foreach(json_get(resource, "contained"), i, max, contained)
+    {
+        add_token(&to, SLICE(""), json_get_string(contained, "resourceType"));
+    }
+}
+
 void extract_all(const struct store *store, resource_type type, yyjson_val *resource,
                  struct slice base_url, struct facts *facts)
 {
@@ -442,5 +458,6 @@ void extract_all(const struct store *store, resource_type type, yyjson_val *reso
             extract_parameter(store, type, &parameters[i], known, resource, base_url, facts);
         }
     }
+    extract_contained(store, type, resource, facts);
     words_extract(store->definitions, type, resource, facts);
 }

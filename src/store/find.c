@@ -113,18 +113,62 @@ static enum status parts_of_types(struct finder *finder)
                               "No resource type asked for has all these search parameters.");
 }
 
+/* Every type that may contain a match. */
+static enum status parts_inside(struct finder *finder)
+{
+    const struct store_query *query = finder->query;
+    struct search *root = &finder->root;
+    resource_type last = resource_type_count(root->store->definitions);
+    struct store_query *inner = ARENA_NEW(root->arena, struct store_query);
+    if (query->type == RESOURCE_TYPE_NONE) {
+        return outcome_fail(root->outcome, STATUS_NOT_SUPPORTED, "",
+                            "Contained resources are searched one type at a time.");
+    }
+    if (inner == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    *inner = *query;
+    inner->has_patient = false;
+    TRY(search_nest(root, inner, &finder->inside));
+    for (resource_type type = 1; type <= last; type++) {
+        struct store_query *outer;
+        bool used = false;
+        TRY(type_is_used(root->connection, type, &used));
+        if (!used) {
+            continue;
+        }
+        outer = ARENA_NEW(root->arena, struct store_query);
+        if (outer == NULL) {
+            return STATUS_TOO_COSTLY;
+        }
+        *outer = (struct store_query){.type = type,
+                                      .has_patient = query->has_patient,
+                                      .patient = query->patient,
+                                      .sorts = query->sorts,
+                                      .sort_count = query->sort_count};
+        root->inside = finder->inside;
+        enum status status = add_part(finder, outer);
+        root->inside = NULL;
+        TRY(status);
+    }
+    return STATUS_OK;
+}
+
 static enum status finder_prepare(struct finder *finder)
 {
     const struct store_query *query = finder->query;
-    size_t most = (size_t)resource_type_count(finder->root.store->definitions) + 1;
+    size_t most = 2 * (size_t)resource_type_count(finder->root.store->definitions) + 1;
     finder->parts = arena_array(finder->root.arena, most, sizeof(struct search *));
     if (finder->parts == NULL) {
         return STATUS_TOO_COSTLY;
     }
     if (query->type == RESOURCE_TYPE_NONE && query_needs_types(query)) {
         TRY(parts_of_types(finder));
-    } else {
+    } else if (query->contained != STORE_CONTAINED_ONLY) {
         TRY(add_part(finder, query));
+    }
+    if (query->contained != STORE_CONTAINED_NOT) {
+        TRY(parts_inside(finder));
     }
     size_t kept = 0;
     for (size_t i = 0; i < finder->part_count; i++) {
@@ -153,10 +197,12 @@ static enum status load_items(struct finder *finder, const int64_t *rids, size_t
 {
     const struct store_query *query = finder->query;
     size_t bytes = 0;
+    struct store_inside *inside = arena_array(finder->answer, count, sizeof(*inside));
     page->items = arena_array(finder->answer, count, sizeof(*page->items));
-    if (page->items == NULL) {
+    if (page->items == NULL || inside == NULL) {
         return STATUS_TOO_COSTLY;
     }
+    page->inside = finder->inside != NULL && query->inside ? inside : NULL;
     for (size_t i = 0; i < count; i++) {
         if (query->bytes != 0 && bytes >= query->bytes && i > 0) {
             page->more = true;
@@ -167,6 +213,11 @@ static enum status load_items(struct finder *finder, const int64_t *rids, size_t
             TRY(place_read_all(finder->root.connection, rids + i,
                                left < ITEMS_AT_ONCE ? left : ITEMS_AT_ONCE, query->bodies,
                                finder->answer, page->items + i));
+        }
+        if (page->inside != NULL) {
+            TRY(inside_collect(finder->inside, rids[i], &page->items[i], finder->answer,
+                               &inside[i]));
+            inside[i].itself = inside[i].itself && query->contained == STORE_CONTAINED_TOO;
         }
         bytes += page->items[i].body.length;
         page->count++;
@@ -398,6 +449,9 @@ enum status store_find(struct store_tx *tx, const struct store_query *query, str
         status = run_finder(&finder, ret_page);
         for (size_t i = 0; i < finder.part_count; i++) {
             search_close(finder.parts[i]);
+        }
+        if (finder.inside != NULL) {
+            search_close(finder.inside);
         }
         if (tx->writer != NULL) {
             tx->connection->deadline = 0;

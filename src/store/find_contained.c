@@ -128,6 +128,7 @@ static enum status test_contained(struct search *search, const struct test *test
         *ret_match = near_test_body(test, resource);
         return STATUS_OK;
     case TEST_FACTS:
+    case TEST_INSIDE: /* asked of what contains, never of what is contained */
         break;
     }
     return facts_match(search, test, place, resource, ret_match);
@@ -157,5 +158,97 @@ enum status contained_matches(struct search *search, const struct place_body *pl
         TRY(test_contained(search, &search->tests[i], place, rid, resource, ret_match));
         arena_rewind(search->scratch, mark);
     }
+    return STATUS_OK;
+}
+
+/* ---- what contains a match ----------------------------------------------------------------------
+ */
+
+enum status inside_prepare(struct search *search)
+{
+    static const struct search_parameter shown = {.code = {"_contained", 10}};
+    static const struct store_clause clause = {.parameter = &contained_parameter};
+    const struct store *store = search->store;
+    const struct parameter *known =
+        store_parameter(store, search->query->type, &contained_parameter);
+    if (known == NULL || !parameter_is_ready(known, search->connection)) {
+        return search_not_ready(search, &shown);
+    }
+    uint32_t parameter = known->number * 2;
+    resource_type wanted = search->inside->query->type;
+    const struct store_value value = {.has_system = true,
+                                      .code = resource_type_name(store->definitions, wanted)};
+    struct number_list codes = {.arena = search->arena};
+    size_t count = 0;
+    TRY(find_codes(search, &value, true, &codes));
+    search->tests[search->test_count++] =
+        (struct test){.kind = TEST_INSIDE, .clause = &clause, .parameter = parameter};
+    search->typed = true;
+    if (codes.count > 0) { /* there is one of it without a system, if any */
+        struct stream *stream = &search->streams[search->stream_count++];
+        TRY(stream_add_tree(stream, search->connection, search->arena, SQL_TOKEN_RIDS, parameter,
+                            codes.items[0]));
+        TRY(stream_probe(stream, 1, &count));
+    }
+    search->nothing = search->nothing || count == 0;
+    return STATUS_OK;
+}
+
+enum status inside_test(struct search *inside, int64_t rid, bool *ret_match)
+{
+    struct place_body place;
+    struct arena_mark mark = arena_mark(inside->scratch);
+    size_t i, max;
+    yyjson_val *resource;
+    *ret_match = false;
+    TRY(place_body_read(inside->tx, rid, inside->scratch, &place));
+    yyjson_arr_foreach(json_get(place.root, "contained"), i, max, resource)
+    {
+        if (!*ret_match) {
+            TRY(contained_matches(inside, &place, rid, resource, ret_match));
+        }
+    }
+    arena_rewind(inside->scratch, mark);
+    return STATUS_OK;
+}
+
+enum status inside_collect(struct search *inside, int64_t rid, const struct store_version *version,
+                           struct arena *arena, struct store_inside *ret_inside)
+{
+    struct place_body place;
+    struct candidate candidate;
+    struct arena_mark mark = arena_mark(inside->scratch);
+    size_t i, max;
+    yyjson_val *resource;
+    TRY(place_body_read(inside->tx, rid, inside->scratch, &place));
+    yyjson_val *all = json_get(place.root, "contained");
+    *ret_inside = (struct store_inside){
+        .items = arena_array(arena, yyjson_arr_size(all) + 1, sizeof *ret_inside->items)};
+    if (ret_inside->items == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    yyjson_arr_foreach(all, i, max, resource)
+    {
+        bool match;
+        TRY(contained_matches(inside, &place, rid, resource, &match));
+        if (match) {
+            struct buffer body = {.arena = arena};
+            json_write(resource, NULL, NULL, &body);
+            ret_inside->items[ret_inside->count++] =
+                (struct store_version){.type = inside->query->type,
+                                       .id = arena_copy(arena, json_get_string(resource, "id")),
+                                       .updated = version->updated,
+                                       .body = buffer_slice(&body),
+                                       .patients = version->patients,
+                                       .patient_count = version->patient_count};
+            if (!buffer_ok(&body) || arena_full(arena)) {
+                return STATUS_TOO_COSTLY;
+            }
+        }
+    }
+    if (version->type == inside->query->type) {
+        TRY(search_matches(inside, rid, &candidate, &ret_inside->itself));
+    }
+    arena_rewind(inside->scratch, mark);
     return STATUS_OK;
 }

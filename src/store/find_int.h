@@ -112,7 +112,8 @@ enum test_kind {
     TEST_FACTS,     /* by the row's facts, and by the body where these leave a doubt */
     TEST_LINK,      /* by what it leads to, or by what leads to it */
     TEST_COMPOSITE, /* by the body */
-    TEST_NEAR
+    TEST_NEAR,
+    TEST_INSIDE /* by what it contains */
 };
 
 struct link;
@@ -238,18 +239,19 @@ struct search {
         about;              /* patients whom all matches refer to, one or another; none: unknown */
     const uint32_t *person; /* with has_patient */
     size_t person_count;
-    bool nothing;   /* some clause can match nothing */
-    bool typed;     /* some stream holds only the type asked for */
-    bool brief;     /* some stream is known to be short */
-    bool narrow;    /* there is a stream beside that of all places */
-    bool gone;      /* the only stream may have places where nothing lives any more */
-    bool all;       /* the first stream is that, for want of another */
-    bool wants_row; /* candidates come with their row even if nothing must be tested */
-    bool races;     /* it gives matches, so that its links may become streams meanwhile */
-    uint64_t own;   /* looks spent on its own candidates */
-    uint64_t pause; /* search_next gives up once *looked is this; 0: never */
-    uint64_t asked; /* how often search_has was */
-    int64_t ahead;  /* of several searches: its next candidate */
+    struct search *inside; /* it is for what contains a match of this one; NULL: it is not */
+    bool nothing;          /* some clause can match nothing */
+    bool typed;            /* some stream holds only the type asked for */
+    bool brief;            /* some stream is known to be short */
+    bool narrow;           /* there is a stream beside that of all places */
+    bool gone;             /* the only stream may have places where nothing lives any more */
+    bool all;              /* the first stream is that, for want of another */
+    bool wants_row;        /* candidates come with their row even if nothing must be tested */
+    bool races;            /* it gives matches, so that its links may become streams meanwhile */
+    uint64_t own;          /* looks spent on its own candidates */
+    uint64_t pause;        /* search_next gives up once *looked is this; 0: never */
+    uint64_t asked;        /* how often search_has was */
+    int64_t ahead;         /* of several searches: its next candidate */
 };
 
 /* What a row says of a candidate. Facts lie in scratch. */
@@ -333,7 +335,8 @@ struct finder {
     struct search **parts; /* the searches */
     size_t part_count;
     const struct store_query *query;
-    struct arena *answer; /* the caller's */
+    struct arena *answer;  /* the caller's */
+    struct search *inside; /* what contained resources must match; NULL: none are asked */
     uint64_t looked;
     uint64_t pause; /* next_match gives up once looked is this; 0: never */
 };
@@ -367,6 +370,14 @@ MUST_CHECK enum status link_test_contained(struct search *search, const struct t
 /* Is RESOURCE, contained in the one at RID, a match of the search? */
 MUST_CHECK enum status contained_matches(struct search *search, const struct place_body *place,
                                          int64_t rid, yyjson_val *resource, bool *ret_match);
+/* Makes the test and the stream of a search that is for what contains. */
+MUST_CHECK enum status inside_prepare(struct search *search);
+/* Does the current resource at RID contain a match of INSIDE? With RET_INSIDE: which, in ARENA,
+ * with the patients of VERSION, which is at that place. */
+MUST_CHECK enum status inside_test(struct search *inside, int64_t rid, bool *ret_match);
+MUST_CHECK enum status inside_collect(struct search *inside, int64_t rid,
+                                      const struct store_version *version, struct arena *arena,
+                                      struct store_inside *ret_inside);
 /* Do values that have no numbers match any of what the test wants? *RET_DECIDED false: ask the
  * body.
  */

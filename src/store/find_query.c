@@ -210,6 +210,9 @@ enum status search_prepare(struct search *search)
         return STATUS_TOO_COSTLY;
     }
     TRY(sorts_prepare(search));
+    if (search->inside != NULL) {
+        TRY(inside_prepare(search));
+    }
     for (size_t i = 0; i < query->clause_count; i++) {
         TRY(prepare_clause(search, &query->clauses[i]));
     }
@@ -327,6 +330,8 @@ static enum status run_test(struct search *search, const struct test *test,
         return composite_test(search, test, candidate->rid, ret_match);
     case TEST_NEAR:
         return near_test(search, test, candidate->rid, ret_match);
+    case TEST_INSIDE:
+        return inside_test(search->inside, candidate->rid, ret_match);
     case TEST_FACTS:
         break;
     }

@@ -183,7 +183,6 @@ static enum status forget(struct lessons *lessons, uint32_t number, resource_typ
  * written meanwhile. */
 static enum status find_forgotten(struct lessons *lessons, struct connection *connection)
 {
-    const struct definitions *definitions = connection->store->definitions;
     struct statement *statement;
     bool row = false;
     TRY(statement_get(connection, SQL_PARAMETERS, &statement));
@@ -191,7 +190,7 @@ static enum status find_forgotten(struct lessons *lessons, struct connection *co
     while (row) {
         resource_type type = (resource_type)statement_number(statement, 1);
         const struct search_parameter *parameter =
-            search_parameter_find(definitions, type, statement_blob(statement, 2));
+            parameter_of_code(connection->store, type, statement_blob(statement, 2));
         bool gone = (parameter == NULL || !parameter_is_indexed(parameter)) &&
                     !pair_is_named(statement_blob(statement, 2));
         if (gone && (int)statement_number(statement, 4) != 0) {
@@ -281,8 +280,9 @@ static struct parameter *next_unready(const struct store *store, resource_type t
 {
     size_t count = 0;
     const struct search_parameter *all = search_parameters(store->definitions, type, &count);
-    while (*at < count) {
-        uint16_t number = all[(*at)++].number;
+    while (*at <= count) {
+        uint16_t number = *at < count ? all[*at].number : contained_parameter.number;
+        ++*at;
         if (number < store->parameter_counts[type]) {
             struct parameter *known = &store->parameters[type][number];
             if (known->number != 0 && known->ready == 0) {

@@ -4,10 +4,18 @@
  * resources of its type were there already, answers nothing until store_reindex. */
 #include "store_int.h"
 
+/* A code is no text with a blank at its end (R4 datatypes, "code"), so no SearchParameter has it.
+ */
+const struct search_parameter contained_parameter = {.code = {"_contained ", 11},
+                                                     .kind = SEARCH_TOKEN,
+                                                     .simple = true,
+                                                     .expression = {"contained", 9}};
+
 const struct parameter *store_parameter(const struct store *store, resource_type type,
                                         const struct search_parameter *parameter)
 {
-    if (type == RESOURCE_TYPE_NONE || parameter->number >= store->parameter_counts[type]) {
+    if (type == RESOURCE_TYPE_NONE || parameter->number >= store->parameter_counts[type] ||
+        (parameter->number == 0 && parameter != &contained_parameter)) {
         return NULL;
     }
     const struct parameter *known = &store->parameters[type][parameter->number];
@@ -16,9 +24,21 @@ const struct parameter *store_parameter(const struct store *store, resource_type
 
 bool parameter_is_indexed(const struct search_parameter *parameter)
 {
+    if (parameter == &contained_parameter) {
+        return true;
+    }
     bool said = parameter->simple ? parameter->path_count > 0 : parameter->expression.length > 0;
     return said && parameter->kind != SEARCH_COMPOSITE && parameter->kind != SEARCH_SPECIAL &&
            !slice_is(parameter->code, "_id") && !slice_is(parameter->code, "_lastUpdated");
+}
+
+const struct search_parameter *parameter_of_code(const struct store *store, resource_type type,
+                                                 struct slice code)
+{
+    if (slice_equals(code, contained_parameter.code)) {
+        return &contained_parameter;
+    }
+    return search_parameter_find(store->definitions, type, code);
 }
 
 /* What the values depend on. */
@@ -140,8 +160,7 @@ static enum status parameters_recall(struct loading *loading)
         loading->last = number > loading->last ? number : loading->last;
         const struct search_parameter *parameter =
             type > 0 && type <= resource_type_count(store->definitions)
-                ? search_parameter_find(store->definitions, (resource_type)type,
-                                        statement_blob(statement, 2))
+                ? parameter_of_code(store, (resource_type)type, statement_blob(statement, 2))
                 : NULL;
         if (parameter != NULL && parameter_is_indexed(parameter)) {
             uint8_t shape[8];
@@ -158,11 +177,36 @@ static enum status parameters_recall(struct loading *loading)
     return STATUS_OK;
 }
 
-static enum status parameters_of_type(struct loading *loading, resource_type type)
+static enum status parameter_take(struct loading *loading, resource_type type,
+                                  const struct search_parameter *parameter, bool used)
 {
     struct store *store = loading->store;
+    struct parameter *known = &store->parameters[type][parameter->number];
+    if (!parameter_is_indexed(parameter)) {
+        return STATUS_OK;
+    }
+    bool add = known->number == 0;
+    if (add) {
+        known->number = loading->last + 1;
+        TRY(parameter_understand(store, type, parameter, known));
+        if (known->number == 0) {
+            return STATUS_OK;
+        }
+        loading->last++;
+    }
+    if (add || !known->ready) {
+        known->ready = !used;
+        struct parameter_state state = {known->number, known->ready != 0};
+        TRY(parameter_save(loading->connection, type, parameter, &state, add));
+    }
+    return STATUS_OK;
+}
+
+static enum status parameters_of_type(struct loading *loading, resource_type type)
+{
     size_t count = 0;
-    const struct search_parameter *parameters = search_parameters(store->definitions, type, &count);
+    const struct search_parameter *parameters =
+        search_parameters(loading->store->definitions, type, &count);
     struct statement *statement;
     TRY(statement_get(loading->connection, SQL_TYPE_USED, &statement));
     statement_bind_number(statement, 1, type);
@@ -170,26 +214,9 @@ static enum status parameters_of_type(struct loading *loading, resource_type typ
     TRY(statement_row(loading->connection, statement, &used));
     statement_reset(statement);
     for (size_t i = 0; i < count; i++) {
-        struct parameter *known = &store->parameters[type][parameters[i].number];
-        if (!parameter_is_indexed(&parameters[i])) {
-            continue;
-        }
-        bool add = known->number == 0;
-        if (add) {
-            known->number = loading->last + 1;
-            TRY(parameter_understand(store, type, &parameters[i], known));
-            if (known->number == 0) {
-                continue;
-            }
-            loading->last++;
-        }
-        if (add || !known->ready) {
-            known->ready = !used;
-            struct parameter_state state = {known->number, known->ready != 0};
-            TRY(parameter_save(loading->connection, type, &parameters[i], &state, add));
-        }
+        TRY(parameter_take(loading, type, &parameters[i], used));
     }
-    return STATUS_OK;
+    return parameter_take(loading, type, &contained_parameter, used);
 }
 
 enum status parameters_load(struct store *store, struct connection *connection, bool writing)

@@ -56,7 +56,8 @@ enum store_method { STORE_CREATED = 1, STORE_UPDATED, STORE_PATCHED, STORE_DELET
 struct store_version {
     resource_type type;
     struct slice id;
-    uint32_t version;         /* from 1 */
+    uint32_t version;         /* from 1; 0: contained in another resource, with no version of its
+                                 own; the patients are those of what contains it */
     int64_t updated;          /* instant, microseconds; rises with change */
     uint64_t change;          /* number of the change that made it */
     enum store_method method; /* STORE_DELETED: a tombstone, body empty */
@@ -68,7 +69,8 @@ struct store_version {
     uint64_t blob_length;     /* bytes of a Binary's content kept outside the body; 0: none */
 };
 
-/* The whole resource: body with versionId and lastUpdated spliced in. */
+/* The whole resource: body with versionId and lastUpdated spliced in; without, of a contained one.
+ */
 void store_version_write(const struct store_version *version, struct buffer *out);
 
 /* ---- reading ----------------------------------------------------------------------------------
@@ -124,11 +126,19 @@ MUST_CHECK enum status store_read_version(struct store_tx *tx, resource_type typ
 MUST_CHECK enum status store_read_blob(struct store_tx *tx, const struct store_version *version,
                                        uint64_t offset, size_t length, struct buffer *out);
 
+/* Of one item of a page: what it was found for. */
+struct store_inside {
+    bool itself;                 /* it is a match by itself */
+    struct store_version *items; /* the matches that it contains, in their order */
+    size_t count;
+};
+
 struct store_page {
     struct store_version *items;
     size_t count;
-    bool more;         /* there is a further page */
-    uint64_t total;    /* all matches, when asked for; else UINT64_MAX */
+    const struct store_inside *inside; /* one for each item, when asked for; else NULL */
+    bool more;                         /* there is a further page */
+    uint64_t total;                    /* all matches, when asked for; else UINT64_MAX */
     struct slice next; /* opaque cursor for the next page (URL-safe text); empty without more */
 };
 
@@ -231,6 +241,13 @@ struct store_clause {
                                           ANY: type NONE is any type */
     size_t query_count;
 };
+/* Which resources are asked whether they match (R4 search, "Contained Resources"). What is found
+ * for one that is contained is the current resource that contains it, each once. */
+enum store_contained {
+    STORE_CONTAINED_NOT, /* those that stand by themselves */
+    STORE_CONTAINED_ONLY,
+    STORE_CONTAINED_TOO
+};
 struct store_sort {
     const struct search_parameter *parameter; /* NULL: by lastUpdated; type NONE as in a clause */
     bool descending;
@@ -254,6 +271,8 @@ struct store_query {
     bool estimate;       /* with total: a good guess will do, made in bounded time */
     size_t bytes;        /* end the page early once bodies pass this; 0: no bound */
     bool bodies;         /* false: only type, id, version, patients (for conditional operations) */
+    enum store_contained contained; /* but NOT: of one type, sorted by lastUpdated if at all */
+    bool inside;                    /* with that: the page says what each item was found for */
 };
 /* STATUS_NOT_SUPPORTED with the parameter named when this engine's indexes cannot answer a clause
  * (never a wider answer); STATUS_VALUE for a cursor that is not one of ours. */

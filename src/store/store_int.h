@@ -292,6 +292,11 @@ const struct parameter *store_parameter(const struct store *store, resource_type
 
 #include "pairs.h"
 
+/* What every type has beside the parameters of its definitions: the types of the resources that one
+ * of it contains, each the code of a token. No name in a URL leads to it. Its number is 0, which is
+ * that of parameters without an index otherwise. */
+extern const struct search_parameter contained_parameter;
+
 /* Calls VISIT with every value that the parameter's expression meets in RESOURCE; of a parameter
  * that takes references to one type, with those that lead to it by their own words. Values that lie
  * in no resource (X.exists()) are made in ARENA, their texts last as long as it. *RET_USED_BASE: an
@@ -718,6 +723,9 @@ MUST_CHECK enum status parameter_save(struct connection *connection, resource_ty
                                       const struct parameter_state *state, bool add);
 /* Has it values in the trees? `_id` and `_lastUpdated` are columns of the row. */
 bool parameter_is_indexed(const struct search_parameter *parameter);
+/* By the code that the table has; NULL: the definitions do not know it. */
+const struct search_parameter *parameter_of_code(const struct store *store, resource_type type,
+                                                 struct slice code);
 /* Index values made anew, of a row of SQL_REINDEX_NEXT or SQL_REINDEX_TYPE. */
 MUST_CHECK enum status reindex_row(struct store_tx *tx, struct arena *arena, struct statement *row,
                                    int64_t *ret_rid);

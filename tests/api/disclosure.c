@@ -127,6 +127,23 @@ static void a_binary_is_of_the_persons_whose_document_holds_it(void **state)
     check("Binary/c", 200, p1);
 }
 
+static void what_is_contained_is_of_whom_its_container_concerns(void **state)
+{
+    (void)state;
+    put_persons();
+    uint32_t p1 = number_of_p1();
+    put("MedicationRequest/m",
+        "{'resourceType':'MedicationRequest','id':'m','status':'active','intent':'order',"
+        "'subject':{'reference':'Patient/p1'},'medicationReference':{'reference':'#in'},"
+        "'contained':[{'resourceType':'Medication','id':'in','code':{'coding':[{'system':'s',"
+        "'code':'x'}]}}]}");
+    check("Medication?code=s|x&_contained=true", 200, p1);
+    check("Medication?code=s|x&_contained=both&_containedType=contained", 200, p1);
+    check("Medication?code=s|x&_contained=true&_summary=count", 200, p1);
+    check("Medication?code=s|y&_contained=true", 200, 0);
+    check("Medication?code=s|x", 200, 0);
+}
+
 static const char answers[] = "{'resourceType':'QuestionnaireResponse','id':'q','status':"
                               "'completed','subject':{'reference':'Encounter/e'}}";
 static const char visit[] = "{'resourceType':'Encounter','id':'e','status':'planned','class':"
@@ -223,6 +240,7 @@ int main(int count, char **arguments)
         SERVICE_TEST(a_total_of_many_is_logged_as_a_count),
         SERVICE_TEST(what_was_deleted_was_somebody_s),
         cmocka_unit_test(names_each_of_a_crowd_once_and_in_time),
+        SERVICE_TEST(what_is_contained_is_of_whom_its_container_concerns),
         SERVICE_TEST(a_binary_is_of_the_persons_whose_document_holds_it),
         SERVICE_TEST(what_is_about_an_encounter_is_about_its_patient),
         SERVICE_TEST(an_entry_names_whom_a_later_one_tells),

@@ -535,7 +535,8 @@ def the_self_link_shows_what_was_applied():
 
 
 def refuses_by_name_what_is_not_answered():
-    for query in ('_contained=true', '_contained=both', '_query=everything', '_filter=a',
+    for query in ('_contained=yes', '_contained=both&_sort=name', '_query=everything', '_filter=a',
+                  '_containedType=contained&_contained=true&_count=0',
                   '_sort=unheardof', '_sort=_text', 'name:below=a', 'birthdate:not=1970',
                   'general-practitioner.unheardof=1', 'name.given=a',
                   '_has:Observation:code:code=1', '_include=Patient',
@@ -546,6 +547,48 @@ def refuses_by_name_what_is_not_answered():
         text = answer.json['issue'][0]['diagnostics']
         assert query.split('=')[0].split(':')[0].split('.')[0] in text, (query, text)
     assert _ask(200, 'GET', 'Patient?_id=peter&_contained=false').json['entry']
+
+
+def _contain(answer):
+    """What each entry is, and where it is said to be."""
+    return [(entry['fullUrl'].split('/fhir/')[-1], entry['resource']['resourceType'],
+             entry['resource']['id'], entry['search']['mode']) for entry in answer]
+
+
+def what_contains_a_match_is_given_or_what_is_contained():
+    nine = [{'system': 'urn:tube', 'value': '9'}]
+    tubes = [{'resourceType': 'Specimen', 'id': 'one', 'identifier': nine},
+             {'resourceType': 'Specimen', 'id': 'two', 'identifier': nine},
+             {'resourceType': 'Specimen', 'id': 'three'}]
+    _put('DiagnosticReport', 'tubes', status='final', code=_code('tube'), contained=tubes,
+         subject=_to('Patient', 'peter'),
+         specimen=[{'reference': '#' + tube['id']} for tube in tubes])
+    _put('Specimen', 'alone', identifier=nine)
+    asked = 'identifier=urn:tube|9&_contained='
+    container = ('DiagnosticReport/tubes', 'DiagnosticReport', 'tubes', 'match')
+    alone = ('Specimen/alone', 'Specimen', 'alone', 'match')
+    inside = [('DiagnosticReport/tubes#' + name, 'Specimen', name, 'match')
+              for name in ('one', 'two')]
+    for query, wanted in (('false', [alone]), ('true', [container]), ('both', [alone, container]),
+                          ('true&_containedType=container', [container]),
+                          ('true&_containedType=contained', inside),
+                          ('both&_containedType=contained', [alone] + inside),
+                          ('both&_containedType=contained&_count=1', [alone] + inside)):
+        found = _contain(SERVER.entries('Specimen?' + _quoted(asked + query)))
+        assert sorted(found) == sorted(wanted), (query, found)
+    counted = _ask(200, 'GET', 'Specimen?' + _quoted(asked + 'true&_total=accurate')).json
+    assert counted['total'] == 1, counted
+    short = _ask(200, 'GET', 'Specimen?' + _quoted(
+        asked + 'true&_containedType=contained&_elements=collection'))
+    assert 'identifier' not in short.json['entry'][0]['resource'], short
+    included = SERVER.entries('Specimen?' + _quoted(
+        asked + 'true&_include=DiagnosticReport:subject'))
+    assert sorted(_contain(included)) == sorted(
+        [container, ('Patient/peter', 'Patient', 'peter', 'include')]), included
+    answer = _ask(400, 'GET', 'Patient/peter/Specimen?_contained=true')
+    assert '_contained' in answer.json['issue'][0]['diagnostics'], answer
+    for name in ('DiagnosticReport/tubes', 'Specimen/alone'):
+        _ask((200, 204), 'DELETE', name)
 
 
 def sorts_by_several_keys():

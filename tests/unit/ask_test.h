@@ -55,6 +55,7 @@ static inline const char *ask(const char *url)
     const struct search_options options = {.definitions = definitions,
                                            .base_url = SLICE("http://here.example/fhir"),
                                            .type = type,
+                                           .contained = true,
                                            .count_default = 100,
                                            .count_max = 100};
     struct search_plan plan;

@@ -156,6 +156,30 @@ static void many_that_contain_are_found_whichever_way_is_shorter(void **state)
     EXPECT_ALL(rows);
 }
 
+/* As one whose tables were made before there was that parameter. */
+static void a_store_that_was_made_before_is_indexed_first(void **state)
+{
+    (void)state;
+    put_requests();
+    store_shut();
+    meddle("DELETE FROM parameter WHERE code='_contained '");
+    struct store_options settings = {
+        .folder = folder, .definitions = definitions, .read_only = true};
+    settings.database = on_server() ? database : NULL;
+    assert_int_equal(store_open(&settings, NULL, &store), STATUS_OK);
+    assert_int_equal(store_reader_open(store, &reader), STATUS_OK);
+    assert_string_equal(ask("Medication?_contained=true&code=abc"), "STATUS_TRANSIENT");
+    assert_string_equal(ask("Medication?code=abc"), "stored");
+    store_shut();
+    store_reopen_with(NULL);
+    assert_int_equal(store_learned(store), STATUS_OK);
+    assert_string_equal(ask("Medication?_contained=true&code=abc"), "one other");
+    assert_string_equal(ask("Organization?_contained=true"), "two");
+    store_shut();
+    store_reopen_with(NULL); /* and it stays so */
+    assert_string_equal(ask("Medication?_contained=true&code=abc"), "one other");
+}
+
 /* ---- references to one type only ---------------------------------------------------------------
  */
 
@@ -229,6 +253,201 @@ static void a_chain_asks_of_the_types_that_have_what_follows(void **state)
     EXPECT_ALL(rows);
 }
 
+/* ---- a search of what is contained --------------------------------------------------------------
+ */
+
+static void what_contains_a_match_is_found(void **state)
+{
+    (void)state;
+    put_requests();
+    must_put("{'resourceType':'List','id':'three','contained':[{'resourceType':'Medication','id':"
+             "'a','code':{'coding':[{'code':'x1'}]}},{'resourceType':'Medication','id':'b','code':"
+             "{'coding':[{'code':'x1'}]}},{'resourceType':'Patient','id':'c','birthDate':'1970',"
+             "'name':[{'family':'Inner'}]}]}");
+    must_put("{'resourceType':'Medication','id':'outer','contained':[{'resourceType':'Medication',"
+             "'id':'in','code':{'coding':[{'code':'x2'}]}}],'code':{'coding':[{'code':'x1'}]}}");
+    static const struct asked rows[] = {
+        {"Medication?_contained=true", "one other outer three two"},
+        {"Medication?_contained=false&code=abc", "stored"},
+        {"Medication?_contained=true&code=abc", "one other"},
+        {"Medication?_contained=both&code=abc", "one other stored"},
+        {"Medication?_contained=true&code=x1", "three"},
+        {"Medication?_contained=both&code=x1", "outer three"},
+        {"Medication?_contained=both&code=x1,x2", "outer three"}, /* once, found twice */
+        {"Medication?_contained=true&code=none", ""},
+        {"Medication?_contained=true&code:not=abc", "other outer three two"},
+        {"Medication?_contained=true&code:text=ointment", "one"},
+        {"Medication?_contained=true&code:text=none", ""},
+        {"Medication?_contained=true&code:missing=true", ""},
+        {"Medication?_contained=true&status:missing=false", "one"},
+        {"Medication?_contained=true&code=http://never|Seen", "two"},
+        {"Medication?_contained=true&expiration-date=2030", "one"},
+        {"Medication?_contained=true&expiration-date=gt2031", ""},
+        {"Medication?_contained=true&identifier=http://i|7", "one"},
+        {"Medication?_contained=true&identifier=http://j|7", ""},
+        {"Medication?_contained=true&_id=med", "one other two"},
+        {"Medication?_contained=true&_id=else", "other"},
+        {"Medication?_contained=true&_id=stored", ""},
+        {"Medication?_contained=both&_id=stored,else", "other stored"},
+        {"Medication?_contained=true&_lastUpdated=gt2000", ""},
+        {"Medication?_contained=both&_lastUpdated=gt2000", "outer stored"},
+        /* All criteria must be met by one of them. */
+        {"Medication?_contained=true&_id=else&code=abc", "other"},
+        {"Medication?_contained=true&_id=med&code=abc", "one"},
+        {"Medication?_contained=true&_content=ointment", "one"},
+        {"Medication?_contained=true&manufacturer=Organization/acme", "one"},
+        {"Medication?_contained=true&manufacturer=Organization/none", ""},
+        {"Medication?_contained=true&manufacturer.name=acme", "one"},
+        {"Medication?_contained=true&manufacturer.name=bytee", "two"},
+        {"Medication?_contained=true&manufacturer.name=none", ""},
+        {"Medication?_contained=true&_has:MedicationRequest:medication:_id=two", "two"},
+        {"Medication?_contained=true&_has:MedicationRequest:medication:_id=plain", ""},
+        {"Organization?_contained=true&name=byte", "two"},
+        {"Organization?_contained=true&name:exact=Byte", ""},
+        {"Organization?_contained=both&name:contains=e", "acme two"},
+        {"Organization?_contained=true&partof=acme", "two"},
+        {"Patient?_contained=true&birthdate=lt1980", "three"},
+        {"Patient?_contained=true&birthdate=lt1960", ""},
+        {"Patient?_contained=true&family=inner", "three"},
+        {"Location?_contained=true", ""},
+        {"MedicationRequest?_contained=true", ""},
+        {"Medication?_contained=true&unheardof=x", "STATUS_PARAMETER"},
+    };
+    EXPECT_ALL(rows);
+}
+
+static void quantities_and_composites_of_what_is_contained_are_found(void **state)
+{
+    (void)state;
+    must_put("{'resourceType':'DiagnosticReport','id':'r','result':[{'reference':'#o'}],"
+             "'contained':[{'resourceType':'Observation','id':'o','code':{'coding':[{'system':"
+             "'http://l','code':'2823-3'}]},'valueQuantity':{'value':6,'system':"
+             "'http://unitsofmeasure.org','code':'mmol/L'},'subject':{'reference':'Patient/p'}}]}");
+    static const struct asked rows[] = {
+        {"Observation?_contained=true&value-quantity=6", "r"},
+        {"Observation?_contained=true&value-quantity=gt7", ""},
+        {"Observation?_contained=true&code-value-quantity=http://l|2823-3$gt5.4", "r"},
+        {"Observation?_contained=true&code-value-quantity=http://l|2823-3$gt7", ""},
+        {"Observation?_contained=true&patient=p", "r"},
+        {"Observation?_contained=true&patient=q", ""},
+        {"Observation?value-quantity=6", ""},
+    };
+    EXPECT_ALL(rows);
+}
+
+static void it_follows_what_is_written(void **state)
+{
+    (void)state;
+    static const char *const list =
+        "{'resourceType':'List','id':'l','contained':[{'resourceType':'%s','id':'x'}]}";
+    must_put(arena_print(arena, list, "Patient"));
+    assert_string_equal(ask("Patient?_contained=true"), "l");
+    must_put(arena_print(arena, list, "Device"));
+    assert_string_equal(ask("Patient?_contained=true"), "");
+    assert_string_equal(ask("Device?_contained=true"), "l");
+    assert_int_equal(try_delete("List", "l", (struct store_condition){0}), STATUS_OK);
+    assert_string_equal(ask("Device?_contained=true"), "");
+}
+
+/* Whom it concerns is whom what contains it concerns; each is told with what it was found for. */
+static void each_item_tells_what_it_was_found_for(void **state)
+{
+    (void)state;
+    must_put("{'resourceType':'Patient','id':'p'}");
+    must_put("{'resourceType':'Medication','id':'outer','contained':[{'resourceType':'Medication',"
+             "'id':'in','code':{'coding':[{'code':'x1'}]}}],'code':{'coding':[{'code':'x1'}]}}");
+    must_put("{'resourceType':'MedicationRequest','id':'r','subject':{'reference':'Patient/p'},"
+             "'contained':[{'resourceType':'Medication','id':'a','code':{'coding':[{'code':'x1'}]}}"
+             ",{'resourceType':'Medication','id':'b','code':{'coding':[{'code':'x2'}]}},"
+             "{'resourceType':'Medication','id':'c','code':{'coding':[{'code':'x1'}]}}]}");
+    const struct store_value x1 = {.code = SLICE("x1")};
+    resource_type type = resource_type_find(definitions, SLICE("Medication"));
+    const struct store_clause clause = {.parameter =
+                                            search_parameter_find(definitions, type, SLICE("code")),
+                                        .values = &x1,
+                                        .value_count = 1};
+    struct store_query query = {.type = type,
+                                .clauses = &clause,
+                                .clause_count = 1,
+                                .count = 10,
+                                .bodies = true,
+                                .contained = STORE_CONTAINED_TOO,
+                                .inside = true};
+    for (int both = 1; both >= 0; both--) {
+        struct store_page page;
+        struct outcome outcome;
+        struct store_tx *tx = begin();
+        query.contained = both == 1 ? STORE_CONTAINED_TOO : STORE_CONTAINED_ONLY;
+        outcome_init(&outcome, arena);
+        assert_int_equal(store_find(tx, &query, arena, &outcome, &page), STATUS_OK);
+        store_snapshot_end(tx);
+        assert_int_equal(page.count, 2);
+        for (size_t i = 0; i < 2; i++) {
+            const struct store_inside *inside = &page.inside[i];
+            struct buffer text = {.arena = arena};
+            bool outer = slice_is(page.items[i].id, "outer");
+            assert_int_equal(inside->itself, outer && both == 1);
+            assert_int_equal(inside->count, outer ? 1 : 2);
+            store_version_write(&inside->items[0], &text);
+            assert_true(slice_is(inside->items[0].id, outer ? "in" : "a"));
+            assert_true(slice_starts(buffer_slice(&text),
+                                     SLICE("{\"resourceType\":\"Medication\",\"id\":\"")));
+            assert_int_equal(inside->items[0].patient_count, outer ? 0 : 1);
+            assert_true(outer || slice_is(inside->items[1].id, "c"));
+        }
+    }
+}
+
+static void pages_of_what_contains_have_each_once(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        must_put(arena_print(arena,
+                             "{'resourceType':'%s','id':'n%02d','contained':[{'resourceType':"
+                             "'Medication','id':'x','code':{'coding':[{'code':'c%d'}]}}],'code':{"
+                             "'coding':[{'code':'c0'}]}}",
+                             i % 3 == 0   ? "Medication"
+                             : i % 3 == 1 ? "Observation"
+                                          : "Condition",
+                             i, i % 2));
+    }
+    const struct search_argument contained[] = {
+        {.name = SLICE("_contained"), .value = SLICE("both")},
+        {.name = SLICE("code"), .value = SLICE("c0")},
+        {.name = SLICE("_total"), .value = SLICE("accurate")},
+        {.name = SLICE("_sort"), .value = SLICE("-_lastUpdated")}};
+    for (size_t sorted = 0; sorted < 2; sorted++) {
+        struct search_options options = {.definitions = definitions,
+                                         .type =
+                                             resource_type_find(definitions, SLICE("Medication")),
+                                         .contained = true,
+                                         .count_default = 7,
+                                         .count_max = 100};
+        struct search_plan plan;
+        struct outcome outcome;
+        struct store_page page = {.more = true};
+        bool seen[60] = {false};
+        size_t count = 0;
+        outcome_init(&outcome, arena);
+        assert_int_equal(search_plan_make(&options, contained, 3 + sorted, arena, &outcome, &plan),
+                         STATUS_OK);
+        while (page.more) {
+            struct store_tx *tx = begin();
+            assert_int_equal(store_find(tx, &plan.query, arena, &outcome, &page), STATUS_OK);
+            store_snapshot_end(tx);
+            assert_int_equal(page.total, 40); /* half of all, and a third of the other half */
+            for (size_t i = 0; i < page.count; i++, count++) {
+                int at = (page.items[i].id.at[1] - '0') * 10 + page.items[i].id.at[2] - '0';
+                assert_false(seen[at]);
+                assert_true(at % 2 == 0 || at % 3 == 0);
+                seen[at] = true;
+            }
+            plan.query.cursor = page.next;
+        }
+        assert_int_equal(count, 40);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +455,12 @@ int main(void)
         STORE_TEST(a_chain_goes_on_from_what_is_contained),
         STORE_TEST(what_is_contained_is_seen_as_it_is_now),
         STORE_TEST(many_that_contain_are_found_whichever_way_is_shorter),
+        STORE_TEST(what_contains_a_match_is_found),
+        STORE_TEST(quantities_and_composites_of_what_is_contained_are_found),
+        STORE_TEST(it_follows_what_is_written),
+        STORE_TEST(each_item_tells_what_it_was_found_for),
+        STORE_TEST(pages_of_what_contains_have_each_once),
+        STORE_TEST(a_store_that_was_made_before_is_indexed_first),
         STORE_TEST(references_to_another_type_are_none_of_the_parameters),
         STORE_TEST(a_chain_asks_of_the_types_that_have_what_follows),
     };

@@ -324,11 +324,46 @@ static void takes_what_is_said_of_the_answer(void **state)
         {"Patient", "_sort=_text", STATUS_PARAMETER},
         {"Patient", "_sort=a,b,c,d,e,f,g,h,i", STATUS_TOO_COSTLY},
         {"Patient", "_sort:desc=name", STATUS_PARAMETER},
-        {"Patient", "_contained=true", STATUS_PARAMETER},
-        {"Patient", "_contained=both", STATUS_PARAMETER},
-        {"Patient", "_containedType=contained", STATUS_PARAMETER},
     };
     REFUSED(wrong);
+}
+
+static void takes_which_resources_are_asked(void **state)
+{
+    (void)state;
+    options.contained = true;
+    assert_int_equal(plan_of("Patient", "family=a&_contained=true"), STATUS_OK);
+    assert_int_equal(plan.query.contained, STORE_CONTAINED_ONLY);
+    assert_false(plan.query.inside);
+    assert_int_equal(plan_of("Patient", "_sort=-_lastUpdated&_contained=both&_total=accurate&"
+                                        "_containedType=container&_revinclude=Provenance:target&"
+                                        "_include=Observation:subject"),
+                     STATUS_OK);
+    assert_int_equal(plan.query.contained, STORE_CONTAINED_TOO);
+    assert_int_equal(plan.include_count, 2);
+    assert_int_equal(plan_of("Patient", "_contained=true&_containedType=contained"), STATUS_OK);
+    assert_true(plan.query.inside);
+    assert_int_equal(plan_of("Patient", "_containedType=contained&_total=accurate"), STATUS_OK);
+    assert_int_equal(plan.query.contained, STORE_CONTAINED_NOT);
+    static const struct refusal wrong[] = {
+        {"Patient", "_contained=yes", STATUS_VALUE},
+        {"Patient", "_contained=true&_contained=true", STATUS_VALUE},
+        {"Patient", "_containedType=both", STATUS_VALUE},
+        {"Patient", "_contained=true&_sort=family", STATUS_PARAMETER},
+        {"Patient", "_sort=_id&_contained=both", STATUS_PARAMETER},
+        {"", "_type=Patient&_contained=true", STATUS_PARAMETER},
+        {"Patient", "_contained=true&_containedType=contained&_total=estimate", STATUS_PARAMETER},
+        {"Patient", "_contained=true&_containedType=contained&_include=*", STATUS_PARAMETER},
+        {"Patient", "_include=Observation:subject", STATUS_PARAMETER},
+    };
+    REFUSED(wrong);
+    options.contained = false;
+    static const struct refusal elsewhere[] = {
+        {"Patient", "_contained=true", STATUS_PARAMETER},
+        {"Patient", "_contained=both", STATUS_PARAMETER},
+    };
+    REFUSED(elsewhere);
+    assert_int_equal(plan_of("Patient", "_contained=false&_containedType=container"), STATUS_OK);
 }
 
 static void the_links_repeat_what_was_applied(void **state)
@@ -414,6 +449,7 @@ int main(void)
         SEARCH_TEST(reads_columns_of_the_store),
         SEARCH_TEST(asks_of_all_types_what_they_all_have),
         SEARCH_TEST(takes_what_is_said_of_the_answer),
+        SEARCH_TEST(takes_which_resources_are_asked),
         SEARCH_TEST(the_links_repeat_what_was_applied),
         SEARCH_TEST(a_conditional_operation_takes_criteria_only),
         SEARCH_TEST(messages_hold_no_value),
