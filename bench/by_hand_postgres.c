@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Statements written by hand on a PostgreSQL server: each connection of the store has one of its
  * own beside it, with the server's own settings for plans (and no JIT, which costs more than it
- * gives here). What is measured does not change meanwhile, so the snapshot is another one. */
+ * gives here, and ten seconds for each). What is measured does not change meanwhile, so the
+ * snapshot is another one. */
 #include "by_hand.h"
 
 #include <pthread.h>
@@ -37,6 +38,7 @@ static struct link *link_of(const struct connection *connection)
         found->link = PQconnectdb(connection->store->database);
         PQclear(PQexec(found->link, "SET search_path = carelayer"));
         PQclear(PQexec(found->link, "SET jit = off"));
+        PQclear(PQexec(found->link, "SET statement_timeout = '10s'"));
     }
     return found;
 }

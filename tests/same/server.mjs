@@ -48,6 +48,9 @@ export class Server {
 
     /** Ends the program; its folder stays. */
     async end() {
+        if (this.child.exitCode !== null) {
+            return;
+        }
         const ended = new Promise((done) => { this.child.on('exit', done); });
         this.child.kill('SIGTERM');
         await ended;
@@ -68,7 +71,8 @@ export class Server {
         execFileSync(this.program, ['export', '--data', join(this.folder, 'data'), '--out', out],
             { env: this.environment() });
         const other = new Server();
-        Object.assign(other, { database, folder: await mkdtemp(join(tmpdir(), 'carelayer-same-')) });
+        Object.assign(other, { program: this.program, database,
+            folder: await mkdtemp(join(tmpdir(), 'carelayer-same-')) });
         const files = (await readdir(out)).filter((name) => name.endsWith('.ndjson'))
             .map((name) => join(out, name));
         execFileSync(this.program, ['import', '--data', join(other.folder, 'data'), '--base-url',
