@@ -178,7 +178,7 @@ def refuses_what_it_does_not_know():
     for query in ('unheardof=1', 'name:unheardof=a', 'identifier:exact=a', '_count=-1', '_count=a',
                   '_sort=unheardof', '_cursor=tampered', '_total=some', 'birthdate:exact=1970',
                   'organization.unheardof=x', '_has:Observation:patient:unheardof=1',
-                  '_include=Patient:unheardof', '_contained=true', '_query=a', '_filter=a',
+                  '_include=Patient:unheardof', '_contained=perhaps', '_query=a', '_filter=a',
                   '_list=$current-problems', '=a', '&unheardof', 'name'):
         answer = _ask(400, 'GET', 'Patient?' + query)
         assert 'issue' in answer.json
