@@ -346,6 +346,7 @@ struct request {
     size_t child_count;
     bool children_independent; /* batch: each entry commits or fails by itself */
     _Atomic size_t children_waiting;
+    size_t children_submitted; /* of them, those that do not write passed over */
 
     struct disclosure *disclosures;
     uint32_t *disclosure_slots; /* 2 x capacity, open addressing: index from 1 */

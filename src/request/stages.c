@@ -248,17 +248,6 @@ static void commit_done(void *context, enum status status)
     request_resume(context);
 }
 
-static void child_commit_done(void *context, enum status status)
-{
-    struct request *child = context;
-    struct request *parent = child->parent;
-    settle(child, status);
-    subscribe_wake(child->service->subscribe);
-    if (atomic_fetch_sub(&parent->children_waiting, 1) == 1) {
-        request_resume(parent);
-    }
-}
-
 /* Of a transaction: above these it is no longer like any other request's. */
 #define CHILDREN_MANY 16
 
@@ -277,7 +266,37 @@ static bool child_writes(const struct request *child)
            (child->interaction->flags & INTERACTION_WRITES) != 0;
 }
 
-/* Each entry of a batch is a job of its own; they share the next durable commit. */
+static void child_commit_done(void *context, enum status status);
+
+/* The next entry of a batch that writes; false: there is none. */
+static bool submit_next(struct request *request)
+{
+    while (request->children_submitted < request->child_count) {
+        struct request *child = request->children[request->children_submitted++];
+        if (child_writes(child)) {
+            submit(child, child_commit_done);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void child_commit_done(void *context, enum status status)
+{
+    struct request *child = context;
+    struct request *parent = child->parent;
+    settle(child, status);
+    subscribe_wake(child->service->subscribe);
+    if (store_jobs_run_together(child->service->store)) {
+        (void)submit_next(parent);
+    }
+    if (atomic_fetch_sub(&parent->children_waiting, 1) == 1) {
+        request_resume(parent);
+    }
+}
+
+/* Each entry of a batch is a job of its own; they share the next durable commit. Where jobs run
+ * together they follow each other, because they share the memory of the request. */
 static enum step submit_children(struct request *request)
 {
     size_t waiting = 0;
@@ -291,11 +310,7 @@ static enum step submit_children(struct request *request)
     /* One more than there are, so that the last of them cannot resume us before we are through;
      * and which of them write is fixed before the first can be done. */
     atomic_store(&request->children_waiting, waiting + 1);
-    for (size_t i = 0; i < request->child_count; i++) {
-        struct request *child = request->children[i];
-        if (child_writes(child)) {
-            submit(child, child_commit_done);
-        }
+    while (submit_next(request) && !store_jobs_run_together(request->service->store)) {
     }
     if (atomic_fetch_sub(&request->children_waiting, 1) == 1) {
         request_resume(request);

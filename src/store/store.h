@@ -523,6 +523,10 @@ struct store_job {
 };
 void store_submit(struct store *store, struct store_job *job);
 
+/* Do jobs run beside each other, in threads of their own? Then those that share memory must be
+ * submitted one after another. */
+bool store_jobs_run_together(const struct store *store);
+
 /* Submits and waits; for tools and tests, never on an event loop. */
 MUST_CHECK enum status store_write(struct store *store,
                                    enum status (*run)(struct store_tx *tx, void *context),

@@ -12,6 +12,11 @@ struct group {
     size_t count;
 };
 
+bool store_jobs_run_together(const struct store *store)
+{
+    return store->writer_count > 1;
+}
+
 void store_submit(struct store *store, struct store_job *job)
 {
     job->next = NULL;
