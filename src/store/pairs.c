@@ -200,10 +200,11 @@ void pair_add_code(struct pair_key *key, int64_t code)
 
 void pair_add_date(struct pair_key *key, int64_t low)
 {
-    int64_t seconds = low / SECOND - (low % SECOND < 0), part = low - seconds * SECOND;
+    int64_t seconds = low / SECOND - (low % SECOND < 0), part = 0;
     if (seconds <= SECONDS_FIRST || seconds >= SECONDS_LAST) {
         seconds = seconds < 0 ? SECONDS_FIRST : SECONDS_LAST;
-        part = 0;
+    } else {
+        part = low - seconds * SECOND;
     }
     add_big(key, (uint64_t)(seconds - SECONDS_FIRST), 5);
     if (part != 0) {
