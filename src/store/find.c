@@ -66,16 +66,6 @@ static bool is_listed(const struct store_query *query, resource_type type)
     return query->types == NULL;
 }
 
-static enum status type_is_used(struct connection *connection, resource_type type, bool *ret_used)
-{
-    struct statement *statement;
-    TRY(statement_get(connection, SQL_TYPE_USED, &statement));
-    statement_bind_number(statement, 1, type);
-    TRY(statement_row(connection, statement, ret_used));
-    statement_reset(statement);
-    return STATUS_OK;
-}
-
 static enum status add_part(struct finder *finder, const struct store_query *query)
 {
     struct search *part = arena_zero(finder->root.arena, sizeof(*part));
