@@ -322,6 +322,10 @@ MUST_CHECK enum status ranges_prepare(struct search *search);
 MUST_CHECK enum status ranges_advance(struct search *search);
 void ranges_close(struct search *search);
 
+/* Has no resource of the type more than one value of the parameter? */
+bool parameter_is_single(const struct store *store, resource_type type,
+                         const struct search_parameter *parameter);
+
 #define PAIR_CODES 64
 /* A pair (pairs.c) of what a test asks for by codes, *RET_CODES, and the parameter that stands
  * under SECOND: its rows with these codes are of what passes that test. NULL: there is none. */

@@ -27,6 +27,8 @@ struct branch {
     uint32_t parameter;              /* reverse: of the query's type */
     const struct search_parameter *reference;
     struct stream *slot; /* reverse: what refers to the candidate, among follow's streams */
+    bool by_home;        /* reverse: what a match refers to, most likely its patient, it may only
+                            once: the tree tells, and is smaller than the rows */
 };
 
 /* An answer about a target, remembered. */
@@ -496,16 +498,12 @@ static enum status forward_chain(struct search *search, struct link *link,
     return STATUS_OK;
 }
 
-static enum status add_place_of_patient(struct search *search, struct link *link, int64_t entity)
+/* Whether the patient is there another stream knows: there is one, if only that of all places. */
+static void add_place_of_patient(const struct search *search, struct link *link, int64_t entity)
 {
-    int64_t rid = place_first((uint32_t)-entity), found = 0;
     if (search->query->type == search->store->patient_type) {
-        TRY(place_entity(search->tx, rid, &found));
+        (void)number_set_add(&link->targets, place_first((uint32_t)-entity));
     }
-    if (found != 0) {
-        (void)number_set_add(&link->targets, rid);
-    }
-    return STATUS_OK;
 }
 
 static enum status add_places_of_body(struct search *search, struct link *link,
@@ -524,6 +522,21 @@ static enum status add_places_of_body(struct search *search, struct link *link,
     return STATUS_OK;
 }
 
+/* Does what is at RID refer to the patient it is placed with? */
+static enum status refers_home(const struct search *search, const struct branch *branch,
+                               int64_t rid, int64_t home, bool *ret_refers)
+{
+    struct statement *statement;
+    TRY(statement_get(search->connection, SQL_REFERENCE_RIDS, &statement));
+    statement_bind_number(statement, 1, branch->parameter);
+    statement_bind_number(statement, 2, home);
+    statement_bind_number(statement, 3, rid);
+    TRY(statement_row(search->connection, statement, ret_refers));
+    *ret_refers = *ret_refers && statement_number(statement, 0) == rid;
+    statement_reset(statement);
+    return STATUS_OK;
+}
+
 /* What a match refers to are the places sought. */
 static enum status forward_has(struct search *search, struct link *link,
                                const struct branch *branch, const struct candidate *match)
@@ -531,6 +544,15 @@ static enum status forward_has(struct search *search, struct link *link,
     struct facts_cursor cursor;
     struct fact fact;
     bool unknown = false;
+    if (branch->by_home) {
+        int64_t home = -(int64_t)place_patient(match->rid);
+        bool refers = false;
+        TRY(refers_home(search, branch, match->rid, home, &refers));
+        if (refers && number_set_add(&link->strange, home)) {
+            add_place_of_patient(search, link, home);
+        }
+        return refers ? STATUS_OK : add_places_of_body(search, link, branch, match->rid);
+    }
     facts_open(match->facts, &cursor);
     while (facts_next(&cursor, &fact) && fact.parameter <= branch->parameter) {
         if (fact.parameter != branch->parameter || fact.tree != TREE_REFERENCE) {
@@ -539,7 +561,7 @@ static enum status forward_has(struct search *search, struct link *link,
         if (fact.number >= 0) {
             unknown = unknown || !number_set_has(&link->strange, fact.number);
         } else if (number_set_add(&link->strange, fact.number)) {
-            TRY(add_place_of_patient(search, link, fact.number));
+            add_place_of_patient(search, link, fact.number);
         }
     }
     return unknown ? add_places_of_body(search, link, branch, match->rid) : STATUS_OK;
@@ -642,7 +664,11 @@ static enum status branch_open(struct search *search, const struct test *test,
                                struct branch *branch)
 {
     TRY(search_nest(search, branch->query, &branch->forward));
-    branch->forward->wants_row = test->clause->modifier == STORE_HAS;
+    bool has = test->clause->modifier == STORE_HAS;
+    branch->by_home = has && search->connection->db != NULL &&
+                      search->query->type == search->store->patient_type &&
+                      parameter_is_single(search->store, branch->query->type, branch->reference);
+    branch->forward->wants_row = has && !branch->by_home;
     return search_settle(branch->forward);
 }
 

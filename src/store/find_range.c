@@ -73,12 +73,10 @@ static struct slice stem_of(const struct definitions *definitions, resource_type
     return element != NULL ? slice_head(path->steps[0], element->stem_length) : SLICE("");
 }
 
-/* Has no resource more than one value of the parameter? */
-static bool parameter_is_single(const struct search *search,
-                                const struct search_parameter *parameter)
+bool parameter_is_single(const struct store *store, resource_type type,
+                         const struct search_parameter *parameter)
 {
-    const struct definitions *definitions = search->store->definitions;
-    resource_type type = search->query->type;
+    const struct definitions *definitions = store->definitions;
     if (type == RESOURCE_TYPE_NONE || !parameter->simple || parameter->path_count == 0) {
         return false;
     }
@@ -115,7 +113,7 @@ static bool reads_as_one(const struct search *search, const struct test *a, cons
          a->wanted->canonical != b->wanted->canonical || !same_numbers(a->wanted, b->wanted))) {
         return false;
     }
-    return parameter_is_single(search, a->clause->parameter);
+    return parameter_is_single(search->store, search->query->type, a->clause->parameter);
 }
 
 static bool has_range(const struct test *test)

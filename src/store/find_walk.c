@@ -22,6 +22,8 @@ struct lane {
     size_t code_count, code_at;
     bool coded;
     struct slice prefix; /* of pairs: what the code comes to; the lane ends with it */
+    uint32_t parameter;
+    bool rising;         /* rows of one value come in the order of places */
     struct sort_key key; /* of the row it stands on: the first column alone */
     int64_t rid;         /* STREAM_END: at its end */
 };
@@ -154,6 +156,7 @@ static enum status lane_open(struct walk *walk, enum statement_number up,
 {
     struct lane *lane = &walk->lanes[walk->lane_count];
     lane->number = walk->column->descending ? down : up;
+    lane->rising = !walk->column->descending;
     lane->rid = -1;
     TRY(statement_take(walk->search->connection, lane->number, &lane->statement));
     walk->lane_count++;
@@ -167,8 +170,8 @@ static enum status open_dates(struct walk *walk)
         struct lane *lane;
         TRY(lane_open(walk, SQL_WALK_DATE_UP, SQL_WALK_DATE_DOWN, &lane));
         lane->tree = TREE_DATE;
-        statement_bind_number(&lane->statement, 1,
-                              date_class_parameter(walk->column->parameter, (enum date_class)span));
+        lane->parameter = date_class_parameter(walk->column->parameter, (enum date_class)span);
+        statement_bind_number(&lane->statement, 1, lane->parameter);
         statement_bind_number(&lane->statement, 2, first_signed(walk, 1));
     }
     return STATUS_OK;
@@ -191,8 +194,8 @@ static enum status open_pairs(struct walk *walk, const struct pair *pair, int64_
             return STATUS_TOO_COSTLY;
         }
         lane->prefix = slice_head(from, prefix);
-        statement_bind_number(&lane->statement, 1,
-                              date_class_parameter(pair->known.number * 2, (enum date_class)span));
+        lane->parameter = date_class_parameter(pair->known.number * 2, (enum date_class)span);
+        statement_bind_number(&lane->statement, 1, lane->parameter);
         statement_bind_blob(&lane->statement, 2, from);
     }
     return STATUS_OK;
@@ -545,6 +548,58 @@ static enum status take_row(struct walk *walk, const struct lane *lane, struct r
     return STATUS_OK;
 }
 
+/* ---- many of one value --------------------------------------------------------------------------
+ * The page is full and ends with a value that a lane goes on with. Of these the first by place are
+ * wanted, and a lane that falls comes to them last. */
+
+static bool has_runs(const struct lane *lane)
+{
+    return lane->tree == TREE_DATE;
+}
+
+/* From now on the lane gives its value's places as they rise, and no other value. */
+static enum status lane_turn(struct walk *walk, struct lane *lane)
+{
+    struct search *search = walk->search;
+    bool pair = lane->prefix.length > 0;
+    int64_t low = pair ? 0 : statement_number(&lane->statement, 1);
+    struct slice value =
+        pair ? arena_copy(search->arena, statement_blob(&lane->statement, 1)) : SLICE("");
+    if (value.at == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    statement_give(search->connection, lane->number, &lane->statement);
+    lane->statement = (struct statement){NULL, NULL};
+    lane->number = pair ? SQL_RUN_TEXT : SQL_RUN_DATE;
+    lane->rising = true;
+    TRY(statement_take(search->connection, lane->number, &lane->statement));
+    statement_bind_number(&lane->statement, 1, lane->parameter);
+    if (pair) {
+        statement_bind_blob(&lane->statement, 2, value);
+    } else {
+        statement_bind_number(&lane->statement, 2, low);
+    }
+    statement_bind_number(&lane->statement, 3, INT64_MIN);
+    return lane_step(walk, lane);
+}
+
+/* *RET_MOVED: the lane stands elsewhere, or at its end. */
+static enum status pass_run(struct walk *walk, struct lane *lane, const struct sort_key *last,
+                            bool *ret_moved)
+{
+    *ret_moved = false;
+    if (walk->search->column_count != 1 || !has_runs(lane) || !key_begins(last, &lane->key)) {
+        return STATUS_OK;
+    }
+    *ret_moved = true;
+    if (!lane->rising) {
+        return lane_turn(walk, lane);
+    }
+    *ret_moved = lane->rid > (int64_t)last_eight(last);
+    lane->rid = *ret_moved ? STREAM_END : lane->rid;
+    return STATUS_OK;
+}
+
 /* Until the page is full and nothing that comes can be before its last. *RET_LACKS: what lacks the
  * value is still to come. */
 static enum status walk_rows(struct walk *walk, struct ranking *ranking, bool *ret_lacks,
@@ -570,8 +625,12 @@ static enum status walk_rows(struct walk *walk, struct ranking *ranking, bool *r
             *ret_done = true;
             return STATUS_OK;
         }
-        TRY(take_row(walk, lane, ranking));
-        TRY(lane_step(walk, lane));
+        bool moved = false;
+        TRY(last != NULL ? pass_run(walk, lane, last, &moved) : STATUS_OK);
+        if (!moved) {
+            TRY(take_row(walk, lane, ranking));
+            TRY(lane_step(walk, lane));
+        }
         arena_rewind(search->scratch, mark);
     }
     return STATUS_OK;

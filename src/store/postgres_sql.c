@@ -194,6 +194,12 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_MEMBER_RIDS] = {"SELECT (home::int8 << 31 | seq) FROM member WHERE patient=?1::int4"
                          " AND (home, seq)>=(?2 >> 31, ?2 & 2147483647) ORDER BY home, seq",
                          ROWS_KEYED, 2},
+    [SQL_RUN_DATE] = {"SELECT " RID("") ", low FROM date WHERE parameter=?1 AND low=?2 AND " FROM(
+                          "?3") IN_ORDER,
+                      ROWS_KEYED, 3},
+    [SQL_RUN_TEXT] = {"SELECT " RID("") ", value FROM text WHERE parameter=?1 AND value=?2"
+                                        " AND " FROM("?3") IN_ORDER,
+                      ROWS_KEYED, 3},
     [SQL_WALK_DATE_UP] = {WALK("date", "low", ">=", "low, width, patient, seq"), ROWS_COUNTED},
     [SQL_WALK_DATE_DOWN] = {WALK("date", "low",
                                  "<=", "low DESC, width DESC, patient DESC, seq DESC"),

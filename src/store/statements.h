@@ -149,6 +149,10 @@
     X(SQL_WALK_DATE_UP, "SELECT rid, low FROM date WHERE parameter=?1 AND low>=?2 ORDER BY low")   \
     X(SQL_WALK_DATE_DOWN,                                                                          \
       "SELECT rid, low FROM date WHERE parameter=?1 AND low<=?2 ORDER BY low DESC")                \
+    X(SQL_RUN_DATE,                                                                                \
+      "SELECT rid, low FROM date WHERE parameter=?1 AND low=?2 AND rid>=?3 ORDER BY rid")          \
+    X(SQL_RUN_TEXT,                                                                                \
+      "SELECT rid, value FROM text WHERE parameter=?1 AND value=?2 AND rid>=?3 ORDER BY rid")      \
     X(SQL_WALK_NUMBER_UP,                                                                          \
       "SELECT rid, value FROM number WHERE parameter=?1 AND value>=?2 ORDER BY value")             \
     X(SQL_WALK_NUMBER_DOWN,                                                                        \
