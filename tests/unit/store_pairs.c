@@ -323,7 +323,7 @@ static const char *one(const char *code, const char *quantity)
 static void rows_follow_updates_moves_and_deletes(void **state)
 {
     (void)state;
-    ONLY_SQLITE(); /* a server has no pairs */
+    ONLY_SQLITE();                /* a server has no pairs */
     must_put(observation(4, 10)); /* in mg, of p1, usual, 10.4 */
     assert_int_equal(rows_of_pairs(), 3);
     assert_string_equal(one("usual", "gt10"), " o4");
