@@ -343,7 +343,8 @@ static void takes_secrets_out_of_the_record(void **state)
     assert_non_null(strstr(stored, "Authorization: [kept by the server: "));
     struct buffer secret = {.arena = arena};
     buffer_add(&secret, admission.secret);
-    assert_string_equal(as_text(&secret), "https://a.example/in\nAuthorization: Bearer a.b.c\nX: y");
+    assert_string_equal(as_text(&secret),
+                        "https://a.example/in\nAuthorization: Bearer a.b.c\nX: y");
     /* Put back as it was read, the mark stays and there is no new secret. */
     struct json again;
     assert_int_equal(json_read(slice_text(stored), &json_limits_default, arena, NULL, &again),
