@@ -170,6 +170,7 @@ static enum status open_dates(struct walk *walk)
         struct lane *lane;
         TRY(lane_open(walk, SQL_WALK_DATE_UP, SQL_WALK_DATE_DOWN, &lane));
         lane->tree = TREE_DATE;
+        lane->rising = false; /* but in that of their widths first */
         lane->parameter = date_class_parameter(walk->column->parameter, (enum date_class)span);
         statement_bind_number(&lane->statement, 1, lane->parameter);
         statement_bind_number(&lane->statement, 2, first_signed(walk, 1));
@@ -550,7 +551,7 @@ static enum status take_row(struct walk *walk, const struct lane *lane, struct r
 
 /* ---- many of one value --------------------------------------------------------------------------
  * The page is full and ends with a value that a lane goes on with. Of these the first by place are
- * wanted, and a lane that falls comes to them last. */
+ * wanted, and a lane that falls comes to them last; one of dates comes to the narrow ones first. */
 
 static bool has_runs(const struct lane *lane)
 {
@@ -614,12 +615,13 @@ static enum status walk_rows(struct walk *walk, struct ranking *ranking, bool *r
     *ret_done = false;
     while (*search->looked < until) {
         struct lane *lane = first_lane(walk);
-        if (lane == NULL) {
-            *ret_lacks = true;
-            return STATUS_OK;
-        }
         const struct sort_key *last =
             ranking->count == ranking->most ? &ranking->items[ranking->most - 1].key : NULL;
+        if (lane == NULL) {
+            *ret_done = last != NULL;
+            *ret_lacks = last == NULL;
+            return STATUS_OK;
+        }
         if (last != NULL && !key_begins(last, &lane->key) &&
             sort_key_compare(&lane->key, last) > 0) {
             *ret_done = true;
