@@ -19,7 +19,8 @@
 #define FIRST_ROWS     4096              /* of each, before any candidate is looked at */
 #define FIRST_PAIRS    1024              /* the same of a pair, whose candidates match more often */
 #define TURN_ROWS      1024              /* rows before the others have their turn */
-#define RANGE_ROWS     ((size_t)1 << 19) /* more places than this are no list */
+#define RANGE_ROWS     ((size_t)1 << 21) /* more places than this are no lists, all together */
+#define RANGE_MOST     900000            /* nor more than this one; below what list_add allows */
 #define RANGE_TESTS    4                 /* read as one */
 #define RANGE_SHORT    512               /* a list shorter than this needs no help */
 #define PRESENCE_CODES 4096              /* more of a type are not worth looking through */
@@ -367,17 +368,24 @@ static enum status open_number(struct search *search, struct range *range, bool 
     return STATUS_OK;
 }
 
-/* What the texts begin with, if anything: all of them are read for a part of a text. */
+/* What the texts begin with, if anything: all of them are read for what is above a URI. */
 static struct slice beginning(const struct test *test, const struct wanted *wanted)
 {
-    bool any = test->clause->modifier == STORE_CONTAINS || test->clause->modifier == STORE_ABOVE;
-    return any ? SLICE("") : slice_head(wanted->key, TEXT_KEY_LIMIT);
+    return test->clause->modifier == STORE_ABOVE ? SLICE("")
+                                                 : slice_head(wanted->key, TEXT_KEY_LIMIT);
 }
 
 static enum status open_text(struct search *search, struct range *range)
 {
     const struct test *test = range->tests[0];
-    struct slice key = beginning(test, &test->wanted[range->wanted_at]);
+    const struct wanted *wanted = &test->wanted[range->wanted_at];
+    struct slice key = beginning(test, wanted);
+    if (test->clause->modifier == STORE_CONTAINS) { /* the engine passes the others faster by */
+        TRY(take(search, range, SQL_TEXT_HAVING, test_text_parameter(test)));
+        statement_bind_blob(&range->statement, 2, slice_head(wanted->key, TEXT_KEY_LIMIT));
+        statement_bind_number(&range->statement, 3, TEXT_KEY_LIMIT);
+        return STATUS_OK;
+    }
     /* The least text that is greater than all that begin with KEY. */
     struct slice end = arena_copy(search->arena, key);
     char *at = (char *)(uintptr_t)end.at;
@@ -633,7 +641,9 @@ static enum status read_rows(struct search *search, struct range *range, uint64_
         if (match == MATCH_MAYBE) {
             TRY(list_add(&range->doubts, rid));
         }
-        range->state = range->list.count >= RANGE_ROWS ? RANGE_NEVER : range->state;
+        size_t most = RANGE_ROWS / search->range_count;
+        most = most < RANGE_MOST ? most : RANGE_MOST;
+        range->state = range->list.count >= most ? RANGE_NEVER : range->state;
     }
     return STATUS_OK;
 }

@@ -239,6 +239,10 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_TEXT_FROM] = {"SELECT " RID("") ", value FROM text WHERE parameter=?1 AND value>=?2"
                                          " ORDER BY value, patient, seq",
                        ROWS_COUNTED},
+    [SQL_TEXT_HAVING] = {"SELECT " RID("") ", value FROM text WHERE parameter=?1"
+                                           " AND (position(?2 in value)>0 OR length(value)>=?3)"
+                                           " ORDER BY value, patient, seq",
+                         ROWS_COUNTED},
     [SQL_DATE_RANGE] = {"SELECT " RID("") ", low, width FROM date WHERE parameter=?1 AND low>=?2"
                                           " AND low<?3 ORDER BY low, width, patient, seq",
                         ROWS_COUNTED},

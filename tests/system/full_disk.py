@@ -33,10 +33,11 @@ def _small_disk():
 
 def _settle(folder):
     """Waits until the reserve is allocated: until nothing more is."""
-    before, now = None, os.statvfs(folder).f_bfree
-    while before != now:
+    free, quiet = os.statvfs(folder).f_bfree, 0
+    while quiet < 3:
         time.sleep(0.5)
-        before, now = now, os.statvfs(folder).f_bfree
+        before, free = free, os.statvfs(folder).f_bfree
+        quiet = quiet + 1 if free == before else 0
 
 
 def _fill(path, leave):
