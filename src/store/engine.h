@@ -55,6 +55,10 @@ struct slice postgres_blob(const struct postgres_statement *statement, int at);
 void postgres_packed_id(const struct postgres_statement *statement, int at,
                         struct packed_id *ret_id);
 void postgres_reset(struct postgres_statement *statement);
+/* Of a statement all of whose rows came at once, and that has given one of them: how many there
+ * are, and to stand on another. */
+int postgres_row_count(const struct postgres_statement *statement);
+void postgres_move(struct postgres_statement *statement, int row);
 
 /* ---- binding and reading --------------------------------------------------------------------- */
 

@@ -252,6 +252,8 @@ struct search {
     uint64_t pause;        /* search_next gives up once *looked is this; 0: never */
     uint64_t asked;        /* how often search_has was */
     int64_t ahead;         /* of several searches: its next candidate */
+    struct ahead *coming;  /* on a server: candidates read ahead (find_ahead.c); NULL: none yet */
+    uint64_t turn;         /* how often its streams became others */
 };
 
 /* What a row says of a candidate. Facts lie in scratch. */
@@ -276,6 +278,11 @@ void search_rewind(struct search *search);
 /* The next place >= FROM that all streams have. *RET_PAUSED: not found yet, none is before it. */
 MUST_CHECK enum status search_candidate(struct search *search, int64_t from, int64_t *ret_rid,
                                         bool *ret_paused);
+/* The same without a thought of other ways to search, one by one. */
+MUST_CHECK enum status search_agree(struct search *search, int64_t from, int64_t *ret_rid,
+                                    bool *ret_paused);
+/* Must the row be read to tell whether the candidate is a match? */
+bool search_needs_row(const struct search *search, int64_t rid);
 /* May the place be a match, as far as streams can tell? Leaves them anywhere. */
 MUST_CHECK enum status search_has(struct search *search, int64_t rid, bool *ret_has);
 /* Does the candidate, which all streams have, pass all tests? */
@@ -290,6 +297,23 @@ MUST_CHECK enum status search_matches(struct search *search, int64_t rid,
                                       struct candidate *candidate, bool *ret_match);
 /* Counts one look; STATUS_TOO_COSTLY after the deadline. */
 MUST_CHECK enum status search_look(struct search *search);
+
+/* ---- ahead (find_ahead.c): on a server many rows come in one journey ---------------------------
+ */
+
+#define AHEAD_MOST 512
+/* As search_candidate, of a search whose candidates' rows must be read. */
+MUST_CHECK enum status ahead_candidate(struct search *search, int64_t from, int64_t *ret_rid,
+                                       bool *ret_paused);
+/* The rows of these places will be asked for: at most AHEAD_MOST count. Forgets those before. */
+MUST_CHECK enum status rows_expect(struct search *search, const int64_t *rids, size_t count);
+/* The row, with the columns of SQL_FILTER_ROW; *RET_THERE false: nothing is at the place. False: it
+ * was not expected. */
+bool rows_recall(struct search *search, int64_t rid, struct statement **ret_statement,
+                 bool *ret_there);
+/* Forgets the candidates. */
+void ahead_drop(struct search *search);
+void ahead_close(struct search *search);
 
 /* Is every place of its one stream a match? Behind the last match, *RET_REST more come. */
 MUST_CHECK enum status search_rest(struct search *search, bool *ret_known, uint64_t *ret_rest);
@@ -355,6 +379,9 @@ MUST_CHECK enum status finder_estimate(struct finder *finder, uint64_t *ret_tota
 MUST_CHECK enum status link_prepare(struct search *search, const struct store_clause *clause);
 MUST_CHECK enum status link_test(struct search *search, const struct test *test,
                                  const struct candidate *candidate, bool *ret_match);
+/* What candidates with these facts will ask of other resources is read at once. */
+MUST_CHECK enum status link_expect(struct search *search, const struct test *test,
+                                   const struct slice *facts, size_t count);
 /* Goes on with finding what the open links lead to, as far as is fair. */
 MUST_CHECK enum status links_advance(struct search *search);
 void link_close(struct link *link);

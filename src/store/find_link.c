@@ -436,6 +436,41 @@ static enum status follow_chain(struct search *search, const struct test *test,
                                    : STATUS_OK;
 }
 
+/* The rows of patients; who else a candidate leads to only its body says. */
+static enum status expect_patients(struct search *search, struct link *link,
+                                   const struct number_list *rids)
+{
+    for (size_t i = 0; i < link->branch_count; i++) {
+        if (link->branches[i].query->type == search->store->patient_type) {
+            TRY(rows_expect(link->branches[i].follow, rids->items, rids->count));
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status link_expect(struct search *search, const struct test *test, const struct slice *facts,
+                        size_t count)
+{
+    struct link *link = test->link;
+    struct number_list rids = {.arena = search->scratch};
+    if (test->clause->modifier != STORE_CHAIN || link->state == LINK_SET) {
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct facts_cursor cursor;
+        struct fact fact;
+        facts_open(facts[i], &cursor);
+        while (facts_next(&cursor, &fact) && fact.parameter <= link->parameter) {
+            if (fact.parameter == link->parameter && fact.tree == TREE_REFERENCE &&
+                fact.number < 0 && answer_slot(link, fact.number)->entity != fact.number) {
+                TRY(list_add(&rids, place_first((uint32_t)-fact.number)));
+            }
+        }
+    }
+    list_sort(&rids);
+    return expect_patients(search, link, &rids);
+}
+
 /* Does a match of the branch's query refer to the entity? */
 static enum status follow_back(struct search *search, struct branch *branch, int64_t entity,
                                bool *ret_match)
@@ -610,6 +645,7 @@ static enum status forward_done(struct search *search, struct test *test)
             TRY(add_list(search, &places));
         }
     }
+    search->turn++;
     link->state = fits ? LINK_DONE : LINK_SET;
     test->streamed = fits;
     return STATUS_OK;

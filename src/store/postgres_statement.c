@@ -177,23 +177,37 @@ void postgres_reset(struct postgres_statement *statement)
     statement->passed = 0;
 }
 
+int postgres_row_count(const struct postgres_statement *statement)
+{
+    return statement->rows;
+}
+
+void postgres_move(struct postgres_statement *statement, int row)
+{
+    statement->row = row;
+}
+
 static enum status fetch(struct postgres *postgres, struct postgres_statement *statement)
 {
     const struct postgres_text *text = postgres_text(statement->number);
     bool pieces = text->rows != ROWS_ALL;
-    int64_t key = INT64_MIN;
+    struct postgres_piece piece = {.key = INT64_MIN, .limit = -1, .offset = statement->passed};
+    PGresult *before = statement->result;
     if (statement->open) {
         statement->row = statement->rows - 1;
-        key = postgres_number(statement, text->column) + 1;
-        statement->passed += statement->rows;
+        piece.key = postgres_number(statement, text->column) + 1;
+        piece.part = text->rows == ROWS_AFTER ? PART_NEXT : PART_FIRST;
+        piece.before = before;
+        piece.offset = statement->passed += statement->rows;
         statement->chunk *= statement->chunk < MOST_ROWS ? ROWS_GROW : 1;
     } else {
         statement->chunk = FIRST_ROWS;
     }
-    PQclear(statement->result);
+    piece.limit = pieces ? statement->chunk : -1;
     statement->result = NULL;
-    TRY(postgres_send(postgres, statement, key, pieces ? statement->chunk : -1, statement->passed,
-                      &statement->result));
+    enum status status = postgres_send(postgres, statement, &piece, &statement->result);
+    PQclear(before);
+    TRY(status);
     statement->open = true;
     statement->rows = PQntuples(statement->result);
     statement->more = pieces && statement->rows == statement->chunk;
@@ -262,7 +276,7 @@ enum status postgres_run(struct postgres *postgres, struct postgres_statement *s
                              ? postgres_batch_add(postgres, statement, &added)
                              : STATUS_OK;
     if (status == STATUS_OK && !added) {
-        status = postgres_send(postgres, statement, 0, -1, 0, NULL);
+        status = postgres_send(postgres, statement, &POSTGRES_WHOLE, NULL);
     }
     if (status == STATUS_OK && !postgres->in_transaction) {
         status = postgres_settle(postgres);

@@ -248,6 +248,10 @@
       " AND rule<>'' GROUP BY rule, type, verdict ORDER BY rule, type, verdict")                   \
     X(SQL_QUALITY_MEND, "SELECT words FROM quality_rule WHERE rule=?1 AND type=?2")                \
     X(SQL_TYPE_USED, "SELECT 1 FROM place WHERE type=?1 LIMIT 1")                                  \
+    X(SQL_TYPES_USED,                                                                              \
+      "WITH RECURSIVE t(type) AS (SELECT min(type) FROM place UNION ALL SELECT (SELECT min(type)"  \
+      " FROM place WHERE type>t.type) FROM t WHERE t.type IS NOT NULL)"                            \
+      " SELECT type FROM t WHERE type IS NOT NULL")                                                \
     /* Only on a PostgreSQL server. */                                                             \
     X(SQL_SERVER_TURN, "SELECT transaction, at, origin, (SELECT change FROM taught) FROM turn()")  \
     X(SQL_SERVER_TAUGHT_SET, "UPDATE taught SET change=?1")                                        \
@@ -278,6 +282,7 @@
     X(SQL_SERVER_TEXT_HOME, "")                                                                    \
     X(SQL_SERVER_PLACE_HOME, "")                                                                   \
     X(SQL_SERVER_PLACES_READ, "")                                                                  \
+    X(SQL_SERVER_FILTER_ROWS, "")                                                                  \
     X(SQL_SERVER_ALL_HOME, "")                                                                     \
     X(SQL_SERVER_WORD_HOME, "")                                                                    \
     X(SQL_SERVER_MEMBER_HOMES,                                                                     \
