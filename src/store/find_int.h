@@ -73,6 +73,8 @@ MUST_CHECK enum status stream_gather(struct stream *stream, struct arena *arena,
 /* How many places come behind the current one. Only of a stream of one source, not of blocks. */
 MUST_CHECK enum status stream_rest(struct stream *stream, uint64_t *ret_count);
 void stream_close(struct stream *stream);
+/* On a server: its first ROWS places will be read soon, so they are asked for and not waited for. */
+MUST_CHECK enum status stream_foresee(struct stream *stream, size_t rows);
 /* How many places, counting no further than LIMIT. Leaves the stream at its beginning. */
 MUST_CHECK enum status stream_probe(struct stream *stream, size_t limit, size_t *ret_count);
 

@@ -253,6 +253,9 @@ enum status search_settle(struct search *search)
         return STATUS_OK;
     }
     for (size_t i = 0; i < search->stream_count; i++) {
+        TRY(stream_foresee(&search->streams[i], PROBE_LIMIT));
+    }
+    for (size_t i = 0; i < search->stream_count; i++) {
         size_t count = 0;
         TRY(stream_probe(&search->streams[i], PROBE_LIMIT, &count));
         if (count < PROBE_LIMIT) {

@@ -2,7 +2,7 @@
 /* store: the connection to a PostgreSQL server. */
 #include "postgres.h"
 
-enum pending { PENDING_COMMAND, PENDING_WANTED, PENDING_SYNC };
+enum pending { PENDING_COMMAND, PENDING_WANTED, PENDING_EARLY, PENDING_SYNC };
 
 /* ---- what SQLSTATEs mean ------------------------------------------------------------------------
  */
@@ -179,6 +179,7 @@ static void pending_push(struct postgres *postgres, enum pending kind)
 {
     size_t at = (postgres->pending_first + postgres->pending_count++) % POSTGRES_PENDING;
     postgres->pending[at] = (char)kind;
+    postgres->pending_for[at] = NULL;
 }
 
 static bool is_fine(ExecStatusType status)
@@ -187,7 +188,8 @@ static bool is_fine(ExecStatusType status)
 }
 
 /* All results of one command, up to the NULL that ends them. */
-static void take_answer(struct postgres *postgres, enum pending kind, PGresult **ret_result)
+static void take_answer(struct postgres *postgres, enum pending kind,
+                        struct postgres_statement *statement, PGresult **ret_result)
 {
     PGresult *result;
     while ((result = PQgetResult(postgres->link)) != NULL) {
@@ -203,6 +205,9 @@ static void take_answer(struct postgres *postgres, enum pending kind, PGresult *
             }
         } else if (kind == PENDING_WANTED && ret_result != NULL && *ret_result == NULL) {
             *ret_result = result;
+            continue;
+        } else if (kind == PENDING_EARLY && statement != NULL && statement->early == NULL) {
+            statement->early = result;
             continue;
         }
         PQclear(result);
@@ -229,9 +234,10 @@ static enum status settle(struct postgres *postgres, PGresult **ret_result)
     }
     while (postgres->pending_count > 0 && !postgres->lost) {
         enum pending kind = (enum pending)postgres->pending[postgres->pending_first];
+        struct postgres_statement *statement = postgres->pending_for[postgres->pending_first];
         postgres->pending_first = (postgres->pending_first + 1) % POSTGRES_PENDING;
         postgres->pending_count--;
-        take_answer(postgres, kind, ret_result);
+        take_answer(postgres, kind, statement, ret_result);
     }
     if (postgres->lost) {
         postgres->pending_count = 0;
@@ -425,8 +431,8 @@ static enum status prepare_there(struct postgres *postgres, enum statement_numbe
     return status;
 }
 
-enum status postgres_send(struct postgres *postgres, const struct postgres_statement *statement,
-                          const struct postgres_piece *piece, PGresult **ret_result)
+static enum status send(struct postgres *postgres, const struct postgres_statement *statement,
+                        const struct postgres_piece *piece, enum pending kind)
 {
     struct sending sending = {0};
     char name[40];
@@ -438,17 +444,41 @@ enum status postgres_send(struct postgres *postgres, const struct postgres_state
         TRY(prepare_there(postgres, statement->number, piece->part, &sending));
     }
     statement_name(statement->number, piece->part, prepared->generation, name);
-    bool wanted = ret_result != NULL;
-    TRY(sent(postgres,
-             PQsendQueryPrepared(postgres->link, name, sending.count, sending.at, sending.lengths,
-                                 sending.formats, 1),
-             wanted ? PENDING_WANTED : PENDING_COMMAND));
-    if (!wanted) {
-        return STATUS_OK;
+    return sent(postgres,
+                PQsendQueryPrepared(postgres->link, name, sending.count, sending.at,
+                                    sending.lengths, sending.formats, 1),
+                kind);
+}
+
+enum status postgres_send(struct postgres *postgres, const struct postgres_statement *statement,
+                          const struct postgres_piece *piece, PGresult **ret_result)
+{
+    if (ret_result == NULL) {
+        return send(postgres, statement, piece, PENDING_COMMAND);
     }
     *ret_result = NULL;
+    TRY(send(postgres, statement, piece, PENDING_WANTED));
     enum status status = settle(postgres, ret_result);
     return status == STATUS_OK && *ret_result == NULL ? STATUS_INTERNAL : status;
+}
+
+enum status postgres_send_early(struct postgres *postgres, struct postgres_statement *statement,
+                                const struct postgres_piece *piece)
+{
+    TRY(send(postgres, statement, piece, PENDING_EARLY));
+    size_t last = (postgres->pending_first + postgres->pending_count - 1) % POSTGRES_PENDING;
+    postgres->pending_for[last] = statement;
+    return STATUS_OK;
+}
+
+void postgres_disown(struct postgres *postgres, const struct postgres_statement *statement)
+{
+    for (size_t i = 0; i < postgres->pending_count; i++) {
+        size_t at = (postgres->pending_first + i) % POSTGRES_PENDING;
+        if (postgres->pending_for[at] == statement) {
+            postgres->pending_for[at] = NULL;
+        }
+    }
 }
 
 /* ---- outside the pipeline -----------------------------------------------------------------------
@@ -519,6 +549,7 @@ enum status postgres_begin(struct postgres *postgres, bool write, int64_t deadli
     TRY(postgres_say(postgres, write ? "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE"
                                      : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
     postgres->in_transaction = postgres->fresh = true;
+    postgres->deadline = deadline;
     if (deadline == 0) {
         return STATUS_OK;
     }

@@ -87,6 +87,12 @@ struct postgres_statement {
     int row, rows, chunk;
     int64_t passed; /* rows of the pieces before */
     bool open, more;
+    int64_t begins; /* ROWS_KEYED: no row of this piece is before, none of those between lacks */
+    int wish;       /* rows of the first piece; 0: as usual */
+    bool asked;     /* it was sent: EARLY is its answer once that is there */
+    bool keeps;     /* the last piece stays when it is at its end */
+    PGresult *early;
+    struct postgres *of;
     struct postgres_statement *next; /* among those to be used again */
 };
 
@@ -105,10 +111,12 @@ struct postgres {
     unsigned generation, settled; /* of what was prepared last, and surely */
     /* Commands whose answers are not read yet, oldest first. */
     char pending[POSTGRES_PENDING];
+    struct postgres_statement *pending_for[POSTGRES_PENDING]; /* whose answer; NULL: nobody's */
     size_t pending_first, pending_count;
     bool unsynced;
     bool in_transaction;
     bool fresh;         /* nothing was read in it yet */
+    int64_t deadline;   /* of it: time_monotonic; 0: none */
     enum status failed; /* why the transaction cannot be committed */
     bool again;       /* run afresh it may succeed: a clash with another, or the server was lost */
     bool lost;        /* the connection is broken */
@@ -148,6 +156,12 @@ struct postgres_piece {
 MUST_CHECK enum status postgres_send(struct postgres *postgres,
                                      const struct postgres_statement *statement,
                                      const struct postgres_piece *piece, PGresult **ret_result);
+/* Not waited for: STATEMENT's EARLY will be the answer. */
+MUST_CHECK enum status postgres_send_early(struct postgres *postgres,
+                                           struct postgres_statement *statement,
+                                           const struct postgres_piece *piece);
+/* The answer that is to come is nobody's. */
+void postgres_disown(struct postgres *postgres, const struct postgres_statement *statement);
 /* One command without values, not waited for. */
 MUST_CHECK enum status postgres_say(struct postgres *postgres, const char *sql);
 /* Waits for every answer. */
