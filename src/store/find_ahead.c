@@ -156,14 +156,16 @@ static enum status expect_links(struct search *search, struct ahead *ahead)
     return status;
 }
 
-static enum status fill(struct search *search, struct ahead *ahead, int64_t from, bool *ret_paused)
+static void grow(const struct search *search, struct ahead *ahead)
 {
-    int64_t wanted[AHEAD_MOST] = {0};
-    size_t first = search->depth > 0 ? AHEAD_NESTED : AHEAD_FIRST, count = 0;
+    size_t first = search->depth > 0 ? AHEAD_NESTED : AHEAD_FIRST;
     ahead->size = ahead->size == 0 ? first : ahead->size * AHEAD_GROW;
     ahead->size = ahead->size < AHEAD_MOST ? ahead->size : AHEAD_MOST;
-    ahead->count = ahead->next = 0;
-    *ret_paused = false;
+}
+
+static enum status agree_singly(struct search *search, struct ahead *ahead, int64_t from,
+                                bool *ret_paused)
+{
     while (ahead->count < ahead->size) {
         int64_t rid;
         TRY(search_agree(search, from, &rid, ret_paused));
@@ -172,8 +174,36 @@ static enum status fill(struct search *search, struct ahead *ahead, int64_t from
         }
         ahead->queue[ahead->count++] = rid;
         from = rid + 1;
-        if (search_needs_row(search, rid)) {
-            wanted[count++] = rid;
+    }
+    return STATUS_OK;
+}
+
+static enum status agree(struct search *search, struct ahead *ahead, int64_t *from,
+                         bool *ret_paused)
+{
+    bool known = agree_at_once(search);
+    *ret_paused = false;
+    while (known && ahead->count == 0 && *from != STREAM_END && !*ret_paused) {
+        TRY(agree_many(search, from, ahead->size, ahead->queue, &ahead->count, &known));
+        TRY(search_look(search));
+        *ret_paused = *from != STREAM_END && search->pause != 0 && *search->looked >= search->pause;
+        if (ahead->count == 0) {
+            grow(search, ahead);
+        }
+    }
+    return known ? STATUS_OK : agree_singly(search, ahead, *from, ret_paused);
+}
+
+static enum status fill(struct search *search, struct ahead *ahead, int64_t *from, bool *ret_paused)
+{
+    int64_t wanted[AHEAD_MOST] = {0};
+    size_t count = 0;
+    grow(search, ahead);
+    ahead->count = ahead->next = 0;
+    TRY(agree(search, ahead, from, ret_paused));
+    for (size_t i = 0; i < ahead->count; i++) {
+        if (search_needs_row(search, ahead->queue[i])) {
+            wanted[count++] = ahead->queue[i];
         }
     }
     TRY(rows_expect(search, wanted, count));
@@ -193,7 +223,7 @@ enum status ahead_candidate(struct search *search, int64_t from, int64_t *ret_ri
     }
     *ret_paused = false;
     if (ahead->next == ahead->count) {
-        TRY(fill(search, ahead, from, ret_paused));
+        TRY(fill(search, ahead, &from, ret_paused));
     }
     if (ahead->next < ahead->count) {
         *ret_paused = false;

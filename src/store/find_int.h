@@ -304,7 +304,8 @@ MUST_CHECK enum status search_look(struct search *search);
  */
 
 #define AHEAD_MOST 512
-/* As search_candidate, of a search whose candidates' rows must be read. */
+/* As search_candidate, of a search whose candidates' rows must be read, or that has several streams.
+ */
 MUST_CHECK enum status ahead_candidate(struct search *search, int64_t from, int64_t *ret_rid,
                                        bool *ret_paused);
 /* The rows of these places will be asked for: at most AHEAD_MOST count. Forgets those before. */
@@ -313,6 +314,13 @@ MUST_CHECK enum status rows_expect(struct search *search, const int64_t *rids, s
  * was not expected. */
 bool rows_recall(struct search *search, int64_t rid, struct statement **ret_statement,
                  bool *ret_there);
+/* Can its streams be asked about many places at once (find_agree.c)? */
+bool agree_at_once(const struct search *search);
+/* As search_agree, of about MOST places from *FROM on, which is then behind them: STREAM_END, there
+ * are no more. *RET_KNOWN false: it cannot be done in this way. */
+MUST_CHECK enum status agree_many(struct search *search, int64_t *from, size_t most,
+                                  int64_t *ret_rids, size_t *ret_count, bool *ret_known);
+#define CANDIDATES_OF_A_LOOK 2 /* that some stream lacks */
 /* Forgets the candidates. */
 void ahead_drop(struct search *search);
 void ahead_close(struct search *search);

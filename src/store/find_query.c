@@ -568,7 +568,7 @@ enum status search_candidate(struct search *search, int64_t from, int64_t *ret_r
         TRY(ranges_advance(search));
         TRY(links_advance(search));
     }
-    if (search->connection->db == NULL && reads_rows(search)) {
+    if (search->connection->db == NULL && (reads_rows(search) || agree_at_once(search))) {
         return ahead_candidate(search, from, ret_rid, ret_paused);
     }
     if (search->coming != NULL) { /* the streams are where that was */

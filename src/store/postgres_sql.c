@@ -81,6 +81,10 @@
 #define QUALITY                                                                                    \
     " FROM quality WHERE day BETWEEN ?1 AND ?2 AND (?3::text IS NULL OR source=?3::text)"
 
+#define AMONG(table, places)                                                                       \
+    "SELECT n.r FROM unnest(" places ") n(r) JOIN " table                                          \
+    " t ON t.patient=" PATIENT("n.r") " AND t.seq=" SEQ("n.r")
+
 static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_STATE_SET] = {"INSERT INTO state(name, value) VALUES(?1, ?2)"
                        " ON CONFLICT(name) DO UPDATE SET value=excluded.value"},
@@ -213,6 +217,13 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                                 " FROM unnest(?1) WITH ORDINALITY n(r, o)"
                                 " JOIN resource r ON r.patient=" PATIENT("n.r") " AND r.seq=" SEQ(
                                     "n.r")},
+    [SQL_SERVER_TOKEN_AMONG] = {AMONG("token", "?3") " AND t.parameter=?1 AND t.code=?2"},
+    [SQL_SERVER_REFERENCE_AMONG] = {AMONG("reference", "?3") " AND t.parameter=?1 AND t.target=?2"},
+    [SQL_SERVER_TEXT_AMONG] = {AMONG("text", "?3") " AND t.parameter=?1 AND t.value=?2"},
+    [SQL_SERVER_PLACE_AMONG] = {AMONG("resource", "?2") " AND t.type=?1 WHERE n.r<?3"},
+    [SQL_SERVER_ALL_AMONG] = {AMONG("resource", "?1") " WHERE n.r<?2"},
+    [SQL_SERVER_WORD_AMONG] = {"SELECT n.r FROM unnest(?3) n(r) JOIN word t ON t.patient=" PATIENT(
+        "n.r") " AND t.block=((n.r & 2147483647) >> 6)::int4 AND t.word=?1 AND ?2::int8 IS NULL"},
     [SQL_SERVER_TOKEN_HOME] = {"SELECT " RID("") " FROM token WHERE parameter=?1 AND code=?2"
                                                  " AND " HOME("?3") " ORDER BY seq",
                                ROWS_KEYED, 3},

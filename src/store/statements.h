@@ -283,6 +283,13 @@
     X(SQL_SERVER_PLACE_HOME, "")                                                                   \
     X(SQL_SERVER_PLACES_READ, "")                                                                  \
     X(SQL_SERVER_FILTER_ROWS, "")                                                                  \
+    /* Which of many places a stream has, with the parameters of those without. */                 \
+    X(SQL_SERVER_TOKEN_AMONG, "")                                                                  \
+    X(SQL_SERVER_REFERENCE_AMONG, "")                                                              \
+    X(SQL_SERVER_TEXT_AMONG, "")                                                                   \
+    X(SQL_SERVER_PLACE_AMONG, "")                                                                  \
+    X(SQL_SERVER_ALL_AMONG, "")                                                                    \
+    X(SQL_SERVER_WORD_AMONG, "")                                                                   \
     X(SQL_SERVER_ALL_HOME, "")                                                                     \
     X(SQL_SERVER_WORD_HOME, "")                                                                    \
     X(SQL_SERVER_MEMBER_HOMES,                                                                     \
