@@ -186,3 +186,13 @@ enum status store_patient_id(struct store_tx *tx, uint32_t patient, struct arena
     statement_reset(statement);
     return ret_id->at != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
 }
+
+enum status type_is_used(struct connection *connection, resource_type type, bool *ret_used)
+{
+    struct statement *statement;
+    TRY(statement_get(connection, SQL_TYPE_USED, &statement));
+    statement_bind_number(statement, 1, type);
+    TRY(statement_row(connection, statement, ret_used));
+    statement_reset(statement);
+    return STATUS_OK;
+}

@@ -3,6 +3,7 @@
  * committed, and indexes what is stored by the parameters that are new, a few resources a job. */
 #include <time.h>
 
+#include "learn_int.h"
 #include "store_int.h"
 
 #define DUE_NOTE        SLICE("store.indexing")

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "learn_int.h"
 #include "postgres.h"
 
 #define PAGE_SIZE         "8192"

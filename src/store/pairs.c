@@ -10,6 +10,7 @@
  * resource has none. It is short, for there are many: a quantity is cut to its first 32 bits and
  * has no unit, a date has no width but that its class tells. What that leaves in doubt is tested
  * again. */
+#include "learn_int.h"
 #include "store_int.h"
 
 /* Which pairs are kept: those that people ask for, as each costs some 25 bytes a resource. A pair
@@ -64,16 +65,6 @@ static enum status pair_save(struct connection *connection, const struct pair *p
     statement_bind_blob(statement, 4, slice_of((const char *)shape, sizeof(shape)));
     statement_bind_number(statement, 5, pair->known.ready != 0);
     return statement_run(connection, statement);
-}
-
-static enum status type_is_used(struct connection *connection, resource_type type, bool *ret_used)
-{
-    struct statement *statement;
-    TRY(statement_get(connection, SQL_TYPE_USED, &statement));
-    statement_bind_number(statement, 1, type);
-    TRY(statement_row(connection, statement, ret_used));
-    statement_reset(statement);
-    return STATUS_OK;
 }
 
 /* The numbers of its two parameters never change in a store, whatever these mean. *RET_KEPT false:

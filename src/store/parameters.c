@@ -2,6 +2,7 @@
 /* store: the search parameters this store indexes. Numbers in the definitions hold for one blob
  * only, so the store has numbers of its own. A parameter whose paths changed, or that came when
  * resources of its type were there already, answers nothing until store_reindex. */
+#include "learn_int.h"
 #include "store_int.h"
 
 /* A code is no text with a blank at its end (R4 datatypes, "code"), so no SearchParameter has it.
@@ -207,12 +208,8 @@ static enum status parameters_of_type(struct loading *loading, resource_type typ
     size_t count = 0;
     const struct search_parameter *parameters =
         search_parameters(loading->store->definitions, type, &count);
-    struct statement *statement;
-    TRY(statement_get(loading->connection, SQL_TYPE_USED, &statement));
-    statement_bind_number(statement, 1, type);
     bool used = false;
-    TRY(statement_row(loading->connection, statement, &used));
-    statement_reset(statement);
+    TRY(type_is_used(loading->connection, type, &used));
     for (size_t i = 0; i < count; i++) {
         TRY(parameter_take(loading, type, &parameters[i], used));
     }

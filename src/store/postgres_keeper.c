@@ -3,6 +3,7 @@
  * that this one keeps in memory, and whether it is time to train a dictionary. */
 #include <time.h>
 
+#include "learn_int.h"
 #include "postgres.h"
 
 struct keeper {

@@ -2,6 +2,7 @@
 /* store: opening on a PostgreSQL server. Several processes may have one database open: what only
  * one may do at a time (the tables, the numbers of search parameters) is done under a lock of the
  * server. */
+#include "learn_int.h"
 #include "postgres.h"
 
 #define WRITERS 8

@@ -7,6 +7,7 @@
  * of the two, and it is run afresh. */
 #include <unistd.h>
 
+#include "learn_int.h"
 #include "postgres.h"
 
 #define CLASH_PATIENCE  (20 * MICROS_PER_SECOND) /* while others win */

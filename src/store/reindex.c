@@ -2,6 +2,7 @@
 /* store: every index row recomputed from the bodies, some thousand resources a transaction, and
  * then the ties of what is in history. How far it came commits with each, so that a stopped run
  * goes on where it was. */
+#include "learn_int.h"
 #include "store_int.h"
 
 #define RESOURCES_A_JOB 2000

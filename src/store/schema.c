@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* store: the tables, as numbered forward migrations. A step is never changed once released. */
+#include "learn_int.h"
 #include "store_int.h"
 
 static const char *const steps[] = {

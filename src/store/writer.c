@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* store: the queue of jobs and the group commit. Whatever waits when the writer is free becomes one
  * transaction, a savepoint each; so a lone job is not delayed and a crowd shares one sync. */
+#include "learn_int.h"
 #include "store_int.h"
 
 #define GROUP_JOBS 1024

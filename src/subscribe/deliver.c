@@ -112,45 +112,6 @@ static void disclose(void *context, const struct store_version *version)
     }
 }
 
-/* Entries of all that is about to leave, durable together. */
-struct logging {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool done;
-    enum status status;
-};
-
-static void logged(void *context, enum status status)
-{
-    struct logging *logging = context;
-    (void)pthread_mutex_lock(&logging->lock);
-    logging->status = status;
-    logging->done = true;
-    (void)pthread_cond_signal(&logging->changed);
-    (void)pthread_mutex_unlock(&logging->lock);
-}
-
-static enum status write_log(struct subscribe *subscribe, const struct slice *entries, size_t count)
-{
-    struct logging logging = {.done = false};
-    struct audit_ticket ticket = {
-        .entries = entries, .count = count, .done = logged, .context = &logging};
-    if (count == 0) {
-        return STATUS_OK;
-    }
-    (void)pthread_mutex_init(&logging.lock, NULL);
-    (void)pthread_cond_init(&logging.changed, NULL);
-    audit_append(subscribe->options.audit, &ticket);
-    (void)pthread_mutex_lock(&logging.lock);
-    while (!logging.done) {
-        (void)pthread_cond_wait(&logging.changed, &logging.lock);
-    }
-    (void)pthread_mutex_unlock(&logging.lock);
-    (void)pthread_cond_destroy(&logging.changed);
-    (void)pthread_mutex_destroy(&logging.lock);
-    return logging.status;
-}
-
 /* ---- making one ---------------------------------------------------------------------------------
  */
 
@@ -434,7 +395,9 @@ static enum status log_all(struct round *round)
             round->entries[round->entry_count++] = round->items[i]->entries[j];
         }
     }
-    return write_log(round->subscribe, round->entries, round->entry_count);
+    return round->entry_count > 0 ? audit_append_wait(round->subscribe->options.audit,
+                                                      round->entries, round->entry_count)
+                                  : STATUS_OK;
 }
 
 static enum status begin(struct round *round, int64_t now, int64_t *ret_wait)

@@ -16,7 +16,7 @@ from exports import (ASYNC, LENIENT, OPTIONS, PROGRAM, deleted_of as _deleted, f
                      fill as _fill, group as _group, kick as _kick, manifest_of as _manifest,
                      notes_of as _notes, path_of as _path, patient as _patient, put as _put,
                      refused as _refused, resources_of as _resources, serving as _server,
-                     wait as _wait)
+                     wait as _wait, wait_until_empty, wait_until_gone)
 from server import Server, tap
 
 ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 4
@@ -413,14 +413,11 @@ def cancelling_removes_the_files():
         assert server.ask('GET', job).status == 404
         assert server.ask('GET', _path(server, item['url'])).status == 404
         assert server.ask('DELETE', job).status == 404
-        assert os.listdir(folder) == []
+        wait_until_empty(server, 'exports')
         job = _kick(server, '$export')
         assert server.ask('DELETE', job).status == 202
         assert server.ask('GET', job).status == 404
-        until = time.monotonic() + 20
-        while os.listdir(folder):
-            assert time.monotonic() < until, os.listdir(folder)
-            time.sleep(0.1)
+        wait_until_empty(server, 'exports')
 
 
 def what_has_expired_is_gone():
@@ -431,10 +428,9 @@ def what_has_expired_is_gone():
         assert answer.status == 200, answer
         path = _path(server, answer.json['output'][0]['url'])
         assert server.ask('GET', path).status == 200
-        time.sleep(5)
-        assert server.ask('GET', job).status == 404
+        wait_until_gone(server, job)
         assert server.ask('GET', path).status == 404
-        assert os.listdir(os.path.join(server.folder, 'exports')) == []
+        wait_until_empty(server, 'exports')
 
 
 def there_is_no_way_out_of_a_job_s_folder():

@@ -13,6 +13,7 @@ import threading
 import time
 
 import access_log
+from exports import wait as _wait, wait_until_empty, wait_until_gone
 from server import Server, tap
 
 PROGRAM = os.path.abspath(sys.argv[1])
@@ -94,18 +95,6 @@ def _kick(server, *inputs):
     assert answer.json['resourceType'] == 'OperationOutcome', answer
     assert answer.headers['content-location'].startswith(server.base + '/$import/'), answer
     return answer.headers['content-location'][len(server.base) + 1:]
-
-
-def _wait(server, job, seconds=300, pause=0.6):
-    until = time.monotonic() + seconds
-    while True:
-        answer = server.ask('GET', job)
-        if answer.status != 202:
-            return answer
-        assert len(answer.headers['x-progress']) < 100, answer
-        assert int(answer.headers['retry-after']) >= 1, answer
-        assert time.monotonic() < until, answer
-        time.sleep(pause)
 
 
 def _done(server, *inputs):
@@ -573,11 +562,7 @@ def cancelling_ends_it_and_what_is_stored_stays():
         stored = _total(server, 'Observation')
         assert 0 < stored < LINES, stored
         assert server.ask('DELETE', second).status == 202
-        folder = os.path.join(server.folder, 'imports')
-        until = time.monotonic() + 30
-        while os.listdir(folder):
-            assert time.monotonic() < until, os.listdir(folder)
-            time.sleep(0.1)
+        wait_until_empty(server, 'imports')
         ended.set()
         assert _total(server, 'Observation') == stored
 
@@ -604,11 +589,8 @@ def results_expire():
         job = _kick(server, ('Patient', files.url + 'p'))
         answer = _wait(server, job, pause=0.2)
         assert answer.status == 200, answer
-        until = time.monotonic() + 30
-        while server.ask('GET', job).status != 404:
-            assert time.monotonic() < until
-            time.sleep(0.3)
-        assert os.listdir(os.path.join(server.folder, 'imports')) == []
+        wait_until_gone(server, job)
+        wait_until_empty(server, 'imports')
 
 
 def results_expire_while_another_import_runs():
@@ -618,9 +600,7 @@ def results_expire_while_another_import_runs():
         job = _kick(server, ('Patient', files.url + 'p'))
         assert _wait(server, job).status == 200
         other = _kick(server, ('Patient', files.url + 'slow'))
-        time.sleep(3)
-        answer = server.ask('GET', job)
-        assert answer.status == 404, answer
+        wait_until_gone(server, job)
         assert server.ask('GET', other).status == 202
         assert server.ask('DELETE', other).status == 202
         ends.set()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What tests of $export share: kicking one off, waiting for it, reading what it made."""
+"""What tests of $export and $import share: kicking off, waiting, reading what was made."""
 import contextlib
 import json
 import os
@@ -25,7 +25,7 @@ def kick(server, path, headers=None, body=None):
     return path_of(server, answer.headers['content-location'])
 
 
-def wait(server, job, seconds=120):
+def wait(server, job, seconds=300, pause=0.6):
     until = time.monotonic() + seconds
     while True:
         answer = server.ask('GET', job)
@@ -34,7 +34,23 @@ def wait(server, job, seconds=120):
         assert len(answer.headers['x-progress']) < 100, answer
         assert int(answer.headers['retry-after']) >= 1, answer
         assert time.monotonic() < until, answer
+        time.sleep(pause)
+
+
+def wait_until_gone(server, job):
+    until = time.monotonic() + 30
+    while server.ask('GET', job).status != 404:
+        assert time.monotonic() < until
         time.sleep(0.6)
+
+
+def wait_until_empty(server, folder):
+    """What a job leaves is removed after the answer that it is gone."""
+    folder = os.path.join(server.folder, folder)
+    until = time.monotonic() + 30
+    while os.listdir(folder):
+        assert time.monotonic() < until, os.listdir(folder)
+        time.sleep(0.1)
 
 
 def manifest_of(server, path, headers=None, body=None):

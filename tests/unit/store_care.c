@@ -191,24 +191,35 @@ static void an_older_layout_is_migrated_and_keeps_its_records(void **state)
     assert_int_equal(check(), STATUS_OK);
 }
 
+/* The folder without its file, whose name goes to PATH. */
+static void remove_file(char *path, size_t size)
+{
+    store_shut();
+    snprintf(path, size, "%s/records.db", folder);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void assert_no_records_yet(void)
+{
+    struct store_options options = {
+        .folder = folder, .definitions = definitions, .must_exist = true, .read_only = true};
+    struct store *other = NULL;
+    outcome_init(&outcome, arena);
+    assert_int_equal(store_open(&options, &outcome, &other), STATUS_NOT_FOUND);
+    assert_true(slice_starts(outcome.first->text, SLICE("There are no records")));
+}
+
 /* As a process leaves it that is killed before it has made the tables. */
 static void a_file_without_tables_has_no_records_yet(void **state)
 {
     (void)state;
     ONLY_SQLITE();
     char path[300];
-    struct store_options options = {
-        .folder = folder, .definitions = definitions, .must_exist = true, .read_only = true};
-    struct store *other = NULL;
-    store_shut();
-    snprintf(path, sizeof(path), "%s/records.db", folder);
-    assert_int_equal(unlink(path), 0);
+    remove_file(path, sizeof(path));
     meddle("PRAGMA page_size=8192; PRAGMA journal_mode=WAL");
-    outcome_init(&outcome, arena);
-    assert_int_equal(store_open(&options, &outcome, &other), STATUS_NOT_FOUND);
-    assert_true(slice_starts(outcome.first->text, SLICE("There are no records")));
+    assert_no_records_yet();
     assert_int_equal(truncate(path, 0), 0);
-    assert_int_equal(store_open(&options, &outcome, &other), STATUS_NOT_FOUND);
+    assert_no_records_yet();
     store_reopen_with(NULL);
 }
 
@@ -218,12 +229,7 @@ static void a_file_that_was_being_made_has_no_records_yet(void **state)
     (void)state;
     ONLY_SQLITE();
     char path[300];
-    struct store_options options = {
-        .folder = folder, .definitions = definitions, .must_exist = true, .read_only = true};
-    struct store *other = NULL;
-    store_shut();
-    snprintf(path, sizeof(path), "%s/records.db", folder);
-    assert_int_equal(unlink(path), 0);
+    remove_file(path, sizeof(path));
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
@@ -239,9 +245,7 @@ static void a_file_that_was_being_made_has_no_records_yet(void **state)
     int ended = 0;
     assert_int_equal(waitpid(child, &ended, 0), child);
     assert_int_equal(ended, 0);
-    outcome_init(&outcome, arena);
-    assert_int_equal(store_open(&options, &outcome, &other), STATUS_NOT_FOUND);
-    assert_true(slice_starts(outcome.first->text, SLICE("There are no records")));
+    assert_no_records_yet();
     store_reopen_with(NULL);
 }
 

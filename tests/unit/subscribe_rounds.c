@@ -72,6 +72,17 @@ static void subscribe_many(struct subscribe *subscribe, size_t count)
     }
 }
 
+/* Two subscriptions taken in, with nothing to tell yet. *RET_OTHER is the one told later. */
+static struct subscription *open_two(struct subscribe *subscribe, struct subscription **ret_other)
+{
+    bool more, alone;
+    open_rounds(subscribe);
+    subscribe_many(subscribe, 2);
+    assert_int_equal(changes_match(subscribe, &more, &alone), STATUS_OK);
+    *ret_other = subscribe->subscriptions->next;
+    return subscribe->subscriptions;
+}
+
 static struct slice status_of(struct slice id)
 {
     struct store_version version;
@@ -96,10 +107,7 @@ static void one_that_cannot_be_compared_keeps_no_other_from_its_events(void **st
     struct subscribe subscribe;
     bool more, alone;
     int64_t wait = 0;
-    open_rounds(&subscribe);
-    subscribe_many(&subscribe, 2);
-    struct subscription *broken = subscribe.subscriptions, *other = broken->next;
-    assert_int_equal(changes_match(&subscribe, &more, &alone), STATUS_OK);
+    struct subscription *other, *broken = open_two(&subscribe, &other);
     broken->wanted.filters = &filter;
     broken->wanted.filter_count = 1;
     must_put("{'resourceType':'Patient','id':'p'}");
@@ -126,12 +134,8 @@ static void one_whose_standing_cannot_be_written_keeps_no_other_from_theirs(void
     struct subscribe subscribe;
     struct arena *large = arena_create((size_t)64 << 20);
     size_t length = (size_t)17 << 20;
-    bool more, alone;
     int64_t wait = 0;
-    open_rounds(&subscribe);
-    subscribe_many(&subscribe, 2);
-    struct subscription *broken = subscribe.subscriptions, *other = broken->next;
-    assert_int_equal(changes_match(&subscribe, &more, &alone), STATUS_OK);
+    struct subscription *other, *broken = open_two(&subscribe, &other);
     char *text = arena_array(large, length, 1);
     memset(text, 'x', length);
     broken->error = slice_of(text, length); /* larger than a commit may be */
