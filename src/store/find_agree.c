@@ -42,22 +42,24 @@ static bool can_be_asked(const struct stream *stream)
     return stream->count <= SOURCES_MOST;
 }
 
+bool agree_can_be_asked(const struct search *search)
+{
+    bool can = search->connection->db == NULL;
+    for (size_t i = 0; i < search->stream_count && can; i++) {
+        can = can_be_asked(&search->streams[i]);
+    }
+    return can;
+}
+
 bool agree_at_once(const struct search *search)
 {
-    if (search->connection->db != NULL || search->stream_count < 2) {
-        return false;
-    }
     size_t asked = 0;
     for (size_t i = 0; i < search->stream_count; i++) {
-        const struct stream *stream = &search->streams[i];
-        for (size_t j = 0; j < stream->count; j++) {
-            asked += !statement_is_none(&stream->sources[j].statement);
-        }
-        if (!can_be_asked(stream)) {
-            return false;
+        for (size_t j = 0; j < search->streams[i].count; j++) {
+            asked += !statement_is_none(&search->streams[i].sources[j].statement);
         }
     }
-    return asked > 0;
+    return search->stream_count > 1 && asked > 0 && agree_can_be_asked(search);
 }
 
 /* About how many places it has from where it stands. */
@@ -182,9 +184,8 @@ static enum status ask_some(const struct asking *asking, const struct source *so
     return status;
 }
 
-/* Keeps those of RIDS that the stream has. */
-static enum status keep_those(struct search *search, const struct stream *stream, int64_t *rids,
-                              size_t *count)
+enum status agree_keep(struct search *search, const struct stream *stream, int64_t *rids,
+                       size_t *count)
 {
     bool has[AHEAD_MOST] = {false};
     struct asking asking = {search, rids, *count, has};
@@ -208,6 +209,50 @@ static enum status keep_those(struct search *search, const struct stream *stream
     }
     *count = kept;
     return STATUS_OK;
+}
+
+/* What NUMBER gives of RIDS, which are its second parameter. */
+static enum status ask_about(const struct asking *asking, enum statement_number number,
+                             int64_t first)
+{
+    struct connection *connection = asking->search->connection;
+    struct arena *scratch = asking->search->scratch;
+    struct statement *statement;
+    struct arena_mark before = arena_mark(scratch);
+    TRY(statement_get(connection, number, &statement));
+    statement_bind_number(statement, 1, first);
+    TRY(postgres_bind_numbers(statement->postgres, 2, asking->rids, asking->count, scratch));
+    statement_bind_number(statement, 3, INT64_MAX);
+    enum status status = read_answer(asking, statement);
+    statement_reset(statement);
+    arena_rewind(scratch, before);
+    return status;
+}
+
+enum status agree_on_type(struct search *search, resource_type type, int64_t *rids, size_t *count)
+{
+    size_t kept = 0;
+    for (size_t at = 0; at < *count; at += AHEAD_MOST) {
+        size_t left = *count - at;
+        bool has[AHEAD_MOST] = {false};
+        struct asking asking = {search, rids + at, left < AHEAD_MOST ? left : AHEAD_MOST, has};
+        TRY(ask_about(&asking, SQL_SERVER_PLACE_AMONG, type));
+        for (size_t i = 0; i < asking.count; i++) {
+            if (has[i]) {
+                rids[kept++] = rids[at + i];
+            }
+        }
+    }
+    *count = kept;
+    return STATUS_OK;
+}
+
+enum status agree_on_home(struct search *search, uint32_t parameter, const int64_t *rids,
+                          size_t count, bool *ret_has)
+{
+    struct asking asking = {search, rids, count, ret_has};
+    memset(ret_has, 0, count * sizeof(*ret_has));
+    return count > 0 ? ask_about(&asking, SQL_SERVER_REFERENCE_OF_HOME, parameter) : STATUS_OK;
 }
 
 /* ---- many candidates ----------------------------------------------------------------------------
@@ -242,7 +287,7 @@ enum status agree_many(struct search *search, int64_t *from, size_t most, int64_
     size_t given = count;
     for (size_t i = 0; i < search->stream_count && count > 0; i++) {
         if (&search->streams[i] != leader) {
-            TRY(keep_those(search, &search->streams[i], ret_rids, &count));
+            TRY(agree_keep(search, &search->streams[i], ret_rids, &count));
         }
     }
     *ret_count = count;

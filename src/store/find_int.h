@@ -73,7 +73,8 @@ MUST_CHECK enum status stream_gather(struct stream *stream, struct arena *arena,
 /* How many places come behind the current one. Only of a stream of one source, not of blocks. */
 MUST_CHECK enum status stream_rest(struct stream *stream, uint64_t *ret_count);
 void stream_close(struct stream *stream);
-/* On a server: its first ROWS places will be read soon, so they are asked for and not waited for. */
+/* On a server: its first ROWS places will be read soon, so they are asked for and not waited for.
+ */
 MUST_CHECK enum status stream_foresee(struct stream *stream, size_t rows);
 /* How many places, counting no further than LIMIT. Leaves the stream at its beginning. */
 MUST_CHECK enum status stream_probe(struct stream *stream, size_t limit, size_t *ret_count);
@@ -287,6 +288,11 @@ MUST_CHECK enum status search_agree(struct search *search, int64_t from, int64_t
 bool search_needs_row(const struct search *search, int64_t rid);
 /* May the place be a match, as far as streams can tell? Leaves them anywhere. */
 MUST_CHECK enum status search_has(struct search *search, int64_t rid, bool *ret_has);
+/* Sorts the places, at most AHEAD_MOST, and keeps those that may. */
+MUST_CHECK enum status search_has_many(struct search *search, int64_t *rids, size_t *count);
+/* Its row: type, updated, facts, and the id where that is sorted by. */
+MUST_CHECK enum status search_read(struct search *search, int64_t rid, struct candidate *candidate,
+                                   bool *ret_there);
 /* Does the candidate, which all streams have, pass all tests? */
 MUST_CHECK enum status search_test(struct search *search, int64_t rid, struct candidate *candidate,
                                    bool *ret_match);
@@ -304,7 +310,8 @@ MUST_CHECK enum status search_look(struct search *search);
  */
 
 #define AHEAD_MOST 512
-/* As search_candidate, of a search whose candidates' rows must be read, or that has several streams.
+/* As search_candidate, of a search whose candidates' rows must be read, or that has several
+ * streams.
  */
 MUST_CHECK enum status ahead_candidate(struct search *search, int64_t from, int64_t *ret_rid,
                                        bool *ret_paused);
@@ -314,13 +321,24 @@ MUST_CHECK enum status rows_expect(struct search *search, const int64_t *rids, s
  * was not expected. */
 bool rows_recall(struct search *search, int64_t rid, struct statement **ret_statement,
                  bool *ret_there);
-/* Can its streams be asked about many places at once (find_agree.c)? */
+/* Can its streams be asked about many places at once (find_agree.c)? And are there several, so that
+ * it is better to? */
+bool agree_can_be_asked(const struct search *search);
 bool agree_at_once(const struct search *search);
+/* Keeps those of at most AHEAD_MOST places, in order, that the stream has. */
+MUST_CHECK enum status agree_keep(struct search *search, const struct stream *stream, int64_t *rids,
+                                  size_t *count);
 /* As search_agree, of about MOST places from *FROM on, which is then behind them: STREAM_END, there
  * are no more. *RET_KNOWN false: it cannot be done in this way. */
 MUST_CHECK enum status agree_many(struct search *search, int64_t *from, size_t most,
                                   int64_t *ret_rids, size_t *ret_count, bool *ret_known);
 #define CANDIDATES_OF_A_LOOK 2 /* that some stream lacks */
+/* On a server, of places in order: keeps those where a resource of the type lives. */
+MUST_CHECK enum status agree_on_type(struct search *search, resource_type type, int64_t *rids,
+                                     size_t *count);
+/* Which of at most AHEAD_MOST refer by PARAMETER to the patient in whose home they are. */
+MUST_CHECK enum status agree_on_home(struct search *search, uint32_t parameter, const int64_t *rids,
+                                     size_t count, bool *ret_has);
 /* Forgets the candidates. */
 void ahead_drop(struct search *search);
 void ahead_close(struct search *search);
@@ -352,6 +370,9 @@ MUST_CHECK enum status ranges_prepare(struct search *search);
 /* Goes on as far as is fair. */
 MUST_CHECK enum status ranges_advance(struct search *search);
 void ranges_close(struct search *search);
+
+/* Has no resource of the search's type more than one value of the parameter? */
+bool parameter_is_single(const struct search *search, const struct search_parameter *parameter);
 
 #define PAIR_CODES 64
 /* A pair (pairs.c) of what a test asks for by codes, *RET_CODES, and the parameter that stands

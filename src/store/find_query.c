@@ -386,8 +386,8 @@ static bool sorts_by_id(const struct search *search)
     return search->column_count > 0 && search->columns[search->column_count - 1].kind == COLUMN_ID;
 }
 
-static enum status read_row(struct search *search, int64_t rid, struct candidate *candidate,
-                            bool *ret_there)
+enum status search_read(struct search *search, int64_t rid, struct candidate *candidate,
+                        bool *ret_there)
 {
     struct statement *statement;
     bool expected = rows_recall(search, rid, &statement, ret_there);
@@ -456,7 +456,7 @@ enum status search_test(struct search *search, int64_t rid, struct candidate *ca
         return STATUS_OK;
     }
     bool there = false;
-    TRY(read_row(search, rid, candidate, &there));
+    TRY(search_read(search, rid, candidate, &there));
     if (!there) {
         return STATUS_CORRUPT;
     }
@@ -477,16 +477,22 @@ static bool among_ids(const struct search *search, int64_t rid)
 #define ASKED_OFTEN    1000
 #define PLACES_TO_LIST 65536
 
+static enum status list_streams(struct search *search)
+{
+    for (size_t i = search->all ? 1 : 0; i < search->stream_count; i++) {
+        struct stream *stream = &search->streams[i];
+        if (stream->count == 1 && stream->sources[0].shift == 0) {
+            TRY(stream_gather(stream, search->arena, PLACES_TO_LIST));
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status search_has(struct search *search, int64_t rid, bool *ret_has)
 {
     *ret_has = true;
     if (++search->asked == ASKED_OFTEN) {
-        for (size_t i = search->all ? 1 : 0; i < search->stream_count; i++) {
-            struct stream *stream = &search->streams[i];
-            if (stream->count == 1 && stream->sources[0].shift == 0) {
-                TRY(stream_gather(stream, search->arena, PLACES_TO_LIST));
-            }
-        }
+        TRY(list_streams(search));
     }
     for (size_t i = search->all ? 1 : 0; i < search->stream_count && *ret_has; i++) {
         struct stream *stream = &search->streams[i];
@@ -494,6 +500,24 @@ enum status search_has(struct search *search, int64_t rid, bool *ret_has)
             stream_rewind(stream);
             TRY(stream_seek(stream, rid));
             *ret_has = stream->current == rid;
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status search_has_many(struct search *search, int64_t *rids, size_t *count)
+{
+    struct number_list list = {.arena = search->arena, .items = rids, .count = *count};
+    if (search->asked < ASKED_OFTEN && search->asked + *count >= ASKED_OFTEN) {
+        TRY(list_streams(search));
+    }
+    search->asked += *count;
+    list_sort(&list);
+    *count = list.count;
+    for (size_t i = search->all ? 1 : 0; i<search->stream_count && * count> 0; i++) {
+        if (search->streams[i].count <= SOURCES_TO_ASK) {
+            stream_rewind(&search->streams[i]);
+            TRY(agree_keep(search, &search->streams[i], rids, count));
         }
     }
     return STATUS_OK;
@@ -508,7 +532,7 @@ enum status search_matches(struct search *search, int64_t rid, struct candidate 
         return STATUS_OK;
     }
     TRY(search_look(search));
-    TRY(read_row(search, rid, candidate, ret_match));
+    TRY(search_read(search, rid, candidate, ret_match));
     *ret_match = *ret_match && row_matches(search->query, candidate);
     return run_tests(search, true, candidate, ret_match);
 }

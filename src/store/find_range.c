@@ -68,9 +68,7 @@ static struct slice stem_of(const struct definitions *definitions, resource_type
     return element != NULL ? slice_head(path->steps[0], element->stem_length) : SLICE("");
 }
 
-/* Has no resource more than one value of the parameter? */
-static bool parameter_is_single(const struct search *search,
-                                const struct search_parameter *parameter)
+bool parameter_is_single(const struct search *search, const struct search_parameter *parameter)
 {
     const struct definitions *definitions = search->store->definitions;
     resource_type type = search->query->type;

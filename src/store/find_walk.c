@@ -9,6 +9,7 @@
 #define PAIR_LANES      8     /* codes whose pairs are worth walking at once */
 #define WALK_CODES      256   /* distinct codes that are worth an order */
 #define STEPS_OF_A_LOOK 4     /* asking a stream is so much cheaper than looking at a row */
+#define STEPS_FIRST     64    /* rows asked about at once, on a server */
 #define WALK_LOOKS      20000 /* looks after which ranking is thought cheaper after all */
 
 /* One ordered run of rows. */
@@ -285,7 +286,9 @@ static enum status open_changes(struct walk *walk)
     struct lane *lane;
     int64_t change = 0;
     TRY(first_change(walk, &change));
-    TRY(lane_open(walk, SQL_WALK_CHANGE_UP, SQL_WALK_CHANGE_DOWN, &lane));
+    bool there = walk->search->connection->db == NULL;
+    TRY(lane_open(walk, there ? SQL_SERVER_CURRENT_UP : SQL_WALK_CHANGE_UP,
+                  there ? SQL_SERVER_CURRENT_DOWN : SQL_WALK_CHANGE_DOWN, &lane));
     statement_bind_number(&lane->statement, 1, walk->search->query->type);
     statement_bind_number(&lane->statement, 2, change);
     return STATUS_OK;
@@ -468,9 +471,11 @@ static enum status lane_key(struct walk *walk, struct lane *lane, bool *ret_curr
         return id.at != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
     }
     if (walk->column->kind == COLUMN_UPDATED) {
-        int64_t updated = 0;
-        TRY(place_time(walk->search->connection, lane->rid, statement_number(&lane->statement, 1),
-                       &updated, ret_current));
+        int64_t updated = statement_number(&lane->statement, 2);
+        if (walk->search->connection->db != NULL) {
+            TRY(place_time(walk->search->connection, lane->rid,
+                           statement_number(&lane->statement, 1), &updated, ret_current));
+        } /* there only those that are come */
         sort_add_updated(&lane->key, updated, down);
         return STATUS_OK;
     }
@@ -526,22 +531,95 @@ static struct lane *first_lane(struct walk *walk)
     return first;
 }
 
-static enum status take_row(struct walk *walk, const struct lane *lane, struct ranking *ranking)
+/* HAS: as far as streams can tell it may be a match. */
+static enum status take_step(struct walk *walk, int64_t rid, const struct sort_key *key, bool has,
+                             struct ranking *ranking)
 {
     struct candidate candidate;
-    struct ranked item = {.rid = lane->rid};
+    struct ranked item = {.rid = rid};
     bool match = false;
-    TRY(search_has(walk->search, lane->rid, &match));
-    if (!match) {
+    if (!has) {
         return ++walk->passed % STEPS_OF_A_LOOK == 0 ? search_look(walk->search) : STATUS_OK;
     }
-    TRY(search_matches(walk->search, lane->rid, &candidate, &match));
+    TRY(search_matches(walk->search, rid, &candidate, &match));
     if (!match) {
         return STATUS_OK;
     }
     TRY(sort_key_make(&candidate, &item.key));
-    if (key_begins(&item.key, &lane->key) && sort_key_compare(&item.key, walk->after) > 0) {
+    if (key_begins(&item.key, key) && sort_key_compare(&item.key, walk->after) > 0) {
         ranking_add(ranking, &item);
+    }
+    return STATUS_OK;
+}
+
+/* Is the page full, and can nothing from KEY on be before its last? */
+static bool is_behind(const struct ranking *ranking, const struct sort_key *key)
+{
+    const struct sort_key *last =
+        ranking->count == ranking->most ? &ranking->items[ranking->most - 1].key : NULL;
+    return last != NULL && !key_begins(last, key) && sort_key_compare(key, last) > 0;
+}
+
+/* A row that some lane stood on. */
+struct step {
+    struct sort_key key;
+    int64_t rid;
+};
+
+/* The next rows of all lanes in order, SIZE or fewer when no more are wanted. */
+static enum status gather_steps(struct walk *walk, const struct ranking *ranking,
+                                struct step *steps, size_t size, size_t *ret_count)
+{
+    struct arena_mark mark = arena_mark(walk->search->scratch);
+    for (*ret_count = 0; *ret_count < size; ++*ret_count) {
+        struct lane *lane = first_lane(walk);
+        if (lane == NULL) {
+            break;
+        }
+        steps[*ret_count].key = lane->key;
+        steps[*ret_count].rid = lane->rid;
+        if (is_behind(ranking, &lane->key)) {
+            ++*ret_count;
+            break;
+        }
+        TRY(lane_step(walk, lane));
+        arena_rewind(walk->search->scratch, mark);
+    }
+    return STATUS_OK;
+}
+
+/* On a server: many rows at once, and more each time. */
+static enum status walk_many(struct walk *walk, uint64_t until, struct ranking *ranking,
+                             bool *ret_done)
+{
+    struct search *search = walk->search;
+    struct arena_mark mark = arena_mark(search->scratch);
+    struct step *steps = arena_array(search->arena, AHEAD_MOST, sizeof(*steps));
+    int64_t *rids = arena_array(search->arena, AHEAD_MOST, sizeof(*rids));
+    size_t size = STEPS_FIRST, count = 0;
+    if (steps == NULL || rids == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    for (; *search->looked < until; size = size * 2 < AHEAD_MOST ? size * 2 : AHEAD_MOST) {
+        TRY(gather_steps(walk, ranking, steps, size, &count));
+        if (count == 0) {
+            return STATUS_OK; /* what lacks the value is still to come */
+        }
+        size_t kept = count;
+        for (size_t i = 0; i < count; i++) {
+            rids[i] = steps[i].rid;
+        }
+        TRY(search_has_many(search, rids, &kept));
+        TRY(rows_expect(search, rids, kept));
+        for (size_t i = 0; i < count; i++) {
+            *ret_done = is_behind(ranking, &steps[i].key);
+            if (*ret_done) {
+                return STATUS_OK;
+            }
+            TRY(take_step(walk, steps[i].rid, &steps[i].key, list_has(rids, kept, steps[i].rid),
+                          ranking));
+            arena_rewind(search->scratch, mark);
+        }
     }
     return STATUS_OK;
 }
@@ -556,19 +634,21 @@ static enum status walk_rows(struct walk *walk, struct ranking *ranking, bool *r
         TRY(lane_step(walk, &walk->lanes[i]));
     }
     *ret_done = false;
+    if (agree_can_be_asked(search)) {
+        return walk_many(walk, until, ranking, ret_done);
+    }
     while (*search->looked < until) {
         struct lane *lane = first_lane(walk);
+        bool has = false;
         if (lane == NULL) {
             return STATUS_OK; /* what lacks the value is still to come */
         }
-        const struct sort_key *last =
-            ranking->count == ranking->most ? &ranking->items[ranking->most - 1].key : NULL;
-        if (last != NULL && !key_begins(last, &lane->key) &&
-            sort_key_compare(&lane->key, last) > 0) {
-            *ret_done = true;
+        *ret_done = is_behind(ranking, &lane->key);
+        if (*ret_done) {
             return STATUS_OK;
         }
-        TRY(take_row(walk, lane, ranking));
+        TRY(search_has(search, lane->rid, &has));
+        TRY(take_step(walk, lane->rid, &lane->key, has, ranking));
         TRY(lane_step(walk, lane));
         arena_rewind(search->scratch, mark);
     }

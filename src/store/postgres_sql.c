@@ -81,6 +81,9 @@
 #define QUALITY                                                                                    \
     " FROM quality WHERE day BETWEEN ?1 AND ?2 AND (?3::text IS NULL OR source=?3::text)"
 
+#define CURRENT_CHANGE                                                                             \
+    " FROM change c JOIN resource r ON r.patient=c.patient AND r.seq=c.seq AND r.change=c.change"  \
+    " WHERE c.type=?1"
 #define AMONG(table, places)                                                                       \
     "SELECT n.r FROM unnest(" places ") n(r) JOIN " table                                          \
     " t ON t.patient=" PATIENT("n.r") " AND t.seq=" SEQ("n.r")
@@ -222,6 +225,9 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_SERVER_TEXT_AMONG] = {AMONG("text", "?3") " AND t.parameter=?1 AND t.value=?2"},
     [SQL_SERVER_PLACE_AMONG] = {AMONG("resource", "?2") " AND t.type=?1 WHERE n.r<?3"},
     [SQL_SERVER_ALL_AMONG] = {AMONG("resource", "?1") " WHERE n.r<?2"},
+    [SQL_SERVER_REFERENCE_OF_HOME] = {AMONG("reference",
+                                            "?2") " AND t.parameter=?1"
+                                                  " AND t.target=-(n.r >> 31) WHERE n.r<=?3"},
     [SQL_SERVER_WORD_AMONG] = {"SELECT n.r FROM unnest(?3) n(r) JOIN word t ON t.patient=" PATIENT(
         "n.r") " AND t.block=((n.r & 2147483647) >> 6)::int4 AND t.word=?1 AND ?2::int8 IS NULL"},
     [SQL_SERVER_TOKEN_HOME] = {"SELECT " RID("") " FROM token WHERE parameter=?1 AND code=?2"
@@ -260,6 +266,11 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                                        " AND change>=?2", "change", " AND change>?3", 1)},
     [SQL_WALK_CHANGE_DOWN] = {ONE_BY_ONE(RID("") ", change", " FROM change WHERE type=?1",
                                          " AND change<=?2", "change DESC", " AND change<?3", 1)},
+    [SQL_SERVER_CURRENT_UP] = {ONE_BY_ONE(RID("c.") ", c.change, r.updated", CURRENT_CHANGE,
+                                          " AND c.change>=?2", "c.change", " AND c.change>?3", 1)},
+    [SQL_SERVER_CURRENT_DOWN] = {ONE_BY_ONE(RID("c.") ", c.change, r.updated", CURRENT_CHANGE,
+                                            " AND c.change<=?2", "c.change DESC",
+                                            " AND c.change<?3", 1)},
     [SQL_WALK_ID_UP] = {ONE_BY_ONE(RID("") ", id",
                                    " FROM directory WHERE type=?1 AND id<'\\xff' AND state=1",
                                    " AND id>=?2", "id", " AND id>?3", 1)},

@@ -283,6 +283,9 @@
     X(SQL_SERVER_PLACE_HOME, "")                                                                   \
     X(SQL_SERVER_PLACES_READ, "")                                                                  \
     X(SQL_SERVER_FILTER_ROWS, "")                                                                  \
+    /* As SQL_WALK_CHANGE_UP and _DOWN, without versions of the past, and when it was put. */      \
+    X(SQL_SERVER_CURRENT_UP, "")                                                                   \
+    X(SQL_SERVER_CURRENT_DOWN, "")                                                                 \
     /* Which of many places a stream has, with the parameters of those without. */                 \
     X(SQL_SERVER_TOKEN_AMONG, "")                                                                  \
     X(SQL_SERVER_REFERENCE_AMONG, "")                                                              \
@@ -290,6 +293,7 @@
     X(SQL_SERVER_PLACE_AMONG, "")                                                                  \
     X(SQL_SERVER_ALL_AMONG, "")                                                                    \
     X(SQL_SERVER_WORD_AMONG, "")                                                                   \
+    X(SQL_SERVER_REFERENCE_OF_HOME, "")                                                            \
     X(SQL_SERVER_ALL_HOME, "")                                                                     \
     X(SQL_SERVER_WORD_HOME, "")                                                                    \
     X(SQL_SERVER_MEMBER_HOMES,                                                                     \
