@@ -447,6 +447,49 @@ static void extract_contained(const struct store *store, resource_type type, yyj
     }
 }
 
+static bool is_kept(const struct fact *fact)
+{
+    struct packed_id key;
+    return fact->tree != TREE_REFERENCE || id_pack(fact->text, &key); /* as resolve.c has it */
+}
+
+static int number_order(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* After all others. */
+static void extract_presence(const struct store *store, resource_type type, struct facts *facts)
+{
+    const struct parameter *known = store_parameter(store, type, &presence_parameter);
+    if (known == NULL || facts->broken) {
+        return;
+    }
+    struct buffer text = {.arena = facts->arena};
+    uint32_t *numbers = arena_array(facts->arena, facts->count + 1, sizeof(*numbers));
+    size_t count = 0;
+    for (size_t i = 0; numbers != NULL && i < facts->count; i++) {
+        if (is_kept(&facts->items[i])) {
+            numbers[count++] = facts->items[i].parameter / 2;
+        }
+    }
+    if (count > 0) {
+        qsort(numbers, count, sizeof(*numbers), number_order);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || numbers[i] != numbers[i - 1]) {
+            buffer_print(&text, "%s%u", i > 0 ? " " : "", numbers[i]);
+        }
+    }
+    struct fact fact = {.parameter = known->number * 2,
+                        .tree = TREE_TOKEN,
+                        .text = count > 0 ? buffer_slice(&text) : SLICE(""),
+                        .system = SLICE(PRESENCE_SYSTEM)};
+    facts->broken = facts->broken || numbers == NULL || !buffer_ok(&text);
+    facts_add(facts, &fact);
+}
+
 void extract_all(const struct store *store, resource_type type, yyjson_val *resource,
                  struct slice base_url, struct facts *facts)
 {
@@ -459,5 +502,6 @@ void extract_all(const struct store *store, resource_type type, yyjson_val *reso
         }
     }
     extract_contained(store, type, resource, facts);
+    extract_presence(store, type, facts);
     words_extract(store->definitions, type, resource, facts);
 }

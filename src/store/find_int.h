@@ -272,6 +272,9 @@ struct candidate {
 /* A search for QUERY in the clause of another, prepared. */
 MUST_CHECK enum status search_nest(struct search *parent, const struct store_query *query,
                                    struct search **ret_search);
+/* A search for another QUERY of the same snapshot, prepared. */
+MUST_CHECK enum status search_beside(const struct search *other, const struct store_query *query,
+                                     struct search **ret_search);
 /* Clauses into tests and streams. Everything that must be refused is refused here. */
 MUST_CHECK enum status search_prepare(struct search *search);
 /* Streams enough to find all matches in order: once, after search_prepare, before search_next. */

@@ -222,25 +222,37 @@ enum status search_prepare(struct search *search)
     return query->has_patient && search->depth == 0 ? prepare_patient(search) : STATUS_OK;
 }
 
-enum status search_nest(struct search *parent, const struct store_query *query,
-                        struct search **ret_search)
+static enum status search_make(const struct search *other, const struct store_query *query,
+                               unsigned depth, struct search **ret_search)
 {
-    struct search *search = arena_zero(parent->arena, sizeof(*search));
+    struct search *search = arena_zero(other->arena, sizeof(*search));
     *ret_search = search;
     if (search == NULL) {
         return STATUS_TOO_COSTLY;
     }
-    *search = (struct search){.tx = parent->tx,
-                              .connection = parent->connection,
-                              .store = parent->store,
+    *search = (struct search){.tx = other->tx,
+                              .connection = other->connection,
+                              .store = other->store,
                               .query = query,
-                              .arena = parent->arena,
-                              .scratch = parent->scratch,
-                              .outcome = parent->outcome,
-                              .depth = parent->depth + 1,
-                              .looked = parent->looked,
+                              .arena = other->arena,
+                              .scratch = other->scratch,
+                              .outcome = other->outcome,
+                              .depth = depth,
+                              .looked = other->looked,
                               .ahead = -1};
     return search_prepare(search);
+}
+
+enum status search_nest(struct search *parent, const struct store_query *query,
+                        struct search **ret_search)
+{
+    return search_make(parent, query, parent->depth + 1, ret_search);
+}
+
+enum status search_beside(const struct search *other, const struct store_query *query,
+                          struct search **ret_search)
+{
+    return search_make(other, query, other->depth, ret_search);
 }
 
 enum status search_settle(struct search *search)

@@ -9,6 +9,9 @@
  * than one value of it ("date=ge2021&date=lt2022"): each alone may let through nearly everything.
  * And beside a test for codes, where the two make a pair (pairs.c), its rows are read instead: they
  * are of what passes both tests.
+ *
+ * Whether a value is missing is no value of a tree, but its store keeps which parameters a resource
+ * has values of as a code (presence_parameter): read are the places of the codes that say so.
  */
 #include "find_int.h"
 
@@ -19,6 +22,7 @@
 #define RANGE_ROWS     ((size_t)1 << 19) /* more places than this are no list */
 #define RANGE_TESTS    4                 /* read as one */
 #define RANGE_SHORT    512               /* a list shorter than this needs no help */
+#define PRESENCE_CODES 4096              /* more of a type are not worth looking through */
 
 enum range_state { RANGE_OPEN, RANGE_NEVER, RANGE_DONE };
 
@@ -31,6 +35,7 @@ struct range {
     const struct pair *pair; /* whose rows are read, for each of these codes; else NULL */
     const int64_t *codes;
     size_t code_count, code_at;
+    uint32_t presence;          /* what these are codes of instead; else 0 */
     size_t prefix;              /* bytes of the code in a row's text */
     struct statement statement; /* none: none is */
     enum statement_number number;
@@ -115,9 +120,11 @@ static bool has_range(const struct test *test)
 {
     enum store_modifier modifier = test->clause->modifier;
     if (test->kind != TEST_FACTS || test->streamed || modifier == STORE_NOT ||
-        modifier == STORE_MISSING || modifier == STORE_TEXT ||
-        parameter_is_words(test->clause->parameter)) {
+        modifier == STORE_TEXT || parameter_is_words(test->clause->parameter)) {
         return false;
+    }
+    if (modifier == STORE_MISSING) {
+        return true; /* where the store keeps presence */
     }
     for (size_t i = 0; i < test->count; i++) {
         const struct wanted *wanted = &test->wanted[i];
@@ -196,6 +203,70 @@ enum status pair_of_search(struct search *search, uint32_t second, const struct 
             *ret_count = codes.count;
         }
     }
+    return STATUS_OK;
+}
+
+/* ---- presence -----------------------------------------------------------------------------------
+ */
+
+/* Is NUMBER one of TEXT's? */
+static bool presence_has(struct slice text, uint32_t number)
+{
+    uint32_t each = 0;
+    for (size_t i = 0; i <= text.length; i++) {
+        if (i < text.length && text.at[i] != ' ') {
+            each = each * 10 + (uint32_t)(text.at[i] - '0');
+            continue;
+        }
+        if (each == number) {
+            return true;
+        }
+        each = 0;
+    }
+    return false;
+}
+
+/* The codes under which what passes the test stands. None that it may read: RANGE_NEVER. */
+static enum status presence_codes(struct search *search, struct range *range)
+{
+    const struct test *test = range->tests[0];
+    const struct parameter *known =
+        search->query->type != RESOURCE_TYPE_NONE
+            ? store_parameter(search->store, search->query->type, &presence_parameter)
+            : NULL;
+    struct number_list codes = {.arena = search->arena};
+    int64_t number = INT64_MIN;
+    size_t seen = 0;
+    if (known == NULL || !parameter_is_ready(known, search->connection)) {
+        range->state = RANGE_NEVER;
+        return STATUS_OK;
+    }
+    for (bool row = true; row;) {
+        struct statement *statement;
+        struct slice text;
+        TRY(statement_get(search->connection, SQL_TOKEN_NEXT, &statement));
+        statement_bind_number(statement, 1, known->number * 2);
+        statement_bind_number(statement, 2, number);
+        TRY(statement_row(search->connection, statement, &row));
+        if (!row) {
+            break;
+        }
+        number = statement_number(statement, 0);
+        statement_reset(statement);
+        if (++seen > PRESENCE_CODES) {
+            range->state = RANGE_NEVER;
+            return STATUS_OK;
+        }
+        TRY(sort_code_text(search, number, search->scratch, &text));
+        if (presence_has(text, test->parameter / 2) != test->clause->values[0].boolean) {
+            TRY(list_add(&codes, number));
+        }
+        TRY(search_look(search));
+    }
+    range->presence = known->number * 2;
+    range->codes = codes.items;
+    range->code_count = codes.count;
+    range->wanted_at = codes.count > 0 ? 0 : 1; /* behind the last run */
     return STATUS_OK;
 }
 
@@ -383,12 +454,19 @@ static enum status open_changes(struct search *search, struct range *range)
 static enum status open_run(struct search *search, struct range *range, bool *ret_open)
 {
     const struct test *test = range->tests[0];
-    *ret_open = range->wanted_at < (test != NULL ? test->count : 1);
+    size_t wanted = test != NULL && range->presence == 0 ? test->count : 1;
+    *ret_open = range->wanted_at < wanted;
     if (!*ret_open) {
         return STATUS_OK;
     }
     if (test == NULL) {
         return open_changes(search, range);
+    }
+    if (range->presence != 0) {
+        TRY(take(search, range, SQL_TOKEN_RIDS, range->presence));
+        statement_bind_number(&range->statement, 2, range->codes[range->code_at]);
+        statement_bind_number(&range->statement, 3, INT64_MIN);
+        return STATUS_OK;
     }
     if (range->pair != NULL) {
         return open_pair(search, range);
@@ -414,7 +492,7 @@ static void close_run(struct search *search, struct range *range)
 static void next_run(struct search *search, struct range *range)
 {
     uint32_t runs = 1;
-    if (range->test_count > 0) {
+    if (range->test_count > 0 && range->presence == 0) {
         enum search_kind kind = range->tests[0]->clause->parameter->kind;
         runs = kind == SEARCH_DATE ? DATE_CLASSES : kind == SEARCH_QUANTITY ? 2 : 1;
     }
@@ -512,6 +590,9 @@ static enum match match_row(const struct range *range)
 {
     enum match least = MATCH_YES;
     struct fact fact = {0};
+    if (range->presence != 0) {
+        return MATCH_YES;
+    }
     if (range->test_count > 0 && range->pair == NULL) {
         fact = fact_of_row(range);
     } /* without tests the candidate's row decides */
@@ -631,6 +712,10 @@ enum status ranges_prepare(struct search *search)
     }
     for (size_t i = 0; i < search->range_count; i++) {
         struct range *range = &search->ranges[i];
+        if (range->tests[0]->clause->modifier == STORE_MISSING) {
+            TRY(presence_codes(search, range));
+            continue;
+        }
         TRY(pair_of_search(search, range->tests[0]->parameter, &range->pair, &range->codes,
                            &range->code_count));
     }

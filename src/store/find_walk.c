@@ -31,7 +31,6 @@ struct walk {
     struct search *search;
     const struct column *column;
     const struct sort_key *after; /* where to begin; length 0: at the beginning */
-    uint32_t parameter;
     struct lane lanes[WALK_LANES];
     size_t lane_count;
     uint64_t passed; /* rows that no stream has */
@@ -590,7 +589,7 @@ static enum status gather_steps(struct walk *walk, const struct ranking *ranking
 
 /* On a server: many rows at once, and more each time. */
 static enum status walk_many(struct walk *walk, uint64_t until, struct ranking *ranking,
-                             bool *ret_done)
+                             bool *ret_lacks, bool *ret_done)
 {
     struct search *search = walk->search;
     struct arena_mark mark = arena_mark(search->scratch);
@@ -602,8 +601,9 @@ static enum status walk_many(struct walk *walk, uint64_t until, struct ranking *
     }
     for (; *search->looked < until; size = size * 2 < AHEAD_MOST ? size * 2 : AHEAD_MOST) {
         TRY(gather_steps(walk, ranking, steps, size, &count));
-        if (count == 0) {
-            return STATUS_OK; /* what lacks the value is still to come */
+        *ret_lacks = count == 0;
+        if (*ret_lacks) {
+            return STATUS_OK;
         }
         size_t kept = count;
         for (size_t i = 0; i < count; i++) {
@@ -624,8 +624,10 @@ static enum status walk_many(struct walk *walk, uint64_t until, struct ranking *
     return STATUS_OK;
 }
 
-/* Until the page is full and nothing that comes can be before its last. */
-static enum status walk_rows(struct walk *walk, struct ranking *ranking, bool *ret_done)
+/* Until the page is full and nothing that comes can be before its last. *RET_LACKS: what lacks the
+ * value is still to come. */
+static enum status walk_rows(struct walk *walk, struct ranking *ranking, bool *ret_lacks,
+                             bool *ret_done)
 {
     struct search *search = walk->search;
     uint64_t until = *search->looked + WALK_LOOKS;
@@ -635,13 +637,14 @@ static enum status walk_rows(struct walk *walk, struct ranking *ranking, bool *r
     }
     *ret_done = false;
     if (agree_can_be_asked(search)) {
-        return walk_many(walk, until, ranking, ret_done);
+        return walk_many(walk, until, ranking, ret_lacks, ret_done);
     }
     while (*search->looked < until) {
         struct lane *lane = first_lane(walk);
         bool has = false;
         if (lane == NULL) {
-            return STATUS_OK; /* what lacks the value is still to come */
+            *ret_lacks = true;
+            return STATUS_OK;
         }
         *ret_done = is_behind(ranking, &lane->key);
         if (*ret_done) {
@@ -655,18 +658,116 @@ static enum status walk_rows(struct walk *walk, struct ranking *ranking, bool *r
     return STATUS_OK;
 }
 
+/* ---- what lacks the value -----------------------------------------------------------------------
+ */
+
+/* Does lacking a value to sort by mean that the parameter is missing? Not where values are that
+ * cannot be sorted by. */
+static enum status lacking_is_missing(const struct walk *walk, bool *ret_is)
+{
+    enum search_kind kind = walk->column->search_kind;
+    struct statement *statement;
+    bool row = false;
+    *ret_is = walk->column->kind == COLUMN_FACTS && walk->search->inside == NULL &&
+              (kind == SEARCH_DATE || kind == SEARCH_NUMBER || kind == SEARCH_STRING ||
+               kind == SEARCH_URI);
+    if (*ret_is) {
+        TRY(statement_get(walk->search->connection, SQL_TOKEN_RIDS, &statement));
+        statement_bind_number(statement, 1, walk->column->parameter);
+        statement_bind_number(statement, 2, CODE_PRESENT);
+        statement_bind_number(statement, 3, INT64_MIN);
+        TRY(statement_row(walk->search->connection, statement, &row));
+        statement_reset(statement);
+    }
+    *ret_is = *ret_is && !row;
+    return STATUS_OK;
+}
+
+/* The same question of what has no value. */
+static enum status lacking_search(const struct walk *walk, struct search **ret_search)
+{
+    static const struct store_value yes = {.boolean = true};
+    struct search *search = walk->search;
+    const struct store_query *query = search->query;
+    struct store_query *lacking = ARENA_NEW(search->arena, struct store_query);
+    struct store_clause *clauses =
+        arena_array(search->arena, query->clause_count + 1, sizeof(*clauses));
+    if (lacking == NULL || clauses == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    if (query->clause_count > 0) {
+        memcpy(clauses, query->clauses, query->clause_count * sizeof(*clauses));
+    }
+    clauses[query->clause_count] = (struct store_clause){.parameter = query->sorts[0].parameter,
+                                                         .modifier = STORE_MISSING,
+                                                         .values = &yes,
+                                                         .value_count = 1};
+    *lacking = *query;
+    lacking->clauses = clauses;
+    lacking->clause_count++;
+    TRY(search_beside(search, lacking, ret_search));
+    (*ret_search)->wants_row = true;
+    return search_settle(*ret_search);
+}
+
+/* They come after all others, and where nothing else is sorted by in the order of places. */
+static enum status rank_lacking(const struct walk *walk, struct search *search,
+                                struct ranking *ranking)
+{
+    bool behind = walk->after->length > 0 && walk->after->bytes[0] != 0;
+    bool by_place = walk->search->column_count == 1;
+    struct candidate candidate;
+    int64_t from = behind && by_place ? (int64_t)last_eight(walk->after) + 1 : 0;
+    struct arena_mark mark = arena_mark(search->scratch);
+    while (!by_place || ranking->count < ranking->most) {
+        struct ranked item;
+        TRY(search_next(search, from, &candidate));
+        if (candidate.rid == STREAM_END) {
+            break;
+        }
+        item.rid = candidate.rid;
+        TRY(sort_key_make(&candidate, &item.key));
+        if (sort_key_compare(&item.key, walk->after) > 0) {
+            ranking_add(ranking, &item);
+        }
+        from = candidate.rid + 1;
+        arena_rewind(search->scratch, mark);
+    }
+    return STATUS_OK;
+}
+
+static enum status walk_lacking(const struct walk *walk, struct ranking *ranking, bool *ret_done)
+{
+    struct search *search = NULL;
+    TRY(lacking_is_missing(walk, ret_done));
+    if (!*ret_done) {
+        return STATUS_OK;
+    }
+    enum status status = lacking_search(walk, &search);
+    if (status == STATUS_OK && !search->nothing) {
+        status = rank_lacking(walk, search, ranking);
+    }
+    if (search != NULL) {
+        search_close(search);
+    }
+    return status;
+}
+
 enum status search_walk(struct search *search, const struct sort_key *after,
                         struct ranking *ranking, bool *ret_done)
 {
     struct walk walk = {.search = search, .column = &search->columns[0], .after = after};
-    bool fits = false;
+    bool fits = false, lacks = false;
     *ret_done = false;
     if (walk.column->kind == COLUMN_FACTS && after->length > 0 && after->bytes[0] != 0) {
-        return STATUS_OK; /* only what lacks the value is left */
+        return walk_lacking(&walk, ranking, ret_done); /* only that is left */
     }
     enum status status = walk_open(&walk, &fits);
     if (status == STATUS_OK && fits) {
-        status = walk_rows(&walk, ranking, ret_done);
+        status = walk_rows(&walk, ranking, &lacks, ret_done);
+    }
+    if (status == STATUS_OK && lacks) {
+        status = walk_lacking(&walk, ranking, ret_done);
     }
     for (size_t i = 0; i < walk.lane_count; i++) {
         statement_give(search->connection, walk.lanes[i].number, &walk.lanes[i].statement);

@@ -275,26 +275,33 @@ static enum status count_due(struct learner *learner, struct connection *connect
     return STATUS_OK;
 }
 
-/* The next parameter or pair of TYPE, from *AT on, that is known and not ready; NULL: there is
- * none. */
-static struct parameter *next_unready(const struct store *store, resource_type type, size_t *at)
+/* What TYPE has under the number AT of its parameters, those of the store's own after them, and
+ * the pairs; NULL: nothing that is known. *RET_END: nor after it. */
+static struct parameter *parameter_at(const struct store *store, resource_type type, size_t at,
+                                      bool *ret_end)
 {
     size_t count = 0;
     const struct search_parameter *all = search_parameters(store->definitions, type, &count);
-    while (*at <= count) {
-        uint16_t number = *at < count ? all[*at].number : contained_parameter.number;
-        ++*at;
-        if (number < store->parameter_counts[type]) {
-            struct parameter *known = &store->parameters[type][number];
-            if (known->number != 0 && known->ready == 0) {
-                return known;
-            }
-        }
+    *ret_end = false;
+    if (at <= count) {
+        uint16_t number = at < count ? all[at].number : contained_parameter.number;
+        return number < store->parameter_counts[type] ? &store->parameters[type][number] : NULL;
     }
-    while (*at - count < store->pair_count) {
-        struct pair *pair = &store->pairs[(*at)++ - count];
-        if (pair->type == type && pair->known.ready == 0) {
-            return &pair->known;
+    if (at == count + 1) {
+        return &store->presence[type];
+    }
+    at -= count + 2;
+    *ret_end = at >= store->pair_count;
+    return !*ret_end && store->pairs[at].type == type ? &store->pairs[at].known : NULL;
+}
+
+/* The next of TYPE, from *AT on, that is known and not ready; NULL: there is none. */
+static struct parameter *next_unready(const struct store *store, resource_type type, size_t *at)
+{
+    for (bool end = false; !end;) {
+        struct parameter *known = parameter_at(store, type, (*at)++, &end);
+        if (known != NULL && known->number != 0 && known->ready == 0) {
+            return known;
         }
     }
     return NULL;

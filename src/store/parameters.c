@@ -12,20 +12,38 @@ const struct search_parameter contained_parameter = {.code = {"_contained ", 11}
                                                      .simple = true,
                                                      .expression = {"contained", 9}};
 
+const struct search_parameter presence_parameter = {.code = {"_presence ", 10},
+                                                    .kind = SEARCH_TOKEN,
+                                                    .simple = true,
+                                                    .expression = {"presence", 8}};
+
+/* Parameters that are the store's own have places of their own. */
+static struct parameter *known_of(const struct store *store, resource_type type,
+                                  const struct search_parameter *parameter)
+{
+    return parameter == &presence_parameter ? &store->presence[type]
+                                            : &store->parameters[type][parameter->number];
+}
+
+static bool is_own(const struct search_parameter *parameter)
+{
+    return parameter == &contained_parameter || parameter == &presence_parameter;
+}
+
 const struct parameter *store_parameter(const struct store *store, resource_type type,
                                         const struct search_parameter *parameter)
 {
     if (type == RESOURCE_TYPE_NONE || parameter->number >= store->parameter_counts[type] ||
-        (parameter->number == 0 && parameter != &contained_parameter)) {
+        (parameter->number == 0 && !is_own(parameter))) {
         return NULL;
     }
-    const struct parameter *known = &store->parameters[type][parameter->number];
+    const struct parameter *known = known_of(store, type, parameter);
     return known->number != 0 ? known : NULL;
 }
 
 bool parameter_is_indexed(const struct search_parameter *parameter)
 {
-    if (parameter == &contained_parameter) {
+    if (is_own(parameter)) {
         return true;
     }
     bool said = parameter->simple ? parameter->path_count > 0 : parameter->expression.length > 0;
@@ -38,6 +56,9 @@ const struct search_parameter *parameter_of_code(const struct store *store, reso
 {
     if (slice_equals(code, contained_parameter.code)) {
         return &contained_parameter;
+    }
+    if (slice_equals(code, presence_parameter.code)) {
+        return &presence_parameter;
     }
     return search_parameter_find(store->definitions, type, code);
 }
@@ -60,7 +81,8 @@ static enum status tables_make(struct store *store)
     size_t types = (size_t)resource_type_count(store->definitions) + 1;
     store->parameters = arena_array(store->arena, types, sizeof(*store->parameters));
     store->parameter_counts = arena_array(store->arena, types, sizeof(uint32_t));
-    if (store->parameters == NULL || store->parameter_counts == NULL) {
+    store->presence = arena_array(store->arena, types, sizeof(*store->presence));
+    if (store->presence == NULL || store->parameters == NULL || store->parameter_counts == NULL) {
         return STATUS_MEMORY;
     }
     for (size_t type = 1; type < types; type++) {
@@ -168,7 +190,7 @@ static enum status parameters_recall(struct loading *loading)
             shape_of(parameter, shape);
             bool same = slice_equals(statement_blob(statement, 3),
                                      slice_of((const char *)shape, sizeof(shape)));
-            struct parameter *known = &store->parameters[type][parameter->number];
+            struct parameter *known = known_of(store, (resource_type)type, parameter);
             known->number = number;
             known->ready = same && (int)statement_number(statement, 4) != 0;
             TRY(parameter_understand(store, (resource_type)type, parameter, known));
@@ -182,7 +204,7 @@ static enum status parameter_take(struct loading *loading, resource_type type,
                                   const struct search_parameter *parameter, bool used)
 {
     struct store *store = loading->store;
-    struct parameter *known = &store->parameters[type][parameter->number];
+    struct parameter *known = known_of(store, type, parameter);
     if (!parameter_is_indexed(parameter)) {
         return STATUS_OK;
     }
@@ -213,7 +235,11 @@ static enum status parameters_of_type(struct loading *loading, resource_type typ
     for (size_t i = 0; i < count; i++) {
         TRY(parameter_take(loading, type, &parameters[i], used));
     }
-    return parameter_take(loading, type, &contained_parameter, used);
+    TRY(parameter_take(loading, type, &contained_parameter, used));
+    /* A server has none: a row takes several times the room there. */
+    return loading->connection->db != NULL
+               ? parameter_take(loading, type, &presence_parameter, used)
+               : STATUS_OK;
 }
 
 enum status parameters_load(struct store *store, struct connection *connection, bool writing)

@@ -136,6 +136,7 @@ static void parameters_ready(struct store *store)
         for (uint32_t i = 0; i < store->parameter_counts[type]; i++) {
             make_ready(&store->parameters[type][i]);
         }
+        make_ready(&store->presence[type]);
     }
 }
 

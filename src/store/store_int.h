@@ -297,6 +297,12 @@ const struct parameter *store_parameter(const struct store *store, resource_type
  * that of parameters without an index otherwise. */
 extern const struct search_parameter contained_parameter;
 
+/* And which of its type's parameters it has values of, as one code: their numbers, rising, with a
+ * blank between, under PRESENCE_SYSTEM. There are few such codes, so what lacks a value is found by
+ * reading the places of those without its number. */
+extern const struct search_parameter presence_parameter;
+#define PRESENCE_SYSTEM "urn:carelayer:presence"
+
 /* Calls VISIT with every value that the parameter's expression meets in RESOURCE; of a parameter
  * that takes references to one type, with those that lead to it by their own words. Values that lie
  * in no resource (X.exists()) are made in ARENA, their texts last as long as it. *RET_USED_BASE: an
@@ -664,6 +670,7 @@ struct store {
     resource_type patient_type, parameter_type; /* Patient, SearchParameter */
     struct parameter **parameters;              /* [type][number] */
     uint32_t *parameter_counts;
+    struct parameter *presence; /* [type] */
     struct pair *pairs;
     size_t pair_count;
     struct slice epoch; /* of cursors */
