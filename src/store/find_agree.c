@@ -62,32 +62,47 @@ bool agree_at_once(const struct search *search)
     return search->stream_count > 1 && asked > 0 && agree_can_be_asked(search);
 }
 
+#define MORE_OF_ONE 16 /* what refers to one thing stands close together: as many times its rows   \
+                        */
+
 /* About how many places it has from where it stands. */
-static uint64_t about(const struct stream *stream)
+static double about(const struct stream *stream)
 {
-    uint64_t count = 0;
+    double count = 0;
     for (size_t i = 0; i < stream->count; i++) {
         const struct source *source = &stream->sources[i];
-        uint64_t own = statement_is_none(&source->statement)
-                           ? source->list_count - source->list_at
-                           : postgres_about(source->statement.postgres);
-        own = own < UINT64_MAX >> (8 + source->shift) ? own << source->shift : UINT64_MAX >> 8;
-        count += own;
+        const struct postgres_statement *statement = source->statement.postgres;
+        bool spread = stream->count == 1 && source->number != SQL_REFERENCE_RIDS;
+        double own = statement == NULL ? (double)(source->list_count - source->list_at)
+                     : spread          ? (double)postgres_about(statement)
+                                       : (double)postgres_row_count(statement) * MORE_OF_ONE;
+        count += own * (double)(UINT64_C(1) << source->shift);
     }
     return count;
+}
+
+/* What it costs to ask all others about each of its places. */
+static double cost_of(const struct search *search, const struct stream *leader)
+{
+    size_t others = 1;
+    for (size_t i = 0; i < search->stream_count; i++) {
+        others += &search->streams[i] != leader ? search->streams[i].count : 0;
+    }
+    return about(leader) * (double)others;
 }
 
 /* Whose places are gone through; NULL: of words, so that it has no places of its own. */
 static enum status find_leader(struct search *search, int64_t from, struct stream **ret_leader)
 {
-    uint64_t least = UINT64_MAX;
+    double least = 0;
     *ret_leader = NULL;
     for (size_t i = 0; i < search->stream_count; i++) {
         struct stream *stream = &search->streams[i];
         TRY(stream_seek(stream, from));
-        uint64_t count = about(stream);
-        if (*ret_leader == NULL || count < least) {
-            least = count;
+        double cost = cost_of(search, stream);
+        /* That of all places is there for want of another. */
+        if (*ret_leader == NULL || (i == 1 && search->all) || cost < least) {
+            least = cost;
             *ret_leader = stream;
         }
     }
