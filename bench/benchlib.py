@@ -160,7 +160,7 @@ class Server:
         return ['--server-pid', self.process.pid]
 
     def get(self, path):
-        status, body = wait_for_answer(self.port, '/fhir/' + path, self.process)
+        status, body = wait_for_answer(self.port, '/fhir/' + path, self.process, 120)
         if status != 200:
             raise Trouble(f'a request for the preparation got {status}')
         return body

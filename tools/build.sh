@@ -2,6 +2,9 @@
 # Shell functions that ./check and ./demo share. Sourced, not run.
 # shellcheck shell=bash
 
+# What build_in compiles; nothing stands for everything.
+build_targets=()
+
 # Prepares a Meson build folder and compiles in it. A folder that this function set up with other
 # options, or that was never finished, is set up anew; otherwise ninja decides what is out of date.
 build_in() { # build_in FOLDER COMPILER OPTION...
@@ -21,5 +24,5 @@ build_in() { # build_in FOLDER COMPILER OPTION...
     fi
     [[ -t 1 ]] && quiet=()
     # -k 0: all that is wrong, not the first.
-    ninja -C "$folder" -k 0 "${quiet[@]}" </dev/null
+    ninja -C "$folder" -k 0 "${quiet[@]}" "${build_targets[@]}" </dev/null
 }

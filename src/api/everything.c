@@ -302,6 +302,7 @@ enum status api_everything_perform(struct request *request)
     struct store_tx *tx;
     struct search_answer answer = {0};
     struct store_version patient;
+    TRY(operation_parameters_join(request));
     TRY(plan_everything(request, &range, &plan));
     if (request->summary == SUMMARY_COUNT || plan.query.count == 0) {
         plan.query.count = 0;

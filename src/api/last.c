@@ -372,6 +372,7 @@ enum status api_last_perform(struct request *request)
     struct store_tx *tx;
     struct search_answer answer = {0};
     struct last last = {.request = request, .arena = request->arena};
+    TRY(operation_parameters_join(request));
     TRY(plan_last(request, &last.max, &plan));
     arena_raise(request->arena, 6 * API_PAGE_BYTES);
     last.scratch = arena_create(6 * API_PAGE_BYTES);

@@ -351,3 +351,79 @@ enum status operation_parameters(struct request *request, const struct operation
     *ret_count = reading.count;
     return STATUS_OK;
 }
+
+/* ---- as of a URL --------------------------------------------------------------------------------
+ */
+
+static struct slice text_of(const struct terms_parameter *parameter)
+{
+    struct slice reference = json_get_string(parameter->value, "reference");
+    return reference.length > 0 ? reference : parameter->text;
+}
+
+static struct parameter *type_of(struct parameter *parameters, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (slice_is(parameters[i].name, "_type") && parameters[i].modifier.length == 0) {
+            return &parameters[i];
+        }
+    }
+    return NULL;
+}
+
+static enum status join_one(struct request *request, const struct terms_parameter *from,
+                            struct parameter *parameters, size_t *count)
+{
+    struct slice value = text_of(from);
+    size_t colon = slice_index(from->name, ':');
+    struct parameter *types = type_of(parameters, *count);
+    if (value.length == 0) {
+        return request_fail(request, STATUS_VALUE, "parameter",
+                            "Parameter '%s': give one value of a primitive type, or a reference.",
+                            shown(request->arena, from->name));
+    }
+    if (slice_is(from->name, "_type") && types != NULL) {
+        const char *both =
+            arena_print(request->arena, "%.*s,%.*s", SLICE_ARGS(types->value), SLICE_ARGS(value));
+        types->value = both != NULL ? slice_text(both) : types->value;
+        return both != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
+    }
+    parameters[(*count)++] = (struct parameter){
+        .name = slice_head(from->name, colon),
+        .modifier = colon < from->name.length ? slice_from(from->name, colon + 1) : SLICE(""),
+        .value = value};
+    return STATUS_OK;
+}
+
+enum status operation_parameters_join(struct request *request)
+{
+    yyjson_val *root = request->json.root, *list = json_get(root, "parameter");
+    struct terms_parameter *all;
+    size_t added = 0, count = request->parameter_count;
+    if (request->method != METHOD_POST || root == NULL) {
+        return STATUS_OK;
+    }
+    if (!slice_is(json_get_string(root, "resourceType"), "Parameters")) {
+        return request_fail(request, STATUS_STRUCTURE, "resourceType",
+                            "Send the parameters of the operation as a Parameters resource.");
+    }
+    if (list != NULL && !yyjson_is_arr(list)) {
+        return request_fail(request, STATUS_VALUE, "parameter",
+                            "The member parameter repeats: write it as a JSON array.");
+    }
+    TRY(terms_parameters_read(root, request->arena, &all, &added));
+    struct parameter *parameters =
+        arena_array(request->arena, count + added + 1, sizeof *parameters);
+    if (parameters == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    if (count > 0) {
+        memcpy(parameters, request->parameters, count * sizeof *parameters);
+    }
+    for (size_t i = 0; i < added; i++) {
+        TRY(join_one(request, &all[i], parameters, &count));
+    }
+    request->parameters = parameters;
+    request->parameter_count = count;
+    return STATUS_OK;
+}

@@ -431,6 +431,12 @@ MUST_CHECK enum status operation_parameters(struct request *request,
                                             struct terms_parameter **ret_parameters,
                                             size_t *ret_count);
 
+/* For operations whose parameters are those of a search: the parameters of a Parameters resource in
+ * the body, of primitive types or references, are added to the request's own, as if the URL had
+ * them; those named `_type` become one list. Without a body: nothing. STATUS_STRUCTURE,
+ * STATUS_VALUE. */
+MUST_CHECK enum status operation_parameters_join(struct request *request);
+
 /* These patients' data is in the answer: every resource that is put into a response is named here
  * before it leaves. Sticky on a full arena (the request then fails). */
 void request_discloses(struct request *request, const uint32_t *patients, size_t count);

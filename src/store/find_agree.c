@@ -62,8 +62,9 @@ bool agree_at_once(const struct search *search)
     return search->stream_count > 1 && asked > 0 && agree_can_be_asked(search);
 }
 
-#define MORE_OF_ONE 16 /* what refers to one thing stands close together: as many times its rows   \
-                        */
+#define MORE_OF_ONE                                                                                \
+    16 /* what refers to one thing stands close together: as many times its rows                   \
+        */
 
 /* About how many places it has from where it stands. */
 static double about(const struct stream *stream)
@@ -242,24 +243,6 @@ static enum status ask_about(const struct asking *asking, enum statement_number 
     statement_reset(statement);
     arena_rewind(scratch, before);
     return status;
-}
-
-enum status agree_on_type(struct search *search, resource_type type, int64_t *rids, size_t *count)
-{
-    size_t kept = 0;
-    for (size_t at = 0; at < *count; at += AHEAD_MOST) {
-        size_t left = *count - at;
-        bool has[AHEAD_MOST] = {false};
-        struct asking asking = {search, rids + at, left < AHEAD_MOST ? left : AHEAD_MOST, has};
-        TRY(ask_about(&asking, SQL_SERVER_PLACE_AMONG, type));
-        for (size_t i = 0; i < asking.count; i++) {
-            if (has[i]) {
-                rids[kept++] = rids[at + i];
-            }
-        }
-    }
-    *count = kept;
-    return STATUS_OK;
 }
 
 enum status agree_on_home(struct search *search, uint32_t parameter, const int64_t *rids,

@@ -17,18 +17,12 @@ static enum status forward_chain(struct search *search, struct link *link,
     return STATUS_OK;
 }
 
-static enum status add_place_of_patient(struct search *search, struct link *link, int64_t entity)
+/* Whether the patient is there another stream knows: there is one, if only that of all places. */
+static void add_place_of_patient(const struct search *search, struct link *link, int64_t entity)
 {
-    int64_t rid = place_first((uint32_t)-entity), found = 0;
     if (search->query->type == search->store->patient_type) {
-        link->unsure = search->connection->db == NULL;
-        found = entity;
-        TRY(link->unsure ? STATUS_OK : place_entity(search->tx, rid, &found));
+        (void)number_set_add(&link->targets, place_first((uint32_t)-entity));
     }
-    if (found != 0) {
-        (void)number_set_add(&link->targets, rid);
-    }
-    return STATUS_OK;
 }
 
 static enum status add_places_of_body(struct search *search, struct link *link,
@@ -47,6 +41,32 @@ static enum status add_places_of_body(struct search *search, struct link *link,
     return STATUS_OK;
 }
 
+/* Does what is at RID refer to the patient it is placed with? */
+static enum status refers_home(const struct search *search, const struct branch *branch,
+                               int64_t rid, int64_t home, bool *ret_refers)
+{
+    struct statement *statement;
+    TRY(statement_get(search->connection, SQL_REFERENCE_RIDS, &statement));
+    statement_bind_number(statement, 1, branch->parameter);
+    statement_bind_number(statement, 2, home);
+    statement_bind_number(statement, 3, rid);
+    TRY(statement_row(search->connection, statement, ret_refers));
+    *ret_refers = *ret_refers && statement_number(statement, 0) == rid;
+    statement_reset(statement);
+    return STATUS_OK;
+}
+
+/* REFERS: to its own patient, and to nobody else. */
+static enum status forward_home(struct search *search, struct link *link,
+                                const struct branch *branch, int64_t rid, bool refers)
+{
+    int64_t home = -(int64_t)place_patient(rid);
+    if (refers && number_set_add(&link->strange, home)) {
+        add_place_of_patient(search, link, home);
+    }
+    return refers ? STATUS_OK : add_places_of_body(search, link, branch, rid);
+}
+
 /* What a match refers to are the places sought. */
 static enum status forward_has(struct search *search, struct link *link,
                                const struct branch *branch, const struct candidate *match)
@@ -54,6 +74,11 @@ static enum status forward_has(struct search *search, struct link *link,
     struct facts_cursor cursor;
     struct fact fact;
     bool unknown = false;
+    if (branch->by_home) {
+        bool refers = false;
+        TRY(refers_home(search, branch, match->rid, -(int64_t)place_patient(match->rid), &refers));
+        return forward_home(search, link, branch, match->rid, refers);
+    }
     facts_open(match->facts, &cursor);
     while (facts_next(&cursor, &fact) && fact.parameter <= branch->parameter) {
         if (fact.parameter != branch->parameter || fact.tree != TREE_REFERENCE) {
@@ -62,57 +87,25 @@ static enum status forward_has(struct search *search, struct link *link,
         if (fact.number >= 0) {
             unknown = unknown || !number_set_has(&link->strange, fact.number);
         } else if (number_set_add(&link->strange, fact.number)) {
-            TRY(add_place_of_patient(search, link, fact.number));
+            add_place_of_patient(search, link, fact.number);
         }
     }
     return unknown ? add_places_of_body(search, link, branch, match->rid) : STATUS_OK;
 }
 
-/* On a server: most resources refer to the patient in whose home they are, and one value is all
- * that they have, so a narrow tree tells it of many at once. Of the others the rows do. */
-static bool asks_homes(const struct search *search, const struct test *test,
-                       const struct branch *branch)
-{
-    return search->connection->db == NULL && test->clause->modifier == STORE_HAS &&
-           search->query->type == search->store->patient_type &&
-           parameter_is_single(branch->follow, branch->reference);
-}
-
-static enum status forward_rows(struct search *search, struct link *link,
-                                const struct branch *branch, const int64_t *rids, size_t count)
-{
-    TRY(rows_expect(branch->forward, rids, count));
-    for (size_t i = 0; i < count; i++) {
-        struct candidate match;
-        bool there = false;
-        struct arena_mark mark = arena_mark(search->scratch);
-        TRY(search_read(branch->forward, rids[i], &match, &there));
-        if (there) {
-            TRY(forward_has(search, link, branch, &match));
-        }
-        arena_rewind(search->scratch, mark);
-    }
-    return STATUS_OK;
-}
-
-/* What the matches that wait refer to. */
+/* On a server: of the matches that wait, at once. */
 static enum status forward_homes(struct search *search, struct link *link,
                                  const struct branch *branch)
 {
     bool has[AHEAD_MOST];
-    int64_t others[AHEAD_MOST] = {0};
-    size_t count = 0;
     TRY(agree_on_home(search, branch->parameter, link->found.items, link->found.count, has));
     for (size_t i = 0; i < link->found.count; i++) {
-        int64_t entity = -(int64_t)place_patient(link->found.items[i]);
-        if (!has[i]) {
-            others[count++] = link->found.items[i];
-        } else if (number_set_add(&link->strange, entity)) {
-            TRY(add_place_of_patient(search, link, entity));
-        }
+        struct arena_mark mark = arena_mark(search->scratch);
+        TRY(forward_home(search, link, branch, link->found.items[i], has[i]));
+        arena_rewind(search->scratch, mark);
     }
     link->found.count = 0;
-    return forward_rows(search, link, branch, others, count);
+    return STATUS_OK;
 }
 
 static int number_order(const void *a, const void *b)
@@ -144,13 +137,10 @@ static enum status gather(struct search *search, struct link *link, struct numbe
     return places->broken ? STATUS_TOO_COSTLY : STATUS_OK;
 }
 
-static enum status add_list(struct search *search, struct number_set *places, bool unsure)
+static enum status add_list(struct search *search, struct number_set *places)
 {
     if (places->count > 0) {
         qsort(places->items, places->count, sizeof(*places->items), number_order);
-    }
-    if (unsure) {
-        TRY(agree_on_type(search, search->query->type, places->items, &places->count));
     }
     return stream_add_list(&search->streams[search->stream_count++], search->arena, places->items,
                            places->count);
@@ -162,7 +152,7 @@ static enum status forward_done(struct search *search, struct test *test)
     struct link *link = test->link;
     bool fits = true;
     if (test->clause->modifier != STORE_CHAIN) {
-        TRY(add_list(search, &link->targets, link->unsure));
+        TRY(add_list(search, &link->targets));
     } else if (link->targets.count <= LINK_SOURCES) {
         struct stream *stream = &search->streams[search->stream_count++];
         for (size_t i = 0; i < link->targets.count; i++) {
@@ -180,7 +170,7 @@ static enum status forward_done(struct search *search, struct test *test)
         }
         fits = fits && places.count <= LIST_LIMIT && !places.broken;
         if (fits) {
-            TRY(add_list(search, &places, false));
+            TRY(add_list(search, &places));
         }
     }
     search->turn++;
@@ -198,7 +188,7 @@ static enum status forward_match(struct search *search, const struct test *test,
         TRY(forward_chain(search, link, match));
         break;
     case STORE_HAS:
-        if (!asks_homes(search, test, branch)) {
+        if (!branch->by_home || search->connection->db != NULL) {
             TRY(forward_has(search, link, branch, match));
             break;
         }
@@ -221,8 +211,10 @@ static enum status branch_open(struct search *search, const struct test *test,
                                struct branch *branch)
 {
     TRY(search_nest(search, branch->query, &branch->forward));
-    branch->forward->wants_row =
-        test->clause->modifier == STORE_HAS && !asks_homes(search, test, branch);
+    bool has = test->clause->modifier == STORE_HAS;
+    branch->by_home = has && search->query->type == search->store->patient_type &&
+                      parameter_is_single(search->store, branch->query->type, branch->reference);
+    branch->forward->wants_row = has && !branch->by_home;
     return search_settle(branch->forward);
 }
 

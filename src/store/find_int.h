@@ -293,9 +293,6 @@ bool search_needs_row(const struct search *search, int64_t rid);
 MUST_CHECK enum status search_has(struct search *search, int64_t rid, bool *ret_has);
 /* Sorts the places, at most AHEAD_MOST, and keeps those that may. */
 MUST_CHECK enum status search_has_many(struct search *search, int64_t *rids, size_t *count);
-/* Its row: type, updated, facts, and the id where that is sorted by. */
-MUST_CHECK enum status search_read(struct search *search, int64_t rid, struct candidate *candidate,
-                                   bool *ret_there);
 /* Does the candidate, which all streams have, pass all tests? */
 MUST_CHECK enum status search_test(struct search *search, int64_t rid, struct candidate *candidate,
                                    bool *ret_match);
@@ -336,10 +333,8 @@ MUST_CHECK enum status agree_keep(struct search *search, const struct stream *st
 MUST_CHECK enum status agree_many(struct search *search, int64_t *from, size_t most,
                                   int64_t *ret_rids, size_t *ret_count, bool *ret_known);
 #define CANDIDATES_OF_A_LOOK 2 /* that some stream lacks */
-/* On a server, of places in order: keeps those where a resource of the type lives. */
-MUST_CHECK enum status agree_on_type(struct search *search, resource_type type, int64_t *rids,
-                                     size_t *count);
-/* Which of at most AHEAD_MOST refer by PARAMETER to the patient in whose home they are. */
+/* On a server, of at most AHEAD_MOST places in order: which refer by PARAMETER to the patient in
+ * whose home they are. */
 MUST_CHECK enum status agree_on_home(struct search *search, uint32_t parameter, const int64_t *rids,
                                      size_t count, bool *ret_has);
 /* Forgets the candidates. */
@@ -374,8 +369,9 @@ MUST_CHECK enum status ranges_prepare(struct search *search);
 MUST_CHECK enum status ranges_advance(struct search *search);
 void ranges_close(struct search *search);
 
-/* Has no resource of the search's type more than one value of the parameter? */
-bool parameter_is_single(const struct search *search, const struct search_parameter *parameter);
+/* Has no resource of the type more than one value of the parameter? */
+bool parameter_is_single(const struct store *store, resource_type type,
+                         const struct search_parameter *parameter);
 
 #define PAIR_CODES 64
 /* A pair (pairs.c) of what a test asks for by codes, *RET_CODES, and the parameter that stands

@@ -21,6 +21,8 @@ struct branch {
     uint32_t parameter;              /* reverse: of the query's type */
     const struct search_parameter *reference;
     struct stream *slot; /* reverse: what refers to the candidate, among follow's streams */
+    bool by_home;        /* reverse: what a match refers to, most likely its patient, it may only
+                            once: the tree tells, and is smaller than the rows */
 };
 
 /* An answer about a target, remembered. */
@@ -44,7 +46,6 @@ struct link {
     bool contains;            /* there are such */
     int64_t inside_at;        /* forward: how far it is */
     struct number_set places; /* forward: those of them that match */
-    bool unsure;              /* forward, reverse: of targets nobody asked whether they are there */
     struct number_list found; /* forward, reverse, on a server: matches still to be asked about */
 };
 

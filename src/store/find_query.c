@@ -398,8 +398,8 @@ static bool sorts_by_id(const struct search *search)
     return search->column_count > 0 && search->columns[search->column_count - 1].kind == COLUMN_ID;
 }
 
-enum status search_read(struct search *search, int64_t rid, struct candidate *candidate,
-                        bool *ret_there)
+static enum status read_row(struct search *search, int64_t rid, struct candidate *candidate,
+                            bool *ret_there)
 {
     struct statement *statement;
     bool expected = rows_recall(search, rid, &statement, ret_there);
@@ -468,7 +468,7 @@ enum status search_test(struct search *search, int64_t rid, struct candidate *ca
         return STATUS_OK;
     }
     bool there = false;
-    TRY(search_read(search, rid, candidate, &there));
+    TRY(read_row(search, rid, candidate, &there));
     if (!there) {
         return STATUS_CORRUPT;
     }
@@ -544,7 +544,7 @@ enum status search_matches(struct search *search, int64_t rid, struct candidate 
         return STATUS_OK;
     }
     TRY(search_look(search));
-    TRY(search_read(search, rid, candidate, ret_match));
+    TRY(read_row(search, rid, candidate, ret_match));
     *ret_match = *ret_match && row_matches(search->query, candidate);
     return run_tests(search, true, candidate, ret_match);
 }

@@ -81,6 +81,7 @@
 #define QUALITY                                                                                    \
     " FROM quality WHERE day BETWEEN ?1 AND ?2 AND (?3::text IS NULL OR source=?3::text)"
 
+#define HAVING_PART "(position(?2 in value)>0 OR length(value)>=?3)"
 #define CURRENT_CHANGE                                                                             \
     " FROM change c JOIN resource r ON r.patient=c.patient AND r.seq=c.seq AND r.change=c.change"  \
     " WHERE c.type=?1"
@@ -253,6 +254,12 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_MEMBER_RIDS] = {"SELECT (home::int8 << 31 | seq) FROM member WHERE patient=?1::int4"
                          " AND (home, seq)>=(?2 >> 31, ?2 & 2147483647) ORDER BY home, seq",
                          ROWS_KEYED, 2},
+    [SQL_RUN_DATE] = {"SELECT " RID("") ", low FROM date WHERE parameter=?1 AND low=?2 AND " FROM(
+                          "?3") IN_ORDER,
+                      ROWS_KEYED, 3},
+    [SQL_RUN_TEXT] = {"SELECT " RID("") ", value FROM text WHERE parameter=?1 AND value=?2"
+                                        " AND " FROM("?3") IN_ORDER,
+                      ROWS_KEYED, 3},
     [SQL_WALK_DATE_UP] = {WALK_TWO("date", "low", "width", ">", UP("low", "width, "))},
     [SQL_WALK_DATE_DOWN] = {WALK_TWO("date", "low", "width", "<", DOWN("low", "width DESC, "))},
     [SQL_WALK_NUMBER_UP] = {WALK("number", "value", ">", UP("value", ""))},
@@ -284,6 +291,14 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                                        " AND id<=?2", "id DESC", " AND id<?3", 1)},
     [SQL_TEXT_RANGE] = {RANGE("text", "value", "<")},
     [SQL_TEXT_FROM] = {WALK("text", "value", ">", UP("value", ""))},
+    [SQL_TEXT_HAVING] = {.sql = IN_TREE("text", "value", HAVING_PART, UP("value", "")),
+                         .next =
+                             IN_TREE("text", "value",
+                                     HAVING_PART " AND (value, patient, seq)>(?4, " LATER("?5") ")",
+                                     UP("value", "")),
+                         .rows = ROWS_AFTER,
+                         .columns = {1, 0},
+                         .column_count = 2},
     [SQL_DATE_RANGE] = {RANGE_TWO("date", "low", "width", "<")},
     [SQL_NUMBER_RANGE] = {RANGE("number", "value", "<=")},
     [SQL_QUANTITY_RANGE] = {RANGE_TWO("quantity", "value", "unit", "<=")},

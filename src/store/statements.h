@@ -149,6 +149,10 @@
     X(SQL_WALK_DATE_UP, "SELECT rid, low FROM date WHERE parameter=?1 AND low>=?2 ORDER BY low")   \
     X(SQL_WALK_DATE_DOWN,                                                                          \
       "SELECT rid, low FROM date WHERE parameter=?1 AND low<=?2 ORDER BY low DESC")                \
+    X(SQL_RUN_DATE,                                                                                \
+      "SELECT rid, low FROM date WHERE parameter=?1 AND low=?2 AND rid>=?3 ORDER BY rid")          \
+    X(SQL_RUN_TEXT,                                                                                \
+      "SELECT rid, value FROM text WHERE parameter=?1 AND value=?2 AND rid>=?3 ORDER BY rid")      \
     X(SQL_WALK_NUMBER_UP,                                                                          \
       "SELECT rid, value FROM number WHERE parameter=?1 AND value>=?2 ORDER BY value")             \
     X(SQL_WALK_NUMBER_DOWN,                                                                        \
@@ -177,6 +181,8 @@
       "SELECT code FROM token WHERE parameter=?1 AND code>?2 ORDER BY code LIMIT 1")               \
     X(SQL_TEXT_RANGE, "SELECT rid, value FROM text WHERE parameter=?1 AND value>=?2 AND value<?3") \
     X(SQL_TEXT_FROM, "SELECT rid, value FROM text WHERE parameter=?1 AND value>=?2")               \
+    X(SQL_TEXT_HAVING, "SELECT rid, value FROM text WHERE parameter=?1"                            \
+                       " AND (instr(value, ?2)>0 OR length(value)>=?3)")                           \
     X(SQL_DATE_RANGE,                                                                              \
       "SELECT rid, low, width FROM date WHERE parameter=?1 AND low>=?2 AND low<?3")                \
     X(SQL_NUMBER_RANGE,                                                                            \

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Quick answers for bindings and expressions: is a code in a value set, does one code subsume
  * another. */
+#include <roaring/roaring.h>
+
 #include "terms/terms_int.h"
 
 static void give_display(const struct value_set *set, const struct code_system *system,

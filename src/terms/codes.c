@@ -2,6 +2,8 @@
 /* Sets of codes by name: what a search by value set or by hierarchy looks for. What is not wholly
  * known is no set at all: a search that took it for one would find too little, or with a "not" too
  * much. */
+#include <roaring/roaring.h>
+
 #include "terms/terms_int.h"
 
 static struct scope *scope_make(struct terms *terms, struct arena *arena)

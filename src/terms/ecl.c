@@ -2,6 +2,7 @@
 /* SNOMED CT's Expression Constraint Language (version 2.1, without its filters, history supplements
  * and nested cardinalities): what is read becomes bitmaps at once; only refinements are asked of
  * each concept. And R4's own filters on SNOMED CT (snomedct.html). */
+#include <roaring/roaring.h>
 #include <stdlib.h>
 
 #include "terms/ecl.h"

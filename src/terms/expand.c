@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* $expand (R4 valueset-operation-expand): the codes of a value set, page by page. */
+#include <roaring/roaring.h>
+
 #include "terms/expand.h"
 
 static const struct slice nothing = {0};

@@ -3,6 +3,7 @@
  * operator and a value select. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <roaring/roaring.h>
 
 #include "terms/ecl.h"
 #include "terms/terms_int.h"

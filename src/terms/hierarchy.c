@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Hierarchies: walks over the edges of a code system that end as bitmaps, so that filters, imports
  * and expressions are set operations. */
+#include <roaring/roaring.h>
+
 #include "terms/terms_int.h"
 
 static void walk(const struct edges *edges, uint32_t count, uint32_t from, roaring_bitmap_t *set)

@@ -2,6 +2,7 @@
 /* SNOMED CT Release Format 2, the snapshot files of one or more packages: concepts, descriptions,
  * text definitions, inferred relationships with concrete values, language and other reference sets.
  * Of rows for the same component the latest counts. */
+#include <roaring/roaring.h>
 #include <stdlib.h>
 
 #include "terms/release.h"

@@ -2,6 +2,7 @@
 /* The shelf: code systems and value sets are compiled once and shared by threads. A code system is
  * known by the serial of its resource and stays while that is current; a value set may depend on
  * anything, so all of them go when a conformance resource changes. */
+#include <roaring/roaring.h>
 #include <stdio.h>
 
 #include "terms/release.h"

@@ -4,10 +4,12 @@
 #define CARELAYER_TERMS_TERMS_INT_H
 
 #include <pthread.h>
-#include <roaring/roaring.h>
 #include <stdatomic.h>
 
 #include "terms/terms.h"
+
+/* Of <roaring/roaring.h>, which is long: who looks into a set includes it. */
+typedef struct roaring_bitmap_s roaring_bitmap_t;
 
 #define CODE_NONE UINT32_MAX
 

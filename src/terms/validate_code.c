@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* $validate-code (R4 valueset-operation-validate-code, codesystem-operation-validate-code): is a
  * code, Coding or CodeableConcept in a value set or code system, and what is wrong with it. */
+#include <roaring/roaring.h>
+
 #include "terms/terms_int.h"
 
 static const struct slice nothing = {0};

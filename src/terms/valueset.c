@@ -2,6 +2,8 @@
 /* Value sets, compiled (R4 valueset.html, "Composition Rules"): each include and exclude becomes a
  * bitmap over its code system, and all together one bitmap a code system. What cannot be known -
  * a system or a value set that is not loaded - is marked, never guessed. */
+#include <roaring/roaring.h>
+
 #include "terms/terms_int.h"
 
 static const struct slice nothing = {0};

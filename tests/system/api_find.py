@@ -686,6 +686,42 @@ def everything_and_the_last_may_be_only_counted():
     assert some['entry'] and 'entry' not in answer and answer['total'] == len(some['entry']), answer
 
 
+def _parameters(*pairs):
+    values = [{'name': name, **({'valueReference': {'reference': value}} if '/' in value else
+                                {'valueInteger': int(value)} if value.isdigit() else
+                                {'valueString': value})} for name, value in pairs]
+    return {'resourceType': 'Parameters', 'parameter': values}
+
+
+def what_a_url_asks_of_an_operation_a_body_asks_too():
+    def names(answer):
+        return [entry.get('fullUrl') for entry in answer.json.get('entry', [])]
+    for path, pairs, query in (
+            ('Patient/peter/$everything', [], ''),
+            ('Patient/peter/$everything', [('_type', 'Encounter'), ('_type', 'Observation')],
+             '_type=Encounter,Observation'),
+            ('Patient/peter/$everything', [('start', '2019-01-01'), ('_count', '1')],
+             'start=2019-01-01&_count=1'),
+            ('Observation/$lastn', [('patient', 'Patient/peter'), ('code:missing', 'false'),
+                                    ('max', '2')], 'patient=peter&code:missing=false&max=2')):
+        sent = _ask(200, 'POST', path, _parameters(*pairs))
+        asked = _ask(200, 'GET', path + '?' + query)
+        assert names(sent) == names(asked) and names(asked), (names(sent), names(asked))
+        links = [{link['relation']: link['url'] for link in answer.json['link']}.get('next')
+                 for answer in (sent, asked)]
+        assert (links[0] is None) == (links[1] is None), links
+        if links[0]:
+            assert names(SERVER.ask('GET', links[0])) == names(SERVER.ask('GET', links[1]))
+    for body, status in (({'resourceType': 'Patient'}, (400, 422)),
+                         (_parameters(('unheardof', 'x')), 400),
+                         (_parameters(('start', 'yesterday')), 400),
+                         ({'resourceType': 'Parameters', 'parameter': [
+                             {'name': 'start', 'resource': {'resourceType': 'Basic'}}]}, 400),
+                         ({'resourceType': 'Parameters', 'parameter': {'name': 'start'}}, 400)):
+        answer = _ask(status, 'POST', 'Patient/peter/$everything', body)
+        assert b'yesterday' not in answer.body, answer
+
+
 def the_last_of_each_code_are_given():
     mark = uuid.uuid4().hex
     _put('Patient', mark)

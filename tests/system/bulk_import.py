@@ -347,7 +347,7 @@ def a_server_that_stops_sending_is_given_up():
         begun = time.monotonic()
         job = _kick(server, ('Patient', files.url + 's'), ('Patient', files.url + 'd'))
         answer = _wait(server, job)
-        assert time.monotonic() - begun < 60
+        assert time.monotonic() - begun < 200
         assert _counts(answer.json) == [0, 0], answer
         told = _errors(server, answer.json)
         assert [each[0][0]['code'] for each in told.values()] == ['timeout', 'timeout'], told
@@ -585,7 +585,7 @@ def too_many_at_once_are_refused():
 
 
 def results_expire():
-    with _files(p=b'{}\n') as files, _server(files, '--import-keep', '2') as server:
+    with _files(p=b'{}\n') as files, _server(files, '--import-keep', '5') as server:
         job = _kick(server, ('Patient', files.url + 'p'))
         answer = _wait(server, job, pause=0.2)
         assert answer.status == 200, answer
@@ -596,7 +596,7 @@ def results_expire():
 def results_expire_while_another_import_runs():
     ends = threading.Event()
     with _files(p=_lines(_patient('p')), slow=lambda to: ends.wait(60)) as files, \
-            _server(files, '--import-keep', '2') as server:
+            _server(files, '--import-keep', '5') as server:
         job = _kick(server, ('Patient', files.url + 'p'))
         assert _wait(server, job).status == 200
         other = _kick(server, ('Patient', files.url + 'slow'))

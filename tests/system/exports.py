@@ -38,7 +38,7 @@ def wait(server, job, seconds=300, pause=0.6):
 
 
 def wait_until_gone(server, job):
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while server.ask('GET', job).status != 404:
         assert time.monotonic() < until
         time.sleep(0.6)
@@ -47,7 +47,7 @@ def wait_until_gone(server, job):
 def wait_until_empty(server, folder):
     """What a job leaves is removed after the answer that it is gone."""
     folder = os.path.join(server.folder, folder)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while os.listdir(folder):
         assert time.monotonic() < until, os.listdir(folder)
         time.sleep(0.1)

@@ -119,6 +119,9 @@ def _round(server, ledger, number, transactions):
     for thread in threads:
         thread.start()
     time.sleep(0.05 + RANDOM.random() * 0.6)
+    until = time.monotonic() + 60
+    while len(ledger.logged) < 30 and not faults and time.monotonic() < until:
+        time.sleep(0.01)  # a slow machine has hardly begun
     server.kill()
     ledger.over = True
     for thread in threads:
@@ -152,7 +155,7 @@ def _verify(server, ledger):
 
 def _verify_log(folder, ledger):
     """Within seconds of the restart every access is in the log, each once."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while True:
         counted = collections.Counter(entry['request'] for entry in access_log.read(folder, False))
         missing = ledger.logged - set(counted)
@@ -184,7 +187,7 @@ def a_server_loses_nothing_it_acknowledged():
             for number in range(ROUNDS):
                 started = time.monotonic()
                 server.start()
-                assert time.monotonic() - started < 20, 'a start took too long'
+                assert time.monotonic() - started < 40, 'a start took too long'
                 statement = server.ask('GET', 'metadata').json['rest'][0]
                 transactions = 'transaction' in [each['code'] for each in statement['interaction']]
                 ledger = _Ledger()

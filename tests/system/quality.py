@@ -53,7 +53,7 @@ def is_there_within_a_second():
     with Server(PROGRAM) as server:
         _send(server, GOOD, 1)
         # (The machine may be slow: what is asked is that nobody needs to do anything for it.)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while _counts(_report(server)) != (1, 0):
             assert time.monotonic() < deadline, 'nothing was written by itself'
             time.sleep(0.05)
@@ -64,7 +64,7 @@ def a_kill_loses_the_last_second_at_most():
         for round_number in range(1, 4):
             _send(server, GOOD, 40)
             _send(server, BAD, 10)
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             while _counts(_report(server)) != (40 * round_number, 10 * round_number):
                 assert time.monotonic() < deadline, (round_number, _counts(_report(server)))
                 time.sleep(0.05)

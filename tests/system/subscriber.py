@@ -73,7 +73,9 @@ class Endpoint:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):  # pylint: disable=invalid-name
                 body = self.rfile.read(int(self.headers['Content-Length']))
-                time.sleep(endpoint.delay)
+                begun = time.monotonic()
+                while time.monotonic() < begun + endpoint.delay:  # or until it is taken back
+                    time.sleep(0.05)
                 with endpoint.lock:
                     status = endpoint.status
                     if status < 300:

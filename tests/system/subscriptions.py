@@ -248,7 +248,7 @@ def an_endpoint_that_dies_and_comes_back_misses_nothing():
         endpoint.wait(lambda e: e.events() and e.events()[-1][0] == last)
         _gapless(endpoint.events(), last)
         assert last == DEATHS * writes
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while _status(server, id_)['events-waiting'] != '0':
             assert time.monotonic() < until
             time.sleep(0.02)
@@ -295,7 +295,7 @@ def a_failing_endpoint_is_given_up_and_its_events_are_kept():
         failed = _until(server, id_, 'error')
         assert '500' in failed['error'], failed
         _put(server, {'resourceType': 'Patient', 'id': 'q'})
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while _status(server, id_).get('events-dead') != '2':
             assert time.monotonic() < until, _status(server, id_)
             time.sleep(0.05)
@@ -341,12 +341,12 @@ def a_slow_endpoint_delays_nobody():
             _patient_topic(server)
             for endpoint in (slow, quick):
                 _until(server, _post(server, _subscription('patients', endpoint.url)), 'active')
-            slow.delay = 5
+            slow.delay = 60
             begun = time.monotonic()
             for number in range(5):
                 _put(server, {'resourceType': 'Patient', 'id': 'p%d' % number})
-            quick.wait(lambda e: len(e.events()) == 5, 10)
-            assert not slow.events() and time.monotonic() - begun < 5, 'it waited for the slow one'
+            quick.wait(lambda e: len(e.events()) == 5, 50)
+            assert not slow.events() and time.monotonic() - begun < 60, 'it waited for the slow one'
             slow.delay = 0
 
 
@@ -358,7 +358,7 @@ def beats_its_heart_and_keeps_to_the_count():
             extensions=[{'url': 'backport-heartbeat-period', 'valueUnsignedInt': 1},
                         {'url': 'backport-max-count', 'valuePositiveInt': 2}]))
         _until(server, id_, 'active')
-        endpoint.wait(lambda e: len(e.of_type('heartbeat')) >= 2, 10)
+        endpoint.wait(lambda e: len(e.of_type('heartbeat')) >= 2)
         endpoint.stop()
         for number in range(5):
             _put(server, {'resourceType': 'Patient', 'id': 'p%d' % number})
@@ -370,15 +370,24 @@ def beats_its_heart_and_keeps_to_the_count():
 
 
 def off_ends_it_and_a_delete_forgets_it():
-    with _Endpoint() as endpoint, _start(endpoint) as server:
+    with _Endpoint() as endpoint, _Endpoint() as other, \
+            _start(endpoint, '--subscription-endpoint', other.url) as server:
         _patient_topic(server)
         id_ = _post(server, _subscription('patients', endpoint.url))
+        # What this one was told of has been judged for the first one too.
+        _until(server, _post(server, _subscription('patients', other.url)), 'active')
+
+        def write(name):
+            _put(server, {'resourceType': 'Patient', 'id': name})
+            other.wait(lambda e: 'Patient/' + name in [focus for _, focus in e.events()])
         found = _until(server, id_, 'active')
         found['status'] = 'off'
         assert server.ask('PUT', 'Subscription/' + id_, found).json['status'] == 'off'
-        time.sleep(0.4)
-        _put(server, {'resourceType': 'Patient', 'id': 'unseen'})
-        time.sleep(0.4)
+        until = time.monotonic() + 60
+        while _status(server, id_)['status'] != 'off':
+            assert time.monotonic() < until, _status(server, id_)
+            time.sleep(0.05)
+        write('unseen')
         found['status'] = 'requested'
         server.ask('PUT', 'Subscription/' + id_, found)
         _until(server, id_, 'active')
@@ -386,10 +395,12 @@ def off_ends_it_and_a_delete_forgets_it():
         endpoint.wait(lambda e: e.events())
         assert endpoint.events() == [(1, 'Patient/seen')], endpoint.events()
         assert server.ask('DELETE', 'Subscription/' + id_).status in (200, 204)
-        time.sleep(0.4)
-        assert server.ask('GET', 'Subscription/%s/$status' % id_).status == 404
-        _put(server, {'resourceType': 'Patient', 'id': 'after'})
-        time.sleep(0.4)
+        until = time.monotonic() + 60
+        while server.ask('GET', 'Subscription/%s/$status' % id_).status != 404:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        write('after')
+        time.sleep(0.2)
         assert len(endpoint.events()) == 1
 
 
@@ -468,7 +479,7 @@ def tells_over_a_websocket():
 
 
 def a_token_is_for_once_and_for_a_while():
-    with _Endpoint() as endpoint, _start(endpoint, '--subscription-token', '1') as server:
+    with _Endpoint() as endpoint, _start(endpoint, '--subscription-token', '4') as server:
         _patient_topic(server)
         id_ = _post(server, _subscription('patients', None))
         hook = _post(server, _subscription('patients', endpoint.url))
@@ -480,7 +491,7 @@ def a_token_is_for_once_and_for_a_while():
         second.send(1, ('bind-with-token ' + token).encode())
         assert second.closed_with() == 1008
         late = _token(server, id_)
-        time.sleep(1.3)
+        time.sleep(4.3)
         third = WebSocket(server.port)
         third.send(1, ('bind-with-token ' + late).encode())
         assert third.closed_with() == 1008
@@ -568,6 +579,8 @@ def who_pings_and_never_reads_fills_no_memory():
             client.socket.sendall(many * 1000)
         grown = server.memory() - before
         assert SANITIZED or grown < 40 << 20, grown
+        # Through the small buffer the answers would take a minute.
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         last = bytes([0x89, 0x84]) + bytes(4) + b'last'
         client.socket.sendall(last)
         while client.receive() != (10, b'last'):  # once it reads it has an answer

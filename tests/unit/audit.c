@@ -415,7 +415,7 @@ static void goes_on_in_reserved_space_when_the_disk_is_full(void **state)
     use_failing_disk();
     struct audit *audit = open_log(*state);
     assert_int_equal(append_patient(audit, *state, 1), STATUS_OK);
-    for (int i = 0; i < 100 && audit->ready < audit->segment + audit->ahead; i++) {
+    for (int i = 0; i < 3000 && audit->ready < audit->segment + audit->ahead; i++) {
         (void)usleep(10000);
     }
     assert_true(audit->ready > audit->segment);
@@ -436,7 +436,7 @@ static void refuses_when_the_reserve_is_used_up(void **state)
     assert_int_equal(append_patient(audit, *state, 1), STATUS_NO_SPACE);
     write_error = 0;
     enum status status = STATUS_NO_SPACE;
-    for (int i = 0; i < 50 && status != STATUS_OK; i++) { /* the allocator tries each second */
+    for (int i = 0; i < 300 && status != STATUS_OK; i++) { /* the allocator tries each second */
         (void)usleep(100000);
         status = append_patient(audit, *state, 2);
     }

@@ -256,6 +256,7 @@ static void without_pairs(void)
 static void pairs_come_to_what_was_stored_and_change_no_answer(void **state)
 {
     (void)state;
+    ONLY_SQLITE(); /* a server has no pairs */
     const char *with[QUESTIONS], *before[QUESTIONS], *after[QUESTIONS];
     put_many();
     int64_t rows = rows_of_pairs();
@@ -279,6 +280,7 @@ static void pairs_come_to_what_was_stored_and_change_no_answer(void **state)
 static void what_is_written_while_pairs_come_is_among_them(void **state)
 {
     (void)state;
+    ONLY_SQLITE(); /* a server has no pairs */
     put_many();
     int64_t rows = rows_of_pairs();
     without_pairs();
@@ -297,6 +299,7 @@ static void what_is_written_while_pairs_come_is_among_them(void **state)
 static void reindexing_brings_pairs_too(void **state)
 {
     (void)state;
+    ONLY_SQLITE(); /* a server has no pairs */
     put_many();
     int64_t rows = rows_of_pairs();
     store_shut();
@@ -320,6 +323,7 @@ static const char *one(const char *code, const char *quantity)
 static void rows_follow_updates_moves_and_deletes(void **state)
 {
     (void)state;
+    ONLY_SQLITE();                /* a server has no pairs */
     must_put(observation(4, 10)); /* in mg, of p1, usual, 10.4 */
     assert_int_equal(rows_of_pairs(), 3);
     assert_string_equal(one("usual", "gt10"), " o4");
@@ -340,6 +344,7 @@ static void rows_follow_updates_moves_and_deletes(void **state)
 static void a_question_is_answered_by_the_rows(void **state)
 {
     (void)state;
+    ONLY_SQLITE(); /* a server has no pairs */
     put_many();
     const char *before = one("usual", "gt90");
     assert_true(strlen(before) > 10);

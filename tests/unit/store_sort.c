@@ -184,6 +184,31 @@ static void walking_gives_what_ranking_gives(void **state)
     }
 }
 
+/* A page that ends among many of one date goes on with the first of them by place. */
+static void many_of_one_date_come_in_the_order_of_places(void **state)
+{
+    (void)state;
+    static const char *const dates[] = {"2020-05-01", "2020-05-02", "2020-05-02T10:00:00Z", "2020"};
+    for (unsigned i = 0; i < 700; i++) {
+        struct arena_mark mark = arena_mark(arena);
+        must_put(arena_print(arena,
+                             "{'resourceType':'Observation','id':'%u','subject':{'reference':"
+                             "'Patient/%u'},'code':{'coding':[{'code':'x'}]},"
+                             "'effectiveDateTime':'%s'}",
+                             i, chance(9), dates[i % 50 < 47 ? 1 : i % 50 - 46]));
+        arena_rewind(arena, mark);
+    }
+    struct store_clause *code = code_is("Observation", "code", "x");
+    for (unsigned i = 0; i < 4; i++) {
+        struct store_query *query = query_of("Observation", i % 2 == 0 ? NULL : code);
+        struct store_sort sort = sort_by("Observation", "date", i / 2 == 1);
+        query->sorts = &sort;
+        query->sort_count = 1;
+        const char *ranked = paged(query, 700, true);
+        assert_string_equal(paged(query, 90, false), ranked);
+    }
+}
+
 /* ---- while others write --------------------------------------------------------------------- */
 
 static size_t times_met(const char *all, const char *id)
@@ -239,6 +264,7 @@ int main(void)
         STORE_TEST(dates_stand_where_they_begin),
         STORE_TEST(refuses_to_sort_by_a_reference),
         STORE_TEST(walking_gives_what_ranking_gives),
+        STORE_TEST(many_of_one_date_come_in_the_order_of_places),
         STORE_TEST(what_does_not_change_is_met_once_whatever_others_write),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);

@@ -331,19 +331,20 @@ static void takes_secrets_out_of_the_record(void **state)
     struct subscribe_admission admission;
     struct outcome outcome;
     outcome_init(&outcome, arena);
-    yyjson_val *root = parse(SUBSCRIPTION("active", "'Authorization: Bearer abc','X: y'"));
+    yyjson_val *root = parse(SUBSCRIPTION("active", "'Authorization: Bearer a.b.c','X: y'"));
     assert_int_equal(subscribe_admit(NULL, definitions, type_named("Subscription"), SLICE("s"),
                                      root, SLICE(""), arena, &outcome, &admission),
                      STATUS_OK);
     struct buffer text = {.arena = arena};
     json_write(admission.root, NULL, NULL, &text);
     const char *stored = as_text(&text);
-    assert_null(strstr(stored, "abc"));
+    assert_null(strstr(stored, "a.b.c"));
     assert_non_null(strstr(stored, "\"status\":\"requested\""));
     assert_non_null(strstr(stored, "Authorization: [kept by the server: "));
     struct buffer secret = {.arena = arena};
     buffer_add(&secret, admission.secret);
-    assert_string_equal(as_text(&secret), "https://a.example/in\nAuthorization: Bearer abc\nX: y");
+    assert_string_equal(as_text(&secret),
+                        "https://a.example/in\nAuthorization: Bearer a.b.c\nX: y");
     /* Put back as it was read, the mark stays and there is no new secret. */
     struct json again;
     assert_int_equal(json_read(slice_text(stored), &json_limits_default, arena, NULL, &again),

@@ -11,7 +11,7 @@
 #define EXTENSION "http://hl7.org/fhir/5.0/StructureDefinition/extension-SubscriptionTopic."
 
 static const char *allowed[] = {"http://127.0.0.1/"};
-static const struct config settings = {.subscription_lease = 1,
+static const struct config settings = {.subscription_lease = 3,
                                        .subscriptions = 1000,
                                        .subscription_attempts = 3,
                                        .subscription_waiting = 1000,
@@ -294,12 +294,12 @@ static void of_several_processes_one_delivers(void **state)
     assert_false(takes(&other));
     assert_int_equal(commit_one(&other, "1"), STATUS_CONFLICT);
     for (int i = 0; i < 4; i++) { /* longer than a lease, and a sign of life now and then */
-        usleep(400000);
+        usleep(1000000);
         assert_int_equal(lease_renew(&one), STATUS_OK);
         assert_true(lease_held(&one));
         assert_false(takes(&other));
     }
-    usleep(1200000);
+    usleep(3300000);
     assert_false(lease_held(&one)); /* it knows by its own clock */
     assert_true(takes(&other) && lease_held(&other));
     one.until = INT64_MAX; /* and if it did not: */
