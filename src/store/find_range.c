@@ -667,6 +667,7 @@ static enum status range_done(struct search *search, struct range *range)
         search->all = false;
     }
     struct stream *stream = &search->streams[search->stream_count++];
+    search->turn++;
     *stream = (struct stream){.count = 0};
     TRY(stream_add_list(stream, search->arena, range->list.count > 0 ? range->list.items : none,
                         range->list.count));
