@@ -273,7 +273,10 @@ def an_identifier(parameter):
 
 def any_id(kind, many=1):
     def draw(store):
-        ids = [store.ids(kind) for _ in range(many)]
+        ids = []
+        while len(ids) < many:  # each once: an id asked for twice is asked for once
+            found = store.ids(kind)
+            ids += [] if found in ids else [found]
         return {'ids': ','.join(id for _, id, _ in ids)}, [key for _, _, key in ids]
     return draw
 

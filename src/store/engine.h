@@ -55,6 +55,26 @@ struct slice postgres_blob(const struct postgres_statement *statement, int at);
 void postgres_packed_id(const struct postgres_statement *statement, int at,
                         struct packed_id *ret_id);
 void postgres_reset(struct postgres_statement *statement);
+/* Sends it, if it was not yet; its first ROWS rows (0: as usual) are not waited for before they are
+ * read. Only in a transaction; else nothing. */
+MUST_CHECK enum status postgres_foresee(struct postgres *postgres,
+                                        struct postgres_statement *statement, int rows);
+/* Of ROWS_KEYED: are the rows from KEY on there? */
+bool postgres_covers(const struct postgres_statement *statement, int64_t key);
+/* To before the first of these; *RET_FOUND false: it is reset, to be bound and run again. */
+MUST_CHECK enum status postgres_seek(struct postgres *postgres,
+                                     struct postgres_statement *statement, int64_t key,
+                                     bool *ret_found);
+/* How many rows come behind the one it stands on. */
+MUST_CHECK enum status postgres_count(struct postgres *postgres,
+                                      struct postgres_statement *statement, uint64_t *ret_count);
+/* About how many rows there are from the one it stands on, to compare with others: known only when
+ * there are few, else by how far apart they are. */
+uint64_t postgres_about(const struct postgres_statement *statement);
+/* Of a statement all of whose rows came at once, and that has given one of them: how many there
+ * are, and to stand on another. */
+int postgres_row_count(const struct postgres_statement *statement);
+void postgres_move(struct postgres_statement *statement, int row);
 
 /* ---- binding and reading --------------------------------------------------------------------- */
 

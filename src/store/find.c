@@ -66,6 +66,31 @@ static bool is_listed(const struct store_query *query, resource_type type)
     return query->types == NULL;
 }
 
+/* Of which types there are resources: *RET_USED by type. */
+static enum status types_used(struct finder *finder, bool **ret_used)
+{
+    struct connection *connection = finder->root.connection;
+    size_t last = (size_t)resource_type_count(finder->root.store->definitions);
+    struct statement *statement;
+    bool row = false;
+    *ret_used = arena_array(finder->root.arena, last + 1, sizeof(bool));
+    if (*ret_used == NULL) {
+        return STATUS_TOO_COSTLY;
+    }
+    memset(*ret_used, 0, (last + 1) * sizeof(bool));
+    TRY(statement_get(connection, SQL_TYPES_USED, &statement));
+    TRY(statement_row(connection, statement, &row));
+    while (row) {
+        int64_t type = statement_number(statement, 0);
+        if (type > 0 && (size_t)type <= last) {
+            (*ret_used)[type] = true;
+        }
+        TRY(statement_row(connection, statement, &row));
+    }
+    statement_reset(statement);
+    return STATUS_OK;
+}
+
 static enum status add_part(struct finder *finder, const struct store_query *query)
 {
     struct search *part = arena_zero(finder->root.arena, sizeof(*part));
@@ -84,17 +109,16 @@ static enum status parts_of_types(struct finder *finder)
 {
     const struct store *store = finder->root.store;
     resource_type last = resource_type_count(store->definitions);
-    bool any = false;
+    bool any = false, *used;
+    TRY(types_used(finder, &used));
     for (resource_type type = 1; type <= last; type++) {
         const struct store_query *query = NULL;
-        bool used = false;
         if (!is_listed(finder->query, type)) {
             continue;
         }
         TRY(query_for_type(store, finder->root.arena, finder->query, type, &query));
         any = any || query != NULL;
-        TRY(type_is_used(finder->root.connection, type, &used));
-        if (query != NULL && used) {
+        if (query != NULL && used[type]) {
             TRY(add_part(finder, query));
         }
     }
@@ -110,6 +134,7 @@ static enum status parts_inside(struct finder *finder)
     struct search *root = &finder->root;
     resource_type last = resource_type_count(root->store->definitions);
     struct store_query *inner = ARENA_NEW(root->arena, struct store_query);
+    bool *used;
     if (query->type == RESOURCE_TYPE_NONE) {
         return outcome_fail(root->outcome, STATUS_NOT_SUPPORTED, "",
                             "Contained resources are searched one type at a time.");
@@ -120,11 +145,10 @@ static enum status parts_inside(struct finder *finder)
     *inner = *query;
     inner->has_patient = false;
     TRY(search_nest(root, inner, &finder->inside));
+    TRY(types_used(finder, &used));
     for (resource_type type = 1; type <= last; type++) {
         struct store_query *outer;
-        bool used = false;
-        TRY(type_is_used(root->connection, type, &used));
-        if (!used) {
+        if (!used[type]) {
             continue;
         }
         outer = ARENA_NEW(root->arena, struct store_query);

@@ -73,6 +73,9 @@ MUST_CHECK enum status stream_gather(struct stream *stream, struct arena *arena,
 /* How many places come behind the current one. Only of a stream of one source, not of blocks. */
 MUST_CHECK enum status stream_rest(struct stream *stream, uint64_t *ret_count);
 void stream_close(struct stream *stream);
+/* On a server: its first ROWS places will be read soon, so they are asked for and not waited for.
+ */
+MUST_CHECK enum status stream_foresee(struct stream *stream, size_t rows);
 /* How many places, counting no further than LIMIT. Leaves the stream at its beginning. */
 MUST_CHECK enum status stream_probe(struct stream *stream, size_t limit, size_t *ret_count);
 
@@ -252,6 +255,8 @@ struct search {
     uint64_t pause;        /* search_next gives up once *looked is this; 0: never */
     uint64_t asked;        /* how often search_has was */
     int64_t ahead;         /* of several searches: its next candidate */
+    struct ahead *coming;  /* on a server: candidates read ahead (find_ahead.c); NULL: none yet */
+    uint64_t turn;         /* how often its streams became others */
 };
 
 /* What a row says of a candidate. Facts lie in scratch. */
@@ -279,8 +284,15 @@ void search_rewind(struct search *search);
 /* The next place >= FROM that all streams have. *RET_PAUSED: not found yet, none is before it. */
 MUST_CHECK enum status search_candidate(struct search *search, int64_t from, int64_t *ret_rid,
                                         bool *ret_paused);
+/* The same without a thought of other ways to search, one by one. */
+MUST_CHECK enum status search_agree(struct search *search, int64_t from, int64_t *ret_rid,
+                                    bool *ret_paused);
+/* Must the row be read to tell whether the candidate is a match? */
+bool search_needs_row(const struct search *search, int64_t rid);
 /* May the place be a match, as far as streams can tell? Leaves them anywhere. */
 MUST_CHECK enum status search_has(struct search *search, int64_t rid, bool *ret_has);
+/* Sorts the places, at most AHEAD_MOST, and keeps those that may. */
+MUST_CHECK enum status search_has_many(struct search *search, int64_t *rids, size_t *count);
 /* Does the candidate, which all streams have, pass all tests? */
 MUST_CHECK enum status search_test(struct search *search, int64_t rid, struct candidate *candidate,
                                    bool *ret_match);
@@ -293,6 +305,41 @@ MUST_CHECK enum status search_matches(struct search *search, int64_t rid,
                                       struct candidate *candidate, bool *ret_match);
 /* Counts one look; STATUS_TOO_COSTLY after the deadline. */
 MUST_CHECK enum status search_look(struct search *search);
+
+/* ---- ahead (find_ahead.c): on a server many rows come in one journey ---------------------------
+ */
+
+#define AHEAD_MOST 512
+/* As search_candidate, of a search whose candidates' rows must be read, or that has several
+ * streams.
+ */
+MUST_CHECK enum status ahead_candidate(struct search *search, int64_t from, int64_t *ret_rid,
+                                       bool *ret_paused);
+/* The rows of these places will be asked for: at most AHEAD_MOST count. Forgets those before. */
+MUST_CHECK enum status rows_expect(struct search *search, const int64_t *rids, size_t count);
+/* The row, with the columns of SQL_FILTER_ROW; *RET_THERE false: nothing is at the place. False: it
+ * was not expected. */
+bool rows_recall(struct search *search, int64_t rid, struct statement **ret_statement,
+                 bool *ret_there);
+/* Can its streams be asked about many places at once (find_agree.c)? And are there several, so that
+ * it is better to? */
+bool agree_can_be_asked(const struct search *search);
+bool agree_at_once(const struct search *search);
+/* Keeps those of at most AHEAD_MOST places, in order, that the stream has. */
+MUST_CHECK enum status agree_keep(struct search *search, const struct stream *stream, int64_t *rids,
+                                  size_t *count);
+/* As search_agree, of about MOST places from *FROM on, which is then behind them: STREAM_END, there
+ * are no more. *RET_KNOWN false: it cannot be done in this way. */
+MUST_CHECK enum status agree_many(struct search *search, int64_t *from, size_t most,
+                                  int64_t *ret_rids, size_t *ret_count, bool *ret_known);
+#define CANDIDATES_OF_A_LOOK 2 /* that some stream lacks */
+/* On a server, of at most AHEAD_MOST places in order: which refer by PARAMETER to the patient in
+ * whose home they are. */
+MUST_CHECK enum status agree_on_home(struct search *search, uint32_t parameter, const int64_t *rids,
+                                     size_t count, bool *ret_has);
+/* Forgets the candidates. */
+void ahead_drop(struct search *search);
+void ahead_close(struct search *search);
 
 /* Is every place of its one stream a match? Behind the last match, *RET_REST more come. */
 MUST_CHECK enum status search_rest(struct search *search, bool *ret_known, uint64_t *ret_rest);
@@ -362,6 +409,9 @@ MUST_CHECK enum status finder_estimate(struct finder *finder, uint64_t *ret_tota
 MUST_CHECK enum status link_prepare(struct search *search, const struct store_clause *clause);
 MUST_CHECK enum status link_test(struct search *search, const struct test *test,
                                  const struct candidate *candidate, bool *ret_match);
+/* What candidates with these facts will ask of other resources is read at once. */
+MUST_CHECK enum status link_expect(struct search *search, const struct test *test,
+                                   const struct slice *facts, size_t count);
 /* Goes on with finding what the open links lead to, as far as is fair. */
 MUST_CHECK enum status links_advance(struct search *search);
 void link_close(struct link *link);

@@ -7,52 +7,9 @@
  * goes on, and the search costs at most about twice the shorter way. Where the candidates are few,
  * as in a patient's record, following ends before forward begins: such a search does not get
  * slower with more people. */
-#include "find_int.h"
+#include "find_link.h"
 
-#define LINK_DEPTH   8   /* queries within each other */
-#define LINK_SOURCES 64  /* targets that are worth a source each */
-#define LINK_TURN    512 /* looks before the other way has its turn */
-#define LINK_CACHE   1024
-
-enum link_state {
-    LINK_OPEN,  /* forward may go on */
-    LINK_SET,   /* all targets are known, but too many places lead to them for a list */
-    LINK_NEVER, /* too many targets: only following is left */
-    LINK_DONE   /* it is a stream */
-};
-
-struct branch {
-    const struct store_query *query;
-    struct search *follow, *forward; /* asked of one place; gives all matches */
-    uint32_t parameter;              /* reverse: of the query's type */
-    const struct search_parameter *reference;
-    struct stream *slot; /* reverse: what refers to the candidate, among follow's streams */
-    bool by_home;        /* reverse: what a match refers to, most likely its patient, it may only
-                            once: the tree tells, and is smaller than the rows */
-};
-
-/* An answer about a target, remembered. */
-struct answer {
-    int64_t entity; /* 0: none */
-    bool match;
-};
-
-struct link {
-    enum link_state state;
-    uint32_t parameter; /* chain: of the candidate's type */
-    struct branch *branches;
-    size_t branch_count;
-    struct answer *answers;
-    struct number_set targets; /* chain: numbers of targets; else places */
-    struct number_set strange; /* reverse: targets known to be none of ours */
-    size_t branch_at;          /* forward: how far it is */
-    int64_t at;
-    uint64_t spent;
-    struct stream inside;     /* chain: places that may refer to a resource contained in them */
-    bool contains;            /* there are such */
-    int64_t inside_at;        /* forward: how far it is */
-    struct number_set places; /* forward: those of them that match */
-};
+#define LINK_DEPTH 8 /* queries within each other */
 
 /* ---- preparing ----------------------------------------------------------------------------------
  */
@@ -192,6 +149,7 @@ enum status link_prepare(struct search *search, const struct store_clause *claus
     }
     *test = (struct test){.kind = TEST_LINK, .clause = clause, .link = link};
     link->targets.arena = link->strange.arena = link->places.arena = search->arena;
+    link->found.arena = search->arena;
     search->test_count++;
     if (clause->modifier == STORE_CHAIN) {
         TRY(reference_parameter(search, clause, search->query->type, NULL, &link->parameter));
@@ -345,8 +303,8 @@ static enum status follow_inside(struct search *search, const struct test *test,
 }
 
 /* Of the resource at RID. */
-static enum status follow_contained(struct search *search, const struct test *test, int64_t rid,
-                                    bool *ret_match)
+enum status link_follow_contained(struct search *search, const struct test *test, int64_t rid,
+                                  bool *ret_match)
 {
     struct place_body place;
     struct arena_mark mark = arena_mark(search->scratch);
@@ -434,8 +392,43 @@ static enum status follow_chain(struct search *search, const struct test *test,
     if (unknown && !*ret_match) {
         TRY(follow_body(search, link, test->clause, candidate->rid, ret_match));
     }
-    return contains && !*ret_match ? follow_contained(search, test, candidate->rid, ret_match)
+    return contains && !*ret_match ? link_follow_contained(search, test, candidate->rid, ret_match)
                                    : STATUS_OK;
+}
+
+/* The rows of patients; who else a candidate leads to only its body says. */
+static enum status expect_patients(struct search *search, struct link *link,
+                                   const struct number_list *rids)
+{
+    for (size_t i = 0; i < link->branch_count; i++) {
+        if (link->branches[i].query->type == search->store->patient_type) {
+            TRY(rows_expect(link->branches[i].follow, rids->items, rids->count));
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status link_expect(struct search *search, const struct test *test, const struct slice *facts,
+                        size_t count)
+{
+    struct link *link = test->link;
+    struct number_list rids = {.arena = search->scratch};
+    if (test->clause->modifier != STORE_CHAIN || link->state == LINK_SET) {
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct facts_cursor cursor;
+        struct fact fact;
+        facts_open(facts[i], &cursor);
+        while (facts_next(&cursor, &fact) && fact.parameter <= link->parameter) {
+            if (fact.parameter == link->parameter && fact.tree == TREE_REFERENCE &&
+                fact.number < 0 && answer_slot(link, fact.number)->entity != fact.number) {
+                TRY(list_add(&rids, place_first((uint32_t)-fact.number)));
+            }
+        }
+    }
+    list_sort(&rids);
+    return expect_patients(search, link, &rids);
 }
 
 /* Does a match of the branch's query refer to the entity? */
@@ -482,270 +475,4 @@ enum status link_test(struct search *search, const struct test *test,
     default:
         return any_branch(search, test->link, candidate->type, candidate->rid, ret_match);
     }
-}
-
-/* ---- forward ------------------------------------------------------------------------------------
- */
-
-static enum status forward_chain(struct search *search, struct link *link,
-                                 const struct candidate *match)
-{
-    int64_t entity = 0;
-    TRY(place_entity(search->tx, match->rid, &entity));
-    if (entity != 0) {
-        (void)number_set_add(&link->targets, entity);
-    }
-    return STATUS_OK;
-}
-
-/* Whether the patient is there another stream knows: there is one, if only that of all places. */
-static void add_place_of_patient(const struct search *search, struct link *link, int64_t entity)
-{
-    if (search->query->type == search->store->patient_type) {
-        (void)number_set_add(&link->targets, place_first((uint32_t)-entity));
-    }
-}
-
-static enum status add_places_of_body(struct search *search, struct link *link,
-                                      const struct branch *branch, int64_t rid)
-{
-    struct target *targets;
-    size_t count;
-    TRY(targets_of_place(search->tx, rid, branch->reference, search->scratch, &targets, &count));
-    for (size_t i = 0; i < count; i++) {
-        const struct entry *entry = &targets[i].entry;
-        (void)number_set_add(&link->strange, entry->entity);
-        if (targets[i].type == search->query->type && entry->state == ENTRY_LIVE) {
-            (void)number_set_add(&link->targets, entry->rid);
-        }
-    }
-    return STATUS_OK;
-}
-
-/* Does what is at RID refer to the patient it is placed with? */
-static enum status refers_home(const struct search *search, const struct branch *branch,
-                               int64_t rid, int64_t home, bool *ret_refers)
-{
-    struct statement *statement;
-    TRY(statement_get(search->connection, SQL_REFERENCE_RIDS, &statement));
-    statement_bind_number(statement, 1, branch->parameter);
-    statement_bind_number(statement, 2, home);
-    statement_bind_number(statement, 3, rid);
-    TRY(statement_row(search->connection, statement, ret_refers));
-    *ret_refers = *ret_refers && statement_number(statement, 0) == rid;
-    statement_reset(statement);
-    return STATUS_OK;
-}
-
-/* What a match refers to are the places sought. */
-static enum status forward_has(struct search *search, struct link *link,
-                               const struct branch *branch, const struct candidate *match)
-{
-    struct facts_cursor cursor;
-    struct fact fact;
-    bool unknown = false;
-    if (branch->by_home) {
-        int64_t home = -(int64_t)place_patient(match->rid);
-        bool refers = false;
-        TRY(refers_home(search, branch, match->rid, home, &refers));
-        if (refers && number_set_add(&link->strange, home)) {
-            add_place_of_patient(search, link, home);
-        }
-        return refers ? STATUS_OK : add_places_of_body(search, link, branch, match->rid);
-    }
-    facts_open(match->facts, &cursor);
-    while (facts_next(&cursor, &fact) && fact.parameter <= branch->parameter) {
-        if (fact.parameter != branch->parameter || fact.tree != TREE_REFERENCE) {
-            continue;
-        }
-        if (fact.number >= 0) {
-            unknown = unknown || !number_set_has(&link->strange, fact.number);
-        } else if (number_set_add(&link->strange, fact.number)) {
-            add_place_of_patient(search, link, fact.number);
-        }
-    }
-    return unknown ? add_places_of_body(search, link, branch, match->rid) : STATUS_OK;
-}
-
-static int number_order(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* The places that refer to the targets; *RET_FITS false: they are too many. */
-static enum status gather(struct search *search, struct link *link, struct number_set *places,
-                          bool *ret_fits)
-{
-    *ret_fits = true;
-    for (size_t i = 0; i < link->targets.count && *ret_fits; i++) {
-        struct statement *statement;
-        bool row = false;
-        TRY(statement_get(search->connection, SQL_REFERENCE_RIDS, &statement));
-        statement_bind_number(statement, 1, link->parameter);
-        statement_bind_number(statement, 2, link->targets.items[i]);
-        statement_bind_number(statement, 3, INT64_MIN);
-        TRY(statement_row(search->connection, statement, &row));
-        while (row && places->count < LIST_LIMIT) {
-            (void)number_set_add(places, statement_number(statement, 0));
-            TRY(statement_row(search->connection, statement, &row));
-        }
-        *ret_fits = !row;
-        statement_reset(statement);
-    }
-    return places->broken ? STATUS_TOO_COSTLY : STATUS_OK;
-}
-
-static enum status add_list(struct search *search, struct number_set *places)
-{
-    if (places->count > 0) {
-        qsort(places->items, places->count, sizeof(*places->items), number_order);
-    }
-    return stream_add_list(&search->streams[search->stream_count++], search->arena, places->items,
-                           places->count);
-}
-
-/* All that the queries match is known. */
-static enum status forward_done(struct search *search, struct test *test)
-{
-    struct link *link = test->link;
-    bool fits = true;
-    if (test->clause->modifier != STORE_CHAIN) {
-        TRY(add_list(search, &link->targets));
-    } else if (link->targets.count <= LINK_SOURCES) {
-        struct stream *stream = &search->streams[search->stream_count++];
-        for (size_t i = 0; i < link->targets.count; i++) {
-            TRY(stream_add_tree(stream, search->connection, search->arena, SQL_REFERENCE_RIDS,
-                                link->parameter, link->targets.items[i]));
-        }
-        if (link->places.count > 0) {
-            TRY(stream_add_list(stream, search->arena, link->places.items, link->places.count));
-        }
-    } else {
-        struct number_set places = {.arena = search->arena};
-        TRY(gather(search, link, &places, &fits));
-        for (size_t i = 0; i < link->places.count; i++) {
-            (void)number_set_add(&places, link->places.items[i]);
-        }
-        fits = fits && places.count <= LIST_LIMIT && !places.broken;
-        if (fits) {
-            TRY(add_list(search, &places));
-        }
-    }
-    link->state = fits ? LINK_DONE : LINK_SET;
-    test->streamed = fits;
-    return STATUS_OK;
-}
-
-static enum status forward_match(struct search *search, const struct test *test,
-                                 const struct branch *branch, const struct candidate *match)
-{
-    struct link *link = test->link;
-    switch (test->clause->modifier) {
-    case STORE_CHAIN:
-        TRY(forward_chain(search, link, match));
-        break;
-    case STORE_HAS:
-        TRY(forward_has(search, link, branch, match));
-        break;
-    default:
-        (void)number_set_add(&link->targets, match->rid);
-        break;
-    }
-    if (link->targets.broken || link->strange.broken) {
-        return STATUS_TOO_COSTLY;
-    }
-    bool many = link->targets.count > LIST_LIMIT || link->strange.count > 4 * LIST_LIMIT;
-    link->state = many ? LINK_NEVER : link->state;
-    return STATUS_OK;
-}
-
-static enum status branch_open(struct search *search, const struct test *test,
-                               struct branch *branch)
-{
-    TRY(search_nest(search, branch->query, &branch->forward));
-    bool has = test->clause->modifier == STORE_HAS;
-    branch->by_home = has && search->connection->db != NULL &&
-                      search->query->type == search->store->patient_type &&
-                      parameter_is_single(search->store, branch->query->type, branch->reference);
-    branch->forward->wants_row = has && !branch->by_home;
-    return search_settle(branch->forward);
-}
-
-/* Of a chain, what refers to a match that it contains. */
-static enum status forward_inside(struct search *search, const struct test *test, uint64_t until)
-{
-    struct link *link = test->link;
-    bool match;
-    while (link->contains && *search->looked < until) {
-        TRY(stream_seek(&link->inside, link->inside_at));
-        int64_t rid = link->inside.current;
-        link->contains = rid != STREAM_END;
-        if (!link->contains) {
-            break;
-        }
-        TRY(search_look(search));
-        TRY(follow_contained(search, test, rid, &match));
-        if (match) { /* they come in order */
-            (void)number_set_add(&link->places, rid);
-        }
-        link->inside_at = rid + 1;
-        link->state = link->places.count > LIST_LIMIT ? LINK_NEVER : link->state;
-        link->contains = link->state == LINK_OPEN;
-    }
-    return link->places.broken ? STATUS_TOO_COSTLY : STATUS_OK;
-}
-
-/* One turn: until *looked is UNTIL. */
-static enum status forward_turn(struct search *search, struct test *test, uint64_t until)
-{
-    struct link *link = test->link;
-    while (link->state == LINK_OPEN && link->branch_at < link->branch_count) {
-        struct branch *branch = &link->branches[link->branch_at];
-        if (branch->follow->nothing) {
-            link->branch_at++;
-            continue;
-        }
-        if (branch->forward == NULL) {
-            TRY(branch_open(search, test, branch));
-        }
-        struct candidate match;
-        struct arena_mark mark = arena_mark(search->scratch);
-        branch->forward->pause = until;
-        TRY(search_next(branch->forward, link->at, &match));
-        if (match.paused) {
-            link->at = match.rid;
-            arena_rewind(search->scratch, mark);
-            return STATUS_OK;
-        }
-        if (match.rid == STREAM_END) {
-            link->branch_at++;
-            link->at = 0;
-        } else {
-            link->at = match.rid + 1;
-            TRY(forward_match(search, test, branch, &match));
-        }
-        arena_rewind(search->scratch, mark);
-    }
-    if (link->state == LINK_OPEN) {
-        TRY(forward_inside(search, test, until));
-    }
-    return link->state == LINK_OPEN && !link->contains ? forward_done(search, test) : STATUS_OK;
-}
-
-enum status links_advance(struct search *search)
-{
-    for (size_t i = 0; i < search->test_count; i++) {
-        struct test *test = &search->tests[i];
-        struct link *link = test->link;
-        uint64_t allowed = search->own + (search->brief ? 0 : LINK_TURN);
-        if (link == NULL || link->state != LINK_OPEN || allowed < link->spent + LINK_TURN) {
-            continue;
-        }
-        uint64_t before = *search->looked, until = before + allowed - link->spent;
-        bool paused = search->pause != 0 && search->pause < until;
-        TRY(forward_turn(search, test, paused ? search->pause : until));
-        link->spent += *search->looked - before;
-    }
-    return STATUS_OK;
 }

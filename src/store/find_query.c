@@ -265,6 +265,9 @@ enum status search_settle(struct search *search)
         return STATUS_OK;
     }
     for (size_t i = 0; i < search->stream_count; i++) {
+        TRY(stream_foresee(&search->streams[i], PROBE_LIMIT));
+    }
+    for (size_t i = 0; i < search->stream_count; i++) {
         size_t count = 0;
         TRY(stream_probe(&search->streams[i], PROBE_LIMIT, &count));
         if (count < PROBE_LIMIT) {
@@ -285,6 +288,7 @@ enum status search_settle(struct search *search)
 void search_close(struct search *search)
 {
     ranges_close(search);
+    ahead_close(search);
     for (size_t i = 0; i < search->stream_count; i++) {
         stream_close(&search->streams[i]);
     }
@@ -297,6 +301,7 @@ void search_close(struct search *search)
 
 void search_rewind(struct search *search)
 {
+    ahead_drop(search);
     for (size_t i = 0; i < search->stream_count; i++) {
         stream_rewind(&search->streams[i]);
     }
@@ -397,9 +402,12 @@ static enum status read_row(struct search *search, int64_t rid, struct candidate
                             bool *ret_there)
 {
     struct statement *statement;
-    TRY(statement_get(search->connection, SQL_FILTER_ROW, &statement));
-    statement_bind_number(statement, 1, rid);
-    TRY(statement_row(search->connection, statement, ret_there));
+    bool expected = rows_recall(search, rid, &statement, ret_there);
+    if (!expected) {
+        TRY(statement_get(search->connection, SQL_FILTER_ROW, &statement));
+        statement_bind_number(statement, 1, rid);
+        TRY(statement_row(search->connection, statement, ret_there));
+    }
     if (!*ret_there) {
         return STATUS_OK;
     }
@@ -411,7 +419,9 @@ static enum status read_row(struct search *search, int64_t rid, struct candidate
         candidate->id = statement_id(statement, 3, search->scratch);
         ok = ok && candidate->id.at != NULL;
     }
-    statement_reset(statement);
+    if (!expected) {
+        statement_reset(statement);
+    }
     return ok ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
@@ -423,7 +433,7 @@ static bool row_matches(const struct store_query *query, const struct candidate 
             (candidate->updated >= query->updated_low && candidate->updated < query->updated_high));
 }
 
-static bool needs_row(const struct search *search, int64_t rid)
+bool search_needs_row(const struct search *search, int64_t rid)
 {
     const struct store_query *query = search->query;
     if (search->wants_row || query->updated_low != 0 || query->updated_high != 0) {
@@ -454,7 +464,7 @@ enum status search_test(struct search *search, int64_t rid, struct candidate *ca
 {
     *candidate = (struct candidate){.search = search, .rid = rid};
     *ret_match = true;
-    if (!needs_row(search, rid)) {
+    if (!search_needs_row(search, rid)) {
         return STATUS_OK;
     }
     bool there = false;
@@ -479,16 +489,22 @@ static bool among_ids(const struct search *search, int64_t rid)
 #define ASKED_OFTEN    1000
 #define PLACES_TO_LIST 65536
 
+static enum status list_streams(struct search *search)
+{
+    for (size_t i = search->all ? 1 : 0; i < search->stream_count; i++) {
+        struct stream *stream = &search->streams[i];
+        if (stream->count == 1 && stream->sources[0].shift == 0) {
+            TRY(stream_gather(stream, search->arena, PLACES_TO_LIST));
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status search_has(struct search *search, int64_t rid, bool *ret_has)
 {
     *ret_has = true;
     if (++search->asked == ASKED_OFTEN) {
-        for (size_t i = search->all ? 1 : 0; i < search->stream_count; i++) {
-            struct stream *stream = &search->streams[i];
-            if (stream->count == 1 && stream->sources[0].shift == 0) {
-                TRY(stream_gather(stream, search->arena, PLACES_TO_LIST));
-            }
-        }
+        TRY(list_streams(search));
     }
     for (size_t i = search->all ? 1 : 0; i < search->stream_count && *ret_has; i++) {
         struct stream *stream = &search->streams[i];
@@ -496,6 +512,24 @@ enum status search_has(struct search *search, int64_t rid, bool *ret_has)
             stream_rewind(stream);
             TRY(stream_seek(stream, rid));
             *ret_has = stream->current == rid;
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status search_has_many(struct search *search, int64_t *rids, size_t *count)
+{
+    struct number_list list = {.arena = search->arena, .items = rids, .count = *count};
+    if (search->asked < ASKED_OFTEN && search->asked + *count >= ASKED_OFTEN) {
+        TRY(list_streams(search));
+    }
+    search->asked += *count;
+    list_sort(&list);
+    *count = list.count;
+    for (size_t i = search->all ? 1 : 0; i<search->stream_count && * count> 0; i++) {
+        if (search->streams[i].count <= SOURCES_TO_ASK) {
+            stream_rewind(&search->streams[i]);
+            TRY(agree_keep(search, &search->streams[i], rids, count));
         }
     }
     return STATUS_OK;
@@ -518,19 +552,11 @@ enum status search_matches(struct search *search, int64_t rid, struct candidate 
 /* ---- one match after another --------------------------------------------------------------------
  */
 
-enum status search_candidate(struct search *search, int64_t from, int64_t *ret_rid,
-                             bool *ret_paused)
+enum status search_agree(struct search *search, int64_t from, int64_t *ret_rid, bool *ret_paused)
 {
     size_t agreed = 0, apart = 0;
     *ret_paused = false;
     *ret_rid = STREAM_END;
-    if (search->nothing) {
-        return STATUS_OK;
-    }
-    if (search->races) {
-        TRY(ranges_advance(search));
-        TRY(links_advance(search));
-    }
     for (size_t i = 0; agreed < search->stream_count; i = (i + 1) % search->stream_count) {
         TRY(stream_seek(&search->streams[i], from));
         if (search->streams[i].current == STREAM_END) {
@@ -553,6 +579,40 @@ enum status search_candidate(struct search *search, int64_t from, int64_t *ret_r
     }
     *ret_rid = from;
     return STATUS_OK;
+}
+
+/* Must the rows of all candidates be read, or nearly? */
+static bool reads_rows(const struct search *search)
+{
+    const struct store_query *query = search->query;
+    bool reads = search->wants_row || query->updated_low != 0 || query->updated_high != 0;
+    for (size_t i = 0; i < search->test_count && !reads; i++) {
+        reads = !search->tests[i].streamed;
+    }
+    return reads;
+}
+
+enum status search_candidate(struct search *search, int64_t from, int64_t *ret_rid,
+                             bool *ret_paused)
+{
+    *ret_paused = false;
+    *ret_rid = STREAM_END;
+    if (search->nothing) {
+        return STATUS_OK;
+    }
+    if (search->races) {
+        TRY(ranges_advance(search));
+        TRY(links_advance(search));
+    }
+    if (search->connection->db == NULL && (reads_rows(search) || agree_at_once(search))) {
+        return ahead_candidate(search, from, ret_rid, ret_paused);
+    }
+    if (search->coming != NULL) { /* the streams are where that was */
+        ahead_close(search);
+        search_rewind(search);
+        search->coming = NULL;
+    }
+    return search_agree(search, from, ret_rid, ret_paused);
 }
 
 enum status search_next(struct search *search, int64_t from, struct candidate *candidate)

@@ -19,7 +19,8 @@
 #define FIRST_ROWS     4096              /* of each, before any candidate is looked at */
 #define FIRST_PAIRS    1024              /* the same of a pair, whose candidates match more often */
 #define TURN_ROWS      1024              /* rows before the others have their turn */
-#define RANGE_ROWS     ((size_t)1 << 19) /* more places than this are no list */
+#define RANGE_ROWS     ((size_t)1 << 21) /* more places than this are no lists, all together */
+#define RANGE_MOST     900000            /* nor more than this one; below what list_add allows */
 #define RANGE_TESTS    4                 /* read as one */
 #define RANGE_SHORT    512               /* a list shorter than this needs no help */
 #define PRESENCE_CODES 4096              /* more of a type are not worth looking through */
@@ -640,7 +641,9 @@ static enum status read_rows(struct search *search, struct range *range, uint64_
         if (match == MATCH_MAYBE) {
             TRY(list_add(&range->doubts, rid));
         }
-        range->state = range->list.count >= RANGE_ROWS ? RANGE_NEVER : range->state;
+        size_t most = RANGE_ROWS / search->range_count;
+        most = most < RANGE_MOST ? most : RANGE_MOST;
+        range->state = range->list.count >= most ? RANGE_NEVER : range->state;
     }
     return STATUS_OK;
 }
@@ -664,6 +667,7 @@ static enum status range_done(struct search *search, struct range *range)
         search->all = false;
     }
     struct stream *stream = &search->streams[search->stream_count++];
+    search->turn++;
     *stream = (struct stream){.count = 0};
     TRY(stream_add_list(stream, search->arena, range->list.count > 0 ? range->list.items : none,
                         range->list.count));

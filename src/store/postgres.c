@@ -2,7 +2,7 @@
 /* store: the connection to a PostgreSQL server. */
 #include "postgres.h"
 
-enum pending { PENDING_COMMAND, PENDING_WANTED, PENDING_SYNC };
+enum pending { PENDING_COMMAND, PENDING_WANTED, PENDING_EARLY, PENDING_SYNC };
 
 /* ---- what SQLSTATEs mean ------------------------------------------------------------------------
  */
@@ -179,6 +179,7 @@ static void pending_push(struct postgres *postgres, enum pending kind)
 {
     size_t at = (postgres->pending_first + postgres->pending_count++) % POSTGRES_PENDING;
     postgres->pending[at] = (char)kind;
+    postgres->pending_for[at] = NULL;
 }
 
 static bool is_fine(ExecStatusType status)
@@ -187,7 +188,8 @@ static bool is_fine(ExecStatusType status)
 }
 
 /* All results of one command, up to the NULL that ends them. */
-static void take_answer(struct postgres *postgres, enum pending kind, PGresult **ret_result)
+static void take_answer(struct postgres *postgres, enum pending kind,
+                        struct postgres_statement *statement, PGresult **ret_result)
 {
     PGresult *result;
     while ((result = PQgetResult(postgres->link)) != NULL) {
@@ -203,6 +205,9 @@ static void take_answer(struct postgres *postgres, enum pending kind, PGresult *
             }
         } else if (kind == PENDING_WANTED && ret_result != NULL && *ret_result == NULL) {
             *ret_result = result;
+            continue;
+        } else if (kind == PENDING_EARLY && statement != NULL && statement->early == NULL) {
+            statement->early = result;
             continue;
         }
         PQclear(result);
@@ -229,9 +234,10 @@ static enum status settle(struct postgres *postgres, PGresult **ret_result)
     }
     while (postgres->pending_count > 0 && !postgres->lost) {
         enum pending kind = (enum pending)postgres->pending[postgres->pending_first];
+        struct postgres_statement *statement = postgres->pending_for[postgres->pending_first];
         postgres->pending_first = (postgres->pending_first + 1) % POSTGRES_PENDING;
         postgres->pending_count--;
-        take_answer(postgres, kind, ret_result);
+        take_answer(postgres, kind, statement, ret_result);
     }
     if (postgres->lost) {
         postgres->pending_count = 0;
@@ -242,9 +248,10 @@ static enum status settle(struct postgres *postgres, PGresult **ret_result)
         return STATUS_OK;
     }
     /* What was to be prepared behind a failure may not have been. */
-    for (int i = 0; i < STATEMENT_COUNT; i++) {
-        if (postgres->prepared[i].generation > postgres->settled) {
-            postgres->prepared[i].generation = 0;
+    struct postgres_prepared *prepared = postgres->prepared[0];
+    for (int i = 0; i < STATEMENT_COUNT * POSTGRES_PARTS; i++) {
+        if (prepared[i].generation > postgres->settled) {
+            prepared[i].generation = 0;
         }
     }
     postgres->settled = postgres->generation;
@@ -313,8 +320,22 @@ static void set_number(struct sending *sending, int at, uint64_t *room, int64_t 
     sending->count = at >= sending->count ? at + 1 : sending->count;
 }
 
-static void gather(const struct postgres_statement *statement, int64_t key, int64_t limit,
-                   int64_t offset, struct sending *sending)
+/* The last row's values are sent back as they came. */
+static void set_after(struct sending *sending, const struct postgres_text *text,
+                      const PGresult *before)
+{
+    int row = PQntuples(before) - 1;
+    for (int i = 0; i < text->column_count; i++) {
+        int at = sending->count++;
+        sending->types[at] = PQftype(before, text->columns[i]);
+        sending->at[at] = PQgetvalue(before, row, text->columns[i]);
+        sending->lengths[at] = PQgetlength(before, row, text->columns[i]);
+        sending->formats[at] = 1;
+    }
+}
+
+static void gather(const struct postgres_statement *statement, const struct postgres_piece *piece,
+                   struct sending *sending)
 {
     const struct postgres_text *text = postgres_text(statement->number);
     sending->count = statement->count;
@@ -325,28 +346,47 @@ static void gather(const struct postgres_statement *statement, int64_t key, int6
         sending->lengths[i] = value->length;
         sending->formats[i] = 1;
     }
-    if (text->rows == ROWS_KEYED && (offset > 0 || text->key > statement->count)) {
-        set_number(sending, text->key - 1, &sending->numbers[0], key);
+    if (text->rows == ROWS_KEYED && (piece->offset > 0 || text->key > statement->count)) {
+        set_number(sending, text->key - 1, &sending->numbers[0], piece->key);
     }
-    if (limit >= 0) {
-        set_number(sending, sending->count, &sending->numbers[1], limit);
+    if (piece->part == PART_NEXT) {
+        set_after(sending, text, piece->before);
     }
-    if (limit >= 0 && text->rows == ROWS_COUNTED) {
-        set_number(sending, sending->count, &sending->numbers[2], offset);
+    if (piece->limit >= 0) {
+        set_number(sending, sending->count, &sending->numbers[1], piece->limit);
+    }
+    if (piece->limit >= 0 && text->rows == ROWS_COUNTED) {
+        set_number(sending, sending->count, &sending->numbers[2], piece->offset);
     }
 }
 
-/* ?1 becomes $1; what cuts the rows into pieces comes behind. */
-static enum status write_sql(struct postgres *postgres, enum statement_number number, int count,
-                             struct buffer *out)
+/* Without its order, which a count does not need. */
+static void write_count(const char *sql, struct buffer *out)
 {
-    const struct postgres_text *text = postgres_text(number);
-    const char *sql = text->sql;
-    out->arena = postgres->arena;
-    for (size_t i = 0; sql[i] != '\0'; i++) {
+    const char *end = strstr(sql, " ORDER BY ");
+    buffer_add_text(out, "SELECT count(*) FROM (");
+    for (size_t i = 0; sql[i] != '\0' && sql + i != end; i++) {
         buffer_add_byte(out, sql[i] == '?' ? '$' : sql[i]);
     }
-    if (text->rows == ROWS_KEYED) {
+    buffer_add_text(out, ") q");
+}
+
+/* ?1 becomes $1; what cuts the rows into pieces comes behind. */
+static enum status write_sql(struct postgres *postgres, enum statement_number number,
+                             enum postgres_part part, int count, struct buffer *out)
+{
+    const struct postgres_text *text = postgres_text(number);
+    const char *sql = part == PART_NEXT ? text->next : text->sql;
+    out->arena = postgres->arena;
+    if (part == PART_COUNT) {
+        write_count(sql, out);
+    }
+    for (size_t i = 0; part != PART_COUNT && sql[i] != '\0'; i++) {
+        buffer_add_byte(out, sql[i] == '?' ? '$' : sql[i]);
+    }
+    if (part == PART_COUNT) {
+        /* all of them */
+    } else if (text->rows == ROWS_KEYED || text->rows == ROWS_AFTER) {
         buffer_print(out, " LIMIT $%d", count);
     } else if (text->rows == ROWS_COUNTED) {
         buffer_print(out, " LIMIT $%d OFFSET $%d", count - 1, count);
@@ -366,23 +406,24 @@ static bool is_prepared(const struct postgres_prepared *prepared, const struct s
     return same;
 }
 
-static void statement_name(enum statement_number number, unsigned generation, char ret_name[32])
+static void statement_name(enum statement_number number, enum postgres_part part,
+                           unsigned generation, char ret_name[40])
 {
-    snprintf(ret_name, 32, "c%d_%u", (int)number, generation);
+    snprintf(ret_name, 40, "c%d_%d_%u", (int)number, (int)part, generation);
 }
 
 static enum status prepare_there(struct postgres *postgres, enum statement_number number,
-                                 const struct sending *sending)
+                                 enum postgres_part part, const struct sending *sending)
 {
-    struct postgres_prepared *prepared = &postgres->prepared[number];
+    struct postgres_prepared *prepared = &postgres->prepared[number][part];
     struct arena_mark mark = arena_mark(postgres->arena);
     struct buffer sql = {0};
-    char name[32];
-    TRY(write_sql(postgres, number, sending->count, &sql));
+    char name[40];
+    TRY(write_sql(postgres, number, part, sending->count, &sql));
     *prepared =
         (struct postgres_prepared){.generation = ++postgres->generation, .count = sending->count};
     memcpy(prepared->types, sending->types, sizeof(prepared->types));
-    statement_name(number, prepared->generation, name);
+    statement_name(number, part, prepared->generation, name);
     enum status status =
         sent(postgres, PQsendPrepare(postgres->link, name, sql.at, sending->count, sending->types),
              PENDING_COMMAND);
@@ -390,30 +431,54 @@ static enum status prepare_there(struct postgres *postgres, enum statement_numbe
     return status;
 }
 
-enum status postgres_send(struct postgres *postgres, const struct postgres_statement *statement,
-                          int64_t key, int64_t limit, int64_t offset, PGresult **ret_result)
+static enum status send(struct postgres *postgres, const struct postgres_statement *statement,
+                        const struct postgres_piece *piece, enum pending kind)
 {
     struct sending sending = {0};
-    char name[32];
+    char name[40];
     TRY(postgres_batches_before(postgres, statement->number));
-    gather(statement, key, limit, offset, &sending);
+    gather(statement, piece, &sending);
     TRY(make_room(postgres));
-    struct postgres_prepared *prepared = &postgres->prepared[statement->number];
+    struct postgres_prepared *prepared = &postgres->prepared[statement->number][piece->part];
     if (!is_prepared(prepared, &sending)) {
-        TRY(prepare_there(postgres, statement->number, &sending));
+        TRY(prepare_there(postgres, statement->number, piece->part, &sending));
     }
-    statement_name(statement->number, prepared->generation, name);
-    bool wanted = ret_result != NULL;
-    TRY(sent(postgres,
-             PQsendQueryPrepared(postgres->link, name, sending.count, sending.at, sending.lengths,
-                                 sending.formats, 1),
-             wanted ? PENDING_WANTED : PENDING_COMMAND));
-    if (!wanted) {
-        return STATUS_OK;
+    statement_name(statement->number, piece->part, prepared->generation, name);
+    return sent(postgres,
+                PQsendQueryPrepared(postgres->link, name, sending.count, sending.at,
+                                    sending.lengths, sending.formats, 1),
+                kind);
+}
+
+enum status postgres_send(struct postgres *postgres, const struct postgres_statement *statement,
+                          const struct postgres_piece *piece, PGresult **ret_result)
+{
+    if (ret_result == NULL) {
+        return send(postgres, statement, piece, PENDING_COMMAND);
     }
     *ret_result = NULL;
+    TRY(send(postgres, statement, piece, PENDING_WANTED));
     enum status status = settle(postgres, ret_result);
     return status == STATUS_OK && *ret_result == NULL ? STATUS_INTERNAL : status;
+}
+
+enum status postgres_send_early(struct postgres *postgres, struct postgres_statement *statement,
+                                const struct postgres_piece *piece)
+{
+    TRY(send(postgres, statement, piece, PENDING_EARLY));
+    size_t last = (postgres->pending_first + postgres->pending_count - 1) % POSTGRES_PENDING;
+    postgres->pending_for[last] = statement;
+    return STATUS_OK;
+}
+
+void postgres_disown(struct postgres *postgres, const struct postgres_statement *statement)
+{
+    for (size_t i = 0; i < postgres->pending_count; i++) {
+        size_t at = (postgres->pending_first + i) % POSTGRES_PENDING;
+        if (postgres->pending_for[at] == statement) {
+            postgres->pending_for[at] = NULL;
+        }
+    }
 }
 
 /* ---- outside the pipeline -----------------------------------------------------------------------
@@ -484,6 +549,7 @@ enum status postgres_begin(struct postgres *postgres, bool write, int64_t deadli
     TRY(postgres_say(postgres, write ? "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE"
                                      : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
     postgres->in_transaction = postgres->fresh = true;
+    postgres->deadline = deadline;
     if (deadline == 0) {
         return STATUS_OK;
     }

@@ -26,14 +26,28 @@ enum postgres_rows {
     ROWS_ALL,    /* few, or it has a limit of its own: all at once */
     ROWS_KEYED,  /* in pieces: the next begins at the last one's COLUMN + 1, bound to parameter KEY;
                     where that is not bound it begins with the least */
+    ROWS_AFTER,  /* in pieces: NEXT gives those behind the last row, whose COLUMNS are its first
+                    parameters behind those that are bound */
     ROWS_COUNTED /* in pieces: the next begins after as many rows as there were */
 };
 
+/* The texts of a statement: one is prepared when it is first needed. */
+enum postgres_part {
+    PART_FIRST,
+    PART_NEXT,
+    PART_COUNT, /* of ROWS_KEYED: how many there are from the key on */
+    POSTGRES_PARTS
+};
+
+#define POSTGRES_KEYS 3
 struct postgres_text {
     const char *sql;
     enum postgres_rows rows;
     int key;    /* parameter */
     int column; /* where the key stands */
+    const char *next;
+    int columns[POSTGRES_KEYS];
+    int column_count;
 };
 /* The row of the table for NUMBER; SQL NULL: as on SQLite. */
 const struct postgres_text *postgres_text(enum statement_number number);
@@ -73,6 +87,12 @@ struct postgres_statement {
     int row, rows, chunk;
     int64_t passed; /* rows of the pieces before */
     bool open, more;
+    int64_t begins; /* ROWS_KEYED: no row of this piece is before, none of those between lacks */
+    int wish;       /* rows of the first piece; 0: as usual */
+    bool asked;     /* it was sent: EARLY is its answer once that is there */
+    bool keeps;     /* the last piece stays when it is at its end */
+    PGresult *early;
+    struct postgres *of;
     struct postgres_statement *next; /* among those to be used again */
 };
 
@@ -87,14 +107,16 @@ struct postgres {
     struct arena *arena;
     PGconn *link;
     bool writes; /* wants a server that may be written to */
-    struct postgres_prepared prepared[STATEMENT_COUNT];
+    struct postgres_prepared prepared[STATEMENT_COUNT][POSTGRES_PARTS];
     unsigned generation, settled; /* of what was prepared last, and surely */
     /* Commands whose answers are not read yet, oldest first. */
     char pending[POSTGRES_PENDING];
+    struct postgres_statement *pending_for[POSTGRES_PENDING]; /* whose answer; NULL: nobody's */
     size_t pending_first, pending_count;
     bool unsynced;
     bool in_transaction;
     bool fresh;         /* nothing was read in it yet */
+    int64_t deadline;   /* of it: time_monotonic; 0: none */
     enum status failed; /* why the transaction cannot be committed */
     bool again;       /* run afresh it may succeed: a clash with another, or the server was lost */
     bool lost;        /* the connection is broken */
@@ -122,11 +144,24 @@ MUST_CHECK enum status postgres_row(struct postgres *postgres, struct postgres_s
 MUST_CHECK enum status postgres_run(struct postgres *postgres,
                                     struct postgres_statement *statement);
 
-/* Sends a statement's values, LIMIT and OFFSET (negative: none) after them. *RET_RESULT NULL: do
- * not wait. */
+/* What is sent of a statement beside its values. */
+struct postgres_piece {
+    enum postgres_part part;
+    int64_t limit, offset;  /* negative: none; that of the first piece is 0 */
+    int64_t key;            /* of ROWS_KEYED, behind the first piece */
+    const PGresult *before; /* PART_NEXT: whose last row it begins behind */
+};
+#define POSTGRES_WHOLE ((struct postgres_piece){.limit = -1, .offset = -1})
+/* *RET_RESULT NULL: do not wait. */
 MUST_CHECK enum status postgres_send(struct postgres *postgres,
-                                     const struct postgres_statement *statement, int64_t key,
-                                     int64_t limit, int64_t offset, PGresult **ret_result);
+                                     const struct postgres_statement *statement,
+                                     const struct postgres_piece *piece, PGresult **ret_result);
+/* Not waited for: STATEMENT's EARLY will be the answer. */
+MUST_CHECK enum status postgres_send_early(struct postgres *postgres,
+                                           struct postgres_statement *statement,
+                                           const struct postgres_piece *piece);
+/* The answer that is to come is nobody's. */
+void postgres_disown(struct postgres *postgres, const struct postgres_statement *statement);
 /* One command without values, not waited for. */
 MUST_CHECK enum status postgres_say(struct postgres *postgres, const char *sql);
 /* Waits for every answer. */

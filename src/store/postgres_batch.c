@@ -113,7 +113,7 @@ static enum status flush(struct postgres *postgres, int kind)
     }
     batch_clear(batch);
     postgres->batches->filled &= ~(UINT32_C(1) << kind);
-    return postgres_send(postgres, &statement, 0, -1, 0, NULL);
+    return postgres_send(postgres, &statement, &POSTGRES_WHOLE, NULL);
 }
 
 static enum status flush_those(struct postgres *postgres, uint32_t tables)

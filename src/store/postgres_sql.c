@@ -37,13 +37,57 @@
     "INSERT INTO " table "(parameter, " column ", patient, seq, " other                            \
     ") VALUES(?1, ?2, " SPLIT("?3") ", ?4)"
 #define ROW(table, column) " FROM " table " WHERE parameter=?1 AND " column "=?2 AND " AT("?3")
+/* Rows in the order of a tree's whole key, so that each piece begins where the last ended. What
+ * stands behind the parameters that are bound is the last row's. */
+#define LATER(rid) "(" rid " >> 31), (" rid " & 2147483647)"
+#define IN_TREE(table, what, where, order)                                                         \
+    "SELECT " RID("") ", " what " FROM " table " WHERE parameter=?1 AND " where " ORDER BY " order
+#define UP(column, more)   column ", " more "patient, seq"
+#define DOWN(column, more) column " DESC, " more "patient DESC, seq DESC"
 #define WALK(table, column, compare, order)                                                        \
-    "SELECT " RID("") ", " column " FROM " table " WHERE parameter=?1 AND " column compare "?2"    \
-                      " ORDER BY " order
+    .sql = IN_TREE(table, column, column compare "=?2", order),                                    \
+    .next = IN_TREE(table, column, "(" column ", patient, seq)" compare "(?3, " LATER("?4") ")",   \
+                    order),                                                                        \
+    .rows = ROWS_AFTER, .columns = {1, 0}, .column_count = 2
+/* Where the key has another column behind the value. */
+#define WALK_TWO(table, column, other, compare, order)                                             \
+    .sql = IN_TREE(table, column ", " other "::int8", column compare "=?2", order),                \
+    .next = IN_TREE(table, column ", " other "::int8",                                             \
+                    "(" column ", " other ", patient, seq)" compare "(?3, ?4, " LATER("?5") ")",   \
+                    order),                                                                        \
+    .rows = ROWS_AFTER, .columns = {1, 2, 0}, .column_count = 3
+/* Between two values. */
+#define RANGE_TWO(table, column, other, below)                                                     \
+    .sql = IN_TREE(table, column ", " other "::int8", column ">=?2 AND " column below "?3",        \
+                   column ", " other ", patient, seq"),                                            \
+    .next = IN_TREE(table, column ", " other "::int8",                                             \
+                    column below "?3 AND (" column ", " other                                      \
+                                 ", patient, seq)>(?4, ?5, " LATER("?6") ")",                      \
+                    column ", " other ", patient, seq"),                                           \
+    .rows = ROWS_AFTER, .columns = {1, 2, 0}, .column_count = 3
+#define RANGE(table, column, below)                                                                \
+    .sql = IN_TREE(table, column, column ">=?2 AND " column below "?3", UP(column, "")),           \
+    .next = IN_TREE(table, column,                                                                 \
+                    column below "?3 AND (" column ", patient, seq)>(?4, " LATER("?5") ")",        \
+                    UP(column, "")),                                                               \
+    .rows = ROWS_AFTER, .columns = {1, 0}, .column_count = 2
+/* Rows whose order is that of one column that no two share. */
+#define ONE_BY_ONE(what, where, bound, order, after, at)                                           \
+    .sql = "SELECT " what where bound " ORDER BY " order,                                          \
+    .next = "SELECT " what where after " ORDER BY " order, .rows = ROWS_AFTER, .columns = {at},    \
+    .column_count = 1
 /* The equality lets the server go to one partition. */
 #define HOME(parameter) "patient=" PATIENT(parameter) " AND seq>=" SEQ(parameter)
 #define QUALITY                                                                                    \
     " FROM quality WHERE day BETWEEN ?1 AND ?2 AND (?3::text IS NULL OR source=?3::text)"
+
+#define HAVING_PART "(position(?2 in value)>0 OR length(value)>=?3)"
+#define CURRENT_CHANGE                                                                             \
+    " FROM change c JOIN resource r ON r.patient=c.patient AND r.seq=c.seq AND r.change=c.change"  \
+    " WHERE c.type=?1"
+#define AMONG(table, places)                                                                       \
+    "SELECT n.r FROM unnest(" places ") n(r) JOIN " table                                          \
+    " t ON t.patient=" PATIENT("n.r") " AND t.seq=" SEQ("n.r")
 
 static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_STATE_SET] = {"INSERT INTO state(name, value) VALUES(?1, ?2)"
@@ -72,9 +116,8 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_PAST_OF_ID] = {"SELECT change, updated, ended FROM history WHERE type=?1 AND id=?2"
                         " AND version<?3 ORDER BY version DESC",
                         ROWS_COUNTED},
-    [SQL_CHANGES_OF_TYPE] = {"SELECT change, " RID("") " FROM change WHERE type=?1 AND change<?2"
-                                                       " ORDER BY change DESC",
-                             ROWS_COUNTED},
+    [SQL_CHANGES_OF_TYPE] = {ONE_BY_ONE("change, " RID(""), " FROM change WHERE type=?1",
+                                        " AND change<?2", "change DESC", " AND change<?3", 0)},
     [SQL_CHANGE_LAST] = {"SELECT change, " RID("") " FROM change WHERE type=?1 AND change<?2"
                                                    " ORDER BY change DESC LIMIT 1"},
     [SQL_CHANGE_ADD] = {"INSERT INTO change(type, change, patient, seq) VALUES(?1, ?2, " SPLIT(
@@ -94,6 +137,9 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_PLACE_ADD] = {NOTHING},
     [SQL_PLACE_REMOVE] = {NOTHING},
     [SQL_TYPE_USED] = {"SELECT 1 FROM resource WHERE type=?1 LIMIT 1"},
+    [SQL_TYPES_USED] = {"WITH RECURSIVE t(type) AS (SELECT min(type) FROM resource UNION ALL"
+                        " SELECT (SELECT min(type) FROM resource WHERE type>t.type) FROM t"
+                        " WHERE t.type IS NOT NULL) SELECT type FROM t WHERE type IS NOT NULL"},
     [SQL_RESOURCE_ADD] =
         {"INSERT INTO resource(patient, seq, type, id, version, updated, change,"
          " method, splice, others, blob_length, facts, dictionary, body) VALUES(" SPLIT(
@@ -131,8 +177,8 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_CODE_GET] = {"SELECT number FROM code WHERE " SAME("code", "?2") " AND system=?1"},
     [SQL_CODES_OF_CODE] = {"SELECT number FROM code WHERE " SAME("code", "?1") " ORDER BY number",
                            ROWS_COUNTED},
-    [SQL_CODES_OF_SYSTEM] = {"SELECT number FROM code WHERE system=?1 ORDER BY number",
-                             ROWS_COUNTED},
+    [SQL_CODES_OF_SYSTEM] = {ONE_BY_ONE("number", " FROM code WHERE system=?1", "", "number",
+                                        " AND number>?2", 0)},
     [SQL_BLOB_ADD] = {"INSERT INTO blob(change, piece, bytes) VALUES(?1, ?2, ?3)"},
     [SQL_BLOB_GET] = {"SELECT bytes FROM blob WHERE change=?1 AND piece=?2"},
     [SQL_TOKEN_ADD] = {TREE("token", "code")},
@@ -171,6 +217,20 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_SERVER_PLACES_READ] = {"SELECT " CURRENT ", n.o FROM unnest(?1) WITH ORDINALITY n(r, o)"
                                 " JOIN resource r ON r.patient=" PATIENT("n.r") " AND r.seq=" SEQ(
                                     "n.r")},
+    [SQL_SERVER_FILTER_ROWS] = {"SELECT r.type, r.updated, r.facts, r.id, n.o"
+                                " FROM unnest(?1) WITH ORDINALITY n(r, o)"
+                                " JOIN resource r ON r.patient=" PATIENT("n.r") " AND r.seq=" SEQ(
+                                    "n.r")},
+    [SQL_SERVER_TOKEN_AMONG] = {AMONG("token", "?3") " AND t.parameter=?1 AND t.code=?2"},
+    [SQL_SERVER_REFERENCE_AMONG] = {AMONG("reference", "?3") " AND t.parameter=?1 AND t.target=?2"},
+    [SQL_SERVER_TEXT_AMONG] = {AMONG("text", "?3") " AND t.parameter=?1 AND t.value=?2"},
+    [SQL_SERVER_PLACE_AMONG] = {AMONG("resource", "?2") " AND t.type=?1 WHERE n.r<?3"},
+    [SQL_SERVER_ALL_AMONG] = {AMONG("resource", "?1") " WHERE n.r<?2"},
+    [SQL_SERVER_REFERENCE_OF_HOME] = {AMONG("reference",
+                                            "?2") " AND t.parameter=?1"
+                                                  " AND t.target=-(n.r >> 31) WHERE n.r<=?3"},
+    [SQL_SERVER_WORD_AMONG] = {"SELECT n.r FROM unnest(?3) n(r) JOIN word t ON t.patient=" PATIENT(
+        "n.r") " AND t.block=((n.r & 2147483647) >> 6)::int4 AND t.word=?1 AND ?2::int8 IS NULL"},
     [SQL_SERVER_TOKEN_HOME] = {"SELECT " RID("") " FROM token WHERE parameter=?1 AND code=?2"
                                                  " AND " HOME("?3") " ORDER BY seq",
                                ROWS_KEYED, 3},
@@ -200,63 +260,50 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_RUN_TEXT] = {"SELECT " RID("") ", value FROM text WHERE parameter=?1 AND value=?2"
                                         " AND " FROM("?3") IN_ORDER,
                       ROWS_KEYED, 3},
-    [SQL_WALK_DATE_UP] = {WALK("date", "low", ">=", "low, width, patient, seq"), ROWS_COUNTED},
-    [SQL_WALK_DATE_DOWN] = {WALK("date", "low",
-                                 "<=", "low DESC, width DESC, patient DESC, seq DESC"),
-                            ROWS_COUNTED},
-    [SQL_WALK_NUMBER_UP] = {WALK("number", "value", ">=", "value, patient, seq"), ROWS_COUNTED},
-    [SQL_WALK_NUMBER_DOWN] = {WALK("number", "value", "<=", "value DESC, patient DESC, seq DESC"),
-                              ROWS_COUNTED},
-    [SQL_WALK_QUANTITY_UP] = {WALK("quantity", "value", ">=", "value, unit, patient, seq"),
-                              ROWS_COUNTED},
-    [SQL_WALK_QUANTITY_DOWN] = {WALK("quantity", "value",
-                                     "<=", "value DESC, unit DESC, patient DESC, seq DESC"),
-                                ROWS_COUNTED},
-    [SQL_WALK_TEXT_UP] = {WALK("text", "value", ">=", "value, patient, seq"), ROWS_COUNTED},
-    [SQL_WALK_TEXT_DOWN] = {WALK("text", "value", "<=", "value DESC, patient DESC, seq DESC"),
-                            ROWS_COUNTED},
-    [SQL_WALK_CHANGE_UP] = {"SELECT " RID("") ", change FROM change WHERE type=?1 AND change>=?2"
-                                              " ORDER BY change",
-                            ROWS_COUNTED},
-    [SQL_WALK_CHANGE_DOWN] = {"SELECT " RID("") ", change FROM change WHERE type=?1 AND change<=?2"
-                                                " ORDER BY change DESC",
-                              ROWS_COUNTED},
-    [SQL_WALK_ID_UP] = {"SELECT " RID("") ", id FROM directory WHERE type=?1 AND id>=?2"
-                                          " AND id<'\\xff' AND state=1 ORDER BY id",
-                        ROWS_COUNTED},
-    [SQL_WALK_ID_DOWN] = {"SELECT " RID("") ", id FROM directory WHERE type=?1 AND id<=?2"
-                                            " AND id<'\\xff' AND state=1 ORDER BY id DESC",
-                          ROWS_COUNTED},
-    [SQL_WALK_UUID_UP] = {"SELECT " RID("") ", id FROM directory WHERE type=?1 AND id>=?2"
-                                            " AND state=1 ORDER BY id",
-                          ROWS_COUNTED},
-    [SQL_WALK_UUID_DOWN] = {"SELECT " RID("") ", id FROM directory WHERE type=?1 AND id<=?2"
-                                              " AND id>='\\xff' AND state=1 ORDER BY id DESC",
-                            ROWS_COUNTED},
-    [SQL_TEXT_RANGE] = {"SELECT " RID("") ", value FROM text WHERE parameter=?1 AND value>=?2"
-                                          " AND value<?3 ORDER BY value, patient, seq",
-                        ROWS_COUNTED},
-    [SQL_TEXT_FROM] = {"SELECT " RID("") ", value FROM text WHERE parameter=?1 AND value>=?2"
-                                         " ORDER BY value, patient, seq",
-                       ROWS_COUNTED},
-    [SQL_TEXT_HAVING] = {"SELECT " RID("") ", value FROM text WHERE parameter=?1"
-                                           " AND (position(?2 in value)>0 OR length(value)>=?3)"
-                                           " ORDER BY value, patient, seq",
-                         ROWS_COUNTED},
-    [SQL_DATE_RANGE] = {"SELECT " RID("") ", low, width FROM date WHERE parameter=?1 AND low>=?2"
-                                          " AND low<?3 ORDER BY low, width, patient, seq",
-                        ROWS_COUNTED},
-    [SQL_NUMBER_RANGE] = {"SELECT " RID(
-                              "") ", value FROM number WHERE parameter=?1"
-                                  " AND value BETWEEN ?2 AND ?3 ORDER BY value, patient, seq",
-                          ROWS_COUNTED},
-    [SQL_QUANTITY_RANGE] =
-        {"SELECT " RID("") ", value, unit FROM quantity WHERE parameter=?1"
-                           " AND value BETWEEN ?2 AND ?3 ORDER BY value, unit, patient, seq",
-         ROWS_COUNTED},
-    [SQL_CHANGE_RANGE] = {"SELECT " RID("") " FROM change WHERE type=?1 AND change>=?2"
-                                            " AND change<?3 ORDER BY change",
-                          ROWS_COUNTED},
+    [SQL_WALK_DATE_UP] = {WALK_TWO("date", "low", "width", ">", UP("low", "width, "))},
+    [SQL_WALK_DATE_DOWN] = {WALK_TWO("date", "low", "width", "<", DOWN("low", "width DESC, "))},
+    [SQL_WALK_NUMBER_UP] = {WALK("number", "value", ">", UP("value", ""))},
+    [SQL_WALK_NUMBER_DOWN] = {WALK("number", "value", "<", DOWN("value", ""))},
+    [SQL_WALK_QUANTITY_UP] = {WALK_TWO("quantity", "value", "unit", ">", UP("value", "unit, "))},
+    [SQL_WALK_QUANTITY_DOWN] = {WALK_TWO("quantity", "value", "unit", "<",
+                                         DOWN("value", "unit DESC, "))},
+    [SQL_WALK_TEXT_UP] = {WALK("text", "value", ">", UP("value", ""))},
+    [SQL_WALK_TEXT_DOWN] = {WALK("text", "value", "<", DOWN("value", ""))},
+    [SQL_WALK_CHANGE_UP] = {ONE_BY_ONE(RID("") ", change", " FROM change WHERE type=?1",
+                                       " AND change>=?2", "change", " AND change>?3", 1)},
+    [SQL_WALK_CHANGE_DOWN] = {ONE_BY_ONE(RID("") ", change", " FROM change WHERE type=?1",
+                                         " AND change<=?2", "change DESC", " AND change<?3", 1)},
+    [SQL_SERVER_CURRENT_UP] = {ONE_BY_ONE(RID("c.") ", c.change, r.updated", CURRENT_CHANGE,
+                                          " AND c.change>=?2", "c.change", " AND c.change>?3", 1)},
+    [SQL_SERVER_CURRENT_DOWN] = {ONE_BY_ONE(RID("c.") ", c.change, r.updated", CURRENT_CHANGE,
+                                            " AND c.change<=?2", "c.change DESC",
+                                            " AND c.change<?3", 1)},
+    [SQL_WALK_ID_UP] = {ONE_BY_ONE(RID("") ", id",
+                                   " FROM directory WHERE type=?1 AND id<'\\xff' AND state=1",
+                                   " AND id>=?2", "id", " AND id>?3", 1)},
+    [SQL_WALK_ID_DOWN] = {ONE_BY_ONE(RID("") ", id",
+                                     " FROM directory WHERE type=?1 AND id<'\\xff' AND state=1",
+                                     " AND id<=?2", "id DESC", " AND id<?3", 1)},
+    [SQL_WALK_UUID_UP] = {ONE_BY_ONE(RID("") ", id", " FROM directory WHERE type=?1 AND state=1",
+                                     " AND id>=?2", "id", " AND id>?3", 1)},
+    [SQL_WALK_UUID_DOWN] = {ONE_BY_ONE(RID("") ", id",
+                                       " FROM directory WHERE type=?1 AND id>='\\xff' AND state=1",
+                                       " AND id<=?2", "id DESC", " AND id<?3", 1)},
+    [SQL_TEXT_RANGE] = {RANGE("text", "value", "<")},
+    [SQL_TEXT_FROM] = {WALK("text", "value", ">", UP("value", ""))},
+    [SQL_TEXT_HAVING] = {.sql = IN_TREE("text", "value", HAVING_PART, UP("value", "")),
+                         .next =
+                             IN_TREE("text", "value",
+                                     HAVING_PART " AND (value, patient, seq)>(?4, " LATER("?5") ")",
+                                     UP("value", "")),
+                         .rows = ROWS_AFTER,
+                         .columns = {1, 0},
+                         .column_count = 2},
+    [SQL_DATE_RANGE] = {RANGE_TWO("date", "low", "width", "<")},
+    [SQL_NUMBER_RANGE] = {RANGE("number", "value", "<=")},
+    [SQL_QUANTITY_RANGE] = {RANGE_TWO("quantity", "value", "unit", "<=")},
+    [SQL_CHANGE_RANGE] = {ONE_BY_ONE(RID("") ", change", " FROM change WHERE type=?1 AND change<?3",
+                                     " AND change>=?2", "change", " AND change>?4", 1)},
     [SQL_WORD_ADD] = {"INSERT INTO word(word, patient, block) VALUES(?1, " BLOCK(
         "?2") ") ON CONFLICT DO NOTHING"},
     [SQL_WORD_HAS] = {"SELECT 1 FROM word WHERE word=?1 AND (patient, block)=(" BLOCK("?2") ")"},
@@ -266,9 +313,10 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                          ROWS_KEYED, 3},
     [SQL_CODE_WORD_ADD] = {"INSERT INTO code_word(word, code) VALUES(?1, ?2)"
                            " ON CONFLICT DO NOTHING"},
-    [SQL_CODES_OF_WORD] = {"SELECT code FROM code_word WHERE word=?1 ORDER BY code", ROWS_COUNTED},
-    [SQL_CODE_ROWS_OF_SYSTEM] = {"SELECT number, code FROM code WHERE system=?1 ORDER BY number",
-                                 ROWS_COUNTED},
+    [SQL_CODES_OF_WORD] = {ONE_BY_ONE("code", " FROM code_word WHERE word=?1", "", "code",
+                                      " AND code>?2", 0)},
+    [SQL_CODE_ROWS_OF_SYSTEM] = {ONE_BY_ONE("number, code", " FROM code WHERE system=?1", "",
+                                            "number", " AND number>?2", 0)},
     [SQL_CODES_ALIKE] = {"SELECT c.number, c.code, s.uri FROM code c LEFT JOIN system s"
                          " ON s.number=c.system WHERE " SAME_LETTERS("c.code", "?1")},
     [SQL_FILTER_ROW] = {"SELECT type, updated, facts, id FROM resource WHERE " AT("?1")},

@@ -5,9 +5,10 @@
 
 #include "postgres.h"
 
-#define FIRST_ROWS 32
-#define MOST_ROWS  8192
-#define ROWS_GROW  4
+#define FIRST_ROWS  32
+#define MOST_ROWS   8192
+#define ROWS_GROW   4
+#define MOST_SOUGHT 512 /* rows of a piece that is sought anew */
 
 /* Before a packed UUID, so that UUIDs stand behind all other ids, which are ASCII. */
 #define UUID_MARK ((char)0xff)
@@ -157,7 +158,7 @@ enum status postgres_prepare(struct postgres *postgres, enum statement_number nu
     if (statement == NULL) {
         return STATUS_MEMORY;
     }
-    *statement = (struct postgres_statement){.number = number};
+    *statement = (struct postgres_statement){.number = number, .of = postgres};
     return STATUS_OK;
 }
 
@@ -170,34 +171,88 @@ void postgres_finalize(struct postgres *postgres, struct postgres_statement *sta
 
 void postgres_reset(struct postgres_statement *statement)
 {
+    if (statement->asked) {
+        postgres_disown(statement->of, statement);
+    }
+    PQclear(statement->early);
     PQclear(statement->result);
-    statement->result = NULL;
-    statement->open = statement->more = false;
-    statement->row = statement->rows = statement->chunk = 0;
+    statement->result = statement->early = NULL;
+    statement->open = statement->more = statement->asked = statement->keeps = false;
+    statement->row = statement->rows = statement->chunk = statement->wish = 0;
     statement->passed = 0;
+}
+
+int postgres_row_count(const struct postgres_statement *statement)
+{
+    return statement->rows;
+}
+
+void postgres_move(struct postgres_statement *statement, int row)
+{
+    statement->row = row;
+}
+
+static int64_t bound_key(const struct postgres_statement *statement,
+                         const struct postgres_text *text)
+{
+    if (text->rows != ROWS_KEYED || text->key > statement->count) {
+        return INT64_MIN;
+    }
+    uint64_t bits;
+    memcpy(&bits, statement->values[text->key - 1].bytes, sizeof(bits));
+    return (int64_t)be64toh(bits);
+}
+
+/* What is to be sent for the next rows. */
+static struct postgres_piece next_piece(struct postgres_statement *statement,
+                                        const struct postgres_text *text)
+{
+    struct postgres_piece piece = {.key = INT64_MIN, .before = statement->result};
+    if (statement->open) {
+        statement->row = statement->rows - 1;
+        piece.key = statement->rows > 0 ? postgres_number(statement, text->column) + 1 : INT64_MIN;
+        piece.part = text->rows == ROWS_AFTER ? PART_NEXT : PART_FIRST;
+        statement->begins = piece.key;
+        statement->passed += statement->rows;
+        statement->chunk *= statement->chunk < MOST_ROWS ? ROWS_GROW : 1;
+    } else {
+        statement->begins = bound_key(statement, text);
+        statement->chunk = statement->wish > 0 ? statement->wish : FIRST_ROWS;
+    }
+    piece.offset = statement->passed;
+    piece.limit = text->rows != ROWS_ALL ? statement->chunk : -1;
+    return piece;
+}
+
+static void open_rows(struct postgres_statement *statement, PGresult *result)
+{
+    PQclear(statement->result);
+    statement->result = result;
+    statement->open = true;
+    statement->rows = PQntuples(result);
+    statement->more =
+        postgres_text(statement->number)->rows != ROWS_ALL && statement->rows == statement->chunk;
+    statement->row = 0;
 }
 
 static enum status fetch(struct postgres *postgres, struct postgres_statement *statement)
 {
-    const struct postgres_text *text = postgres_text(statement->number);
-    bool pieces = text->rows != ROWS_ALL;
-    int64_t key = INT64_MIN;
-    if (statement->open) {
-        statement->row = statement->rows - 1;
-        key = postgres_number(statement, text->column) + 1;
-        statement->passed += statement->rows;
-        statement->chunk *= statement->chunk < MOST_ROWS ? ROWS_GROW : 1;
-    } else {
-        statement->chunk = FIRST_ROWS;
+    PGresult *result = NULL;
+    if (statement->asked) {
+        statement->asked = false;
+        enum status status = statement->early == NULL ? postgres_settle(postgres) : STATUS_OK;
+        result = statement->early;
+        statement->early = NULL;
+        if (status != STATUS_OK) {
+            PQclear(result);
+            return status;
+        }
     }
-    PQclear(statement->result);
-    statement->result = NULL;
-    TRY(postgres_send(postgres, statement, key, pieces ? statement->chunk : -1, statement->passed,
-                      &statement->result));
-    statement->open = true;
-    statement->rows = PQntuples(statement->result);
-    statement->more = pieces && statement->rows == statement->chunk;
-    statement->row = 0;
+    if (result == NULL) {
+        struct postgres_piece piece = next_piece(statement, postgres_text(statement->number));
+        TRY(postgres_send(postgres, statement, &piece, &result));
+    }
+    open_rows(statement, result);
     return STATUS_OK;
 }
 
@@ -217,18 +272,117 @@ static enum status fetch_alone(struct postgres *postgres, struct postgres_statem
 }
 
 /* Nor with a snapshot in which nothing was read yet. */
-static enum status fetch_inside(struct postgres *postgres, struct postgres_statement *statement,
-                                int64_t deadline)
+static enum status fetch_inside(struct postgres *postgres, struct postgres_statement *statement)
 {
     bool fresh = postgres->fresh && !postgres->writes;
     enum status status = fetch(postgres, statement);
     if (status != STATUS_OK && postgres->lost && fresh) {
         postgres->in_transaction = false;
-        TRY(postgres_begin(postgres, false, deadline));
+        TRY(postgres_begin(postgres, false, postgres->deadline));
         status = fetch(postgres, statement);
     }
     postgres->fresh = postgres->fresh && status != STATUS_OK;
     return status;
+}
+
+enum status postgres_foresee(struct postgres *postgres, struct postgres_statement *statement,
+                             int rows)
+{
+    statement->keeps = true;
+    if (statement->open || statement->asked) {
+        return STATUS_OK;
+    }
+    statement->wish = rows > 0 ? rows : statement->wish;
+    if (!postgres->in_transaction) {
+        return STATUS_OK;
+    }
+    struct postgres_piece piece = next_piece(statement, postgres_text(statement->number));
+    enum status status = postgres_send_early(postgres, statement, &piece);
+    statement->asked = status == STATUS_OK;
+    /* Whoever reads it asks once more then. */
+    return postgres->lost && postgres->fresh && !postgres->writes ? STATUS_OK : status;
+}
+
+/* The first row of the piece whose key is not below KEY. */
+static int row_from(struct postgres_statement *statement, int column, int64_t key)
+{
+    int low = 0, high = statement->rows;
+    while (low < high) {
+        statement->row = low + (high - low) / 2;
+        if (postgres_number(statement, column) < key) {
+            low = statement->row + 1;
+        } else {
+            high = statement->row;
+        }
+    }
+    return low;
+}
+
+bool postgres_covers(const struct postgres_statement *statement, int64_t key)
+{
+    const struct postgres_text *text = postgres_text(statement->number);
+    if (!statement->open || text->rows != ROWS_KEYED || key < statement->begins) {
+        return false;
+    }
+    struct postgres_statement last = {.result = statement->result, .row = statement->rows - 1};
+    /* Behind the last row comes the next piece. */
+    return !statement->more ||
+           (statement->rows > 0 && key <= postgres_number(&last, text->column) + 1);
+}
+
+enum status postgres_seek(struct postgres *postgres, struct postgres_statement *statement,
+                          int64_t key, bool *ret_found)
+{
+    if (statement->asked && !statement->open) {
+        TRY(fetch_inside(postgres, statement));
+    }
+    *ret_found = postgres_covers(statement, key);
+    if (*ret_found) {
+        statement->row = row_from(statement, postgres_text(statement->number)->column, key) - 1;
+        statement->keeps = true;
+        return STATUS_OK;
+    }
+    int wish = statement->open ? statement->chunk * 2 : 0;
+    postgres_reset(statement);
+    statement->wish = wish < MOST_SOUGHT ? wish : MOST_SOUGHT;
+    statement->keeps = true;
+    return STATUS_OK;
+}
+
+uint64_t postgres_about(const struct postgres_statement *statement)
+{
+    static const double everywhere = 4503599627370496; /* 2^52: wider than the places of most */
+    int column = postgres_text(statement->number)->column;
+    struct postgres_statement first = {.result = statement->result};
+    struct postgres_statement last = {.result = statement->result, .row = statement->rows - 1};
+    if (!statement->more) {
+        int rows = statement->rows - (statement->row > 0 ? statement->row : 0);
+        return statement->open && rows > 0 ? (uint64_t)rows : 0;
+    }
+    double width =
+        (double)postgres_number(&last, column) - (double)postgres_number(&first, column) + 1;
+    double rows = (double)statement->rows;
+    return (uint64_t)(rows + (width < everywhere ? rows * (everywhere / width) : 0));
+}
+
+enum status postgres_count(struct postgres *postgres, struct postgres_statement *statement,
+                           uint64_t *ret_count)
+{
+    struct postgres_statement count = {.number = statement->number, .of = postgres};
+    int rows = statement->rows - statement->row - 1;
+    *ret_count = rows > 0 ? (uint64_t)rows : 0;
+    if (!statement->more) {
+        return STATUS_OK;
+    }
+    const struct postgres_text *text = postgres_text(statement->number);
+    const struct postgres_piece piece = {.part = PART_COUNT, .limit = -1, .offset = -1};
+    struct postgres_statement last = {.result = statement->result, .row = statement->rows - 1};
+    postgres_take_values(&count, statement);
+    postgres_bind_number(&count, text->key, postgres_number(&last, text->column) + 1);
+    TRY(postgres_send(postgres, &count, &piece, &count.result));
+    *ret_count += (uint64_t)postgres_number(&count, 0);
+    PQclear(count.result);
+    return STATUS_OK;
 }
 
 enum status postgres_row(struct postgres *postgres, struct postgres_statement *statement,
@@ -242,16 +396,17 @@ enum status postgres_row(struct postgres *postgres, struct postgres_statement *s
         }
         bool alone = !postgres->in_transaction && !statement->open;
         enum status status =
-            alone ? fetch_alone(postgres, statement) : fetch_inside(postgres, statement, deadline);
+            alone ? fetch_alone(postgres, statement) : fetch_inside(postgres, statement);
         if (status != STATUS_OK) {
             postgres_reset(statement);
             return status;
         }
     }
     *ret_row = statement->row < statement->rows;
-    if (!*ret_row) {
+    if (!*ret_row && !statement->keeps) {
         postgres_reset(statement);
     }
+    statement->row = statement->row < statement->rows ? statement->row : statement->rows;
     return STATUS_OK;
 }
 
@@ -262,7 +417,7 @@ enum status postgres_run(struct postgres *postgres, struct postgres_statement *s
                              ? postgres_batch_add(postgres, statement, &added)
                              : STATUS_OK;
     if (status == STATUS_OK && !added) {
-        status = postgres_send(postgres, statement, 0, -1, 0, NULL);
+        status = postgres_send(postgres, statement, &POSTGRES_WHOLE, NULL);
     }
     if (status == STATUS_OK && !postgres->in_transaction) {
         status = postgres_settle(postgres);

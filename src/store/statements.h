@@ -254,6 +254,10 @@
       " AND rule<>'' GROUP BY rule, type, verdict ORDER BY rule, type, verdict")                   \
     X(SQL_QUALITY_MEND, "SELECT words FROM quality_rule WHERE rule=?1 AND type=?2")                \
     X(SQL_TYPE_USED, "SELECT 1 FROM place WHERE type=?1 LIMIT 1")                                  \
+    X(SQL_TYPES_USED,                                                                              \
+      "WITH RECURSIVE t(type) AS (SELECT min(type) FROM place UNION ALL SELECT (SELECT min(type)"  \
+      " FROM place WHERE type>t.type) FROM t WHERE t.type IS NOT NULL)"                            \
+      " SELECT type FROM t WHERE type IS NOT NULL")                                                \
     /* Only on a PostgreSQL server. */                                                             \
     X(SQL_SERVER_TURN, "SELECT transaction, at, origin, (SELECT change FROM taught) FROM turn()")  \
     X(SQL_SERVER_TAUGHT_SET, "UPDATE taught SET change=?1")                                        \
@@ -284,6 +288,18 @@
     X(SQL_SERVER_TEXT_HOME, "")                                                                    \
     X(SQL_SERVER_PLACE_HOME, "")                                                                   \
     X(SQL_SERVER_PLACES_READ, "")                                                                  \
+    X(SQL_SERVER_FILTER_ROWS, "")                                                                  \
+    /* As SQL_WALK_CHANGE_UP and _DOWN, without versions of the past, and when it was put. */      \
+    X(SQL_SERVER_CURRENT_UP, "")                                                                   \
+    X(SQL_SERVER_CURRENT_DOWN, "")                                                                 \
+    /* Which of many places a stream has, with the parameters of those without. */                 \
+    X(SQL_SERVER_TOKEN_AMONG, "")                                                                  \
+    X(SQL_SERVER_REFERENCE_AMONG, "")                                                              \
+    X(SQL_SERVER_TEXT_AMONG, "")                                                                   \
+    X(SQL_SERVER_PLACE_AMONG, "")                                                                  \
+    X(SQL_SERVER_ALL_AMONG, "")                                                                    \
+    X(SQL_SERVER_WORD_AMONG, "")                                                                   \
+    X(SQL_SERVER_REFERENCE_OF_HOME, "")                                                            \
     X(SQL_SERVER_ALL_HOME, "")                                                                     \
     X(SQL_SERVER_WORD_HOME, "")                                                                    \
     X(SQL_SERVER_MEMBER_HOMES,                                                                     \

@@ -4,6 +4,7 @@
 
 /* Steps taken before a new descent into the tree is thought cheaper. */
 #define STEPS_BEFORE_SEEK 4
+#define FEW_ROWS          32 /* of each source, on a server */
 
 /* ---- adding
  * -------------------------------------------------------------------------------------- */
@@ -121,6 +122,7 @@ static enum status source_step(struct source *source, int64_t rid)
     TRY(statement_row(source->connection, &source->statement, &row));
     while (!row && source->homes != NULL && source->home + 1 < source->home_count) {
         int64_t first = place_first((uint32_t)source->homes[++source->home]);
+        statement_reset(&source->statement);
         statement_bind_number(&source->statement, source->from, first >> source->shift);
         TRY(statement_row(source->connection, &source->statement, &row));
     }
@@ -165,41 +167,98 @@ static bool home_find(struct source *source, int64_t *from)
     return true;
 }
 
+/* Is what is at RID known without a question? */
+static bool is_near(const struct source *source, int64_t rid)
+{
+    return source->started &&
+           (source->current >= rid ||
+            (source->shift > 0 && source->current >> source->shift == rid >> source->shift));
+}
+
+/* In what came with the last answer, on a server; in a file by a few steps. */
+static enum status seek_near(struct source *source, int64_t rid, bool *ret_found)
+{
+    struct statement *statement = &source->statement;
+    int64_t key = (rid > source->floor ? rid : source->floor) >> source->shift;
+    *ret_found = false;
+    if (statement->postgres != NULL) {
+        TRY(postgres_seek(source->connection->postgres, statement->postgres, key, ret_found));
+        return *ret_found ? source_step(source, rid) : STATUS_OK;
+    }
+    for (int i = 0; source->started && i < STEPS_BEFORE_SEEK && !*ret_found; i++) {
+        TRY(source_step(source, rid));
+        *ret_found = source->current >= rid;
+    }
+    if (!*ret_found) {
+        statement_reset(statement);
+    }
+    return STATUS_OK;
+}
+
 static enum status source_seek(struct source *source, int64_t rid)
 {
-    if (source->started && source->current >= rid) {
+    bool found = false;
+    if (is_near(source, rid)) {
+        source->current = source->current > rid ? source->current : rid;
         return STATUS_OK;
     }
     if (statement_is_none(&source->statement)) {
         source->started = true;
         return source_seek_list(source, rid);
     }
-    if (source->started && source->shift > 0 &&
-        source->current >> source->shift == rid >> source->shift) {
-        source->current = rid;
-        return STATUS_OK;
-    }
-    for (int i = 0; source->started && i < STEPS_BEFORE_SEEK; i++) {
-        TRY(source_step(source, rid));
-        if (source->current >= rid) {
-            return STATUS_OK;
+    if (source->homes == NULL) {
+        TRY(seek_near(source, rid, &found));
+    } else {
+        for (int i = 0; source->started && i < STEPS_BEFORE_SEEK && !found; i++) {
+            TRY(source_step(source, rid));
+            found = source->current >= rid;
         }
     }
-    statement_reset(&source->statement);
-    int64_t from = rid > source->floor ? rid : source->floor;
-    if (source->homes != NULL && !home_find(source, &from)) {
+    if (found) {
         source->started = true;
-        source->current = STREAM_END;
         return STATUS_OK;
+    }
+    int64_t from = rid > source->floor ? rid : source->floor;
+    if (source->homes != NULL) {
+        statement_reset(&source->statement);
+        if (!home_find(source, &from)) {
+            source->started = true;
+            source->current = STREAM_END;
+            return STATUS_OK;
+        }
     }
     statement_bind_number(&source->statement, source->from, from >> source->shift);
     source->started = true;
     return source_step(source, rid);
 }
 
+/* On a server: what a seek will ask is asked of all sources at once. */
+static enum status foresee(struct stream *stream, int64_t rid, int rows)
+{
+    for (size_t i = 0; i < stream->count; i++) {
+        struct source *source = &stream->sources[i];
+        struct postgres_statement *statement = source->statement.postgres;
+        int64_t key = (rid > source->floor ? rid : source->floor) >> source->shift;
+        if (statement == NULL || source->homes != NULL || is_near(source, rid) ||
+            postgres_covers(statement, key)) {
+            continue;
+        }
+        bool found;
+        TRY(postgres_seek(source->connection->postgres, statement, key, &found));
+        if (!found) {
+            statement_bind_number(&source->statement, source->from, key);
+            TRY(postgres_foresee(source->connection->postgres, statement, rows));
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status stream_seek(struct stream *stream, int64_t rid)
 {
     stream->current = STREAM_END;
+    if (stream->count > 1) {
+        TRY(foresee(stream, rid, 0));
+    }
     for (size_t i = 0; i < stream->count; i++) {
         TRY(source_seek(&stream->sources[i], rid));
         if (stream->sources[i].current < stream->current) {
@@ -213,7 +272,7 @@ void stream_rewind(struct stream *stream)
 {
     for (size_t i = 0; i < stream->count; i++) {
         struct source *source = &stream->sources[i];
-        if (!statement_is_none(&source->statement)) {
+        if (source->statement.sqlite != NULL || source->homes != NULL) {
             statement_reset(&source->statement);
         }
         source->list_at = 0;
@@ -225,6 +284,7 @@ void stream_rewind(struct stream *stream)
 void stream_aim(struct stream *stream, int64_t value)
 {
     stream_rewind(stream);
+    statement_reset(&stream->sources[0].statement);
     statement_bind_number(&stream->sources[0].statement, 2, value);
 }
 
@@ -270,6 +330,11 @@ enum status stream_rest(struct stream *stream, uint64_t *ret_count)
         source->list_at = source->list_count;
         source->current = STREAM_END;
     }
+    if (source->statement.postgres != NULL && source->homes == NULL && source->started &&
+        source->current != STREAM_END) {
+        TRY(postgres_count(source->connection->postgres, source->statement.postgres, ret_count));
+        source->current = STREAM_END;
+    }
     while (source->current != STREAM_END) {
         TRY(source_step(source, 0));
         *ret_count += source->current != STREAM_END;
@@ -278,9 +343,16 @@ enum status stream_rest(struct stream *stream, uint64_t *ret_count)
     return STATUS_OK;
 }
 
+enum status stream_foresee(struct stream *stream, size_t rows)
+{
+    size_t each = stream->count > 0 ? rows / stream->count : 0;
+    return foresee(stream, INT64_MIN, each > FEW_ROWS ? (int)each : FEW_ROWS);
+}
+
 enum status stream_probe(struct stream *stream, size_t limit, size_t *ret_count)
 {
     size_t count = 0;
+    TRY(stream_foresee(stream, limit));
     TRY(stream_seek(stream, INT64_MIN));
     while (stream->current != STREAM_END && count < limit) {
         count++;
