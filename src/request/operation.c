@@ -425,5 +425,5 @@ enum status operation_parameters_join(struct request *request)
     }
     request->parameters = parameters;
     request->parameter_count = count;
-    return STATUS_OK;
+    return negotiate(request); /* "_summary" and the like have been read of the URL alone */
 }

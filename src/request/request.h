@@ -433,8 +433,8 @@ MUST_CHECK enum status operation_parameters(struct request *request,
 
 /* For operations whose parameters are those of a search: the parameters of a Parameters resource in
  * the body, of primitive types or references, are added to the request's own, as if the URL had
- * them; those named `_type` become one list. Without a body: nothing. STATUS_STRUCTURE,
- * STATUS_VALUE. */
+ * them, those of the answer's form too; those named `_type` become one list. Without a body:
+ * nothing. STATUS_STRUCTURE, STATUS_VALUE, and what negotiate says. */
 MUST_CHECK enum status operation_parameters_join(struct request *request);
 
 /* These patients' data is in the answer: every resource that is put into a response is named here

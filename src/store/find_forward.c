@@ -56,29 +56,12 @@ static enum status refers_home(const struct search *search, const struct branch 
     return STATUS_OK;
 }
 
-/* REFERS: to its own patient, and to nobody else. */
-static enum status forward_home(struct search *search, struct link *link,
-                                const struct branch *branch, int64_t rid, bool refers)
-{
-    int64_t home = -(int64_t)place_patient(rid);
-    if (refers && number_set_add(&link->strange, home)) {
-        add_place_of_patient(search, link, home);
-    }
-    return refers ? STATUS_OK : add_places_of_body(search, link, branch, rid);
-}
-
-/* What a match refers to are the places sought. */
-static enum status forward_has(struct search *search, struct link *link,
-                               const struct branch *branch, const struct candidate *match)
+static enum status forward_facts(struct search *search, struct link *link,
+                                 const struct branch *branch, const struct candidate *match)
 {
     struct facts_cursor cursor;
     struct fact fact;
     bool unknown = false;
-    if (branch->by_home) {
-        bool refers = false;
-        TRY(refers_home(search, branch, match->rid, -(int64_t)place_patient(match->rid), &refers));
-        return forward_home(search, link, branch, match->rid, refers);
-    }
     facts_open(match->facts, &cursor);
     while (facts_next(&cursor, &fact) && fact.parameter <= branch->parameter) {
         if (fact.parameter != branch->parameter || fact.tree != TREE_REFERENCE) {
@@ -91,6 +74,38 @@ static enum status forward_has(struct search *search, struct link *link,
         }
     }
     return unknown ? add_places_of_body(search, link, branch, match->rid) : STATUS_OK;
+}
+
+/* REFERS: to its own patient, and to nobody else. */
+static enum status forward_home(struct search *search, struct link *link,
+                                const struct branch *branch, int64_t rid, bool refers)
+{
+    int64_t home = -(int64_t)place_patient(rid);
+    struct candidate match;
+    bool still = false;
+    if (refers) {
+        if (number_set_add(&link->strange, home)) {
+            add_place_of_patient(search, link, home);
+        }
+        return STATUS_OK;
+    }
+    branch->forward->wants_row = true;
+    enum status status = search_test(branch->forward, rid, &match, &still);
+    branch->forward->wants_row = false;
+    TRY(status);
+    return forward_facts(search, link, branch, &match);
+}
+
+/* What a match refers to are the places sought. */
+static enum status forward_has(struct search *search, struct link *link,
+                               const struct branch *branch, const struct candidate *match)
+{
+    bool refers = false;
+    if (!branch->by_home) {
+        return forward_facts(search, link, branch, match);
+    }
+    TRY(refers_home(search, branch, match->rid, -(int64_t)place_patient(match->rid), &refers));
+    return forward_home(search, link, branch, match->rid, refers);
 }
 
 /* On a server: of the matches that wait, at once. */

@@ -132,6 +132,7 @@ static enum status open_dates(struct walk *walk)
         struct lane *lane;
         TRY(lane_open(walk, SQL_WALK_DATE_UP, SQL_WALK_DATE_DOWN, &lane));
         lane->tree = TREE_DATE;
+        lane->rising = false; /* but in that of their widths first */
         lane->parameter = date_class_parameter(walk->column->parameter, (enum date_class)span);
         statement_bind_number(&lane->statement, 1, lane->parameter);
         statement_bind_number(&lane->statement, 2, first_signed(walk, 1));

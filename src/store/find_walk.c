@@ -178,7 +178,7 @@ static bool is_behind(const struct ranking *ranking, const struct sort_key *key)
 
 /* ---- many of one value --------------------------------------------------------------------------
  * The page is full and ends with a value that a lane goes on with. Of these the first by place are
- * wanted, and a lane that falls comes to them last. */
+ * wanted, and a lane that falls comes to them last; one of dates comes to the narrow ones first. */
 
 static bool has_runs(const struct lane *lane)
 {
@@ -319,7 +319,8 @@ static enum status walk_rows(struct walk *walk, struct ranking *ranking, bool *r
         struct lane *lane = first_lane(walk);
         const struct sort_key *last = last_of(ranking);
         if (lane == NULL) {
-            *ret_lacks = true;
+            *ret_done = last != NULL;
+            *ret_lacks = last == NULL;
             return STATUS_OK;
         }
         *ret_done = is_behind(ranking, &lane->key);

@@ -712,6 +712,18 @@ def what_a_url_asks_of_an_operation_a_body_asks_too():
         assert (links[0] is None) == (links[1] is None), links
         if links[0]:
             assert names(SERVER.ask('GET', links[0])) == names(SERVER.ask('GET', links[1]))
+    for path, pairs in (('Patient/peter/$everything', []),
+                        ('Observation/$lastn', [('patient', 'Patient/peter'),
+                                                ('code:missing', 'false')])):
+        counted = _ask(200, 'POST', path, _parameters(*pairs, ('_summary', 'count')))
+        assert 'entry' not in counted.json and counted.json['total'] > 0, counted
+        sent = _ask(200, 'POST', path, _parameters(*pairs, ('_elements', 'status')))
+        asked = _ask(200, 'GET', path + '?_elements=status&' + '&'.join(
+            name + '=' + value for name, value in pairs))
+        assert sent.json['entry'] == asked.json['entry'] and asked.json['entry'], (sent, asked)
+        sent = _ask(200, 'POST', path, _parameters(*pairs, ('_format', 'xml')))
+        assert sent.body.startswith(b'<'), sent
+        _ask(400, 'POST', path, _parameters(*pairs, ('_summary', 'perhaps')))
     for body, status in (({'resourceType': 'Patient'}, (400, 422)),
                          (_parameters(('unheardof', 'x')), 400),
                          (_parameters(('start', 'yesterday')), 400),

@@ -184,18 +184,27 @@ static void walking_gives_what_ranking_gives(void **state)
     }
 }
 
-/* A page that ends among many of one date goes on with the first of them by place. */
+/* A page that ends among many of one date goes on with the first of them by place, however long
+ * each lasts. */
 static void many_of_one_date_come_in_the_order_of_places(void **state)
 {
     (void)state;
-    static const char *const dates[] = {"2020-05-01", "2020-05-02", "2020-05-02T10:00:00Z", "2020"};
+    static const char *const dates[] = {
+        "DateTime':'2020-05-01'",
+        "Period':{'start':'2020-05-02','end':'2020-05-02T09:00:00Z'}",
+        "DateTime':'2020-05-02'",
+        "Period':{'start':'2020-05-02','end':'2020-05-02T08:00:00Z'}",
+        "DateTime':'2020-05-02T10:00:00Z'",
+        "DateTime':'2020'",
+        "Period':{'end':'2021'}",
+        "Period':{'end':'2020'}"};
     for (unsigned i = 0; i < 700; i++) {
         struct arena_mark mark = arena_mark(arena);
         must_put(arena_print(arena,
                              "{'resourceType':'Observation','id':'%u','subject':{'reference':"
                              "'Patient/%u'},'code':{'coding':[{'code':'x'}]},"
-                             "'effectiveDateTime':'%s'}",
-                             i, chance(9), dates[i % 50 < 47 ? 1 : i % 50 - 46]));
+                             "'effective%s}",
+                             i, chance(9), dates[i % 50 < 43 ? 1 + chance(3) : chance(8)]));
         arena_rewind(arena, mark);
     }
     struct store_clause *code = code_is("Observation", "code", "x");
@@ -206,6 +215,7 @@ static void many_of_one_date_come_in_the_order_of_places(void **state)
         query->sort_count = 1;
         const char *ranked = paged(query, 700, true);
         assert_string_equal(paged(query, 90, false), ranked);
+        assert_string_equal(paged(query, 7, false), ranked);
     }
 }
 
