@@ -164,6 +164,8 @@ def check_created(load, server):
 def check_updates(load, server):
     for key, known in load.updates.items():
         status, _, page = server.ask("GET", f"Basic/{key}/_history?_count=1000")
+        if status == 404 and not known["acknowledged"]:
+            continue  # no update of it was ever acknowledged
         if status != 200:
             load.fault(f"the history of {key} answered {status}")
             continue
