@@ -62,9 +62,8 @@ bool agree_at_once(const struct search *search)
     return search->stream_count > 1 && asked > 0 && agree_can_be_asked(search);
 }
 
-#define MORE_OF_ONE                                                                                \
-    16 /* what refers to one thing stands close together: as many times its rows                   \
-        */
+/* What refers to one thing stands close together: as many times its rows. */
+#define MORE_OF_ONE 16
 
 /* About how many places it has from where it stands. */
 static double about(const struct stream *stream)
