@@ -121,7 +121,7 @@ def group(name, members, **more):
 
 
 def fill(server, patients, facts, prefix='p'):
-    """So many patients with so many observations each."""
+    """So many patients with so many observations each, twenty patients a transaction."""
     expected = set()
     for first in range(0, patients, 20):
         entries = []
@@ -133,7 +133,7 @@ def fill(server, patients, facts, prefix='p'):
                 url = '%s/%s' % (resource['resourceType'], resource['id'])
                 entries.append({'resource': resource, 'request': {'method': 'PUT', 'url': url}})
                 expected.add(url)
-        answer = server.ask('POST', '', {'resourceType': 'Bundle', 'type': 'batch',
+        answer = server.ask('POST', '', {'resourceType': 'Bundle', 'type': 'transaction',
                                          'entry': entries})
         assert answer.status == 200, answer
     return expected
