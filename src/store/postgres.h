@@ -54,7 +54,7 @@ const struct postgres_text *postgres_text(enum statement_number number);
 
 #define POSTGRES_PARAMETERS 16
 #define POSTGRES_PENDING    512
-#define POSTGRES_BATCHES    13 /* tables whose rows are sent many at once */
+#define POSTGRES_BATCHES    14 /* tables whose rows are sent many at once */
 
 struct postgres_value {
     Oid type; /* 0: nothing bound, or NULL */

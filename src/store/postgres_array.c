@@ -7,6 +7,7 @@
 #define HEADER 20
 
 #define OID_BYTEA_ARRAY 1001
+#define OID_TEXT_ARRAY  1009
 #define OID_INT8_ARRAY  1016
 #define OID_REAL_ARRAY  1022
 
@@ -20,6 +21,7 @@ static Oid array_of(Oid type)
 {
     return type == OID_INT8     ? OID_INT8_ARRAY
            : type == OID_FLOAT8 ? OID_REAL_ARRAY
+           : type == OID_TEXT   ? OID_TEXT_ARRAY
                                 : OID_BYTEA_ARRAY;
 }
 

@@ -27,6 +27,7 @@ static const struct {
     {SQL_RESOURCE_ADD, SQL_SERVER_RESOURCES, "resource", 13},
     {SQL_CHANGE_ADD, SQL_SERVER_CHANGES, "change", 3},
     {SQL_MEMBER_ADD, SQL_SERVER_MEMBERS, "member", 2},
+    {SQL_PARAMETER_ADD, SQL_SERVER_PARAMETERS, "parameter", 5},
 };
 
 struct batch {

@@ -354,6 +354,9 @@
       " SELECT t, c, r >> 31, r & 2147483647 FROM unnest(?1, ?2, ?3) AS n(t, c, r)")               \
     X(SQL_SERVER_MEMBERS,                                                                          \
       "INSERT INTO member(patient, home, seq)"                                                     \
-      " SELECT p, r >> 31, r & 2147483647 FROM unnest(?1, ?2) AS n(p, r) ON CONFLICT DO NOTHING")
+      " SELECT p, r >> 31, r & 2147483647 FROM unnest(?1, ?2) AS n(p, r) ON CONFLICT DO NOTHING")  \
+    X(SQL_SERVER_PARAMETERS,                                                                       \
+      "INSERT INTO parameter(number, type, code, shape, ready)"                                    \
+      " SELECT n, t, c, s, r FROM unnest(?1, ?2, ?3, ?4, ?5) AS n(n, t, c, s, r)")
 
 #endif
