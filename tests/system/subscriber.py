@@ -16,6 +16,8 @@ BACKPORT = 'http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/'
 TOPIC = 'http://hl7.org/fhir/5.0/StructureDefinition/extension-SubscriptionTopic.'
 URL = 'https://example.org/topics/'
 POSTGRESQL = os.environ.get('CARELAYER_POSTGRESQL')
+MAKE_DATABASE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'postgresql',
+                             'make_database')
 NUMBERS = itertools.count(1)
 
 
@@ -27,9 +29,10 @@ def ask_database(database, sql):
                           check=True, capture_output=True, text=True).stdout.splitlines()
 
 
-def make_database():
+def make_database(program):
     name = 's%d_%d' % (os.getpid(), next(NUMBERS))
-    ask_database('postgres', "CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8'" % name)
+    subprocess.run([MAKE_DATABASE, name], check=True,
+                   env=dict(os.environ, CARELAYER_PROGRAM=program))
     return name
 
 
@@ -41,7 +44,7 @@ def serve(program, *options, folder=None, database=None):
     are there, in a database that is the folder's own unless it is given."""
     made = Server(program, '--reserve', '8M', *options, folder=folder)
     if POSTGRESQL:
-        name = database or DATABASES.get(made.folder) or make_database()
+        name = database or DATABASES.get(made.folder) or make_database(program)
         DATABASES[made.folder] = name
         made.environment['CARELAYER_DATABASE'] = '%s dbname=%s' % (POSTGRESQL, name)
     return made

@@ -32,7 +32,7 @@ def _several(endpoint, *options, count=2, lease=LEASE):
     """Servers over folders of their own, on one database."""
     if not POSTGRESQL:
         raise tap.Skipped('no PostgreSQL server: run it by tests/postgresql/with_server')
-    database = make_database()
+    database = make_database(PROGRAM)
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(_again(serve(
             PROGRAM, '--subscription-endpoint', endpoint.url, '--subscription-retry', '20',
