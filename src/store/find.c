@@ -196,6 +196,7 @@ static enum status finder_prepare(struct finder *finder)
     }
     finder->part_count = kept;
     for (size_t i = 0; i < kept; i++) {
+        finder->parts[i]->every = counts(query);
         TRY(search_settle(finder->parts[i]));
     }
     return STATUS_OK;

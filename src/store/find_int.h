@@ -250,6 +250,7 @@ struct search {
     bool gone;             /* the only stream may have places where nothing lives any more */
     bool all;              /* the first stream is that, for want of another */
     bool wants_row;        /* candidates come with their row even if nothing must be tested */
+    bool every;            /* all matches are wanted, however many */
     bool races;            /* it gives matches, so that its links may become streams meanwhile */
     uint64_t own;          /* looks spent on its own candidates */
     uint64_t pause;        /* search_next gives up once *looked is this; 0: never */

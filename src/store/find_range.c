@@ -18,6 +18,7 @@
 #define ROWS_OF_A_LOOK 12                /* rows that cost as much as looking at a candidate */
 #define FIRST_ROWS     4096              /* of each, before any candidate is looked at */
 #define FIRST_PAIRS    1024              /* the same of a pair, whose candidates match more often */
+#define PACKED         2                 /* so many from a server cost what one does otherwise */
 #define TURN_ROWS      1024              /* rows before the others have their turn */
 #define RANGE_ROWS     ((size_t)1 << 21) /* more places than this are no lists, all together */
 #define RANGE_MOST     900000            /* nor more than this one; below what list_add allows */
@@ -471,9 +472,8 @@ static enum status open_run(struct search *search, struct range *range, bool *re
         return open_changes(search, range);
     }
     if (range->presence != 0) {
-        TRY(take(search, range, SQL_TOKEN_RIDS, range->presence));
+        TRY(take(search, range, SQL_TOKEN_RANGE, range->presence));
         statement_bind_number(&range->statement, 2, range->codes[range->code_at]);
-        statement_bind_number(&range->statement, 3, INT64_MIN);
         return STATUS_OK;
     }
     if (range->pair != NULL) {
@@ -614,8 +614,9 @@ static enum match match_row(const struct range *range)
     return least;
 }
 
-/* At most ROWS of them. */
-static enum status read_rows(struct search *search, struct range *range, uint64_t rows)
+/* At most ROWS of them; MORE are soon. */
+static enum status read_rows(struct search *search, struct range *range, uint64_t rows,
+                             uint64_t more)
 {
     uint64_t until = range->rows + rows;
     while (range->state == RANGE_OPEN && range->rows < until) {
@@ -626,6 +627,9 @@ static enum status read_rows(struct search *search, struct range *range, uint64_
                 range->state = RANGE_DONE;
                 return STATUS_OK;
             }
+        }
+        if (range->statement.postgres != NULL) {
+            postgres_wish(range->statement.postgres, until + more - range->rows);
         }
         TRY(statement_row(search->connection, &range->statement, &row));
         range->rows++;
@@ -683,6 +687,19 @@ static enum status range_done(struct search *search, struct range *range)
     return STATUS_OK;
 }
 
+/* How many rows may have been read when as much was spent on candidates as on MORE_ROWS. Where
+ * every place would be a candidate, and every match is wanted, there are not many more rows than
+ * places, and each costs a fraction of looking at one. */
+static uint64_t rows_allowed(const struct search *search, const struct range *range,
+                             uint64_t more_rows)
+{
+    uint64_t rows = more_rows + (range->pair != NULL ? FIRST_PAIRS : FIRST_ROWS);
+    if (search->every && (search->stream_count == 0 || search->all)) {
+        return RANGE_ROWS;
+    }
+    return search->connection->db == NULL ? rows * PACKED : rows;
+}
+
 /* Up to MORE_ROWS of each after the first, a turn at a time. What is short ends it. */
 static enum status advance_by(struct search *search, uint64_t more_rows)
 {
@@ -690,12 +707,12 @@ static enum status advance_by(struct search *search, uint64_t more_rows)
         more = false;
         for (size_t i = 0; i < search->range_count && !search->brief; i++) {
             struct range *range = &search->ranges[i];
-            uint64_t allowed = more_rows + (range->pair != NULL ? FIRST_PAIRS : FIRST_ROWS);
+            uint64_t allowed = rows_allowed(search, range, more_rows);
             if (range->state != RANGE_OPEN || range->rows >= allowed) {
                 continue;
             }
-            uint64_t left = allowed - range->rows;
-            TRY(read_rows(search, range, left < TURN_ROWS ? left : TURN_ROWS));
+            uint64_t left = allowed - range->rows, turn = left < TURN_ROWS ? left : TURN_ROWS;
+            TRY(read_rows(search, range, turn, left - turn));
             TRY(search_look(search));
             if (range->state != RANGE_OPEN) {
                 close_run(search, range);

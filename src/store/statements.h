@@ -183,6 +183,7 @@
     X(SQL_TEXT_FROM, "SELECT rid, value FROM text WHERE parameter=?1 AND value>=?2")               \
     X(SQL_TEXT_HAVING, "SELECT rid, value FROM text WHERE parameter=?1"                            \
                        " AND (instr(value, ?2)>0 OR length(value)>=?3)")                           \
+    X(SQL_TOKEN_RANGE, "SELECT rid FROM token WHERE parameter=?1 AND code=?2")                     \
     X(SQL_DATE_RANGE,                                                                              \
       "SELECT rid, low, width FROM date WHERE parameter=?1 AND low>=?2 AND low<?3")                \
     X(SQL_NUMBER_RANGE,                                                                            \
