@@ -31,6 +31,8 @@ struct stream {
     struct source *sources;
     size_t count, capacity;
     int64_t current;
+    size_t asked, kept, rests; /* of blocks, by find_agree.c: how much it lets through, and how
+                                  often it need not be asked, since that is nearly everything */
 };
 
 #define STREAM_END INT64_MAX
@@ -47,6 +49,10 @@ void search_note_people(struct search *search, const struct search *branch);
 MUST_CHECK enum status stream_add_tree(struct stream *stream, struct connection *connection,
                                        struct arena *arena, enum statement_number number,
                                        uint32_t parameter, int64_t value);
+/* On a server: of any of the codes, which last. */
+MUST_CHECK enum status stream_add_codes(struct stream *stream, struct connection *connection,
+                                        struct arena *arena, uint32_t parameter,
+                                        const int64_t *codes, size_t count);
 MUST_CHECK enum status stream_add_text(struct stream *stream, struct connection *connection,
                                        struct arena *arena, uint32_t parameter, struct slice key);
 /* Places of TYPE (NONE: all) in [low, high). */
@@ -149,6 +155,8 @@ MUST_CHECK enum status token_is(struct search *search, const struct store_value 
                                 const struct fact *fact, bool *ret_match);
 MUST_CHECK enum status prepare_token(struct search *search, const struct test *test,
                                      struct wanted *wanted);
+/* May its values be texts, and not only codes? */
+bool token_has_texts(const struct search_parameter *parameter);
 MUST_CHECK enum status prepare_quantity(struct search *search, struct wanted *wanted);
 MUST_CHECK enum status prepare_number(struct wanted *wanted);
 
@@ -290,6 +298,8 @@ MUST_CHECK enum status search_agree(struct search *search, int64_t from, int64_t
                                     bool *ret_paused);
 /* Must the row be read to tell whether the candidate is a match? */
 bool search_needs_row(const struct search *search, int64_t rid);
+/* And its body, when these are its facts? */
+bool search_needs_body(const struct search *search, int64_t rid, struct slice facts);
 /* May the place be a match, as far as streams can tell? Leaves them anywhere. */
 MUST_CHECK enum status search_has(struct search *search, int64_t rid, bool *ret_has);
 /* Sorts the places, at most AHEAD_MOST, and keeps those that may. */
@@ -490,6 +500,12 @@ struct place_body {
 };
 MUST_CHECK enum status place_body_read(struct store_tx *tx, int64_t rid, struct arena *arena,
                                        struct place_body *ret_body);
+/* The same from the columns of SQL_PLACE_BODY. */
+MUST_CHECK enum status place_body_of_row(struct store_tx *tx, const struct statement *statement,
+                                         struct arena *arena, struct place_body *ret_body);
+/* The same in scratch; on a server candidates to come are read with it (find_ahead.c). */
+MUST_CHECK enum status search_body_read(struct search *search, int64_t rid,
+                                        struct place_body *ret_body);
 
 struct target {
     resource_type type;

@@ -326,11 +326,12 @@ static bool type_wanted(const struct store_query *query, resource_type type)
 static enum status look_into_body(struct search *search, const struct test *test, int64_t rid,
                                   bool *ret_match)
 {
-    struct store_version version;
-    struct json json;
-    TRY(place_read(search->connection, rid, true, search->scratch, &version));
-    TRY(json_read(version.body, &json_limits_default, search->scratch, NULL, &json));
-    TRY(test_body(search->store, test, version.type, json.root, search->scratch, ret_match));
+    struct place_body body;
+    TRY(search_body_read(search, rid, &body));
+    if (body.root == NULL) {
+        return STATUS_NOT_FOUND;
+    }
+    TRY(test_body(search->store, test, body.type, body.root, search->scratch, ret_match));
     if (test->clause->modifier == STORE_NOT) {
         *ret_match = !*ret_match;
     }
@@ -359,6 +360,27 @@ static enum status run_test(struct search *search, const struct test *test,
 static bool is_settled(const struct test *test, int64_t rid)
 {
     return test->streamed || (test->sifted && !list_has(test->doubts, test->doubt_count, rid));
+}
+
+bool search_needs_body(const struct search *search, int64_t rid, struct slice facts)
+{
+    bool needs = false;
+    for (size_t i = 0; i < search->test_count; i++) {
+        const struct test *test = &search->tests[i];
+        if (is_settled(test, rid)) {
+            continue;
+        }
+        if (test->kind == TEST_FACTS) {
+            enum match match = test_facts(test, facts);
+            if (match == MATCH_NO) {
+                return false;
+            }
+            needs = needs || match == MATCH_MAYBE;
+        } else {
+            needs = needs || test->kind == TEST_COMPOSITE || test->kind == TEST_NEAR;
+        }
+    }
+    return needs;
 }
 
 /* ALL: also what a stream has seen to. The facts are asked of all before what costs more: what they

@@ -89,6 +89,12 @@
     "SELECT n.r FROM unnest(" places ") n(r) JOIN " table                                          \
     " t ON t.patient=" PATIENT("n.r") " AND t.seq=" SEQ("n.r")
 
+#define IN_BLOCKS(table, blocks, where)                                                            \
+    "SELECT " RID(                                                                                 \
+        "t.") " FROM unnest(" blocks ") n(b) JOIN " table                                          \
+              " t ON t.patient=(n.b >> 25)::int4 AND t.seq>=((n.b & 33554431) << 6)::int4"         \
+              " AND t.seq<=((n.b & 33554431) << 6 | 63)::int4" where " ORDER BY t.patient, t.seq"
+
 static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_STATE_SET] = {"INSERT INTO state(name, value) VALUES(?1, ?2)"
                        " ON CONFLICT(name) DO UPDATE SET value=excluded.value"},
@@ -221,7 +227,30 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                                 " FROM unnest(?1) WITH ORDINALITY n(r, o)"
                                 " JOIN resource r ON r.patient=" PATIENT("n.r") " AND r.seq=" SEQ(
                                     "n.r")},
+    [SQL_SERVER_BODIES] = {"SELECT r.type, r.method, r.dictionary, r.body, n.o"
+                           " FROM unnest(?1) WITH ORDINALITY n(r, o)"
+                           " JOIN resource r ON r.patient=" PATIENT("n.r") " AND r.seq=" SEQ(
+                               "n.r")},
     [SQL_SERVER_TOKEN_AMONG] = {AMONG("token", "?3") " AND t.parameter=?1 AND t.code=?2"},
+    [SQL_SERVER_CODES_AMONG] = {AMONG("token", "?3") " AND t.parameter=?1 AND t.code=ANY(?2)"},
+    [SQL_SERVER_TOKEN_IN_BLOCKS] = {IN_BLOCKS("token", "?3", " AND t.parameter=?1 AND t.code=?2")},
+    [SQL_SERVER_CODES_IN_BLOCKS] = {IN_BLOCKS("token", "?3",
+                                              " AND t.parameter=?1 AND t.code=ANY(?2)")},
+    [SQL_SERVER_REFERENCE_IN_BLOCKS] = {IN_BLOCKS("reference", "?3",
+                                                  " AND t.parameter=?1 AND t.target=?2")},
+    [SQL_SERVER_PLACE_IN_BLOCKS] = {IN_BLOCKS("resource", "?2",
+                                              " AND t.type=?1 WHERE " RID("t.") "<?3")},
+    /* Of each code no more than are wanted. */
+    [SQL_SERVER_CODES_RIDS] = {"SELECT " RID(
+                                   "t.") " FROM unnest(?2) c(code) CROSS JOIN LATERAL"
+                                         " (SELECT patient, seq FROM token WHERE parameter=?1"
+                                         " AND token.code=c.code AND " FROM("?3") IN_ORDER
+                               " LIMIT ?4) t ORDER BY t.patient, t.seq",
+                               ROWS_KEYED, 3},
+    [SQL_SERVER_CODES_HOME] = {"SELECT " RID("") " FROM token WHERE parameter=?1"
+                                                 " AND code=ANY(?2) AND " HOME(
+                                                     "?3") " ORDER BY seq",
+                               ROWS_KEYED, 3},
     [SQL_SERVER_REFERENCE_AMONG] = {AMONG("reference", "?3") " AND t.parameter=?1 AND t.target=?2"},
     [SQL_SERVER_TEXT_AMONG] = {AMONG("text", "?3") " AND t.parameter=?1 AND t.value=?2"},
     [SQL_SERVER_PLACE_AMONG] = {AMONG("resource", "?2") " AND t.type=?1 WHERE n.r<?3"},

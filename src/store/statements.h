@@ -290,6 +290,7 @@
     X(SQL_SERVER_PLACE_HOME, "")                                                                   \
     X(SQL_SERVER_PLACES_READ, "")                                                                  \
     X(SQL_SERVER_FILTER_ROWS, "")                                                                  \
+    X(SQL_SERVER_BODIES, "")                                                                       \
     /* As SQL_WALK_CHANGE_UP and _DOWN, without versions of the past, and when it was put. */      \
     X(SQL_SERVER_CURRENT_UP, "")                                                                   \
     X(SQL_SERVER_CURRENT_DOWN, "")                                                                 \
@@ -300,6 +301,15 @@
     X(SQL_SERVER_PLACE_AMONG, "")                                                                  \
     X(SQL_SERVER_ALL_AMONG, "")                                                                    \
     X(SQL_SERVER_WORD_AMONG, "")                                                                   \
+    X(SQL_SERVER_CODES_AMONG, "")                                                                  \
+    /* Which places a stream has in some of the blocks of words. */                                \
+    X(SQL_SERVER_TOKEN_IN_BLOCKS, "")                                                              \
+    X(SQL_SERVER_CODES_IN_BLOCKS, "")                                                              \
+    X(SQL_SERVER_REFERENCE_IN_BLOCKS, "")                                                          \
+    X(SQL_SERVER_PLACE_IN_BLOCKS, "")                                                              \
+    /* Places with any of the codes of an array. */                                                \
+    X(SQL_SERVER_CODES_RIDS, "")                                                                   \
+    X(SQL_SERVER_CODES_HOME, "")                                                                   \
     X(SQL_SERVER_REFERENCE_OF_HOME, "")                                                            \
     X(SQL_SERVER_ALL_HOME, "")                                                                     \
     X(SQL_SERVER_WORD_HOME, "")                                                                    \

@@ -55,6 +55,16 @@ enum status stream_add_tree(struct stream *stream, struct connection *connection
     return STATUS_OK;
 }
 
+enum status stream_add_codes(struct stream *stream, struct connection *connection,
+                             struct arena *arena, uint32_t parameter, const int64_t *codes,
+                             size_t count)
+{
+    struct source *source;
+    TRY(source_statement(stream, connection, arena, SQL_SERVER_CODES_RIDS, 3, &source));
+    statement_bind_number(&source->statement, 1, parameter);
+    return postgres_bind_numbers(source->statement.postgres, 2, codes, count, arena);
+}
+
 enum status stream_add_text(struct stream *stream, struct connection *connection,
                             struct arena *arena, uint32_t parameter, struct slice key)
 {
@@ -355,8 +365,9 @@ enum status stream_probe(struct stream *stream, size_t limit, size_t *ret_count)
     TRY(stream_foresee(stream, limit));
     TRY(stream_seek(stream, INT64_MIN));
     while (stream->current != STREAM_END && count < limit) {
-        count++;
-        TRY(stream_seek(stream, stream->current + 1));
+        if (++count < limit) { /* what comes behind is not asked for */
+            TRY(stream_seek(stream, stream->current + 1));
+        }
     }
     stream_rewind(stream);
     *ret_count = count;
