@@ -18,7 +18,9 @@
 #define ROWS_OF_A_LOOK 12                /* rows that cost as much as looking at a candidate */
 #define FIRST_ROWS     4096              /* of each, before any candidate is looked at */
 #define FIRST_PAIRS    1024              /* the same of a pair, whose candidates match more often */
-#define PACKED         2                 /* so many from a server cost what one does otherwise */
+#define PROBE_ROWS     1024              /* on a server, before a few of all places are looked at */
+#define PROBE_LOOKS    128               /* so many, to see whether nearly all match */
+#define THERE_ROWS     16384             /* and then: rows come many at once, places do not */
 #define TURN_ROWS      1024              /* rows before the others have their turn */
 #define RANGE_ROWS     ((size_t)1 << 21) /* more places than this are no lists, all together */
 #define RANGE_MOST     900000            /* nor more than this one; below what list_add allows */
@@ -687,27 +689,30 @@ static enum status range_done(struct search *search, struct range *range)
     return STATUS_OK;
 }
 
-/* How many rows may have been read when as much was spent on candidates as on MORE_ROWS. Where
- * every place would be a candidate, and every match is wanted, there are not many more rows than
- * places, and each costs a fraction of looking at one. */
-static uint64_t rows_allowed(const struct search *search, const struct range *range,
-                             uint64_t more_rows)
+/* How many rows may have been read by now. Where every place would be a candidate, and every match
+ * is wanted, there are not many more rows than places, and each costs a fraction of looking at one.
+ */
+static uint64_t rows_allowed(const struct search *search, const struct range *range)
 {
-    uint64_t rows = more_rows + (range->pair != NULL ? FIRST_PAIRS : FIRST_ROWS);
-    if (search->every && (search->stream_count == 0 || search->all)) {
+    bool all = search->stream_count == 0 || search->all;
+    uint64_t first = range->pair != NULL ? FIRST_PAIRS : FIRST_ROWS;
+    if (search->every && all) {
         return RANGE_ROWS;
     }
-    return search->connection->db == NULL ? rows * PACKED : rows;
+    if (search->connection->db == NULL && all && !search->wants_row) {
+        first = search->own < PROBE_LOOKS ? PROBE_ROWS : THERE_ROWS;
+    }
+    return first + search->own * ROWS_OF_A_LOOK;
 }
 
-/* Up to MORE_ROWS of each after the first, a turn at a time. What is short ends it. */
-static enum status advance_by(struct search *search, uint64_t more_rows)
+/* As far as is allowed, a turn at a time. What is short ends it. */
+static enum status advance(struct search *search)
 {
     for (bool more = true; more;) {
         more = false;
         for (size_t i = 0; i < search->range_count && !search->brief; i++) {
             struct range *range = &search->ranges[i];
-            uint64_t allowed = rows_allowed(search, range, more_rows);
+            uint64_t allowed = rows_allowed(search, range);
             if (range->state != RANGE_OPEN || range->rows >= allowed) {
                 continue;
             }
@@ -752,15 +757,12 @@ enum status ranges_prepare(struct search *search)
         search->ranges[search->range_count++] =
             (struct range){.list = {.arena = search->arena}, .doubts = {.arena = search->arena}};
     }
-    return advance_by(search, 0);
+    return advance(search);
 }
 
 enum status ranges_advance(struct search *search)
 {
-    if (search->range_count == 0 || search->brief) {
-        return STATUS_OK;
-    }
-    return advance_by(search, search->own * ROWS_OF_A_LOOK);
+    return search->range_count == 0 || search->brief ? STATUS_OK : advance(search);
 }
 
 void ranges_close(struct search *search)

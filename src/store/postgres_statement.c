@@ -13,6 +13,7 @@
 /* Of a packed piece, whose rows cost a fraction of others. */
 #define PACKED_LEAST 512
 #define PACKED_MOST  32768
+#define PACKED_GROW  2
 
 /* Before a packed UUID, so that UUIDs stand behind all other ids, which are ASCII. */
 #define UUID_MARK ((char)0xff)
@@ -230,8 +231,11 @@ static struct postgres_piece next_piece(struct postgres_statement *statement,
         statement->chunk = statement->wish > 0 ? statement->wish : FIRST_ROWS;
     }
     if (text->packed > 0) {
-        int wish = statement->wish > PACKED_LEAST ? statement->wish : PACKED_LEAST;
-        statement->chunk = wish < PACKED_MOST ? wish : PACKED_MOST;
+        /* Each piece costs something by itself. */
+        int64_t least = statement->passed / PACKED_GROW;
+        int64_t wish = statement->wish > least ? statement->wish : least;
+        wish = wish > PACKED_LEAST ? wish : PACKED_LEAST;
+        statement->chunk = (int)(wish < PACKED_MOST ? wish : PACKED_MOST);
     }
     piece.offset = statement->passed;
     piece.limit = text->rows != ROWS_ALL ? statement->chunk : -1;
