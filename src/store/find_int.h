@@ -131,6 +131,7 @@ struct test {
     struct wanted *wanted;
     size_t count;
     bool streamed; /* a stream holds exactly what this would let through */
+    bool denied;   /* a stream of the search's denied ones holds exactly what it would not */
     bool sifted;   /* a stream does, but for the doubts among its places */
     const int64_t *doubts;
     size_t doubt_count;
@@ -230,6 +231,8 @@ struct search {
     uint64_t *looked; /* candidates looked at, nested searches included */
     struct stream *streams;
     size_t stream_count;
+    struct stream *denied; /* what must not be in these; read at the same places */
+    size_t denied_count;
     struct test *tests;
     size_t test_count;
     struct range *ranges;
