@@ -249,7 +249,7 @@ static enum status settle(struct postgres *postgres, PGresult **ret_result)
     }
     /* What was to be prepared behind a failure may not have been. */
     struct postgres_prepared *prepared = postgres->prepared[0];
-    for (int i = 0; i < STATEMENT_COUNT * POSTGRES_PARTS; i++) {
+    for (int i = 0; i < (int)STATEMENT_COUNT * (int)POSTGRES_PARTS; i++) {
         if (prepared[i].generation > postgres->settled) {
             prepared[i].generation = 0;
         }

@@ -41,13 +41,18 @@ def _settle(folder):
 
 
 def _fill(path, leave):
-    """A file that leaves so many bytes free."""
-    _settle(os.path.dirname(path))
-    status = os.statvfs(os.path.dirname(path))
-    size = status.f_bavail * status.f_frsize - leave
-    if size > 0:
-        with open(path, 'wb') as file:
-            os.posix_fallocate(file.fileno(), 0, size)
+    """A file that leaves so many bytes free. What the server moves meanwhile is waited for."""
+    for attempt in range(20):
+        _settle(os.path.dirname(path))
+        status = os.statvfs(os.path.dirname(path))
+        size = status.f_bavail * status.f_frsize - leave
+        try:
+            with open(path, 'wb') as file:
+                if size > 0:
+                    os.posix_fallocate(file.fileno(), 0, size)
+            return
+        except OSError:
+            assert attempt < 19
 
 
 def _patient(name, size):
@@ -56,12 +61,21 @@ def _patient(name, size):
 
 
 def _write_until_full(server, written):
+    """Until ten are refused, one after another: while the log is written into the file the disk is
+    full for a moment."""
+    refused = 0
     for number in range(10000):
         name = 'p%d' % number
         answer = server.ask('PUT', 'Patient/' + name, _patient(name, 50000))
-        if answer.status != 201:
+        if answer.status == 201:
+            written[name] = answer.json
+            refused = 0
+            continue
+        _refused(answer)
+        refused += 1
+        if refused == 10:
             return answer
-        written[name] = answer.json
+        time.sleep(0.2)
     raise AssertionError('the disk did not get full')
 
 
