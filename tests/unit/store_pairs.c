@@ -112,30 +112,14 @@ static const char *observation(int i, int value)
                        when_of(i), value, i % 10, i % 4 == 0 ? "mg" : "g", i % 4 == 0 ? "mg" : "g");
 }
 
-#define BATCH 200
-
-static enum status put_batch(struct store_tx *tx, void *context)
+static const char *observation_of(int i)
 {
-    struct store_draft **drafts = context;
-    struct store_condition condition = {0};
-    struct store_written written;
-    for (int i = 0; i < BATCH; i++) {
-        TRY(store_put(tx, drafts[i], STORE_UPDATED, &condition, arena, NULL, &written));
-    }
-    return STATUS_OK;
+    return observation(i, i * 7919 % 100);
 }
 
 static void put_many(void)
 {
-    for (int first = 0; first < MANY; first += BATCH) {
-        struct arena_mark mark = arena_mark(arena);
-        struct store_draft **drafts = arena_array(arena, BATCH, sizeof(*drafts));
-        for (int i = 0; i < BATCH; i++) {
-            drafts[i] = draft_of(observation(first + i, (first + i) * 7919 % 100));
-        }
-        assert_int_equal(store_write(store, put_batch, drafts), STATUS_OK);
-        arena_rewind(arena, mark);
-    }
+    put_in_batches(MANY, observation_of);
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */

@@ -6,7 +6,6 @@
 #include "store/store_int.h"
 
 #define MANY     4000
-#define BATCH    200
 #define PATIENTS 50
 #define DAYS     7 /* so a day has more than five hundred */
 
@@ -32,31 +31,12 @@ static const char *patient(int i)
         i, i % 10 == 0 ? "Rare" : "John", i);
 }
 
-static enum status put_batch(struct store_tx *tx, void *context)
-{
-    struct store_draft **drafts = context;
-    struct store_condition condition = {0};
-    struct store_written written;
-    for (int i = 0; i < BATCH; i++) {
-        TRY(store_put(tx, drafts[i], STORE_UPDATED, &condition, arena, NULL, &written));
-    }
-    return STATUS_OK;
-}
-
 static void put_many(void)
 {
     for (int i = 0; i < PATIENTS; i += 2) { /* the others are only mentioned */
         must_put(patient(i));
     }
-    for (int first = 0; first < MANY; first += BATCH) {
-        struct arena_mark mark = arena_mark(arena);
-        struct store_draft **drafts = arena_array(arena, BATCH, sizeof(*drafts));
-        for (int i = 0; i < BATCH; i++) {
-            drafts[i] = draft_of(observation(first + i));
-        }
-        assert_int_equal(store_write(store, put_batch, drafts), STATUS_OK);
-        arena_rewind(arena, mark);
-    }
+    put_in_batches(MANY, observation);
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */

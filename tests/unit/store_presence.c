@@ -5,8 +5,7 @@
 
 #include "store/store_int.h"
 
-#define MANY  6000 /* so that no stream is so short that its resources are simply looked at */
-#define BATCH 200
+#define MANY 6000 /* so that no stream is so short that its resources are simply looked at */
 
 /* Of every three one has no date, and of every hundred one no method. What each has follows from
  * its number. */
@@ -29,28 +28,9 @@ static const char *observation(int i)
                                     : "odd");
 }
 
-static enum status put_batch(struct store_tx *tx, void *context)
-{
-    struct store_draft **drafts = context;
-    struct store_condition condition = {0};
-    struct store_written written;
-    for (int i = 0; i < BATCH; i++) {
-        TRY(store_put(tx, drafts[i], STORE_UPDATED, &condition, arena, NULL, &written));
-    }
-    return STATUS_OK;
-}
-
 static void put_many(void)
 {
-    for (int first = 0; first < MANY; first += BATCH) {
-        struct arena_mark mark = arena_mark(arena);
-        struct store_draft **drafts = arena_array(arena, BATCH, sizeof(*drafts));
-        for (int i = 0; i < BATCH; i++) {
-            drafts[i] = draft_of(observation(first + i));
-        }
-        assert_int_equal(store_write(store, put_batch, drafts), STATUS_OK);
-        arena_rewind(arena, mark);
-    }
+    put_in_batches(MANY, observation);
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */

@@ -269,4 +269,34 @@ static inline const char *ids_of(const struct store_page *page)
     return as_text(&out);
 }
 
+/* Puts what MAKE gives for 0 to COUNT - 1, many in a transaction. */
+struct batch {
+    struct store_draft *drafts[200];
+    int count;
+};
+
+static inline enum status put_batch(struct store_tx *tx, void *context)
+{
+    const struct batch *batch = context;
+    struct store_condition condition = {0};
+    struct store_written written;
+    for (int i = 0; i < batch->count; i++) {
+        TRY(store_put(tx, batch->drafts[i], STORE_UPDATED, &condition, arena, NULL, &written));
+    }
+    return STATUS_OK;
+}
+
+static inline void put_in_batches(int count, const char *(*make)(int))
+{
+    for (int first = 0; first < count; first += 200) {
+        struct arena_mark mark = arena_mark(arena);
+        struct batch batch = {.count = count - first < 200 ? count - first : 200};
+        for (int i = 0; i < batch.count; i++) {
+            batch.drafts[i] = draft_of(make(first + i));
+        }
+        assert_int_equal(store_write(store, put_batch, &batch), STATUS_OK);
+        arena_rewind(arena, mark);
+    }
+}
+
 #endif
