@@ -278,6 +278,7 @@ enum status search_settle(struct search *search)
     }
     search->narrow = search->stream_count > 0;
     TRY(ranges_prepare(search));
+    TRY(search->brief ? STATUS_OK : links_by_homes(search));
     if (search->stream_count == 0 || search->gone) {
         search->all = search->stream_count == 0;
         TRY(add_places(search, stream_new(search), INT64_MIN, INT64_MAX));

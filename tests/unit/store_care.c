@@ -168,7 +168,7 @@ static void an_older_layout_is_migrated_and_keeps_its_records(void **state)
     put_some();
     store_shut();
     meddle("DROP TABLE quality; DROP TABLE quality_rule; DROP TABLE word; DROP TABLE code_word;"
-           "DROP INDEX code_alike; PRAGMA user_version=2");
+           "DROP INDEX code_alike; DROP TABLE stray; PRAGMA user_version=2");
     struct store_options options = {.folder = folder, .definitions = definitions};
     struct store *other = NULL;
     options.read_only = true;
