@@ -292,8 +292,7 @@ static enum status add_homes(struct search *search, const struct test *test, str
 {
     TRY(branch_make(search, test, branch));
     const struct stream *trees = stream_of_trees(branch->forward);
-    *ret_can =
-        trees != NULL && branch->by_home && !stray_may_be(search->store, branch->parameter);
+    *ret_can = trees != NULL && branch->by_home && !stray_may_be(search->store, branch->parameter);
     for (size_t i = 0; *ret_can && i < trees->count; i++) {
         TRY(stream_add_homes(homes, search->arena, &trees->sources[i]));
     }

@@ -18,10 +18,10 @@ struct source {
     int from;                   /* the statement's parameter for the place to begin at */
     uint32_t parameter;         /* of a tree: what its statement is bound to */
     int64_t value;
-    int64_t floor;              /* never begin below this */
-    int shift;                  /* its numbers are of blocks of this many bits of places */
-    bool firsts;                /* of each place, the first one of its patient's home counts */
-    const int64_t *homes;       /* only within these, in order (find_confine.c); NULL: anywhere */
+    int64_t floor;        /* never begin below this */
+    int shift;            /* its numbers are of blocks of this many bits of places */
+    bool firsts;          /* of each place, the first one of its patient's home counts */
+    const int64_t *homes; /* only within these, in order (find_confine.c); NULL: anywhere */
     size_t home_count, home;
     const int64_t *list;
     size_t list_count, list_at;

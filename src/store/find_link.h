@@ -19,7 +19,7 @@ struct branch {
     const struct store_query *query;
     struct search *follow, *forward; /* asked of one place; gives all matches, once it is settled */
     bool settled;
-    uint32_t parameter;              /* reverse: of the query's type */
+    uint32_t parameter; /* reverse: of the query's type */
     const struct search_parameter *reference;
     struct stream *slot; /* reverse: what refers to the candidate, among follow's streams */
     bool by_home;        /* reverse: what a match refers to, most likely its patient, it may only

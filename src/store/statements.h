@@ -141,8 +141,7 @@
                       " ORDER BY rid")                                                             \
     X(SQL_REFERENCE_RIDS, "SELECT rid FROM reference WHERE parameter=?1 AND target=?2"             \
                           " AND rid>=?3 ORDER BY rid")                                             \
-    X(SQL_TOKEN_COUNT,                                                                             \
-      "SELECT count(*) FROM token WHERE parameter=?1 AND code=?2 AND rid>=?3")                     \
+    X(SQL_TOKEN_COUNT, "SELECT count(*) FROM token WHERE parameter=?1 AND code=?2 AND rid>=?3")    \
     X(SQL_REFERENCE_COUNT,                                                                         \
       "SELECT count(*) FROM reference WHERE parameter=?1 AND target=?2 AND rid>=?3")               \
     X(SQL_TEXT_RIDS, "SELECT rid FROM text WHERE parameter=?1 AND value=?2 AND rid>=?3"            \

@@ -713,8 +713,8 @@ MUST_CHECK enum status parameters_load(struct store *store, struct connection *c
 
 /* Does what is at RID refer, by the fact, to a patient in whose home it is not? */
 bool fact_strays(const struct fact *fact, int64_t rid);
-/* Notes that what is at RID refers to a patient in whose home it is not, if the fact says so. In the
- * transaction that gives it the place. */
+/* Notes that what is at RID refers to a patient in whose home it is not, if the fact says so. In
+ * the transaction that gives it the place. */
 MUST_CHECK enum status stray_note(struct connection *connection, const struct fact *fact,
                                   int64_t rid);
 /* May some resource refer by PARAMETER (even) to a patient in whose home it is not? In a snapshot:

@@ -279,7 +279,8 @@ static void all_pages_together_are_the_one_page(void **state)
     }
 }
 
-/* ---- whose home a match is in ----------------------------------------------------------------- */
+/* ---- whose home a match is in -----------------------------------------------------------------
+ */
 
 static void put_coverage(const char *id, const char *beneficiary, const char *subscriber)
 {
