@@ -16,9 +16,12 @@ struct source {
     enum statement_number number;
     struct statement statement; /* none: a list */
     int from;                   /* the statement's parameter for the place to begin at */
-    int64_t floor;              /* never begin below this */
-    int shift;                  /* its numbers are of blocks of this many bits of places */
-    const int64_t *homes;       /* only within these, in order (find_confine.c); NULL: anywhere */
+    uint32_t parameter;         /* of a tree: what its statement is bound to */
+    int64_t value;
+    int64_t floor;        /* never begin below this */
+    int shift;            /* its numbers are of blocks of this many bits of places */
+    bool firsts;          /* of each place, the first one of its patient's home counts */
+    const int64_t *homes; /* only within these, in order (find_confine.c); NULL: anywhere */
     size_t home_count, home;
     const int64_t *list;
     size_t list_count, list_at;
@@ -55,6 +58,9 @@ MUST_CHECK enum status stream_add_codes(struct stream *stream, struct connection
                                         const int64_t *codes, size_t count);
 MUST_CHECK enum status stream_add_text(struct stream *stream, struct connection *connection,
                                        struct arena *arena, uint32_t parameter, struct slice key);
+/* The first places of the homes in which places of LIKE are, a tree. */
+MUST_CHECK enum status stream_add_homes(struct stream *stream, struct arena *arena,
+                                        const struct source *like);
 /* Places of TYPE (NONE: all) in [low, high). */
 MUST_CHECK enum status stream_add_places(struct stream *stream, struct connection *connection,
                                          struct arena *arena, resource_type type, int64_t low,
@@ -137,6 +143,7 @@ struct test {
     struct wanted *wanted;
     size_t count;
     bool streamed; /* a stream holds exactly what this would let through */
+    bool denied;   /* a stream of the search's denied ones holds exactly what it would not */
     bool sifted;   /* a stream does, but for the doubts among its places */
     const int64_t *doubts;
     size_t doubt_count;
@@ -238,6 +245,8 @@ struct search {
     uint64_t *looked; /* candidates looked at, nested searches included */
     struct stream *streams;
     size_t stream_count;
+    struct stream *denied; /* what must not be in these; read at the same places */
+    size_t denied_count;
     struct test *tests;
     size_t test_count;
     struct range *ranges;
@@ -423,6 +432,9 @@ MUST_CHECK enum status link_test(struct search *search, const struct test *test,
 /* What candidates with these facts will ask of other resources is read at once. */
 MUST_CHECK enum status link_expect(struct search *search, const struct test *test,
                                    const struct slice *facts, size_t count);
+/* Streams of the patients in whose homes are matches of what must refer to them, where nobody else
+ * can be referred to. After the other streams are there. */
+MUST_CHECK enum status links_by_homes(struct search *search);
 /* Goes on with finding what the open links lead to, as far as is fair. */
 MUST_CHECK enum status links_advance(struct search *search);
 void link_close(struct link *link);

@@ -141,6 +141,9 @@
                       " ORDER BY rid")                                                             \
     X(SQL_REFERENCE_RIDS, "SELECT rid FROM reference WHERE parameter=?1 AND target=?2"             \
                           " AND rid>=?3 ORDER BY rid")                                             \
+    X(SQL_TOKEN_COUNT, "SELECT count(*) FROM token WHERE parameter=?1 AND code=?2 AND rid>=?3")    \
+    X(SQL_REFERENCE_COUNT,                                                                         \
+      "SELECT count(*) FROM reference WHERE parameter=?1 AND target=?2 AND rid>=?3")               \
     X(SQL_TEXT_RIDS, "SELECT rid FROM text WHERE parameter=?1 AND value=?2 AND rid>=?3"            \
                      " ORDER BY rid")                                                              \
     X(SQL_PLACE_RIDS, "SELECT rid FROM place WHERE type=?1 AND rid>=?2 AND rid<?3 ORDER BY rid")   \
@@ -205,6 +208,8 @@
     X(SQL_DICTIONARY_GET, "SELECT number, bytes FROM dictionary ORDER BY number")                  \
     X(SQL_DICTIONARY_ADD, "INSERT INTO dictionary(number, bytes) VALUES(?1, ?2)")                  \
     X(SQL_BODIES, "SELECT dictionary, body FROM resource")                                         \
+    X(SQL_STRAYS, "SELECT parameter FROM stray")                                                   \
+    X(SQL_STRAY_ADD, "INSERT OR IGNORE INTO stray(parameter) VALUES(?1)")                          \
     X(SQL_PARAMETERS, "SELECT number, type, code, shape, ready FROM parameter")                    \
     X(SQL_PARAMETER_ADD, "INSERT INTO parameter(number, type, code, shape, ready)"                 \
                          " VALUES(?1, ?2, ?3, ?4, ?5)")                                            \
