@@ -289,8 +289,11 @@ static enum status check_facts(struct checking *checking, struct statement *row,
         }
     }
     for (size_t i = 0; checking->connection.db != NULL && i < facts.count; i++) {
-        if (fact_strays(&facts.items[i], rid) &&
-            !stray_may_be(checking->connection.store, facts.items[i].parameter)) {
+        bool noted = true;
+        TRY(fact_strays(&facts.items[i], rid)
+                ? stray_is_noted(&checking->connection, facts.items[i].parameter, &noted)
+                : STATUS_OK);
+        if (!noted) {
             fault(checking, "index-stray",
                   "A reference to another patient is not noted. Run `carelayer reindex`.");
         }

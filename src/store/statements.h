@@ -209,6 +209,7 @@
     X(SQL_DICTIONARY_ADD, "INSERT INTO dictionary(number, bytes) VALUES(?1, ?2)")                  \
     X(SQL_BODIES, "SELECT dictionary, body FROM resource")                                         \
     X(SQL_STRAYS, "SELECT parameter FROM stray")                                                   \
+    X(SQL_STRAY_HAS, "SELECT 1 FROM stray WHERE parameter=?1")                                     \
     X(SQL_STRAY_ADD, "INSERT OR IGNORE INTO stray(parameter) VALUES(?1)")                          \
     X(SQL_PARAMETERS, "SELECT number, type, code, shape, ready FROM parameter")                    \
     X(SQL_PARAMETER_ADD, "INSERT INTO parameter(number, type, code, shape, ready)"                 \

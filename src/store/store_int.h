@@ -718,8 +718,12 @@ bool fact_strays(const struct fact *fact, int64_t rid);
 MUST_CHECK enum status stray_note(struct connection *connection, const struct fact *fact,
                                   int64_t rid);
 /* May some resource refer by PARAMETER (even) to a patient in whose home it is not? In a snapshot:
- * what it has not seen may be counted too. Only of a store in a file. */
+ * what it has not seen may be counted too. Of a store in a file, and that this process writes: what
+ * another one notes meanwhile is not known here. */
 bool stray_may_be(const struct store *store, uint32_t parameter);
+/* As the snapshot has it. */
+MUST_CHECK enum status stray_is_noted(struct connection *connection, uint32_t parameter,
+                                      bool *ret_noted);
 MUST_CHECK enum status strays_load(struct store *store, struct connection *connection);
 
 /* ---- writing, and the PostgreSQL engine ------------------------------------------------------ */

@@ -38,8 +38,18 @@ enum status stray_note(struct connection *connection, const struct fact *fact, i
 bool stray_may_be(const struct store *store, uint32_t parameter)
 {
     uint32_t number = parameter / 2;
-    return number >= STRAY_PARAMETERS ||
+    return store->read_only || number >= STRAY_PARAMETERS ||
            (atomic_load(&store->strays[number / 64]) >> number % 64 & 1) != 0;
+}
+
+enum status stray_is_noted(struct connection *connection, uint32_t parameter, bool *ret_noted)
+{
+    struct statement *statement;
+    TRY(statement_get(connection, SQL_STRAY_HAS, &statement));
+    statement_bind_number(statement, 1, parameter);
+    TRY(statement_row(connection, statement, ret_noted));
+    statement_reset(statement);
+    return STATUS_OK;
 }
 
 enum status strays_load(struct store *store, struct connection *connection)
