@@ -270,6 +270,7 @@ struct search {
     bool every;            /* all matches are wanted, however many */
     bool races;            /* it gives matches, so that its links may become streams meanwhile */
     uint64_t own;          /* looks spent on its own candidates */
+    uint64_t matched;      /* matches that search_next gave */
     uint64_t pause;        /* search_next gives up once *looked is this; 0: never */
     uint64_t asked;        /* how often search_has was */
     int64_t ahead;         /* of several searches: its next candidate */
@@ -388,6 +389,11 @@ MUST_CHECK enum status ranges_prepare(struct search *search);
 /* Goes on as far as is fair. */
 MUST_CHECK enum status ranges_advance(struct search *search);
 void ranges_close(struct search *search);
+
+/* Which beginnings within [LOW, END) surely are of matches of all COUNT values, whatever the dates'
+ * width in their class. False: none. */
+bool dates_sure(const struct wanted *const *wanted, size_t count, enum date_class span,
+                int64_t *low, int64_t *end);
 
 /* Has no resource of the type more than one value of the parameter? */
 bool parameter_is_single(const struct store *store, resource_type type,

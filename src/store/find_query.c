@@ -707,6 +707,7 @@ enum status search_next(struct search *search, int64_t from, struct candidate *c
         TRY(search_look(search));
         TRY(search_test(search, rid, candidate, &match));
         search->own += *search->looked - before;
+        search->matched += match;
         if (match) {
             return STATUS_OK;
         }

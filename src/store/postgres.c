@@ -327,10 +327,11 @@ static void set_after(struct sending *sending, const struct postgres_text *text,
     int row = PQntuples(before) - 1;
     for (int i = 0; i < text->column_count; i++) {
         int at = sending->count++, from = text->columns[i];
-        const struct postgres_column *column = &statement->columns[from];
-        sending->types[at] = text->packed > 0 ? column->type : PQftype(before, from);
-        sending->at[at] = text->packed > 0 ? column->at : PQgetvalue(before, row, from);
-        sending->lengths[at] = text->packed > 0 ? column->length : PQgetlength(before, row, from);
+        const struct postgres_column *column =
+            from < text->packed ? &statement->columns[from] : NULL;
+        sending->types[at] = column != NULL ? column->type : PQftype(before, from);
+        sending->at[at] = column != NULL ? column->at : PQgetvalue(before, row, from);
+        sending->lengths[at] = column != NULL ? column->length : PQgetlength(before, row, from);
         sending->formats[at] = 1;
     }
 }
@@ -373,11 +374,14 @@ static void write_count(const char *sql, struct buffer *out)
 }
 
 /* An array of each column, and around what gives them. */
-static void write_packing(int columns, bool before, struct buffer *out)
+static void write_packing(const struct postgres_text *text, bool before, struct buffer *out)
 {
     buffer_add_text(out, before ? "SELECT " : ") q(");
-    for (int i = 0; i < columns; i++) {
+    for (int i = 0; i < text->packed; i++) {
         buffer_print(out, before ? "%sarray_agg(c%d)" : "%sc%d", i > 0 ? ", " : "", i);
+    }
+    if (text->greatest) {
+        buffer_print(out, before ? ", max(c%d)" : ", c%d", text->packed);
     }
     buffer_add_text(out, before ? " FROM (" : ")");
 }
@@ -392,7 +396,7 @@ static enum status write_sql(struct postgres *postgres, enum statement_number nu
     if (part == PART_COUNT) {
         write_count(sql, out);
     } else if (text->packed > 0) {
-        write_packing(text->packed, true, out);
+        write_packing(text, true, out);
     }
     for (size_t i = 0; part != PART_COUNT && sql[i] != '\0'; i++) {
         buffer_add_byte(out, sql[i] == '?' ? '$' : sql[i]);
@@ -405,7 +409,7 @@ static enum status write_sql(struct postgres *postgres, enum statement_number nu
         buffer_print(out, " LIMIT $%d OFFSET $%d", count - 1, count);
     }
     if (part != PART_COUNT && text->packed > 0) {
-        write_packing(text->packed, false, out);
+        write_packing(text, false, out);
     }
     buffer_add_byte(out, '\0');
     return buffer_ok(out) ? STATUS_OK : STATUS_MEMORY;

@@ -50,6 +50,8 @@ struct postgres_text {
     int column_count;
     int packed; /* so many columns come as an array each: a piece is one row; 0: as rows. They are
                    never NULL, and are read one row after another only */
+    bool greatest; /* and of the column behind these only the greatest: the next piece begins with
+                      it once more, and is as long as all before it, so it comes further */
 };
 /* The row of the table for NUMBER; SQL NULL: as on SQLite. */
 const struct postgres_text *postgres_text(enum statement_number number);

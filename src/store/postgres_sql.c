@@ -227,6 +227,16 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                                 " FROM unnest(?1) WITH ORDINALITY n(r, o)"
                                 " JOIN resource r ON r.patient=" PATIENT("n.r") " AND r.seq=" SEQ(
                                     "n.r")},
+    /* Of one beginning all again, since a width is not sent. */
+    [SQL_SERVER_DATE_SURE] = {.sql = "SELECT " RID("") ", low FROM date WHERE parameter=?1"
+                                                       " AND low>=?2 AND low<?3 ORDER BY low",
+                              .next = "SELECT " RID("") ", low FROM date WHERE parameter=?1"
+                                                        " AND low>=?4 AND low<?3 ORDER BY low",
+                              .rows = ROWS_AFTER,
+                              .columns = {1},
+                              .column_count = 1,
+                              .packed = 1,
+                              .greatest = true},
     [SQL_SERVER_BODIES] = {"SELECT r.type, r.method, r.dictionary, r.body, n.o"
                            " FROM unnest(?1) WITH ORDINALITY n(r, o)"
                            " JOIN resource r ON r.patient=" PATIENT("n.r") " AND r.seq=" SEQ(

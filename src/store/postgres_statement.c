@@ -232,10 +232,11 @@ static struct postgres_piece next_piece(struct postgres_statement *statement,
     }
     if (text->packed > 0) {
         /* Each piece costs something by itself. */
-        int64_t least = statement->passed / PACKED_GROW;
+        int64_t most = text->greatest ? INT32_MAX : PACKED_MOST;
+        int64_t least = text->greatest ? statement->passed : statement->passed / PACKED_GROW;
         int64_t wish = statement->wish > least ? statement->wish : least;
         wish = wish > PACKED_LEAST ? wish : PACKED_LEAST;
-        statement->chunk = (int)(wish < PACKED_MOST ? wish : PACKED_MOST);
+        statement->chunk = (int)(wish < most ? wish : most);
     }
     piece.offset = statement->passed;
     piece.limit = text->rows != ROWS_ALL ? statement->chunk : -1;
@@ -319,6 +320,11 @@ static enum status fetch_inside(struct postgres *postgres, struct postgres_state
 void postgres_wish(struct postgres_statement *statement, uint64_t rows)
 {
     statement->wish = rows < PACKED_MOST ? (int)rows : PACKED_MOST;
+}
+
+bool postgres_piece_ends(const struct postgres_statement *statement)
+{
+    return statement->more && statement->row + 1 >= statement->rows;
 }
 
 enum status postgres_foresee(struct postgres *postgres, struct postgres_statement *statement,

@@ -296,6 +296,7 @@
     X(SQL_SERVER_PLACE_HOME, "")                                                                   \
     X(SQL_SERVER_PLACES_READ, "")                                                                  \
     X(SQL_SERVER_FILTER_ROWS, "")                                                                  \
+    X(SQL_SERVER_DATE_SURE, "")                                                                    \
     X(SQL_SERVER_BODIES, "")                                                                       \
     /* As SQL_WALK_CHANGE_UP and _DOWN, without versions of the past, and when it was put. */      \
     X(SQL_SERVER_CURRENT_UP, "")                                                                   \
