@@ -18,6 +18,9 @@
 #define ROWS_OF_A_LOOK 12                /* rows that cost as much as looking at a candidate */
 #define FIRST_ROWS     4096              /* of each, before any candidate is looked at */
 #define FIRST_PAIRS    1024              /* the same of a pair, whose candidates match more often */
+#define PROBE_ROWS     1024              /* on a server, before a few of all places are looked at */
+#define PROBE_LOOKS    128               /* so many, to see whether nearly all match */
+#define THERE_ROWS     16384             /* and then: rows come many at once, places do not */
 #define TURN_ROWS      1024              /* rows before the others have their turn */
 #define RANGE_ROWS     ((size_t)1 << 21) /* more places than this are no lists, all together */
 #define RANGE_MOST     900000            /* nor more than this one; below what list_add allows */
@@ -471,9 +474,8 @@ static enum status open_run(struct search *search, struct range *range, bool *re
         return open_changes(search, range);
     }
     if (range->presence != 0) {
-        TRY(take(search, range, SQL_TOKEN_RIDS, range->presence));
+        TRY(take(search, range, SQL_TOKEN_RANGE, range->presence));
         statement_bind_number(&range->statement, 2, range->codes[range->code_at]);
-        statement_bind_number(&range->statement, 3, INT64_MIN);
         return STATUS_OK;
     }
     if (range->pair != NULL) {
@@ -614,8 +616,9 @@ static enum match match_row(const struct range *range)
     return least;
 }
 
-/* At most ROWS of them. */
-static enum status read_rows(struct search *search, struct range *range, uint64_t rows)
+/* At most ROWS of them; MORE are soon. */
+static enum status read_rows(struct search *search, struct range *range, uint64_t rows,
+                             uint64_t more)
 {
     uint64_t until = range->rows + rows;
     while (range->state == RANGE_OPEN && range->rows < until) {
@@ -626,6 +629,9 @@ static enum status read_rows(struct search *search, struct range *range, uint64_
                 range->state = RANGE_DONE;
                 return STATUS_OK;
             }
+        }
+        if (range->statement.postgres != NULL) {
+            postgres_wish(range->statement.postgres, until + more - range->rows);
         }
         TRY(statement_row(search->connection, &range->statement, &row));
         range->rows++;
@@ -683,19 +689,35 @@ static enum status range_done(struct search *search, struct range *range)
     return STATUS_OK;
 }
 
-/* Up to MORE_ROWS of each after the first, a turn at a time. What is short ends it. */
-static enum status advance_by(struct search *search, uint64_t more_rows)
+/* How many rows may have been read by now. Where every place would be a candidate, and every match
+ * is wanted, there are not many more rows than places, and each costs a fraction of looking at one.
+ */
+static uint64_t rows_allowed(const struct search *search, const struct range *range)
+{
+    bool all = search->stream_count == 0 || search->all;
+    uint64_t first = range->pair != NULL ? FIRST_PAIRS : FIRST_ROWS;
+    if (search->every && all) {
+        return RANGE_ROWS;
+    }
+    if (search->connection->db == NULL && all && !search->wants_row) {
+        first = search->own < PROBE_LOOKS ? PROBE_ROWS : THERE_ROWS;
+    }
+    return first + search->own * ROWS_OF_A_LOOK;
+}
+
+/* As far as is allowed, a turn at a time. What is short ends it. */
+static enum status advance(struct search *search)
 {
     for (bool more = true; more;) {
         more = false;
         for (size_t i = 0; i < search->range_count && !search->brief; i++) {
             struct range *range = &search->ranges[i];
-            uint64_t allowed = more_rows + (range->pair != NULL ? FIRST_PAIRS : FIRST_ROWS);
+            uint64_t allowed = rows_allowed(search, range);
             if (range->state != RANGE_OPEN || range->rows >= allowed) {
                 continue;
             }
-            uint64_t left = allowed - range->rows;
-            TRY(read_rows(search, range, left < TURN_ROWS ? left : TURN_ROWS));
+            uint64_t left = allowed - range->rows, turn = left < TURN_ROWS ? left : TURN_ROWS;
+            TRY(read_rows(search, range, turn, left - turn));
             TRY(search_look(search));
             if (range->state != RANGE_OPEN) {
                 close_run(search, range);
@@ -735,15 +757,12 @@ enum status ranges_prepare(struct search *search)
         search->ranges[search->range_count++] =
             (struct range){.list = {.arena = search->arena}, .doubts = {.arena = search->arena}};
     }
-    return advance_by(search, 0);
+    return advance(search);
 }
 
 enum status ranges_advance(struct search *search)
 {
-    if (search->range_count == 0 || search->brief) {
-        return STATUS_OK;
-    }
-    return advance_by(search, search->own * ROWS_OF_A_LOOK);
+    return search->range_count == 0 || search->brief ? STATUS_OK : advance(search);
 }
 
 void ranges_close(struct search *search)

@@ -650,6 +650,8 @@ struct turnstile {
     bool alone;
 };
 
+#define STRAY_PARAMETERS 16384 /* of those with greater numbers it is not known */
+
 struct store {
     struct arena *arena;
     const struct definitions *definitions;
@@ -671,6 +673,7 @@ struct store {
     struct parameter **parameters;              /* [type][number] */
     uint32_t *parameter_counts;
     struct parameter *presence; /* [type] */
+    _Atomic uint64_t strays[STRAY_PARAMETERS / 64];
     struct pair *pairs;
     size_t pair_count;
     struct slice epoch; /* of cursors */
@@ -707,6 +710,21 @@ MUST_CHECK enum status type_is_used(struct connection *connection, resource_type
                                     bool *ret_used);
 MUST_CHECK enum status parameters_load(struct store *store, struct connection *connection,
                                        bool writing);
+
+/* Does what is at RID refer, by the fact, to a patient in whose home it is not? */
+bool fact_strays(const struct fact *fact, int64_t rid);
+/* Notes that what is at RID refers to a patient in whose home it is not, if the fact says so. In
+ * the transaction that gives it the place. */
+MUST_CHECK enum status stray_note(struct connection *connection, const struct fact *fact,
+                                  int64_t rid);
+/* May some resource refer by PARAMETER (even) to a patient in whose home it is not? In a snapshot:
+ * what it has not seen may be counted too. Of a store in a file, and that this process writes: what
+ * another one notes meanwhile is not known here. */
+bool stray_may_be(const struct store *store, uint32_t parameter);
+/* As the snapshot has it. */
+MUST_CHECK enum status stray_is_noted(struct connection *connection, uint32_t parameter,
+                                      bool *ret_noted);
+MUST_CHECK enum status strays_load(struct store *store, struct connection *connection);
 
 /* ---- writing, and the PostgreSQL engine ------------------------------------------------------ */
 
