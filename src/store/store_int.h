@@ -551,7 +551,7 @@ struct writer {
     bool touched; /* caches changed since the savepoint */
     bool taught;  /* a SearchParameter was written or deleted in this group */
     struct arena *scratch;
-    int64_t deadline; /* of the searches of the job that runs; 0: none */
+    int64_t deadline; /* time_monotonic, of the searches of the job that runs; 0: none */
     /* Only on a PostgreSQL server. */
     uint32_t turn; /* of the transaction that runs: what is remembered of others may be old */
     int64_t transaction;
@@ -732,6 +732,11 @@ void *store_writer_main(void *store);
 /* The next job, LARGE ones only where asked for; NULL: there is none, or with WAIT the store is
  * being closed. */
 struct store_job *store_queue_take(struct store *store, bool large, bool wait);
+/* Until when the job's searches may take, if its turn is now; 0: for ever. */
+static inline int64_t job_deadline(const struct store_job *job)
+{
+    return job->patience != 0 ? time_monotonic() + job->patience : 0;
+}
 void *postgres_writer_main(void *writer);
 MUST_CHECK enum status postgres_store_open(struct store *store, const struct store_options *options,
                                            struct outcome *outcome);
