@@ -14,9 +14,8 @@ struct content {
 
 static enum status begin(struct request *request, struct store_tx **ret_tx)
 {
-    return store_snapshot_begin(
-        request->reader,
-        time_monotonic() + request->service->config->request_timeout * MICROS_PER_SECOND, ret_tx);
+    return store_snapshot_begin(request->reader, time_monotonic() + request_patience(request),
+                                ret_tx);
 }
 
 static enum status pull_raw(struct request *request, uint64_t offset, size_t max,

@@ -278,9 +278,6 @@ static struct slice value_of(yyjson_val *parameter)
 {
     size_t at, count;
     yyjson_val *key, *value;
-    if (!yyjson_is_obj(parameter)) {
-        return (struct slice){0};
-    }
     yyjson_obj_foreach(parameter, at, count, key, value)
     {
         if (slice_starts(json_string(key), SLICE("value"))) {
@@ -294,17 +291,10 @@ static enum status take_body(struct asking *asking)
 {
     struct request *request = asking->request;
     yyjson_val *root = request->json.root;
-    if (!slice_is(json_get_string(root, "resourceType"), "Parameters")) {
-        return request_fail(request, STATUS_VALUE, "Parameters",
-                            "The body of $export is a Parameters resource.");
-    }
-    yyjson_val *list = json_get(root, "parameter");
     size_t at, count;
     yyjson_val *parameter;
-    if (!yyjson_is_arr(list)) {
-        return STATUS_OK;
-    }
-    yyjson_arr_foreach(list, at, count, parameter)
+    TRY(operation_check(request, root));
+    yyjson_arr_foreach(json_get(root, "parameter"), at, count, parameter)
     {
         struct slice value = value_of(parameter);
         struct slice name = json_get_string(parameter, "name");

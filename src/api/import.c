@@ -299,6 +299,7 @@ static enum status read_ask(struct request *request, struct import_ask *ret_ask)
                             "The body is a JSON object with inputFormat, inputSource and input, or "
                             "a Parameters resource with these.");
     }
+    TRY(type.length > 0 ? operation_check(request, json.root) : STATUS_OK);
     TRY(type.length > 0 ? take_list(&reading, json_get(json.root, "parameter"), take_parameter)
                         : read_manifest(&reading, json.root));
     TRY(check_whole(&reading));

@@ -149,7 +149,7 @@ enum status api_include(struct request *request, struct store_tx *tx,
     arena_raise(request->arena, 12 * API_PAGE_BYTES);
     enum status status = gather_of_page(request, tx, plan, answer);
     while (status == STATUS_TOO_COSTLY && answer->page.count > 1 && !arena_full(request->arena) &&
-           (request->deadline == 0 || time_monotonic() < request->deadline)) {
+           !request_is_late(request)) {
         TRY(shorten(request, tx, plan, answer));
         status = gather_of_page(request, tx, plan, answer);
     }

@@ -98,10 +98,6 @@ static enum status take_parameters(struct evaluation *evaluation)
     struct terms_parameter *parameters;
     size_t count;
     yyjson_val *body = request->method == METHOD_POST ? request->json.root : NULL;
-    if (body != NULL && !slice_is(json_get_string(body, "resourceType"), "Parameters")) {
-        return request_fail(request, STATUS_STRUCTURE, "resourceType",
-                            "Send the parameters of the operation as a Parameters resource.");
-    }
     TRY(operation_parameters(request, table, body, NULL, &parameters, &count));
     for (size_t i = 0; i < count; i++) {
         TRY(take_parameter(evaluation, &parameters[i]));

@@ -119,9 +119,6 @@ static enum status take_all(struct request *request, struct asked *asked)
                             "What is asked for with GET stands in the address: send the body with "
                             "POST, or nothing of it counts.");
     }
-    if (body != NULL && !slice_is(json_get_string(body, "resourceType"), "Parameters")) {
-        return request_fail(request, STATUS_VALUE, "", "The body is a Parameters resource.");
-    }
     TRY(operation_parameters(request, events ? events_table : status_table, body, NULL, &parameters,
                              &count));
     for (size_t i = 0; i < count; i++) {

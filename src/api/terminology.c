@@ -41,9 +41,6 @@ static enum status read_parameters(struct request *request, struct terms_questio
     bool whole = slice_is(type, request->interaction->type);
     if (whole && request->id.length == 0) {
         question->instance = root;
-    } else if (root != NULL && !slice_is(type, "Parameters")) {
-        return request_fail(request, STATUS_STRUCTURE, "resourceType",
-                            "Send the parameters of the operation as a Parameters resource.");
     }
     for (size_t i = 0; whole || request->id.length > 0; i++) {
         if (strcmp(subjects[i].type, request->interaction->type) == 0) {

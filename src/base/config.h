@@ -76,7 +76,7 @@ enum config_kind {
     X(send_timeout, "send-timeout", CONFIG_SECONDS, "60", 1, 86400,                                \
       "Time without progress after which an unread answer is dropped.")                            \
     X(request_timeout, "request-timeout", CONFIG_SECONDS, "30", 1, 86400,                          \
-      "Deadline of one query; past it the answer is `too-costly`.")                                \
+      "Deadline of one query, from when it begins; past it the answer is `too-costly`.")           \
     X(stop_timeout, "stop-timeout", CONFIG_SECONDS, "30", 0, 3600,                                 \
       "Time a graceful stop waits for accepted requests.")                                         \
     X(cors, "cors", CONFIG_LIST, "", 0, 0,                                                         \

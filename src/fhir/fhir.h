@@ -276,6 +276,15 @@ void resource_restore_links(struct link_changes *changes);
 MUST_CHECK enum status patch_json_apply(yyjson_val *target, yyjson_val *patch, struct arena *arena,
                                         struct outcome *outcome, yyjson_mut_doc **ret_result);
 
+/* ---- Parameters -------------------------------------------------------------------------------
+ */
+
+/* Can ROOT be read as the parameters of an operation (R4 parameters.html, inv-1)? STATUS_STRUCTURE:
+ * it is no Parameters resource; STATUS_VALUE: a parameter, or a part of one, has no name or more
+ * than one of value[x], resource and part. ARENA is for the path in the message. */
+MUST_CHECK enum status parameters_check(yyjson_val *root, struct arena *arena,
+                                        struct outcome *outcome);
+
 /* ---- views of a resource ------------------------------------------------------------------------
  */
 

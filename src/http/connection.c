@@ -211,8 +211,6 @@ static void dispatch(struct connection *connection)
     deadline_clear(connection);
     connection->state = CONNECTION_BUSY;
     request->received = now;
-    request->deadline =
-        now + connection->loop->server->service->config->request_timeout * MICROS_PER_SECOND;
     switch (connection->route) {
     case ROUTE_FHIR:
         if (slice_is(request->target, "$ws") && request->method == METHOD_GET) {

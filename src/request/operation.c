@@ -118,27 +118,10 @@ static bool brings(const yyjson_val *node, const char *member)
     return yyjson_is_obj(json_get(node, member));
 }
 
-/* R4 Parameters, inv-1: of two values only one would be read, and not the one that was checked. */
-static bool has_several(yyjson_val *node)
-{
-    size_t at, max, count = 0;
-    yyjson_val *key, *value;
-    yyjson_obj_foreach(node, at, max, key, value)
-    {
-        struct slice name = json_string(key);
-        count += slice_starts(name, SLICE("value")) || slice_is(name, "resource") ||
-                 slice_is(name, "part");
-    }
-    return count > 1;
-}
-
 /* The same of a parameter of either source; NODE NULL: it is of a URL. */
 static const char *value_fault(const struct operation_parameter *row,
                                const struct terms_parameter *parameter, yyjson_val *node)
 {
-    if (yyjson_is_obj(node) && has_several(node)) {
-        return "one value, and nothing beside it";
-    }
     if (is_primitive(row->type)) {
         bool plain = parameter->resource == NULL && json_get(node, "part") == NULL &&
                      !yyjson_is_ctn(parameter->value) && (node == NULL || parameter->value != NULL);
@@ -273,15 +256,22 @@ static enum status take_url(struct reading *reading)
     return STATUS_OK;
 }
 
+enum status operation_check(struct request *request, yyjson_val *parameters)
+{
+    enum status status = parameters_check(parameters, request->arena, &request->outcome);
+    request->status = status != STATUS_OK ? status : request->status;
+    return status;
+}
+
 static enum status take_body(struct reading *reading, yyjson_val *parameters)
 {
     struct terms_parameter *all;
     size_t count, at, max;
     yyjson_val *node, *list = json_get(parameters, "parameter");
-    if (list != NULL && !yyjson_is_arr(list)) {
-        return request_fail(reading->request, STATUS_VALUE, "parameter",
-                            "The member parameter repeats: write it as a JSON array.");
+    if (parameters == NULL) {
+        return STATUS_OK;
     }
+    TRY(operation_check(reading->request, parameters));
     TRY(terms_parameters_read(parameters, reading->request->arena, &all, &count));
     yyjson_arr_foreach(list, at, max, node)
     {
@@ -397,20 +387,13 @@ static enum status join_one(struct request *request, const struct terms_paramete
 
 enum status operation_parameters_join(struct request *request)
 {
-    yyjson_val *root = request->json.root, *list = json_get(root, "parameter");
+    yyjson_val *root = request->json.root;
     struct terms_parameter *all;
     size_t added = 0, count = request->parameter_count;
     if (request->method != METHOD_POST || root == NULL) {
         return STATUS_OK;
     }
-    if (!slice_is(json_get_string(root, "resourceType"), "Parameters")) {
-        return request_fail(request, STATUS_STRUCTURE, "resourceType",
-                            "Send the parameters of the operation as a Parameters resource.");
-    }
-    if (list != NULL && !yyjson_is_arr(list)) {
-        return request_fail(request, STATUS_VALUE, "parameter",
-                            "The member parameter repeats: write it as a JSON array.");
-    }
+    TRY(operation_check(request, root));
     TRY(terms_parameters_read(root, request->arena, &all, &added));
     struct parameter *parameters =
         arena_array(request->arena, count + added + 1, sizeof *parameters);

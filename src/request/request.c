@@ -36,7 +36,6 @@ struct request *request_create(struct service *service, const struct door *door,
     request->door_context = door_context;
     request->body_file = -1;
     request->received = time_monotonic();
-    request->deadline = request->received + service->config->request_timeout * MICROS_PER_SECOND;
     request->response.body.arena = arena;
     request->who = SLICE("anonymous");
     outcome_init(&request->outcome, arena);
@@ -55,7 +54,6 @@ struct request *request_create_child(struct request *parent)
     child->parent = parent;
     child->body_file = -1;
     child->received = parent->received;
-    child->deadline = parent->deadline;
     child->base_url = parent->base_url;
     child->id_text = parent->id_text;
     child->who = parent->who;
@@ -197,11 +195,29 @@ enum status request_run_child(struct request *child, enum child_phase phase, str
     return STATUS_INTERNAL;
 }
 
+int64_t request_patience(const struct request *request)
+{
+    return request->service->config->request_timeout * MICROS_PER_SECOND;
+}
+
+void request_hurry(struct request *request)
+{
+    struct request *holder = request->parent != NULL ? request->parent : request;
+    holder->deadline = time_monotonic() + request_patience(request);
+}
+
+bool request_is_late(const struct request *request)
+{
+    const struct request *holder = request->parent != NULL ? request->parent : request;
+    return holder->deadline != 0 && time_monotonic() > holder->deadline;
+}
+
 enum status request_snapshot(struct request *request, struct store_tx **ret_tx)
 {
     struct request *holder = request->parent != NULL ? request->parent : request;
     if (request->tx == NULL && holder->tx == NULL) {
-        TRY(store_snapshot_begin(request->reader, request->deadline, &holder->tx));
+        request_hurry(request);
+        TRY(store_snapshot_begin(request->reader, holder->deadline, &holder->tx));
     }
     *ret_tx = request->tx != NULL ? request->tx : holder->tx;
     return STATUS_OK;

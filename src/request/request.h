@@ -291,7 +291,7 @@ struct request {
     struct slice base_url; /* "http://127.0.0.1:8080/fhir", no slash at the end */
     struct slice id_text;  /* X-Request-Id: theirs when well formed, else ours */
     int64_t received;      /* time_monotonic */
-    int64_t deadline;      /* time_monotonic */
+    int64_t deadline;      /* the same: of the query that runs; 0: none has begun */
 
     /* route */
     const struct interaction *interaction;
@@ -392,6 +392,13 @@ const char *stage_name(enum stage stage);
 MUST_CHECK enum status request_snapshot(struct request *request, struct store_tx **ret_tx);
 
 /* The value of the first such header, case ignored; empty when there is none. */
+/* Microseconds that its query may take from when it begins. What it waited for a worker or for its
+ * turn to write does not count: that says nothing of what it costs. */
+int64_t request_patience(const struct request *request);
+/* Begins that time; is it over? An entry of a Bundle shares it with the others. */
+void request_hurry(struct request *request);
+bool request_is_late(const struct request *request);
+
 struct slice request_header(const struct request *request, const char *name);
 
 /* The first such parameter, or NULL. */
@@ -430,6 +437,10 @@ MUST_CHECK enum status operation_parameters(struct request *request,
                                             yyjson_val *parameters, const char *given,
                                             struct terms_parameter **ret_parameters,
                                             size_t *ret_count);
+
+/* Is PARAMETERS a Parameters resource whose parameters have one content each? What the two below
+ * ask of a body, for operations that read one themselves. STATUS_STRUCTURE, STATUS_VALUE. */
+MUST_CHECK enum status operation_check(struct request *request, yyjson_val *parameters);
 
 /* For operations whose parameters are those of a search: the parameters of a Parameters resource in
  * the body, of primitive types or references, are added to the request's own, as if the URL had

@@ -201,6 +201,7 @@ static enum status commit_run(struct store_tx *tx, void *context)
         TRY(mark_set(request));
     }
     request->tx = tx;
+    request_hurry(request);
     enum status status = request->interaction->commit(request, tx);
     if (status == STATUS_OK && arena_full(request->arena)) {
         status = STATUS_TOO_COSTLY;
@@ -254,7 +255,7 @@ static void commit_done(void *context, enum status status)
 static void submit(struct request *request, void (*done)(void *, enum status))
 {
     request->job = (struct store_job){
-        .run = commit_run, .done = done, .context = request, .deadline = request->deadline};
+        .run = commit_run, .done = done, .context = request, .patience = request_patience(request)};
     request->job.large = (request->interaction->flags & INTERACTION_LARGE) != 0 ||
                          request->child_count > CHILDREN_MANY;
     store_submit(request->service->store, &request->job);

@@ -288,6 +288,16 @@ static enum status check_facts(struct checking *checking, struct statement *row,
             fault(checking, "index-row", "An index row is missing. Run `carelayer reindex`.");
         }
     }
+    for (size_t i = 0; checking->connection.db != NULL && i < facts.count; i++) {
+        bool noted = true;
+        TRY(fact_strays(&facts.items[i], rid)
+                ? stray_is_noted(&checking->connection, facts.items[i].parameter, &noted)
+                : STATUS_OK);
+        if (!noted) {
+            fault(checking, "index-stray",
+                  "A reference to another patient is not noted. Run `carelayer reindex`.");
+        }
+    }
     TRY(check_pairs(checking, type, &facts, rid, arena));
     bool have = false;
     TRY(words_have(&checking->connection, &facts, rid, &have));

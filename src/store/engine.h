@@ -59,6 +59,10 @@ void postgres_reset(struct postgres_statement *statement);
  * read. Only in a transaction; else nothing. */
 MUST_CHECK enum status postgres_foresee(struct postgres *postgres,
                                         struct postgres_statement *statement, int rows);
+/* Of a statement whose pieces are packed: about so many rows will be read from now on. */
+void postgres_wish(struct postgres_statement *statement, uint64_t rows);
+/* Is it on the last row of a piece, behind which there may be more? */
+bool postgres_piece_ends(const struct postgres_statement *statement);
 /* Of ROWS_KEYED: are the rows from KEY on there? */
 bool postgres_covers(const struct postgres_statement *statement, int64_t key);
 /* To before the first of these; *RET_FOUND false: it is reset, to be bound and run again. */

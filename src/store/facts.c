@@ -259,6 +259,7 @@ enum status fact_insert(struct connection *connection, const struct fact *fact, 
         [TREE_TOKEN] = SQL_TOKEN_ADD,   [TREE_REFERENCE] = SQL_REFERENCE_ADD,
         [TREE_TEXT] = SQL_TEXT_ADD,     [TREE_DATE] = SQL_DATE_ADD,
         [TREE_NUMBER] = SQL_NUMBER_ADD, [TREE_QUANTITY] = SQL_QUANTITY_ADD};
+    TRY(stray_note(connection, fact, rid));
     return fact_run(connection, numbers[fact->tree], fact, rid);
 }
 

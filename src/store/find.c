@@ -66,7 +66,10 @@ static bool is_listed(const struct store_query *query, resource_type type)
     return query->types == NULL;
 }
 
-/* Of which types there are resources: *RET_USED by type. */
+#define FEW_TYPES 8
+
+/* Of which types there are resources: *RET_USED by type. What few are named may all be used: to ask
+ * each for matches costs less than to find out. */
 static enum status types_used(struct finder *finder, bool **ret_used)
 {
     struct connection *connection = finder->root.connection;
@@ -77,7 +80,13 @@ static enum status types_used(struct finder *finder, bool **ret_used)
     if (*ret_used == NULL) {
         return STATUS_TOO_COSTLY;
     }
-    memset(*ret_used, 0, (last + 1) * sizeof(bool));
+    bool few = finder->query->types != NULL && finder->query->type_count <= FEW_TYPES;
+    for (size_t i = 0; i <= last; i++) {
+        (*ret_used)[i] = few;
+    }
+    if (few) {
+        return STATUS_OK;
+    }
     TRY(statement_get(connection, SQL_TYPES_USED, &statement));
     TRY(statement_row(connection, statement, &row));
     while (row) {
@@ -196,6 +205,7 @@ static enum status finder_prepare(struct finder *finder)
     }
     finder->part_count = kept;
     for (size_t i = 0; i < kept; i++) {
+        finder->parts[i]->every = counts(query);
         TRY(search_settle(finder->parts[i]));
     }
     return STATUS_OK;

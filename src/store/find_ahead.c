@@ -10,11 +10,16 @@
 #define AHEAD_NESTED 8 /* of a search within another, of which one match is often enough */
 #define AHEAD_GROW   4
 
-struct ahead {
+/* What was asked for at once of some places. */
+struct gathered {
     struct statement statement; /* stays open: its rows are read in any order */
     int64_t rids[AHEAD_MOST];   /* whose rows they are, in order */
     int rows[AHEAD_MOST];       /* -1: nothing is there */
-    size_t row_count;
+    size_t count;
+};
+
+struct ahead {
+    struct gathered filters, bodies;
     int64_t queue[AHEAD_MOST]; /* candidates, in order */
     size_t count, next, size;
     uint64_t turn; /* of the search's streams when they were found */
@@ -32,11 +37,19 @@ static enum status ahead_of(struct search *search, struct ahead **ret_ahead)
     return STATUS_OK;
 }
 
+static void gathered_close(struct search *search, enum statement_number number,
+                           struct gathered *gathered)
+{
+    statement_give(search->connection, number, &gathered->statement);
+    gathered->count = 0;
+}
+
 void ahead_close(struct search *search)
 {
     if (search->coming != NULL) {
-        statement_give(search->connection, SQL_SERVER_FILTER_ROWS, &search->coming->statement);
-        search->coming->row_count = search->coming->count = 0;
+        gathered_close(search, SQL_SERVER_FILTER_ROWS, &search->coming->filters);
+        gathered_close(search, SQL_SERVER_BODIES, &search->coming->bodies);
+        search->coming->count = 0;
     }
 }
 
@@ -56,44 +69,74 @@ static int place_order(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void keep_places(struct ahead *ahead, const int64_t *rids, size_t count)
+static void keep_places(struct gathered *gathered, const int64_t *rids, size_t count)
 {
-    memcpy(ahead->rids, rids, count * sizeof(*rids));
-    qsort(ahead->rids, count, sizeof(*rids), place_order);
-    ahead->row_count = 0;
+    memcpy(gathered->rids, rids, count * sizeof(*rids));
+    qsort(gathered->rids, count, sizeof(*rids), place_order);
+    gathered->count = 0;
     for (size_t i = 0; i < count; i++) {
-        if (i == 0 || ahead->rids[i] != ahead->rids[i - 1]) {
-            ahead->rids[ahead->row_count++] = ahead->rids[i];
+        if (i == 0 || gathered->rids[i] != gathered->rids[i - 1]) {
+            gathered->rids[gathered->count++] = gathered->rids[i];
         }
     }
 }
 
-static enum status ask_rows(struct search *search, struct ahead *ahead)
+/* What NUMBER says of each; which of them, in its column 4. */
+static enum status ask_rows(struct search *search, enum statement_number number,
+                            struct gathered *gathered)
 {
     struct arena_mark mark = arena_mark(search->scratch);
-    struct statement *statement = &ahead->statement;
+    struct statement *statement = &gathered->statement;
     bool row = false;
     if (statement_is_none(statement)) {
-        TRY(statement_take(search->connection, SQL_SERVER_FILTER_ROWS, statement));
+        TRY(statement_take(search->connection, number, statement));
     }
     statement_reset(statement);
-    TRY(postgres_bind_numbers(statement->postgres, 1, ahead->rids, ahead->row_count,
+    TRY(postgres_bind_numbers(statement->postgres, 1, gathered->rids, gathered->count,
                               search->scratch));
     enum status status = statement_row(search->connection, statement, &row);
     arena_rewind(search->scratch, mark);
     TRY(status);
-    for (size_t i = 0; i < ahead->row_count; i++) {
-        ahead->rows[i] = -1;
+    for (size_t i = 0; i < gathered->count; i++) {
+        gathered->rows[i] = -1;
     }
     for (int i = 0; row && i < postgres_row_count(statement->postgres); i++) {
         postgres_move(statement->postgres, i);
         size_t at = (size_t)statement_number(statement, 4) - 1;
-        if (at >= ahead->row_count) {
+        if (at >= gathered->count) {
             return STATUS_INTERNAL;
         }
-        ahead->rows[at] = i;
+        gathered->rows[at] = i;
     }
     return STATUS_OK;
+}
+
+static enum status gather(struct search *search, enum statement_number number,
+                          struct gathered *gathered, const int64_t *rids, size_t count)
+{
+    keep_places(gathered, rids, count < AHEAD_MOST ? count : AHEAD_MOST);
+    size_t asked = gathered->count;
+    enum status status = ask_rows(search, number, gathered);
+    gathered->count = status == STATUS_OK ? asked : 0;
+    return status;
+}
+
+static bool recall(struct gathered *gathered, int64_t rid, struct statement **ret_statement,
+                   bool *ret_there)
+{
+    const int64_t *at = gathered->count > 0 ? bsearch(&rid, gathered->rids, gathered->count,
+                                                      sizeof(rid), place_order)
+                                            : NULL;
+    if (at == NULL) {
+        return false;
+    }
+    int row = gathered->rows[at - gathered->rids];
+    *ret_there = row >= 0;
+    *ret_statement = &gathered->statement;
+    if (row >= 0) {
+        postgres_move(gathered->statement.postgres, row);
+    }
+    return true;
 }
 
 enum status rows_expect(struct search *search, const int64_t *rids, size_t count)
@@ -103,30 +146,51 @@ enum status rows_expect(struct search *search, const int64_t *rids, size_t count
         return STATUS_OK;
     }
     TRY(ahead_of(search, &ahead));
-    keep_places(ahead, rids, count < AHEAD_MOST ? count : AHEAD_MOST);
-    size_t asked = ahead->row_count;
-    enum status status = ask_rows(search, ahead);
-    ahead->row_count = status == STATUS_OK ? asked : 0;
-    return status;
+    return gather(search, SQL_SERVER_FILTER_ROWS, &ahead->filters, rids, count);
 }
 
 bool rows_recall(struct search *search, int64_t rid, struct statement **ret_statement,
                  bool *ret_there)
 {
     struct ahead *ahead = search->coming;
-    const int64_t *at = ahead != NULL && ahead->row_count > 0
-                            ? bsearch(&rid, ahead->rids, ahead->row_count, sizeof(rid), place_order)
-                            : NULL;
-    if (at == NULL) {
-        return false;
+    return ahead != NULL && recall(&ahead->filters, rid, ret_statement, ret_there);
+}
+
+/* ---- bodies -------------------------------------------------------------------------------------
+ */
+
+#define BODIES_AT_ONCE 64
+
+/* Of the candidate at RID and those behind it, as far as their facts leave a doubt. */
+static enum status expect_bodies(struct search *search, struct ahead *ahead, int64_t rid)
+{
+    int64_t wanted[BODIES_AT_ONCE];
+    size_t count = 0;
+    for (size_t i = ahead->next; i < ahead->count && count < BODIES_AT_ONCE; i++) {
+        struct statement *statement;
+        bool there = false;
+        if (ahead->queue[i] >= rid && rows_recall(search, ahead->queue[i], &statement, &there) &&
+            there && search_needs_body(search, ahead->queue[i], statement_blob(statement, 2))) {
+            wanted[count++] = ahead->queue[i];
+        }
     }
-    int row = ahead->rows[at - ahead->rids];
-    *ret_there = row >= 0;
-    *ret_statement = &ahead->statement;
-    if (row >= 0) {
-        postgres_move(ahead->statement.postgres, row);
+    return count > 1 ? gather(search, SQL_SERVER_BODIES, &ahead->bodies, wanted, count) : STATUS_OK;
+}
+
+enum status search_body_read(struct search *search, int64_t rid, struct place_body *ret_body)
+{
+    struct ahead *ahead = search->coming;
+    struct statement *statement = NULL;
+    bool there = false, known = ahead != NULL && recall(&ahead->bodies, rid, &statement, &there);
+    if (ahead != NULL && !known) {
+        TRY(expect_bodies(search, ahead, rid));
+        known = recall(&ahead->bodies, rid, &statement, &there);
     }
-    return true;
+    if (!known) {
+        return place_body_read(search->tx, rid, search->scratch, ret_body);
+    }
+    *ret_body = (struct place_body){.root = NULL};
+    return there ? place_body_of_row(search->tx, statement, search->scratch, ret_body) : STATUS_OK;
 }
 
 /* ---- candidates ---------------------------------------------------------------------------------

@@ -4,6 +4,8 @@
 
 /* More codes than this for one value ("system|") are tested for, not streamed. */
 #define STREAM_SOURCES 64
+/* More codes than this that a candidate must not have are looked for in its row. */
+#define DENIED_SOURCES 8
 
 static enum status add_target(struct search *search, resource_type type,
                               const struct packed_id *key, struct number_list *list)
@@ -141,7 +143,7 @@ static bool is_streamable(const struct test *test)
     const struct store_clause *clause = test->clause;
     size_t sources = 0;
     bool token = clause->parameter->kind == SEARCH_TOKEN;
-    bool kind = (token && clause->modifier == STORE_PLAIN) ||
+    bool kind = (token && (clause->modifier == STORE_PLAIN || clause->modifier == STORE_NOT)) ||
                 (clause->parameter->kind == SEARCH_REFERENCE &&
                  (clause->modifier == STORE_PLAIN || clause->modifier == STORE_IDENTIFIER ||
                   clause->modifier == STORE_BELOW || clause->modifier == STORE_ABOVE));
@@ -240,6 +242,18 @@ static enum status check_clause(struct search *search, const struct store_clause
     return STATUS_OK;
 }
 
+/* The tree of codes is smaller than the rows. Not on a server, where these come many at once. */
+static enum status deny(struct search *search, struct test *test)
+{
+    struct stream stream = {.count = 0};
+    TRY(stream_of(search, test, &stream));
+    if (stream.count <= DENIED_SOURCES) {
+        search->denied[search->denied_count++] = stream;
+        test->denied = true;
+    }
+    return STATUS_OK;
+}
+
 enum status clause_prepare(struct search *search, const struct store_clause *clause)
 {
     struct test *test = &search->tests[search->test_count];
@@ -260,6 +274,10 @@ enum status clause_prepare(struct search *search, const struct store_clause *cla
     }
     if (clause->modifier == STORE_TEXT || parameter_is_words(clause->parameter)) {
         return stream_words(search, test);
+    }
+    if (clause->modifier == STORE_NOT) {
+        return search->connection->db != NULL && is_streamable(test) ? deny(search, test)
+                                                                     : STATUS_OK;
     }
     if (is_streamable(test)) {
         struct stream *stream = &search->streams[search->stream_count++];

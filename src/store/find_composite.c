@@ -214,7 +214,7 @@ enum status composite_test(struct search *search, const struct test *test, int64
     struct arena_mark mark = arena_mark(search->scratch);
     struct place_body place;
     *ret_match = false;
-    TRY(place_body_read(search->tx, rid, search->scratch, &place));
+    TRY(search_body_read(search, rid, &place));
     if (place.root != NULL) {
         TRY(body_matches(search, test, &place, false, ret_match));
     }
@@ -281,7 +281,7 @@ enum status near_test(struct search *search, const struct test *test, int64_t ri
 {
     struct arena_mark mark = arena_mark(search->scratch);
     struct place_body place;
-    TRY(place_body_read(search->tx, rid, search->scratch, &place));
+    TRY(search_body_read(search, rid, &place));
     *ret_match = near_test_body(test, place.root);
     arena_rewind(search->scratch, mark);
     return STATUS_OK;

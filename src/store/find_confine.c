@@ -84,6 +84,8 @@ static enum statement_number within_home(enum statement_number number)
     switch (number) {
     case SQL_TOKEN_RIDS:
         return SQL_SERVER_TOKEN_HOME;
+    case SQL_SERVER_CODES_RIDS:
+        return SQL_SERVER_CODES_HOME;
     case SQL_REFERENCE_RIDS:
         return SQL_SERVER_REFERENCE_HOME;
     case SQL_TEXT_RIDS:

@@ -30,6 +30,21 @@ static enum status targets_resolve(struct store_tx *tx, const struct facts *fact
     return STATUS_OK;
 }
 
+enum status place_body_of_row(struct store_tx *tx, const struct statement *statement,
+                              struct arena *arena, struct place_body *ret_body)
+{
+    struct slice body;
+    struct json json;
+    int64_t base = statement_number(statement, 1) >> METHOD_BITS;
+    ret_body->type = (resource_type)statement_number(statement, 0);
+    TRY(body_decompress(tx->connection, statement_blob(statement, 3),
+                        statement_number(statement, 2), arena, &body));
+    TRY(base_url_of(tx, base, arena, &ret_body->base_url));
+    TRY(json_read(body, &json_limits_default, arena, NULL, &json));
+    ret_body->root = json.root;
+    return STATUS_OK;
+}
+
 enum status place_body_read(struct store_tx *tx, int64_t rid, struct arena *arena,
                             struct place_body *ret_body)
 {
@@ -42,18 +57,9 @@ enum status place_body_read(struct store_tx *tx, int64_t rid, struct arena *aren
     if (!row) {
         return STATUS_OK;
     }
-    struct slice body;
-    struct json json;
-    int64_t base = statement_number(statement, 1) >> METHOD_BITS;
-    ret_body->type = (resource_type)statement_number(statement, 0);
-    enum status status = body_decompress(tx->connection, statement_blob(statement, 3),
-                                         statement_number(statement, 2), arena, &body);
+    enum status status = place_body_of_row(tx, statement, arena, ret_body);
     statement_reset(statement);
-    TRY(status);
-    TRY(base_url_of(tx, base, arena, &ret_body->base_url));
-    TRY(json_read(body, &json_limits_default, arena, NULL, &json));
-    ret_body->root = json.root;
-    return STATUS_OK;
+    return status;
 }
 
 static enum status facts_of_place(struct store_tx *tx, int64_t rid,

@@ -222,7 +222,7 @@ static enum status forward_match(struct search *search, const struct test *test,
     return STATUS_OK;
 }
 
-static enum status branch_open(struct search *search, const struct test *test,
+static enum status branch_make(struct search *search, const struct test *test,
                                struct branch *branch)
 {
     TRY(search_nest(search, branch->query, &branch->forward));
@@ -230,6 +230,14 @@ static enum status branch_open(struct search *search, const struct test *test,
     branch->by_home = has && search->query->type == search->store->patient_type &&
                       parameter_is_single(search->store, branch->query->type, branch->reference);
     branch->forward->wants_row = has && !branch->by_home;
+    return STATUS_OK;
+}
+
+static enum status branch_open(struct search *search, const struct test *test,
+                               struct branch *branch)
+{
+    TRY(branch->forward == NULL ? branch_make(search, test, branch) : STATUS_OK);
+    branch->settled = true;
     return search_settle(branch->forward);
 }
 
@@ -257,6 +265,68 @@ static enum status forward_inside(struct search *search, const struct test *test
     return link->places.broken ? STATUS_TOO_COSTLY : STATUS_OK;
 }
 
+/* ---- by homes: a page needs the first who are meant, and not all ------------------------------
+ */
+
+/* A stream of trees that has all matches, and more perhaps. */
+static const struct stream *stream_of_trees(const struct search *search)
+{
+    for (size_t i = 0; i < search->stream_count; i++) {
+        const struct stream *stream = &search->streams[i];
+        bool trees = stream->count > 0 && stream->count <= LINK_SOURCES;
+        for (size_t j = 0; trees && j < stream->count; j++) {
+            enum statement_number number = stream->sources[j].number;
+            trees = !statement_is_none(&stream->sources[j].statement) &&
+                    (number == SQL_TOKEN_RIDS || number == SQL_REFERENCE_RIDS);
+        }
+        if (trees) {
+            return stream;
+        }
+    }
+    return NULL;
+}
+
+/* *RET_CAN false: a patient may be meant in whose home no match is, or there is no such stream. */
+static enum status add_homes(struct search *search, const struct test *test, struct branch *branch,
+                             struct stream *homes, bool *ret_can)
+{
+    TRY(branch_make(search, test, branch));
+    const struct stream *trees = stream_of_trees(branch->forward);
+    *ret_can = trees != NULL && branch->by_home && !stray_may_be(search->store, branch->parameter);
+    for (size_t i = 0; *ret_can && i < trees->count; i++) {
+        TRY(stream_add_homes(homes, search->arena, &trees->sources[i]));
+    }
+    return STATUS_OK;
+}
+
+enum status links_by_homes(struct search *search)
+{
+    if (search->connection->db == NULL || search->query->type != search->store->patient_type) {
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < search->test_count; i++) {
+        struct link *link = search->tests[i].link;
+        if (link == NULL || link->state != LINK_OPEN || link->branch_count == 0 ||
+            search->tests[i].clause->modifier != STORE_HAS) {
+            continue;
+        }
+        bool only = search->stream_count == 0;
+        struct stream *homes = &search->streams[search->stream_count++];
+        *homes = (struct stream){.count = 0};
+        link->by_homes = true;
+        for (size_t j = 0; j < link->branch_count && link->by_homes; j++) {
+            TRY(add_homes(search, &search->tests[i], &link->branches[j], homes, &link->by_homes));
+        }
+        if (link->by_homes) {
+            search->gone = search->gone || only;
+        } else {
+            stream_close(homes);
+            search->stream_count--;
+        }
+    }
+    return STATUS_OK;
+}
+
 /* One turn: until *looked is UNTIL. */
 static enum status forward_turn(struct search *search, struct test *test, uint64_t until)
 {
@@ -267,7 +337,7 @@ static enum status forward_turn(struct search *search, struct test *test, uint64
             link->branch_at++;
             continue;
         }
-        if (branch->forward == NULL) {
+        if (!branch->settled) {
             TRY(branch_open(search, test, branch));
         }
         struct candidate match;
@@ -300,8 +370,11 @@ enum status links_advance(struct search *search)
     for (size_t i = 0; i < search->test_count; i++) {
         struct test *test = &search->tests[i];
         struct link *link = test->link;
-        uint64_t allowed = search->own + (search->brief ? 0 : LINK_TURN);
-        if (link == NULL || link->state != LINK_OPEN || allowed < link->spent + LINK_TURN) {
+        if (link == NULL || link->state != LINK_OPEN) {
+            continue;
+        }
+        uint64_t allowed = search->own + (search->brief || link->by_homes ? 0 : LINK_TURN);
+        if (allowed < link->spent + LINK_TURN) {
             continue;
         }
         uint64_t before = *search->looked, until = before + allowed - link->spent;

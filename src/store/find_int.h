@@ -16,9 +16,12 @@ struct source {
     enum statement_number number;
     struct statement statement; /* none: a list */
     int from;                   /* the statement's parameter for the place to begin at */
-    int64_t floor;              /* never begin below this */
-    int shift;                  /* its numbers are of blocks of this many bits of places */
-    const int64_t *homes;       /* only within these, in order (find_confine.c); NULL: anywhere */
+    uint32_t parameter;         /* of a tree: what its statement is bound to */
+    int64_t value;
+    int64_t floor;        /* never begin below this */
+    int shift;            /* its numbers are of blocks of this many bits of places */
+    bool firsts;          /* of each place, the first one of its patient's home counts */
+    const int64_t *homes; /* only within these, in order (find_confine.c); NULL: anywhere */
     size_t home_count, home;
     const int64_t *list;
     size_t list_count, list_at;
@@ -31,6 +34,8 @@ struct stream {
     struct source *sources;
     size_t count, capacity;
     int64_t current;
+    size_t asked, kept, rests; /* of blocks, by find_agree.c: how much it lets through, and how
+                                  often it need not be asked, since that is nearly everything */
 };
 
 #define STREAM_END INT64_MAX
@@ -47,8 +52,15 @@ void search_note_people(struct search *search, const struct search *branch);
 MUST_CHECK enum status stream_add_tree(struct stream *stream, struct connection *connection,
                                        struct arena *arena, enum statement_number number,
                                        uint32_t parameter, int64_t value);
+/* On a server: of any of the codes, which last. */
+MUST_CHECK enum status stream_add_codes(struct stream *stream, struct connection *connection,
+                                        struct arena *arena, uint32_t parameter,
+                                        const int64_t *codes, size_t count);
 MUST_CHECK enum status stream_add_text(struct stream *stream, struct connection *connection,
                                        struct arena *arena, uint32_t parameter, struct slice key);
+/* The first places of the homes in which places of LIKE are, a tree. */
+MUST_CHECK enum status stream_add_homes(struct stream *stream, struct arena *arena,
+                                        const struct source *like);
 /* Places of TYPE (NONE: all) in [low, high). */
 MUST_CHECK enum status stream_add_places(struct stream *stream, struct connection *connection,
                                          struct arena *arena, resource_type type, int64_t low,
@@ -131,6 +143,7 @@ struct test {
     struct wanted *wanted;
     size_t count;
     bool streamed; /* a stream holds exactly what this would let through */
+    bool denied;   /* a stream of the search's denied ones holds exactly what it would not */
     bool sifted;   /* a stream does, but for the doubts among its places */
     const int64_t *doubts;
     size_t doubt_count;
@@ -149,6 +162,8 @@ MUST_CHECK enum status token_is(struct search *search, const struct store_value 
                                 const struct fact *fact, bool *ret_match);
 MUST_CHECK enum status prepare_token(struct search *search, const struct test *test,
                                      struct wanted *wanted);
+/* May its values be texts, and not only codes? */
+bool token_has_texts(const struct search_parameter *parameter);
 MUST_CHECK enum status prepare_quantity(struct search *search, struct wanted *wanted);
 MUST_CHECK enum status prepare_number(struct wanted *wanted);
 
@@ -230,6 +245,8 @@ struct search {
     uint64_t *looked; /* candidates looked at, nested searches included */
     struct stream *streams;
     size_t stream_count;
+    struct stream *denied; /* what must not be in these; read at the same places */
+    size_t denied_count;
     struct test *tests;
     size_t test_count;
     struct range *ranges;
@@ -250,8 +267,10 @@ struct search {
     bool gone;             /* the only stream may have places where nothing lives any more */
     bool all;              /* the first stream is that, for want of another */
     bool wants_row;        /* candidates come with their row even if nothing must be tested */
+    bool every;            /* all matches are wanted, however many */
     bool races;            /* it gives matches, so that its links may become streams meanwhile */
     uint64_t own;          /* looks spent on its own candidates */
+    uint64_t matched;      /* matches that search_next gave */
     uint64_t pause;        /* search_next gives up once *looked is this; 0: never */
     uint64_t asked;        /* how often search_has was */
     int64_t ahead;         /* of several searches: its next candidate */
@@ -289,6 +308,8 @@ MUST_CHECK enum status search_agree(struct search *search, int64_t from, int64_t
                                     bool *ret_paused);
 /* Must the row be read to tell whether the candidate is a match? */
 bool search_needs_row(const struct search *search, int64_t rid);
+/* And its body, when these are its facts? */
+bool search_needs_body(const struct search *search, int64_t rid, struct slice facts);
 /* May the place be a match, as far as streams can tell? Leaves them anywhere. */
 MUST_CHECK enum status search_has(struct search *search, int64_t rid, bool *ret_has);
 /* Sorts the places, at most AHEAD_MOST, and keeps those that may. */
@@ -369,6 +390,11 @@ MUST_CHECK enum status ranges_prepare(struct search *search);
 MUST_CHECK enum status ranges_advance(struct search *search);
 void ranges_close(struct search *search);
 
+/* Which beginnings within [LOW, END) surely are of matches of all COUNT values, whatever the dates'
+ * width in their class. False: none. */
+bool dates_sure(const struct wanted *const *wanted, size_t count, enum date_class span,
+                int64_t *low, int64_t *end);
+
 /* Has no resource of the type more than one value of the parameter? */
 bool parameter_is_single(const struct store *store, resource_type type,
                          const struct search_parameter *parameter);
@@ -412,6 +438,9 @@ MUST_CHECK enum status link_test(struct search *search, const struct test *test,
 /* What candidates with these facts will ask of other resources is read at once. */
 MUST_CHECK enum status link_expect(struct search *search, const struct test *test,
                                    const struct slice *facts, size_t count);
+/* Streams of the patients in whose homes are matches of what must refer to them, where nobody else
+ * can be referred to. After the other streams are there. */
+MUST_CHECK enum status links_by_homes(struct search *search);
 /* Goes on with finding what the open links lead to, as far as is fair. */
 MUST_CHECK enum status links_advance(struct search *search);
 void link_close(struct link *link);
@@ -489,6 +518,12 @@ struct place_body {
 };
 MUST_CHECK enum status place_body_read(struct store_tx *tx, int64_t rid, struct arena *arena,
                                        struct place_body *ret_body);
+/* The same from the columns of SQL_PLACE_BODY. */
+MUST_CHECK enum status place_body_of_row(struct store_tx *tx, const struct statement *statement,
+                                         struct arena *arena, struct place_body *ret_body);
+/* The same in scratch; on a server candidates to come are read with it (find_ahead.c). */
+MUST_CHECK enum status search_body_read(struct search *search, int64_t rid,
+                                        struct place_body *ret_body);
 
 struct target {
     resource_type type;

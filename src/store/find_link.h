@@ -17,8 +17,9 @@ enum link_state {
 
 struct branch {
     const struct store_query *query;
-    struct search *follow, *forward; /* asked of one place; gives all matches */
-    uint32_t parameter;              /* reverse: of the query's type */
+    struct search *follow, *forward; /* asked of one place; gives all matches, once it is settled */
+    bool settled;
+    uint32_t parameter; /* reverse: of the query's type */
     const struct search_parameter *reference;
     struct stream *slot; /* reverse: what refers to the candidate, among follow's streams */
     bool by_home;        /* reverse: what a match refers to, most likely its patient, it may only
@@ -33,6 +34,7 @@ struct answer {
 
 struct link {
     enum link_state state;
+    bool by_homes;      /* reverse: a stream has the patients who may be meant */
     uint32_t parameter; /* chain: of the candidate's type */
     struct branch *branches;
     size_t branch_count;

@@ -206,7 +206,8 @@ enum status search_prepare(struct search *search)
     search->streams =
         arena_array(search->arena, tests * (WORD_STREAMS + 1) + 5, sizeof(struct stream));
     search->tests = arena_array(search->arena, tests, sizeof(struct test));
-    if (search->streams == NULL || search->tests == NULL) {
+    search->denied = arena_array(search->arena, tests, sizeof(struct stream));
+    if (search->denied == NULL || search->streams == NULL || search->tests == NULL) {
         return STATUS_TOO_COSTLY;
     }
     TRY(sorts_prepare(search));
@@ -277,6 +278,7 @@ enum status search_settle(struct search *search)
     }
     search->narrow = search->stream_count > 0;
     TRY(ranges_prepare(search));
+    TRY(search->brief ? STATUS_OK : links_by_homes(search));
     if (search->stream_count == 0 || search->gone) {
         search->all = search->stream_count == 0;
         TRY(add_places(search, stream_new(search), INT64_MIN, INT64_MAX));
@@ -292,6 +294,9 @@ void search_close(struct search *search)
     for (size_t i = 0; i < search->stream_count; i++) {
         stream_close(&search->streams[i]);
     }
+    for (size_t i = 0; i < search->denied_count; i++) {
+        stream_close(&search->denied[i]);
+    }
     for (size_t i = 0; i < search->test_count; i++) {
         if (search->tests[i].link != NULL) {
             link_close(search->tests[i].link);
@@ -304,6 +309,9 @@ void search_rewind(struct search *search)
     ahead_drop(search);
     for (size_t i = 0; i < search->stream_count; i++) {
         stream_rewind(&search->streams[i]);
+    }
+    for (size_t i = 0; i < search->denied_count; i++) {
+        stream_rewind(&search->denied[i]);
     }
 }
 
@@ -326,11 +334,12 @@ static bool type_wanted(const struct store_query *query, resource_type type)
 static enum status look_into_body(struct search *search, const struct test *test, int64_t rid,
                                   bool *ret_match)
 {
-    struct store_version version;
-    struct json json;
-    TRY(place_read(search->connection, rid, true, search->scratch, &version));
-    TRY(json_read(version.body, &json_limits_default, search->scratch, NULL, &json));
-    TRY(test_body(search->store, test, version.type, json.root, search->scratch, ret_match));
+    struct place_body body;
+    TRY(search_body_read(search, rid, &body));
+    if (body.root == NULL) {
+        return STATUS_NOT_FOUND;
+    }
+    TRY(test_body(search->store, test, body.type, body.root, search->scratch, ret_match));
     if (test->clause->modifier == STORE_NOT) {
         *ret_match = !*ret_match;
     }
@@ -358,7 +367,29 @@ static enum status run_test(struct search *search, const struct test *test,
 /* Is there nothing left to ask of the place? */
 static bool is_settled(const struct test *test, int64_t rid)
 {
-    return test->streamed || (test->sifted && !list_has(test->doubts, test->doubt_count, rid));
+    return test->streamed || test->denied ||
+           (test->sifted && !list_has(test->doubts, test->doubt_count, rid));
+}
+
+bool search_needs_body(const struct search *search, int64_t rid, struct slice facts)
+{
+    bool needs = false;
+    for (size_t i = 0; i < search->test_count; i++) {
+        const struct test *test = &search->tests[i];
+        if (is_settled(test, rid)) {
+            continue;
+        }
+        if (test->kind == TEST_FACTS) {
+            enum match match = test_facts(test, facts);
+            if (match == MATCH_NO) {
+                return false;
+            }
+            needs = needs || match == MATCH_MAYBE;
+        } else {
+            needs = needs || test->kind == TEST_COMPOSITE || test->kind == TEST_NEAR;
+        }
+    }
+    return needs;
 }
 
 /* ALL: also what a stream has seen to. The facts are asked of all before what costs more: what they
@@ -592,8 +623,8 @@ static bool reads_rows(const struct search *search)
     return reads;
 }
 
-enum status search_candidate(struct search *search, int64_t from, int64_t *ret_rid,
-                             bool *ret_paused)
+static enum status next_agreed(struct search *search, int64_t from, int64_t *ret_rid,
+                               bool *ret_paused)
 {
     *ret_paused = false;
     *ret_rid = STREAM_END;
@@ -613,6 +644,42 @@ enum status search_candidate(struct search *search, int64_t from, int64_t *ret_r
         search->coming = NULL;
     }
     return search_agree(search, from, ret_rid, ret_paused);
+}
+
+static enum status is_denied(struct search *search, int64_t rid, bool *ret_denied)
+{
+    *ret_denied = false;
+    for (size_t i = 0; i < search->denied_count && !*ret_denied; i++) {
+        TRY(stream_seek(&search->denied[i], rid));
+        *ret_denied = search->denied[i].current == rid;
+    }
+    return STATUS_OK;
+}
+
+enum status search_candidate(struct search *search, int64_t from, int64_t *ret_rid,
+                             bool *ret_paused)
+{
+    for (size_t passed = 1;; passed++) {
+        bool denied = false;
+        TRY(next_agreed(search, from, ret_rid, ret_paused));
+        if (*ret_rid == STREAM_END || *ret_paused) {
+            return STATUS_OK;
+        }
+        TRY(is_denied(search, *ret_rid, &denied));
+        if (!denied) {
+            return STATUS_OK;
+        }
+        from = *ret_rid + 1;
+        if (passed % STEPS_OF_A_LOOK == 0) {
+            TRY(search_look(search));
+            search->own++;
+            *ret_paused = search->pause != 0 && *search->looked >= search->pause;
+        }
+        if (*ret_paused) {
+            *ret_rid = from;
+            return STATUS_OK;
+        }
+    }
 }
 
 enum status search_next(struct search *search, int64_t from, struct candidate *candidate)
@@ -640,6 +707,7 @@ enum status search_next(struct search *search, int64_t from, struct candidate *c
         TRY(search_look(search));
         TRY(search_test(search, rid, candidate, &match));
         search->own += *search->looked - before;
+        search->matched += match;
         if (match) {
             return STATUS_OK;
         }

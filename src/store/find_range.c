@@ -18,6 +18,11 @@
 #define ROWS_OF_A_LOOK 12                /* rows that cost as much as looking at a candidate */
 #define FIRST_ROWS     4096              /* of each, before any candidate is looked at */
 #define FIRST_PAIRS    1024              /* the same of a pair, whose candidates match more often */
+#define PROBE_ROWS     1024              /* on a server, before a few of all places are looked at */
+#define PROBE_LOOKS    128               /* so many, to see whether nearly all match */
+#define FEW_LOOKS      32                /* enough when hardly any does: */
+#define DENSE          8                 /* less than one in so many */
+#define THERE_ROWS     16384             /* and then: rows come many at once, places do not */
 #define TURN_ROWS      1024              /* rows before the others have their turn */
 #define RANGE_ROWS     ((size_t)1 << 21) /* more places than this are no lists, all together */
 #define RANGE_MOST     900000            /* nor more than this one; below what list_add allows */
@@ -26,6 +31,8 @@
 #define PRESENCE_CODES 4096              /* more of a type are not worth looking through */
 
 enum range_state { RANGE_OPEN, RANGE_NEVER, RANGE_DONE };
+/* A long run of dates on a server: once it is where each surely matches, only places are read. */
+enum range_part { PART_ALL, PART_SURE, PART_REST };
 
 struct range {
     enum range_state state;
@@ -33,7 +40,11 @@ struct range {
     size_t test_count; /* 0: of when it was stored */
     size_t wanted_at;  /* the run that is being read, or is the next */
     uint32_t run_at;
-    const struct pair *pair; /* whose rows are read, for each of these codes; else NULL */
+    enum range_part part;
+    int64_t sure_low, sure_end; /* of the run; no low end: equal */
+    int64_t part_low;           /* where PART_SURE begins */
+    bool rest;                  /* something is behind it */
+    const struct pair *pair;    /* whose rows are read, for each of these codes; else NULL */
     const int64_t *codes;
     size_t code_count, code_at;
     uint32_t presence;          /* what these are codes of instead; else 0 */
@@ -46,52 +57,6 @@ struct range {
 
 /* ---- which ranges there are ---------------------------------------------------------------------
  */
-
-/* Does the element at the end of STEPS stand at most once in a resource? */
-static bool is_single(const struct definitions *definitions, resource_type type,
-                      const struct search_path *path)
-{
-    const struct element_tables *tables = definitions_tables(definitions);
-    const struct type_row *row = resource_row(tables, type);
-    for (size_t i = 0; i < path->count; i++) {
-        const struct element_row *element =
-            type_find_element(tables, row, path->steps[i].at, path->steps[i].length);
-        if (element == NULL || element->max != 1) {
-            return false;
-        }
-        row = element_type_row(tables, element);
-    }
-    return path->count > 0;
-}
-
-/* The name of a choice without its type: "effective". */
-static struct slice stem_of(const struct definitions *definitions, resource_type type,
-                            const struct search_path *path)
-{
-    const struct element_tables *tables = definitions_tables(definitions);
-    const struct element_row *element = type_find_element(tables, resource_row(tables, type),
-                                                          path->steps[0].at, path->steps[0].length);
-    return element != NULL ? slice_head(path->steps[0], element->stem_length) : SLICE("");
-}
-
-bool parameter_is_single(const struct store *store, resource_type type,
-                         const struct search_parameter *parameter)
-{
-    const struct definitions *definitions = store->definitions;
-    if (type == RESOURCE_TYPE_NONE || !parameter->simple || parameter->path_count == 0) {
-        return false;
-    }
-    struct slice stem = stem_of(definitions, type, &parameter->paths[0]);
-    for (size_t i = 0; i < parameter->path_count; i++) {
-        const struct search_path *path = &parameter->paths[i];
-        bool alone = parameter->path_count == 1 || (path->count == 1 && stem.length > 0);
-        if (!alone || !is_single(definitions, type, path) ||
-            !slice_equals(stem_of(definitions, type, path), stem)) {
-            return false;
-        }
-    }
-    return true;
-}
 
 static bool same_numbers(const struct wanted *a, const struct wanted *b)
 {
@@ -338,6 +303,22 @@ static enum status take(struct search *search, struct range *range, enum stateme
     return STATUS_OK;
 }
 
+static void find_sure(const struct search *search, struct range *range, int64_t low, int64_t high)
+{
+    const struct wanted *wanted[RANGE_TESTS];
+    range->sure_low = low;
+    range->sure_end = high;
+    for (size_t i = 0; i < range->test_count; i++) {
+        wanted[i] = &range->tests[i]->wanted[range->wanted_at];
+    }
+    if (search->connection->db != NULL ||
+        !dates_sure(wanted, range->test_count, (enum date_class)range->run_at, &range->sure_low,
+                    &range->sure_end)) {
+        range->sure_low = range->sure_end = low;
+    }
+    range->rest = range->sure_end < high;
+}
+
 static enum status open_date(struct search *search, struct range *range)
 {
     enum date_class span = (enum date_class)range->run_at;
@@ -345,7 +326,14 @@ static enum status open_date(struct search *search, struct range *range)
     for (size_t i = 0; i < range->test_count; i++) {
         date_bounds(range->tests[i]->wanted[range->wanted_at].value, span, &low, &high);
     }
-    TRY(take(search, range, SQL_DATE_RANGE,
+    find_sure(search, range, low, high);
+    if (range->part == PART_SURE) {
+        low = range->part_low;
+        high = range->sure_end;
+    } else if (range->part == PART_REST) {
+        low = range->sure_end;
+    }
+    TRY(take(search, range, range->part == PART_SURE ? SQL_SERVER_DATE_SURE : SQL_DATE_RANGE,
              date_class_parameter(range->tests[0]->parameter, span)));
     statement_bind_number(&range->statement, 2, low);
     statement_bind_number(&range->statement, 3, high);
@@ -471,9 +459,8 @@ static enum status open_run(struct search *search, struct range *range, bool *re
         return open_changes(search, range);
     }
     if (range->presence != 0) {
-        TRY(take(search, range, SQL_TOKEN_RIDS, range->presence));
+        TRY(take(search, range, SQL_TOKEN_RANGE, range->presence));
         statement_bind_number(&range->statement, 2, range->codes[range->code_at]);
-        statement_bind_number(&range->statement, 3, INT64_MIN);
         return STATUS_OK;
     }
     if (range->pair != NULL) {
@@ -505,6 +492,11 @@ static void next_run(struct search *search, struct range *range)
         runs = kind == SEARCH_DATE ? DATE_CLASSES : kind == SEARCH_QUANTITY ? 2 : 1;
     }
     close_run(search, range);
+    if (range->part == PART_SURE && range->rest) {
+        range->part = PART_REST;
+        return;
+    }
+    range->part = PART_ALL;
     if (++range->code_at < range->code_count) {
         return;
     }
@@ -598,7 +590,7 @@ static enum match match_row(const struct range *range)
 {
     enum match least = MATCH_YES;
     struct fact fact = {0};
-    if (range->presence != 0) {
+    if (range->presence != 0 || range->part == PART_SURE) {
         return MATCH_YES;
     }
     if (range->test_count > 0 && range->pair == NULL) {
@@ -614,8 +606,27 @@ static enum match match_row(const struct range *range)
     return least;
 }
 
-/* At most ROWS of them. */
-static enum status read_rows(struct search *search, struct range *range, uint64_t rows)
+static bool splits(const struct range *range)
+{
+    return range->number == SQL_DATE_RANGE && range->part == PART_ALL &&
+           range->sure_low < range->sure_end;
+}
+
+/* Those that are the same again stand in the list twice until it is sorted. */
+static void turn_sure(struct search *search, struct range *range)
+{
+    int64_t low = statement_number(&range->statement, 1);
+    if (splits(range) && low >= range->sure_low && low < range->sure_end &&
+        postgres_piece_ends(range->statement.postgres)) {
+        close_run(search, range);
+        range->part = PART_SURE;
+        range->part_low = low;
+    }
+}
+
+/* At most ROWS of them; MORE are soon. */
+static enum status read_rows(struct search *search, struct range *range, uint64_t rows,
+                             uint64_t more)
 {
     uint64_t until = range->rows + rows;
     while (range->state == RANGE_OPEN && range->rows < until) {
@@ -626,6 +637,11 @@ static enum status read_rows(struct search *search, struct range *range, uint64_
                 range->state = RANGE_DONE;
                 return STATUS_OK;
             }
+        }
+        if (range->statement.postgres != NULL) {
+            uint64_t wish = until + more - range->rows;
+            postgres_wish(range->statement.postgres,
+                          splits(range) && wish > PROBE_ROWS ? PROBE_ROWS : wish);
         }
         TRY(statement_row(search->connection, &range->statement, &row));
         range->rows++;
@@ -644,6 +660,9 @@ static enum status read_rows(struct search *search, struct range *range, uint64_
         size_t most = RANGE_ROWS / search->range_count;
         most = most < RANGE_MOST ? most : RANGE_MOST;
         range->state = range->list.count >= most ? RANGE_NEVER : range->state;
+        if (range->statement.postgres != NULL) {
+            turn_sure(search, range);
+        }
     }
     return STATUS_OK;
 }
@@ -683,19 +702,36 @@ static enum status range_done(struct search *search, struct range *range)
     return STATUS_OK;
 }
 
-/* Up to MORE_ROWS of each after the first, a turn at a time. What is short ends it. */
-static enum status advance_by(struct search *search, uint64_t more_rows)
+/* How many rows may have been read by now. Where every place would be a candidate, and every match
+ * is wanted, there are not many more rows than places, and each costs a fraction of looking at one.
+ */
+static uint64_t rows_allowed(const struct search *search, const struct range *range)
+{
+    bool all = search->stream_count == 0 || search->all;
+    uint64_t first = range->pair != NULL ? FIRST_PAIRS : FIRST_ROWS;
+    if (search->every && all) {
+        return RANGE_ROWS;
+    }
+    if (search->connection->db == NULL && all && !search->wants_row) {
+        bool dense = search->own < FEW_LOOKS || search->matched * DENSE >= search->own;
+        first = dense && search->own < PROBE_LOOKS ? PROBE_ROWS : THERE_ROWS;
+    }
+    return first + search->own * ROWS_OF_A_LOOK;
+}
+
+/* As far as is allowed, a turn at a time. What is short ends it. */
+static enum status advance(struct search *search)
 {
     for (bool more = true; more;) {
         more = false;
         for (size_t i = 0; i < search->range_count && !search->brief; i++) {
             struct range *range = &search->ranges[i];
-            uint64_t allowed = more_rows + (range->pair != NULL ? FIRST_PAIRS : FIRST_ROWS);
+            uint64_t allowed = rows_allowed(search, range);
             if (range->state != RANGE_OPEN || range->rows >= allowed) {
                 continue;
             }
-            uint64_t left = allowed - range->rows;
-            TRY(read_rows(search, range, left < TURN_ROWS ? left : TURN_ROWS));
+            uint64_t left = allowed - range->rows, turn = left < TURN_ROWS ? left : TURN_ROWS;
+            TRY(read_rows(search, range, turn, left - turn));
             TRY(search_look(search));
             if (range->state != RANGE_OPEN) {
                 close_run(search, range);
@@ -735,15 +771,12 @@ enum status ranges_prepare(struct search *search)
         search->ranges[search->range_count++] =
             (struct range){.list = {.arena = search->arena}, .doubts = {.arena = search->arena}};
     }
-    return advance_by(search, 0);
+    return advance(search);
 }
 
 enum status ranges_advance(struct search *search)
 {
-    if (search->range_count == 0 || search->brief) {
-        return STATUS_OK;
-    }
-    return advance_by(search, search->own * ROWS_OF_A_LOOK);
+    return search->range_count == 0 || search->brief ? STATUS_OK : advance(search);
 }
 
 void ranges_close(struct search *search)

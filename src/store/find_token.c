@@ -401,7 +401,7 @@ static bool has_codes(const struct search_parameter *parameter)
     return found;
 }
 
-static bool has_texts(const struct search_parameter *parameter)
+bool token_has_texts(const struct search_parameter *parameter)
 {
     bool found = !parameter->exists && !parameter->simple;
     for (size_t i = 0; i < parameter->path_count && !parameter->exists; i++) {
@@ -462,7 +462,7 @@ enum status prepare_token(struct search *search, const struct test *test, struct
         struct store_value plain = {.code = value->text};
         return token_key(search, &plain, wanted);
     }
-    if (value->has_codes && (texts_only || (has_texts(parameter) && !has_codes(parameter)))) {
+    if (value->has_codes && (texts_only || (token_has_texts(parameter) && !has_codes(parameter)))) {
         return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "",
                             "Search parameter %.*s: sets of codes are for coded values.",
                             SLICE_ARGS(parameter->code));
@@ -479,7 +479,7 @@ enum status prepare_token(struct search *search, const struct test *test, struct
         wanted->numbers = list.items;
         wanted->number_count = list.count;
     }
-    if (value->has_codes || (!texts_only && !has_texts(parameter))) {
+    if (value->has_codes || (!texts_only && !token_has_texts(parameter))) {
         return STATUS_OK;
     }
     return value->code.length == 0 ? token_system(search, value, wanted)

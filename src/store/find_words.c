@@ -101,6 +101,36 @@ static enum status stream_places(struct search *search)
     return STATUS_OK;
 }
 
+/* Each of them costs something. */
+#define CODES_ASKED_FOR 64
+
+/* On a server: whoever has such a value has a code that stood beside all words of one, or none at
+ * all. (In a file a step to a place costs so little that its row is read sooner.) *RET_DONE false:
+ * there are too many codes, or values without. */
+static enum status stream_codes(struct search *search, const struct test *test, bool *ret_done)
+{
+    struct number_list codes = {.arena = search->arena};
+    const struct store_clause *clause = test->clause;
+    *ret_done = search->connection->db == NULL && clause->modifier == STORE_TEXT &&
+                clause->parameter->kind == SEARCH_TOKEN && !token_has_texts(clause->parameter);
+    for (size_t i = 0; i < test->count && *ret_done; i++) {
+        const struct wanted *wanted = &test->wanted[i];
+        *ret_done = wanted->number_count < CODES_ASKED_FOR;
+        for (size_t j = 0; j < wanted->number_count && *ret_done; j++) {
+            TRY(list_add(&codes, wanted->numbers[j]));
+        }
+    }
+    TRY(list_add(&codes, CODE_PRESENT));
+    list_sort(&codes);
+    *ret_done = *ret_done && codes.count <= CODES_ASKED_FOR;
+    if (!*ret_done) {
+        return STATUS_OK;
+    }
+    search->typed = true;
+    return stream_add_codes(&search->streams[search->stream_count++], search->connection,
+                            search->arena, test->parameter, codes.items, codes.count);
+}
+
 /* How many blocks have the word, as far as that matters. */
 static enum status count_blocks(struct search *search, uint32_t word, size_t *ret_count)
 {
@@ -160,7 +190,9 @@ enum status stream_words(struct search *search, const struct test *test)
                                   word_number(test->wanted[i].words[0])));
         }
     }
-    return stream_places(search);
+    bool done = false;
+    TRY(stream_codes(search, test, &done));
+    return done ? STATUS_OK : stream_places(search);
 }
 
 /* ---- by the body --------------------------------------------------------------------------------

@@ -246,6 +246,7 @@ enum status parameters_load(struct store *store, struct connection *connection, 
 {
     struct loading loading = {store, connection, writing, 0};
     TRY(tables_make(store));
+    TRY(connection->db != NULL ? strays_load(store, connection) : STATUS_OK);
     if (!writing) {
         TRY(parameters_recall(&loading));
         return pairs_load(store, connection, false, &loading.last);

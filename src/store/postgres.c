@@ -322,14 +322,16 @@ static void set_number(struct sending *sending, int at, uint64_t *room, int64_t 
 
 /* The last row's values are sent back as they came. */
 static void set_after(struct sending *sending, const struct postgres_text *text,
-                      const PGresult *before)
+                      const struct postgres_statement *statement, const PGresult *before)
 {
     int row = PQntuples(before) - 1;
     for (int i = 0; i < text->column_count; i++) {
-        int at = sending->count++;
-        sending->types[at] = PQftype(before, text->columns[i]);
-        sending->at[at] = PQgetvalue(before, row, text->columns[i]);
-        sending->lengths[at] = PQgetlength(before, row, text->columns[i]);
+        int at = sending->count++, from = text->columns[i];
+        const struct postgres_column *column =
+            from < text->packed ? &statement->columns[from] : NULL;
+        sending->types[at] = column != NULL ? column->type : PQftype(before, from);
+        sending->at[at] = column != NULL ? column->at : PQgetvalue(before, row, from);
+        sending->lengths[at] = column != NULL ? column->length : PQgetlength(before, row, from);
         sending->formats[at] = 1;
     }
 }
@@ -350,7 +352,7 @@ static void gather(const struct postgres_statement *statement, const struct post
         set_number(sending, text->key - 1, &sending->numbers[0], piece->key);
     }
     if (piece->part == PART_NEXT) {
-        set_after(sending, text, piece->before);
+        set_after(sending, text, statement, piece->before);
     }
     if (piece->limit >= 0) {
         set_number(sending, sending->count, &sending->numbers[1], piece->limit);
@@ -371,6 +373,19 @@ static void write_count(const char *sql, struct buffer *out)
     buffer_add_text(out, ") q");
 }
 
+/* An array of each column, and around what gives them. */
+static void write_packing(const struct postgres_text *text, bool before, struct buffer *out)
+{
+    buffer_add_text(out, before ? "SELECT " : ") q(");
+    for (int i = 0; i < text->packed; i++) {
+        buffer_print(out, before ? "%sarray_agg(c%d)" : "%sc%d", i > 0 ? ", " : "", i);
+    }
+    if (text->greatest) {
+        buffer_print(out, before ? ", max(c%d)" : ", c%d", text->packed);
+    }
+    buffer_add_text(out, before ? " FROM (" : ")");
+}
+
 /* ?1 becomes $1; what cuts the rows into pieces comes behind. */
 static enum status write_sql(struct postgres *postgres, enum statement_number number,
                              enum postgres_part part, int count, struct buffer *out)
@@ -380,6 +395,8 @@ static enum status write_sql(struct postgres *postgres, enum statement_number nu
     out->arena = postgres->arena;
     if (part == PART_COUNT) {
         write_count(sql, out);
+    } else if (text->packed > 0) {
+        write_packing(text, true, out);
     }
     for (size_t i = 0; part != PART_COUNT && sql[i] != '\0'; i++) {
         buffer_add_byte(out, sql[i] == '?' ? '$' : sql[i]);
@@ -390,6 +407,9 @@ static enum status write_sql(struct postgres *postgres, enum statement_number nu
         buffer_print(out, " LIMIT $%d", count);
     } else if (text->rows == ROWS_COUNTED) {
         buffer_print(out, " LIMIT $%d OFFSET $%d", count - 1, count);
+    }
+    if (part != PART_COUNT && text->packed > 0) {
+        write_packing(text, false, out);
     }
     buffer_add_byte(out, '\0');
     return buffer_ok(out) ? STATUS_OK : STATUS_MEMORY;

@@ -48,6 +48,10 @@ struct postgres_text {
     const char *next;
     int columns[POSTGRES_KEYS];
     int column_count;
+    int packed; /* so many columns come as an array each: a piece is one row; 0: as rows. They are
+                   never NULL, and are read one row after another only */
+    bool greatest; /* and of the column behind these only the greatest: the next piece begins with
+                      it once more, and is as long as all before it, so it comes further */
 };
 /* The row of the table for NUMBER; SQL NULL: as on SQLite. */
 const struct postgres_text *postgres_text(enum statement_number number);
@@ -79,6 +83,13 @@ struct postgres_array {
 };
 #define POSTGRES_ARRAY_NUMBER 12 /* bytes of room for each */
 
+/* A column of a packed piece, and the value of the row it stands on. */
+struct postgres_column {
+    Oid type;
+    const char *at, *end; /* end: behind all values */
+    int length;
+};
+
 struct postgres_statement {
     enum statement_number number;
     int count; /* parameters bound so far, the highest number */
@@ -88,10 +99,12 @@ struct postgres_statement {
     int64_t passed; /* rows of the pieces before */
     bool open, more;
     int64_t begins; /* ROWS_KEYED: no row of this piece is before, none of those between lacks */
-    int wish;       /* rows of the first piece; 0: as usual */
+    int wish;       /* rows of the first piece, of a packed one of each; 0: as usual */
     bool asked;     /* it was sent: EARLY is its answer once that is there */
     bool keeps;     /* the last piece stays when it is at its end */
     PGresult *early;
+    struct postgres_column columns[POSTGRES_KEYS]; /* of a packed piece */
+    bool packed;                                   /* the piece is such */
     struct postgres *of;
     struct postgres_statement *next; /* among those to be used again */
 };
@@ -179,6 +192,11 @@ void *postgres_keeper_main(void *context);
 MUST_CHECK enum status postgres_array_make(struct arena *arena, Oid type, size_t room,
                                            struct postgres_array *ret_array);
 void postgres_array_clear(struct postgres_array *array);
+/* The other way: to before the first value of an array of so many as are answered; 0: NULL. */
+int postgres_array_open(const PGresult *result, int row, int column,
+                        struct postgres_column *ret_column);
+/* To the next; false: it is cut off. */
+bool postgres_array_step(struct postgres_column *column);
 bool postgres_array_fits(const struct postgres_array *array, const struct postgres_value *value);
 /* It must fit. */
 void postgres_array_add(struct postgres_array *array, const struct postgres_value *value);

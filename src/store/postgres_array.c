@@ -62,6 +62,40 @@ void postgres_array_add(struct postgres_array *array, const struct postgres_valu
     array->length += 4 + (size_t)value->length;
 }
 
+int postgres_array_open(const PGresult *result, int row, int column,
+                        struct postgres_column *ret_column)
+{
+    uint32_t header[HEADER / 4];
+    *ret_column = (struct postgres_column){.type = OID_INT8};
+    if (row >= PQntuples(result) || PQgetisnull(result, row, column) == 1 ||
+        PQgetlength(result, row, column) < HEADER) {
+        return 0;
+    }
+    const char *bytes = PQgetvalue(result, row, column);
+    memcpy(header, bytes, sizeof(header));
+    ret_column->type = be32toh(header[2]);
+    ret_column->at = bytes + HEADER;
+    ret_column->end = bytes + PQgetlength(result, row, column);
+    return (int)be32toh(header[3]);
+}
+
+bool postgres_array_step(struct postgres_column *column)
+{
+    uint32_t length;
+    column->at += column->length;
+    if (column->end - column->at < 4) {
+        return false;
+    }
+    memcpy(&length, column->at, 4);
+    length = be32toh(length);
+    column->at += 4;
+    if (length > (uint64_t)(column->end - column->at)) { /* a NULL too */
+        return false;
+    }
+    column->length = (int)length;
+    return true;
+}
+
 struct postgres_value postgres_array_end(struct postgres_array *array)
 {
     put_four(array->at, 1);

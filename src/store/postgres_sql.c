@@ -64,13 +64,13 @@
                     column below "?3 AND (" column ", " other                                      \
                                  ", patient, seq)>(?4, ?5, " LATER("?6") ")",                      \
                     column ", " other ", patient, seq"),                                           \
-    .rows = ROWS_AFTER, .columns = {1, 2, 0}, .column_count = 3
+    .rows = ROWS_AFTER, .columns = {1, 2, 0}, .column_count = 3, .packed = 3
 #define RANGE(table, column, below)                                                                \
     .sql = IN_TREE(table, column, column ">=?2 AND " column below "?3", UP(column, "")),           \
     .next = IN_TREE(table, column,                                                                 \
                     column below "?3 AND (" column ", patient, seq)>(?4, " LATER("?5") ")",        \
                     UP(column, "")),                                                               \
-    .rows = ROWS_AFTER, .columns = {1, 0}, .column_count = 2
+    .rows = ROWS_AFTER, .columns = {1, 0}, .column_count = 2, .packed = 2
 /* Rows whose order is that of one column that no two share. */
 #define ONE_BY_ONE(what, where, bound, order, after, at)                                           \
     .sql = "SELECT " what where bound " ORDER BY " order,                                          \
@@ -88,6 +88,12 @@
 #define AMONG(table, places)                                                                       \
     "SELECT n.r FROM unnest(" places ") n(r) JOIN " table                                          \
     " t ON t.patient=" PATIENT("n.r") " AND t.seq=" SEQ("n.r")
+
+#define IN_BLOCKS(table, blocks, where)                                                            \
+    "SELECT " RID(                                                                                 \
+        "t.") " FROM unnest(" blocks ") n(b) JOIN " table                                          \
+              " t ON t.patient=(n.b >> 25)::int4 AND t.seq>=((n.b & 33554431) << 6)::int4"         \
+              " AND t.seq<=((n.b & 33554431) << 6 | 63)::int4" where " ORDER BY t.patient, t.seq"
 
 static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_STATE_SET] = {"INSERT INTO state(name, value) VALUES(?1, ?2)"
@@ -221,7 +227,40 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                                 " FROM unnest(?1) WITH ORDINALITY n(r, o)"
                                 " JOIN resource r ON r.patient=" PATIENT("n.r") " AND r.seq=" SEQ(
                                     "n.r")},
+    /* Of one beginning all again, since a width is not sent. */
+    [SQL_SERVER_DATE_SURE] = {.sql = "SELECT " RID("") ", low FROM date WHERE parameter=?1"
+                                                       " AND low>=?2 AND low<?3 ORDER BY low",
+                              .next = "SELECT " RID("") ", low FROM date WHERE parameter=?1"
+                                                        " AND low>=?4 AND low<?3 ORDER BY low",
+                              .rows = ROWS_AFTER,
+                              .columns = {1},
+                              .column_count = 1,
+                              .packed = 1,
+                              .greatest = true},
+    [SQL_SERVER_BODIES] = {"SELECT r.type, r.method, r.dictionary, r.body, n.o"
+                           " FROM unnest(?1) WITH ORDINALITY n(r, o)"
+                           " JOIN resource r ON r.patient=" PATIENT("n.r") " AND r.seq=" SEQ(
+                               "n.r")},
     [SQL_SERVER_TOKEN_AMONG] = {AMONG("token", "?3") " AND t.parameter=?1 AND t.code=?2"},
+    [SQL_SERVER_CODES_AMONG] = {AMONG("token", "?3") " AND t.parameter=?1 AND t.code=ANY(?2)"},
+    [SQL_SERVER_TOKEN_IN_BLOCKS] = {IN_BLOCKS("token", "?3", " AND t.parameter=?1 AND t.code=?2")},
+    [SQL_SERVER_CODES_IN_BLOCKS] = {IN_BLOCKS("token", "?3",
+                                              " AND t.parameter=?1 AND t.code=ANY(?2)")},
+    [SQL_SERVER_REFERENCE_IN_BLOCKS] = {IN_BLOCKS("reference", "?3",
+                                                  " AND t.parameter=?1 AND t.target=?2")},
+    [SQL_SERVER_PLACE_IN_BLOCKS] = {IN_BLOCKS("resource", "?2",
+                                              " AND t.type=?1 WHERE " RID("t.") "<?3")},
+    /* Of each code no more than are wanted. */
+    [SQL_SERVER_CODES_RIDS] = {"SELECT " RID(
+                                   "t.") " FROM unnest(?2) c(code) CROSS JOIN LATERAL"
+                                         " (SELECT patient, seq FROM token WHERE parameter=?1"
+                                         " AND token.code=c.code AND " FROM("?3") IN_ORDER
+                               " LIMIT ?4) t ORDER BY t.patient, t.seq",
+                               ROWS_KEYED, 3},
+    [SQL_SERVER_CODES_HOME] = {"SELECT " RID("") " FROM token WHERE parameter=?1"
+                                                 " AND code=ANY(?2) AND " HOME(
+                                                     "?3") " ORDER BY seq",
+                               ROWS_KEYED, 3},
     [SQL_SERVER_REFERENCE_AMONG] = {AMONG("reference", "?3") " AND t.parameter=?1 AND t.target=?2"},
     [SQL_SERVER_TEXT_AMONG] = {AMONG("text", "?3") " AND t.parameter=?1 AND t.value=?2"},
     [SQL_SERVER_PLACE_AMONG] = {AMONG("resource", "?2") " AND t.type=?1 WHERE n.r<?3"},
@@ -290,7 +329,7 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                                        " FROM directory WHERE type=?1 AND id>='\\xff' AND state=1",
                                        " AND id<=?2", "id DESC", " AND id<?3", 1)},
     [SQL_TEXT_RANGE] = {RANGE("text", "value", "<")},
-    [SQL_TEXT_FROM] = {WALK("text", "value", ">", UP("value", ""))},
+    [SQL_TEXT_FROM] = {WALK("text", "value", ">", UP("value", "")), .packed = 2},
     [SQL_TEXT_HAVING] = {.sql = IN_TREE("text", "value", HAVING_PART, UP("value", "")),
                          .next =
                              IN_TREE("text", "value",
@@ -298,12 +337,22 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
                                      UP("value", "")),
                          .rows = ROWS_AFTER,
                          .columns = {1, 0},
-                         .column_count = 2},
+                         .column_count = 2,
+                         .packed = 2},
     [SQL_DATE_RANGE] = {RANGE_TWO("date", "low", "width", "<")},
+    [SQL_TOKEN_RANGE] = {.sql = "SELECT " RID(
+                             "") " FROM token WHERE parameter=?1 AND code=?2" IN_ORDER,
+                         .next = "SELECT " RID("") " FROM token WHERE parameter=?1 AND code=?2"
+                                                   " AND (patient, seq)>(" LATER("?3") ")" IN_ORDER,
+                         .rows = ROWS_AFTER,
+                         .columns = {0},
+                         .column_count = 1,
+                         .packed = 1},
     [SQL_NUMBER_RANGE] = {RANGE("number", "value", "<=")},
     [SQL_QUANTITY_RANGE] = {RANGE_TWO("quantity", "value", "unit", "<=")},
     [SQL_CHANGE_RANGE] = {ONE_BY_ONE(RID("") ", change", " FROM change WHERE type=?1 AND change<?3",
-                                     " AND change>=?2", "change", " AND change>?4", 1)},
+                                     " AND change>=?2", "change", " AND change>?4", 1),
+                          .packed = 2},
     [SQL_WORD_ADD] = {"INSERT INTO word(word, patient, block) VALUES(?1, " BLOCK(
         "?2") ") ON CONFLICT DO NOTHING"},
     [SQL_WORD_HAS] = {"SELECT 1 FROM word WHERE word=?1 AND (patient, block)=(" BLOCK("?2") ")"},

@@ -10,6 +10,11 @@
 #define ROWS_GROW   4
 #define MOST_SOUGHT 512 /* rows of a piece that is sought anew */
 
+/* Of a packed piece, whose rows cost a fraction of others. */
+#define PACKED_LEAST 512
+#define PACKED_MOST  32768
+#define PACKED_GROW  2
+
 /* Before a packed UUID, so that UUIDs stand behind all other ids, which are ASCII. */
 #define UUID_MARK ((char)0xff)
 
@@ -83,11 +88,11 @@ void postgres_take_values(struct postgres_statement *to, const struct postgres_s
 
 int64_t postgres_number(const struct postgres_statement *statement, int at)
 {
-    if (postgres_is_null(statement, at)) {
+    struct slice found = postgres_blob(statement, at);
+    const char *bytes = found.at;
+    switch (found.length) {
+    case 0:
         return 0;
-    }
-    const char *bytes = PQgetvalue(statement->result, statement->row, at);
-    switch (PQgetlength(statement->result, statement->row, at)) {
     case 1:
         return bytes[0];
     case 2: {
@@ -118,11 +123,16 @@ double postgres_real(const struct postgres_statement *statement, int at)
 
 bool postgres_is_null(const struct postgres_statement *statement, int at)
 {
-    return statement->result == NULL || PQgetisnull(statement->result, statement->row, at) == 1;
+    return statement->packed ? false
+                             : statement->result == NULL ||
+                                   PQgetisnull(statement->result, statement->row, at) == 1;
 }
 
 struct slice postgres_blob(const struct postgres_statement *statement, int at)
 {
+    if (statement->packed) {
+        return slice_of(statement->columns[at].at, (size_t)statement->columns[at].length);
+    }
     if (postgres_is_null(statement, at)) {
         return slice_of(NULL, 0);
     }
@@ -178,6 +188,7 @@ void postgres_reset(struct postgres_statement *statement)
     PQclear(statement->result);
     statement->result = statement->early = NULL;
     statement->open = statement->more = statement->asked = statement->keeps = false;
+    statement->packed = false;
     statement->row = statement->rows = statement->chunk = statement->wish = 0;
     statement->passed = 0;
 }
@@ -219,19 +230,40 @@ static struct postgres_piece next_piece(struct postgres_statement *statement,
         statement->begins = bound_key(statement, text);
         statement->chunk = statement->wish > 0 ? statement->wish : FIRST_ROWS;
     }
+    if (text->packed > 0) {
+        /* Each piece costs something by itself. */
+        int64_t most = text->greatest ? INT32_MAX : PACKED_MOST;
+        int64_t least = text->greatest ? statement->passed : statement->passed / PACKED_GROW;
+        int64_t wish = statement->wish > least ? statement->wish : least;
+        wish = wish > PACKED_LEAST ? wish : PACKED_LEAST;
+        statement->chunk = (int)(wish < most ? wish : most);
+    }
     piece.offset = statement->passed;
     piece.limit = text->rows != ROWS_ALL ? statement->chunk : -1;
     return piece;
 }
 
+static bool packed_step(struct postgres_statement *statement)
+{
+    bool ok = true;
+    for (int i = 0; i < postgres_text(statement->number)->packed && ok; i++) {
+        ok = postgres_array_step(&statement->columns[i]);
+    }
+    return ok;
+}
+
 static void open_rows(struct postgres_statement *statement, PGresult *result)
 {
+    const struct postgres_text *text = postgres_text(statement->number);
     PQclear(statement->result);
     statement->result = result;
     statement->open = true;
     statement->rows = PQntuples(result);
-    statement->more =
-        postgres_text(statement->number)->rows != ROWS_ALL && statement->rows == statement->chunk;
+    statement->packed = text->packed > 0;
+    for (int i = 0; i < text->packed; i++) {
+        statement->rows = postgres_array_open(result, 0, i, &statement->columns[i]);
+    }
+    statement->more = text->rows != ROWS_ALL && statement->rows == statement->chunk;
     statement->row = 0;
 }
 
@@ -283,6 +315,16 @@ static enum status fetch_inside(struct postgres *postgres, struct postgres_state
     }
     postgres->fresh = postgres->fresh && status != STATUS_OK;
     return status;
+}
+
+void postgres_wish(struct postgres_statement *statement, uint64_t rows)
+{
+    statement->wish = rows < PACKED_MOST ? (int)rows : PACKED_MOST;
+}
+
+bool postgres_piece_ends(const struct postgres_statement *statement)
+{
+    return statement->more && statement->row + 1 >= statement->rows;
 }
 
 enum status postgres_foresee(struct postgres *postgres, struct postgres_statement *statement,
@@ -403,6 +445,9 @@ enum status postgres_row(struct postgres *postgres, struct postgres_statement *s
         }
     }
     *ret_row = statement->row < statement->rows;
+    if (*ret_row && statement->packed && !packed_step(statement)) {
+        return STATUS_INTERNAL;
+    }
     if (!*ret_row && !statement->keeps) {
         postgres_reset(statement);
     }

@@ -131,7 +131,7 @@ static enum status attempt(struct writer *writer, struct store_job *job)
 {
     struct connection *connection = &writer->connection;
     TRY(attempt_begin(writer, job->learns));
-    writer->deadline = job->deadline; /* of its searches: the server would undo all of it */
+    writer->deadline = job_deadline(job); /* of its searches: the server would undo all of it */
     enum status status = job->run(writer->tx, job->context);
     arena_reset(writer->scratch, 0);
     statements_reset(connection);
@@ -288,7 +288,7 @@ static enum status job_try(struct writer *writer, struct store_job *job, int64_t
         }
     }
     *ret_again = is_worth_it(writer, status, begun) &&
-                 (job->deadline == 0 || time_monotonic() < job->deadline);
+                 (job->patience == 0 || time_monotonic() < begun + job->patience);
     return status;
 }
 

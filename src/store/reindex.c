@@ -39,6 +39,9 @@ enum status reindex_row(struct store_tx *tx, struct arena *arena, struct stateme
     TRY(facts_read(blob, &old));
     TRY(facts_of_body(tx, type, body, base, arena, &new));
     TRY(facts_exchange(connection, &old, rid, &new, rid));
+    for (size_t i = 0; i < new.count; i++) {
+        TRY(stray_note(connection, &new.items[i], rid));
+    }
     TRY(pairs_mend(connection, type, &old, &new, rid, arena));
     TRY(words_put(tx, &new, rid));
     TRY(concern_repair(tx, rid, body, base, arena));

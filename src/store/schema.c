@@ -89,6 +89,10 @@ static const char *const steps[] = {
     /* 6: pairs (pairs.c), which a program that does not know them would leave behind. What is
      * stored is indexed by them in the background. */
     "",
+    /* 7: by which parameters some resource refers to a patient in whose home it is not. */
+    "CREATE TABLE stray(parameter INTEGER PRIMARY KEY);"
+    "INSERT INTO stray SELECT DISTINCT parameter FROM reference"
+    " WHERE target<0 AND -target<>rid>>31;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
 

@@ -141,6 +141,9 @@
                       " ORDER BY rid")                                                             \
     X(SQL_REFERENCE_RIDS, "SELECT rid FROM reference WHERE parameter=?1 AND target=?2"             \
                           " AND rid>=?3 ORDER BY rid")                                             \
+    X(SQL_TOKEN_COUNT, "SELECT count(*) FROM token WHERE parameter=?1 AND code=?2 AND rid>=?3")    \
+    X(SQL_REFERENCE_COUNT,                                                                         \
+      "SELECT count(*) FROM reference WHERE parameter=?1 AND target=?2 AND rid>=?3")               \
     X(SQL_TEXT_RIDS, "SELECT rid FROM text WHERE parameter=?1 AND value=?2 AND rid>=?3"            \
                      " ORDER BY rid")                                                              \
     X(SQL_PLACE_RIDS, "SELECT rid FROM place WHERE type=?1 AND rid>=?2 AND rid<?3 ORDER BY rid")   \
@@ -183,6 +186,7 @@
     X(SQL_TEXT_FROM, "SELECT rid, value FROM text WHERE parameter=?1 AND value>=?2")               \
     X(SQL_TEXT_HAVING, "SELECT rid, value FROM text WHERE parameter=?1"                            \
                        " AND (instr(value, ?2)>0 OR length(value)>=?3)")                           \
+    X(SQL_TOKEN_RANGE, "SELECT rid FROM token WHERE parameter=?1 AND code=?2")                     \
     X(SQL_DATE_RANGE,                                                                              \
       "SELECT rid, low, width FROM date WHERE parameter=?1 AND low>=?2 AND low<?3")                \
     X(SQL_NUMBER_RANGE,                                                                            \
@@ -204,6 +208,9 @@
     X(SQL_DICTIONARY_GET, "SELECT number, bytes FROM dictionary ORDER BY number")                  \
     X(SQL_DICTIONARY_ADD, "INSERT INTO dictionary(number, bytes) VALUES(?1, ?2)")                  \
     X(SQL_BODIES, "SELECT dictionary, body FROM resource")                                         \
+    X(SQL_STRAYS, "SELECT parameter FROM stray")                                                   \
+    X(SQL_STRAY_HAS, "SELECT 1 FROM stray WHERE parameter=?1")                                     \
+    X(SQL_STRAY_ADD, "INSERT OR IGNORE INTO stray(parameter) VALUES(?1)")                          \
     X(SQL_PARAMETERS, "SELECT number, type, code, shape, ready FROM parameter")                    \
     X(SQL_PARAMETER_ADD, "INSERT INTO parameter(number, type, code, shape, ready)"                 \
                          " VALUES(?1, ?2, ?3, ?4, ?5)")                                            \
@@ -289,6 +296,8 @@
     X(SQL_SERVER_PLACE_HOME, "")                                                                   \
     X(SQL_SERVER_PLACES_READ, "")                                                                  \
     X(SQL_SERVER_FILTER_ROWS, "")                                                                  \
+    X(SQL_SERVER_DATE_SURE, "")                                                                    \
+    X(SQL_SERVER_BODIES, "")                                                                       \
     /* As SQL_WALK_CHANGE_UP and _DOWN, without versions of the past, and when it was put. */      \
     X(SQL_SERVER_CURRENT_UP, "")                                                                   \
     X(SQL_SERVER_CURRENT_DOWN, "")                                                                 \
@@ -299,6 +308,15 @@
     X(SQL_SERVER_PLACE_AMONG, "")                                                                  \
     X(SQL_SERVER_ALL_AMONG, "")                                                                    \
     X(SQL_SERVER_WORD_AMONG, "")                                                                   \
+    X(SQL_SERVER_CODES_AMONG, "")                                                                  \
+    /* Which places a stream has in some of the blocks of words. */                                \
+    X(SQL_SERVER_TOKEN_IN_BLOCKS, "")                                                              \
+    X(SQL_SERVER_CODES_IN_BLOCKS, "")                                                              \
+    X(SQL_SERVER_REFERENCE_IN_BLOCKS, "")                                                          \
+    X(SQL_SERVER_PLACE_IN_BLOCKS, "")                                                              \
+    /* Places with any of the codes of an array. */                                                \
+    X(SQL_SERVER_CODES_RIDS, "")                                                                   \
+    X(SQL_SERVER_CODES_HOME, "")                                                                   \
     X(SQL_SERVER_REFERENCE_OF_HOME, "")                                                            \
     X(SQL_SERVER_ALL_HOME, "")                                                                     \
     X(SQL_SERVER_WORD_HOME, "")                                                                    \

@@ -516,7 +516,8 @@ struct store_job {
     enum status (*run)(struct store_tx *tx, void *context);
     void (*done)(void *context, enum status status);
     void *context;
-    int64_t deadline; /* time_monotonic: its searches end as STATUS_TOO_COSTLY then; 0: none */
+    int64_t patience; /* microseconds from its turn on: its searches end as STATUS_TOO_COSTLY then;
+                         0: never */
     bool large;       /* it writes so much that beside others it would clash with them */
     bool learns;      /* the store's: it brings what the parameters are up to date */
     struct store_job *next; /* the store's */

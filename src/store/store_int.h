@@ -551,7 +551,7 @@ struct writer {
     bool touched; /* caches changed since the savepoint */
     bool taught;  /* a SearchParameter was written or deleted in this group */
     struct arena *scratch;
-    int64_t deadline; /* of the searches of the job that runs; 0: none */
+    int64_t deadline; /* time_monotonic, of the searches of the job that runs; 0: none */
     /* Only on a PostgreSQL server. */
     uint32_t turn; /* of the transaction that runs: what is remembered of others may be old */
     int64_t transaction;
@@ -650,6 +650,8 @@ struct turnstile {
     bool alone;
 };
 
+#define STRAY_PARAMETERS 16384 /* of those with greater numbers it is not known */
+
 struct store {
     struct arena *arena;
     const struct definitions *definitions;
@@ -671,6 +673,7 @@ struct store {
     struct parameter **parameters;              /* [type][number] */
     uint32_t *parameter_counts;
     struct parameter *presence; /* [type] */
+    _Atomic uint64_t strays[STRAY_PARAMETERS / 64];
     struct pair *pairs;
     size_t pair_count;
     struct slice epoch; /* of cursors */
@@ -708,12 +711,32 @@ MUST_CHECK enum status type_is_used(struct connection *connection, resource_type
 MUST_CHECK enum status parameters_load(struct store *store, struct connection *connection,
                                        bool writing);
 
+/* Does what is at RID refer, by the fact, to a patient in whose home it is not? */
+bool fact_strays(const struct fact *fact, int64_t rid);
+/* Notes that what is at RID refers to a patient in whose home it is not, if the fact says so. In
+ * the transaction that gives it the place. */
+MUST_CHECK enum status stray_note(struct connection *connection, const struct fact *fact,
+                                  int64_t rid);
+/* May some resource refer by PARAMETER (even) to a patient in whose home it is not? In a snapshot:
+ * what it has not seen may be counted too. Of a store in a file, and that this process writes: what
+ * another one notes meanwhile is not known here. */
+bool stray_may_be(const struct store *store, uint32_t parameter);
+/* As the snapshot has it. */
+MUST_CHECK enum status stray_is_noted(struct connection *connection, uint32_t parameter,
+                                      bool *ret_noted);
+MUST_CHECK enum status strays_load(struct store *store, struct connection *connection);
+
 /* ---- writing, and the PostgreSQL engine ------------------------------------------------------ */
 
 void *store_writer_main(void *store);
 /* The next job, LARGE ones only where asked for; NULL: there is none, or with WAIT the store is
  * being closed. */
 struct store_job *store_queue_take(struct store *store, bool large, bool wait);
+/* Until when the job's searches may take, if its turn is now; 0: for ever. */
+static inline int64_t job_deadline(const struct store_job *job)
+{
+    return job->patience != 0 ? time_monotonic() + job->patience : 0;
+}
 void *postgres_writer_main(void *writer);
 MUST_CHECK enum status postgres_store_open(struct store *store, const struct store_options *options,
                                            struct outcome *outcome);

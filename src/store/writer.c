@@ -165,7 +165,7 @@ static enum status job_run(struct writer *writer, struct store_job *job)
     }
     TRY(writer->connection.doomed);
     TRY(savepoint(writer, SQL_SAVEPOINT));
-    writer->deadline = job->deadline;
+    writer->deadline = job_deadline(job);
     enum status status = job->run(writer->tx, job->context);
     arena_reset(writer->scratch, 0);
     if (writer->connection.doomed != STATUS_OK) {

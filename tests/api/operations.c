@@ -215,13 +215,42 @@ static void refuses_two_values_in_one_parameter(void **state)
         struct answer answer = pose("ValueSet/$validate-code?url=" GENDER_SET,
                                     text_of("{'name':'coding',%s}", doubled[i]));
         assert_http(answer, 400);
-        assert_says(answer, "'coding': give one value");
+        assert_says(answer, "one value[x]");
+        assert_text(answer, "issue.0.expression.0", "Parameters.parameter[0]");
     }
     struct answer answer =
         ask("POST", "ValueSet/$expand?url=" GENDER_SET, JSON,
             "{'resourceType':'Parameters','parameter':{'name':'count','valueInteger':1}}");
     assert_http(answer, 400);
     assert_says(answer, "array");
+}
+
+/* Also by those that read a search, or have no table. */
+static void every_operation_refuses_two_values_in_one_parameter(void **state)
+{
+    (void)state;
+    size_t asked = 0;
+    for (const struct interaction *row = api_interactions; row->name != NULL; row++) {
+        if (row->operation == NULL || row->operation[0] != '$' || row->method != METHOD_POST ||
+            strcmp(row->operation, "$export") == 0 || strcmp(row->operation, "$import") == 0 ||
+            strcmp(row->operation, "$validate") ==
+                0) { /* a Parameters may be what is asked about */
+            continue;
+        }
+        struct answer answer =
+            pose(path_of(row), "{'name':'x','valueString':'a'},{'name':'code','valueString':'a',"
+                               "'valueCode':'b'}");
+        assert_http(answer, 400);
+        assert_says(answer, "one value[x]");
+        assert_text(answer, "issue.0.expression.0", "Parameters.parameter[1]");
+        assert_says(pose(path_of(row), "{'valueString':'a'}"), "a name");
+        asked++;
+    }
+    assert_true(asked > 8);
+    assert_says(pose("Patient/$validate",
+                     "{'name':'resource','resource':{'resourceType':'Patient'},"
+                     "'valueString':'a'}"),
+                "one value[x]");
 }
 
 static void the_questions_of_a_batch_are_held_to_it_too(void **state)
@@ -310,6 +339,7 @@ int main(void)
         SERVICE_TEST(a_coding_of_another_system_is_not_answered),
         SERVICE_TEST(refuses_values_of_another_type),
         SERVICE_TEST(refuses_two_values_in_one_parameter),
+        SERVICE_TEST(every_operation_refuses_two_values_in_one_parameter),
         SERVICE_TEST(the_questions_of_a_batch_are_held_to_it_too),
         SERVICE_TEST(a_map_that_is_named_is_held_to_the_rest),
         SERVICE_TEST(would_be_stored_is_asked_in_one_way),

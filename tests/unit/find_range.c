@@ -285,7 +285,7 @@ static void dates_of_an_older_layout_are_put_apart(void **state)
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db,
                                   "UPDATE date SET parameter=parameter%16777216;"
-                                  "PRAGMA user_version=4",
+                                  "DROP TABLE stray; PRAGMA user_version=4",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
     sqlite3_close(db);

@@ -226,6 +226,116 @@ static void very_many_words_are_all_there(void **state)
     assert_int_equal(store_check(store, NULL, NULL, NULL), STATUS_OK);
 }
 
+/* ---- words beside many codes, and many words beside one
+ * ------------------------------------------
+ */
+
+#define MANY 2400
+
+static bool has_no_code(int i)
+{
+    return i % 100 == 50;
+}
+static bool is_seldom(int i)
+{
+    return i == 1203 || i == 1204 || i == 2398;
+}
+static bool is_often(int i)
+{
+    return i % 5 != 0;
+}
+
+/* A third has one code; the others a hundred, each with a word of its own. */
+static const char *worded_condition(int i)
+{
+    const char *words = arena_print(arena, "%s %s", is_often(i) ? "often" : "sometimes",
+                                    is_seldom(i) ? "seldom" : "");
+    const char *coding =
+        arena_print(arena, "'coding':[{'system':'urn:s','code':'%s','display':'said kind%d'}],",
+                    i % 3 == 0 ? "common" : arena_print(arena, "k%d", i % 100), i % 100);
+    return arena_print(arena,
+                       "{'resourceType':'Condition','id':'w%04d','subject':{'reference':"
+                       "'Patient/p%d'},'code':{%s'text':'%s'}}",
+                       i, i % 40, has_no_code(i) ? "" : coding, words);
+}
+
+static bool is_said(int i)
+{
+    return !has_no_code(i);
+}
+static bool is_seldom_and_often(int i)
+{
+    return is_seldom(i) && is_often(i);
+}
+static bool is_kind7(int i)
+{
+    return i % 100 == 7;
+}
+static bool is_often_kind3(int i)
+{
+    return i % 100 == 3 && is_often(i);
+}
+static bool is_kind11_or_seldom(int i)
+{
+    return i % 100 == 11 || is_seldom(i);
+}
+static bool is_never(int i)
+{
+    (void)i;
+    return false;
+}
+
+/* How many there are on all pages. */
+static size_t count_words(const struct store_value *values, size_t count, uint64_t *ret_total)
+{
+    struct store_clause clause = {.parameter = parameter_named("Condition", "code"),
+                                  .modifier = STORE_TEXT,
+                                  .values = values,
+                                  .value_count = count};
+    struct store_query query = {.type = type_named("Condition"),
+                                .clauses = &clause,
+                                .clause_count = 1,
+                                .count = 150,
+                                .total = true};
+    struct store_page words;
+    size_t found = 0;
+    do {
+        struct store_tx *tx = begin();
+        assert_int_equal(store_find(tx, &query, arena, NULL, &words), STATUS_OK);
+        store_snapshot_end(tx);
+        query.cursor = words.next;
+        found += words.count;
+    } while (words.more);
+    *ret_total = words.total;
+    return found;
+}
+
+static void words_beside_a_code_are_found_however_many_have_either(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words, *or_else;
+        bool (*holds)(int i);
+    } rows[] = {{"often", NULL, is_often},        {"seldom", NULL, is_seldom},
+                {"said", NULL, is_said},          {"seldom often", NULL, is_seldom_and_often},
+                {"kind7", NULL, is_kind7},        {"often kind3", NULL, is_often_kind3},
+                {"seldom kind9", NULL, is_never}, {"kind11", "seldom", is_kind11_or_seldom}};
+    put_in_batches(MANY, worded_condition);
+    for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+        struct store_value values[2] = {text_of(rows[r].words)};
+        size_t expected = 0;
+        uint64_t total = 0;
+        if (rows[r].or_else != NULL) {
+            values[1] = text_of(rows[r].or_else);
+        }
+        for (int i = 0; i < MANY; i++) {
+            expected += rows[r].holds(i);
+        }
+        assert_int_equal(count_words(values, rows[r].or_else != NULL ? 2 : 1, &total), expected);
+        assert_int_equal(total, expected);
+    }
+}
+
 static void an_older_layout_is_gone_through_when_it_is_opened(void **state)
 {
     (void)state;
@@ -233,7 +343,7 @@ static void an_older_layout_is_gone_through_when_it_is_opened(void **state)
     put_some();
     store_shut();
     meddle("DROP TABLE word; DROP TABLE code_word; DROP INDEX code_alike;"
-           "PRAGMA user_version=3");
+           "DROP TABLE stray; PRAGMA user_version=3");
     store_reopen_with(NULL);
     assert_string_equal(found("Condition", "_content", STORE_PLAIN, text_of("wine")), "1");
     assert_string_equal(found("Condition", "code", STORE_TEXT, text_of("kopfschmerz")), "1");
@@ -277,6 +387,7 @@ int main(void)
         STORE_TEST(words_are_found_in_every_block_and_after_updates_and_deletes),
         STORE_TEST(words_of_a_commit_are_found_inside_it_and_a_job_undone_takes_only_its_own),
         STORE_TEST(very_many_words_are_all_there),
+        STORE_TEST(words_beside_a_code_are_found_however_many_have_either),
         STORE_TEST(an_older_layout_is_gone_through_when_it_is_opened),
         STORE_TEST(strings_are_compared_without_case_accents_and_punctuation),
     };

@@ -279,6 +279,124 @@ static void all_pages_together_are_the_one_page(void **state)
     }
 }
 
+/* ---- whose home a match is in -----------------------------------------------------------------
+ */
+
+static void put_coverage(const char *id, const char *beneficiary, const char *subscriber)
+{
+    must_put(arena_print(arena,
+                         "{'resourceType':'Coverage','id':'%s','status':'active','beneficiary':"
+                         "{'reference':'Patient/%s'}%s%s%s,'payor':[{'display':'Trust'}]}",
+                         id, beneficiary, *subscriber != 0 ? ",'subscriber':{'reference':'" : "",
+                         subscriber, *subscriber != 0 ? "'}" : ""));
+}
+
+static struct store_query *with_coverage(const char *code)
+{
+    struct store_query *active = query_of("Coverage", code_is("Coverage", "status", "active"));
+    return query_of("Patient", has("Coverage", code, active));
+}
+
+static int id_order(const void *a, const void *b)
+{
+    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+/* Their ids, sorted; asked one at a time, and with the total, which must be the same. */
+static const char *one_by_one(struct store_query *query)
+{
+    struct buffer out = {.arena = arena};
+    struct slice ids[10];
+    size_t count = 0;
+    query->total = true;
+    assert_int_equal(try_find(query), STATUS_OK);
+    uint64_t total = page.total;
+    query->total = false;
+    query->count = 1;
+    query->cursor = (struct slice){NULL, 0};
+    do {
+        assert_int_equal(try_find(query), STATUS_OK);
+        if (page.count > 0) {
+            ids[count++] = page.items[0].id;
+        }
+        query->cursor = page.next;
+    } while (page.more && count < 10);
+    assert_int_equal(count, total);
+    qsort(ids, count, sizeof(ids[0]), id_order);
+    for (size_t i = 0; i < count; i++) {
+        buffer_add_text(&out, i > 0 ? " " : "");
+        buffer_add(&out, ids[i]);
+    }
+    return as_text(&out);
+}
+
+static void put_covered(void)
+{
+    static const char *const people[] = {"a", "b", "c", "d"};
+    for (size_t i = 0; i < 4; i++) {
+        must_put(arena_print(arena, "{'resourceType':'Patient','id':'%s'}", people[i]));
+    }
+    put_coverage("c1", "c", "Patient/c");
+    put_coverage("a1", "a", "Patient/a");
+    put_coverage("a2", "a", "Patient/a");
+    put_coverage("d1", "d", "RelatedPerson/r");
+    put_coverage("n1", "nobody", "");
+}
+
+static void has_finds_whom_matches_at_home_refer_to(void **state)
+{
+    (void)state;
+    put_covered();
+    assert_string_equal(one_by_one(with_coverage("beneficiary")), "a c d");
+    assert_string_equal(one_by_one(with_coverage("subscriber")), "a c");
+    must_put("{'resourceType':'Patient','id':'nobody'}");
+    assert_string_equal(one_by_one(with_coverage("beneficiary")), "a c d nobody");
+    assert_int_equal(try_delete("Patient", "c", (struct store_condition){0}), STATUS_OK);
+    assert_int_equal(try_delete("Coverage", "d1", (struct store_condition){0}), STATUS_OK);
+    assert_string_equal(one_by_one(with_coverage("beneficiary")), "a nobody");
+    put_coverage("a1", "b", "Patient/b"); /* it moves */
+    assert_string_equal(one_by_one(with_coverage("beneficiary")), "a b nobody");
+    assert_string_equal(one_by_one(with_coverage("subscriber")), "a b");
+}
+
+static void has_finds_whom_matches_in_other_homes_refer_to(void **state)
+{
+    (void)state;
+    put_covered();
+    put_coverage("d2", "d", "Patient/b"); /* b has nothing at home */
+    assert_string_equal(one_by_one(with_coverage("subscriber")), "a b c");
+    assert_string_equal(one_by_one(with_coverage("beneficiary")), "a c d");
+    store_shut();
+    store_reopen_with(NULL);
+    assert_string_equal(one_by_one(with_coverage("subscriber")), "a b c");
+    assert_int_equal(store_check(store, NULL, NULL, NULL), STATUS_OK);
+    put_coverage("d2", "d", "Patient/d"); /* what was noted stays noted, and nothing is lost */
+    assert_string_equal(one_by_one(with_coverage("subscriber")), "a c d");
+}
+
+static void reopen_after(const char *sql)
+{
+    store_shut();
+    meddle(sql);
+    store_reopen_with(NULL);
+}
+
+static void references_to_others_are_noted_in_an_older_layout_and_by_reindexing(void **state)
+{
+    (void)state;
+    ONLY_SQLITE();
+    put_covered();
+    put_coverage("d2", "d", "Patient/b");
+    reopen_after("DROP TABLE stray; PRAGMA user_version=6");
+    assert_string_equal(one_by_one(with_coverage("subscriber")), "a b c");
+    reopen_after("DELETE FROM stray");
+    assert_string_equal(one_by_one(with_coverage("subscriber")), "a c");
+    assert_int_equal(store_check(store, NULL, NULL, NULL), STATUS_CORRUPT);
+    assert_int_equal(store_reindex(store, NULL, NULL, NULL), STATUS_OK);
+    assert_string_equal(one_by_one(with_coverage("subscriber")), "a b c");
+    assert_int_equal(store_check(store, NULL, NULL, NULL), STATUS_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +411,9 @@ int main(void)
         STORE_TEST(refuses_a_chain_that_is_too_long_or_follows_no_reference),
         STORE_TEST(any_of_several_queries_will_do),
         STORE_TEST(all_pages_together_are_the_one_page),
+        STORE_TEST(has_finds_whom_matches_at_home_refer_to),
+        STORE_TEST(has_finds_whom_matches_in_other_homes_refer_to),
+        STORE_TEST(references_to_others_are_noted_in_an_older_layout_and_by_reindexing),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
 }

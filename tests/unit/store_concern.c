@@ -461,7 +461,7 @@ static void opening_an_older_layout_finds_whom_all_concern(void **state)
            "DROP TABLE quality_rule; DROP TABLE word; DROP TABLE code_word;"
            "DROP INDEX code_alike; DELETE FROM member;"
            "UPDATE resource SET others=NULL; UPDATE history SET others=NULL;"
-           "PRAGMA user_version=1");
+           "DROP TABLE stray; PRAGMA user_version=1");
     store_reopen_with(NULL);
     assert_concerns("QuestionnaireResponse", "q", "p1");
     assert_string_equal(in_record("p1", "QuestionnaireResponse"), "q");

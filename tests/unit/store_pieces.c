@@ -182,6 +182,82 @@ static void finds_each_once_however_many_rows_are_alike(void **state)
     }
 }
 
+/* ---- dates ----------------------------------------------------------------------------------- */
+
+/* In days of 2021: where it begins, and how many it has. Most are one day long. */
+static int begins(int i)
+{
+    return i % 28;
+}
+static int lasts(int i)
+{
+    return i % 4 != 0 ? 1 : i % 16 == 0 ? 40 : 1 + i % 5;
+}
+
+static const char *dated(int i)
+{
+    int last = begins(i) + lasts(i) - 1;
+    return arena_print(arena,
+                       "{'resourceType':'Observation','id':'o%d','status':'final',"
+                       "'effectivePeriod':{'start':'2021-01-%02d','end':'2021-%02d-%02d'},"
+                       "'code':{'text':'x'}}",
+                       i, 1 + begins(i),
+                       last < 31   ? 1
+                       : last < 59 ? 2
+                                   : 3,
+                       1 + (last < 31   ? last
+                            : last < 59 ? last - 31
+                                        : last - 59));
+}
+
+/* R4 search, "date". LOW and HIGH: the days of the value. */
+static bool compares(const char *prefix, int low, int high, int i)
+{
+    int first = begins(i), end = first + lasts(i);
+    bool inside = low <= first && end <= high;
+    return strncmp(prefix, "eq", 2) == 0   ? inside
+           : strncmp(prefix, "gt", 2) == 0 ? end > high
+           : strncmp(prefix, "ge", 2) == 0 ? end > high || inside
+           : strncmp(prefix, "lt", 2) == 0 ? first < low
+           : strncmp(prefix, "le", 2) == 0 ? first < low || inside
+           : strncmp(prefix, "sa", 2) == 0 ? first >= high
+                                           : end <= low;
+}
+
+static void ask_dates(const char *text, int low, int high)
+{
+    struct store_value value = date_of(text);
+    struct store_clause clause = {
+        .parameter = parameter_named("Observation", "date"), .values = &value, .value_count = 1};
+    struct store_query query = {
+        .type = type_named("Observation"), .clauses = &clause, .clause_count = 1, .count = 900};
+    bool *seen = arena_zero(arena, MANY), sorted;
+    size_t wanted = 0, found_count = find_all(&query, seen, &sorted);
+    for (int i = 0; i < MANY; i++) {
+        wanted += compares(text, low, high, i);
+        assert_int_equal(seen[i], compares(text, low, high, i));
+    }
+    assert_int_equal(found_count, wanted);
+    query.cursor = (struct slice){NULL, 0};
+    query.total = true;
+    struct store_tx *tx = begin();
+    assert_int_equal(store_find(tx, &query, arena, NULL, &page), STATUS_OK);
+    store_snapshot_end(tx);
+    assert_int_equal(page.total, wanted);
+}
+
+static void compares_dates_of_every_width_in_long_runs(void **state)
+{
+    (void)state;
+    static const char *const prefixes[] = {"eq", "gt", "ge", "lt", "le", "sa", "eb"};
+    put_in_batches(MANY, dated);
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        ask_dates(arena_print(arena, "%s2021-01-03", prefixes[i]), 2, 3);
+        ask_dates(arena_print(arena, "%s2021-01-26", prefixes[i]), 25, 26);
+        ask_dates(arena_print(arena, "%s2021-01", prefixes[i]), 0, 31);
+    }
+}
+
 /* ---- links ----------------------------------------------------------------------------------- */
 
 static size_t total_of(const char *type, enum store_modifier modifier, const char *reference,
@@ -227,6 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(finds_each_once_however_many_rows_are_alike),
+        STORE_TEST(compares_dates_of_every_width_in_long_runs),
         STORE_TEST(follows_references_of_many_at_once),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
