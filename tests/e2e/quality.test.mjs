@@ -61,11 +61,11 @@ after(async () => {
 
 /** A test with a page of its own, in which nothing may go wrong unnoticed. */
 function pageTest(name, body, { width = 1200, mayFail = false } = {}) {
-    test(name, { skip, timeout: 120000 }, async () => {
+    test(name, { skip, timeout: 300000 }, async () => {
         context = await browser.newContext({ viewport: { width, height: 900 }, locale: 'en-GB' });
         await context.addInitScript({ path: axePath() });
         page = await context.newPage();
-        page.setDefaultTimeout(30000);
+        page.setDefaultTimeout(90000);
         problems = [];
         page.on('pageerror', (error) => problems.push(error.stack));
         page.on('console', (message) => {

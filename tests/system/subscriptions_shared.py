@@ -342,7 +342,7 @@ def imports_are_told_of():
         for number in range(1500, 1550):
             _must(servers[number % 2], _resource(number))
         importing.join()
-        endpoint.wait(lambda e: len({focus for _, focus in e.events()}) == 1550, 120)
+        endpoint.wait(lambda e: len({focus for _, focus in e.events()}) == 1550, 300)
         check_order(endpoint.events(), 1550)
 
 
