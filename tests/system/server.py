@@ -16,8 +16,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import tap  # noqa: E402  pylint: disable=wrong-import-position
 
 JSON = 'application/fhir+json'
-START_SECONDS = 60
-STOP_SECONDS = 60
+START_SECONDS = 240
+STOP_SECONDS = 120
 # Under a sanitizer freed memory waits in quarantine: its size says nothing then.
 SANITIZED = 'ASAN_OPTIONS' in os.environ
 
