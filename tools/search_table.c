@@ -204,7 +204,7 @@ static const char head[] =
     "| `_include`, `_revinclude` | `Type:parameter[:Type]`, `Type:*`, `*`, `:iterate`; at most "
     "1,000 a "
     "page, which gets shorter | `includes_come_once_and_are_no_matches` |\n"
-    "| `_sort` | up to 8 parameters | `sorts_by_several_keys` |\n"
+    "| `_sort` | up to 4 parameters | `sorts_by_several_keys` |\n"
     "| `_count`, `_total` | `none`, `estimate`, `accurate` | `totals_are_told_when_asked_for` |\n"
     "| `_summary`, `_elements` | | `elements_and_summaries_hold_for_pages` |\n"
     "| `_contained` | `false`, `true`, `both`, of one type; `_sort` by `_lastUpdated` only, in no "

@@ -228,6 +228,10 @@ static enum status take_input_parts(struct reading *reading, yyjson_val *parts)
 static enum status take_parameter(struct reading *reading, yyjson_val *parameter)
 {
     struct slice name = json_get_string(parameter, "name");
+    if ((slice_is(name, "inputFormat") && reading->has_format) ||
+        (slice_is(name, "inputSource") && reading->ask->source.length > 0)) {
+        return refuse(reading, "parameter", "inputFormat and inputSource are given once each.");
+    }
     if (slice_is(name, "inputFormat")) {
         return take_format(reading, value_of(parameter));
     }

@@ -56,9 +56,9 @@ static enum status take_sort(struct planning *planning, const struct scope *scop
     size_t count;
     TRY(once(planning, &planning->sorted));
     struct slice *names = split_values(planning->arena, text, ',', &count);
-    if (names != NULL && count > SEARCH_SORTS_MOST) {
+    if (names != NULL && count > STORE_SORTS_MOST) {
         return outcome_fail(planning->outcome, STATUS_TOO_COSTLY, "_sort",
-                            "_sort takes at most %d parameters.", SEARCH_SORTS_MOST);
+                            "_sort takes at most %d parameters.", STORE_SORTS_MOST);
     }
     struct store_sort *sorts = arena_array(planning->arena, count, sizeof *sorts);
     if (names == NULL || sorts == NULL) {

@@ -10,7 +10,6 @@
 #define SEARCH_DEPTH_MOST   16    /* steps of a chain */
 #define SEARCH_QUERIES_MOST 2000  /* queries inside one search: a chain has one for each type */
 #define SEARCH_LOOKUPS_MOST 200000
-#define SEARCH_SORTS_MOST   8
 
 struct planning {
     const struct search_options *options;

@@ -3,8 +3,6 @@
  * equal. What a resource lacks comes last, whichever way the sort goes. */
 #include "find_int.h"
 
-#define SORT_COLUMNS 4
-
 static enum status refuse(struct search *search, const struct search_parameter *parameter)
 {
     return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "",
@@ -46,9 +44,9 @@ enum status sorts_prepare(struct search *search)
 {
     const struct store_query *query = search->query;
     size_t count = search->depth == 0 ? query->sort_count : 0;
-    if (count > SORT_COLUMNS) {
+    if (count > STORE_SORTS_MOST) {
         return outcome_fail(search->outcome, STATUS_NOT_SUPPORTED, "",
-                            "Sort by at most %d parameters.", SORT_COLUMNS);
+                            "Sort by at most %d parameters.", STORE_SORTS_MOST);
     }
     search->columns = arena_array(search->arena, count + 1, sizeof(*search->columns));
     if (search->columns == NULL) {

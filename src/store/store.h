@@ -248,6 +248,7 @@ enum store_contained {
     STORE_CONTAINED_ONLY,
     STORE_CONTAINED_TOO
 };
+#define STORE_SORTS_MOST 4 /* a page's last key goes into its cursor */
 struct store_sort {
     const struct search_parameter *parameter; /* NULL: by lastUpdated; type NONE as in a clause */
     bool descending;
@@ -264,13 +265,13 @@ struct store_query {
     const struct store_clause *clauses;
     size_t clause_count;
     const struct store_sort *sorts; /* none: an immutable order, (place in the store) */
-    size_t sort_count;
-    size_t count;        /* entries a page; 0: only the total */
-    struct slice cursor; /* empty: the first page */
-    bool total;          /* count all matches exactly */
-    bool estimate;       /* with total: a good guess will do, made in bounded time */
-    size_t bytes;        /* end the page early once bodies pass this; 0: no bound */
-    bool bodies;         /* false: only type, id, version, patients (for conditional operations) */
+    size_t sort_count;              /* at most STORE_SORTS_MOST */
+    size_t count;                   /* entries a page; 0: only the total */
+    struct slice cursor;            /* empty: the first page */
+    bool total;                     /* count all matches exactly */
+    bool estimate;                  /* with total: a good guess will do, made in bounded time */
+    size_t bytes;                   /* end the page early once bodies pass this; 0: no bound */
+    bool bodies; /* false: only type, id, version, patients (for conditional operations) */
     enum store_contained contained; /* but NOT: of one type, sorted by lastUpdated if at all */
     bool inside;                    /* with that: the page says what each item was found for */
 };

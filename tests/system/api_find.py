@@ -598,6 +598,9 @@ def sorts_by_several_keys():
     assert order('code,-date') == ['o3', 'o2', 'o1', 'o4'], order('code,-date')
     assert order('-code,date') == ['o4', 'o1', 'o2', 'o3'], order('-code,date')
     assert order('value-quantity') == ['o4', 'o2', 'o1', 'o3'], order('value-quantity')
+    assert order('status,code,-date,_id') == ['o3', 'o2', 'o1', 'o4']
+    answer = SERVER.ask('GET', 'Observation?_sort=status,code,-date,category,_id')
+    assert answer.status == 413 and 'at most 4' in answer.body.decode(), answer
     answer = SERVER.ask('GET', 'Observation?_id=o1,o2,o3,o4&_sort=patient,date')
     assert answer.status == 200 or 'patient' in answer.json['issue'][0]['diagnostics'], answer
 

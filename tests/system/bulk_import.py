@@ -224,6 +224,11 @@ def parameters_say_the_same():
         assert answer.status == 202, answer
         answer = _wait(server, answer.headers['content-location'][len(server.base) + 1:])
         assert _counts(answer.json) == [3], answer
+        for twice in (part('inputSource', 'valueUri', 'https://other.example/fhir'),
+                      part('inputFormat', 'valueString', NDJSON)):
+            more = dict(body, parameter=body['parameter'] + [twice])
+            answer = server.ask('POST', '$import', json.dumps(more), headers)
+            assert answer.status == 400 and 'once each' in answer.body.decode(), answer
         body['parameter'].append(part('mode', 'valueString', 'InitialLoad'))
         answer = server.ask('POST', '$import', json.dumps(body), headers)
         assert answer.status == 400 and 'inputFormat' in answer.body.decode(), answer
