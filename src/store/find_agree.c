@@ -140,13 +140,14 @@ static enum status find_leader(struct search *search, int64_t from, struct strea
                                struct stream **ret_within)
 {
     double least = 0, least_within = 0;
+    /* That of all places is there for want of another, and is not read where there is one. */
+    size_t all = search->all && search->stream_count > 1 ? 1 : 0;
     *ret_leader = *ret_within = NULL;
-    for (size_t i = 0; i < search->stream_count; i++) {
+    for (size_t i = all; i < search->stream_count; i++) {
         struct stream *stream = &search->streams[i];
         TRY(stream_seek(stream, from));
         double cost = cost_of(search, stream);
-        /* That of all places is there for want of another. */
-        if (*ret_leader == NULL || (i == 1 && search->all) || cost < least) {
+        if (*ret_leader == NULL || cost < least) {
             least = cost;
             *ret_leader = stream;
         }
@@ -157,6 +158,8 @@ static enum status find_leader(struct search *search, int64_t from, struct strea
     }
     if (!is_of_blocks(*ret_leader)) {
         *ret_within = NULL;
+    } else if (*ret_within == NULL && all == 1 && knows_blocks(&search->streams[0])) {
+        *ret_within = &search->streams[0];
     } else if (*ret_within == NULL) {
         *ret_leader = NULL;
     }

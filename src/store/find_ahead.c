@@ -222,7 +222,9 @@ static enum status expect_links(struct search *search, struct ahead *ahead)
 
 static void grow(const struct search *search, struct ahead *ahead)
 {
-    size_t first = search->depth > 0 ? AHEAD_NESTED : AHEAD_FIRST;
+    /* A page, and what tells that more come, or so much that a journey is worth it. */
+    size_t page = search->query->count + 1 < AHEAD_MOST ? search->query->count + 1 : AHEAD_MOST;
+    size_t first = search->depth > 0 ? AHEAD_NESTED : page > AHEAD_FIRST ? page : AHEAD_FIRST;
     ahead->size = ahead->size == 0 ? first : ahead->size * AHEAD_GROW;
     ahead->size = ahead->size < AHEAD_MOST ? ahead->size : AHEAD_MOST;
 }
