@@ -250,6 +250,8 @@ static enum status deny(struct search *search, struct test *test)
     if (stream.count <= DENIED_SOURCES) {
         search->denied[search->denied_count++] = stream;
         test->denied = true;
+    } else {
+        stream_close(&stream);
     }
     return STATUS_OK;
 }
