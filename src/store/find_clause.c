@@ -245,13 +245,13 @@ static enum status check_clause(struct search *search, const struct store_clause
 /* The tree of codes is smaller than the rows. Not on a server, where these come many at once. */
 static enum status deny(struct search *search, struct test *test)
 {
-    struct stream stream = {.count = 0};
-    TRY(stream_of(search, test, &stream));
-    if (stream.count <= DENIED_SOURCES) {
-        search->denied[search->denied_count++] = stream;
-        test->denied = true;
-    } else {
-        stream_close(&stream);
+    struct stream *stream = &search->denied[search->denied_count++];
+    *stream = (struct stream){.count = 0};
+    TRY(stream_of(search, test, stream));
+    test->denied = stream->count <= DENIED_SOURCES;
+    if (!test->denied) {
+        stream_close(stream);
+        search->denied_count--;
     }
     return STATUS_OK;
 }

@@ -320,10 +320,11 @@ static void turnstile_leave(struct turnstile *turnstile)
 static enum status job_run(struct writer *writer, struct store_job *job)
 {
     struct turnstile *turnstile = writer->connection.store->turnstile;
-    int64_t begun = time_monotonic();
+    int64_t begun = 0;
     for (int tries = 0;; tries++) {
         bool again;
         turnstile_enter(turnstile, job->large || tries > 0);
+        begun = begun != 0 ? begun : time_monotonic();
         enum status status = job_try(writer, job, begun, &again);
         turnstile_leave(turnstile);
         if (!again) {
