@@ -74,10 +74,17 @@ void request_destroy(struct request *request)
 
 static void walk(struct request *request);
 
+/* So many times the time of a query may pass before a worker has time. Whoever asked has given up
+ * by then and asks again: the old questions would keep the new ones waiting. */
+#define WAITS_MOST 3
+
 static void walk_on_worker(void *context, struct store_reader *reader)
 {
     struct request *request = context;
     request->reader = reader;
+    if (time_monotonic() - request->queued > WAITS_MOST * request_patience(request)) {
+        request->status = STATUS_BUSY;
+    }
     walk(request);
 }
 
@@ -94,6 +101,7 @@ static void walk(struct request *request)
     while (request->stage < STAGE_COUNT) {
         if (leaves_loop(request)) {
             request->on_worker = true;
+            request->queued = time_monotonic();
             request->work = (struct work){.run = walk_on_worker, .context = request};
             workers_submit(request->service->workers, &request->work);
             return;

@@ -332,6 +332,7 @@ struct request {
     bool on_worker;   /* the walk has left the loop */
     bool skip_commit; /* a writing interaction found nothing to write */
     struct work work;
+    int64_t queued;            /* time_monotonic when it was handed to the workers */
     struct request_mark *mark; /* as it was before its commit was tried */
     void *perform_state;       /* the interaction's own, from perform to commit to committed */
     bool written;              /* the commit is durable */

@@ -23,6 +23,19 @@ static void occupy_workers(struct work *works)
     }
 }
 
+static void what_waited_three_times_as_long_is_asked_to_come_again(void **state)
+{
+    (void)state;
+    struct work works[3][16];
+    for (size_t i = 0; i < 3; i++) {
+        occupy_workers(works[i]);
+    }
+    struct answer answer = get("_history?_count=300");
+    assert_http(answer, 503);
+    assert_true(answer_header(&answer, "Retry-After").length > 0);
+    assert_http(get("_history?_count=300"), 200);
+}
+
 static enum status sleep_in_job(struct store_tx *tx, void *context)
 {
     (void)tx;
@@ -78,6 +91,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_search_that_waited_has_all_its_time, setup,
                                         service_teardown),
+        cmocka_unit_test_setup_teardown(what_waited_three_times_as_long_is_asked_to_come_again,
+                                        setup, service_teardown),
         cmocka_unit_test_setup_teardown(a_condition_that_waited_has_all_its_time, setup,
                                         service_teardown),
     };
