@@ -370,7 +370,7 @@ static enum status lead_by_blocks(struct search *search, struct stream *leader,
         blocks[count] = leader->current >> WORD_BLOCK_BITS;
         TRY(stream_seek(leader, (blocks[count++] + 1) << WORD_BLOCK_BITS));
     }
-    TRY(in_these_blocks(search, within, *from, blocks, count, &found));
+    TRY(count > 0 ? in_these_blocks(search, within, *from, blocks, count, &found) : STATUS_OK);
     *from = leader->current;
     if (found.count > AHEAD_MOST) {
         *from = found.items[AHEAD_MOST];
