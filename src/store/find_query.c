@@ -397,7 +397,7 @@ bool search_needs_body(const struct search *search, int64_t rid, struct slice fa
 static enum status run_tests(struct search *search, bool all, const struct candidate *candidate,
                              bool *ret_match)
 {
-    uint64_t doubts[(TESTS_IN_DOUBT + 63) / 64] = {0};
+    uint64_t doubts[TESTS_IN_DOUBT / 64] = {0};
     for (size_t i = 0; i < search->test_count && *ret_match; i++) {
         const struct test *test = &search->tests[i];
         if (test->kind != TEST_FACTS || (!all && is_settled(test, candidate->rid))) {

@@ -312,6 +312,37 @@ static void pages_follow_each_other_without_gap_or_repeat(void **state)
     }
 }
 
+/* Behind a full page nothing is looked at any more, only counted. */
+static void totals_are_of_all_pages(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 25; i++) {
+        must_put(arena_print(arena,
+                             "{'resourceType':'Basic','id':'b%d','code':{'coding':[{'code':'%s'}]},"
+                             "'subject':{'reference':'Group/%s'}}",
+                             i, i % 5 == 0 ? "rare" : "often", i % 5 == 1 ? "few" : "many"));
+    }
+    struct store_value values[] = {{.code = SLICE("often")},
+                                   {.target = type_named("Group"), .id = SLICE("many")}};
+    static const char *const codes[] = {"code", "subject"};
+    for (size_t i = 0; i < 2; i++) {
+        struct store_clause clause = {.parameter = parameter_named("Basic", codes[i]),
+                                      .values = &values[i],
+                                      .value_count = 1};
+        struct store_query query = {.type = type_named("Basic"),
+                                    .clauses = &clause,
+                                    .clause_count = 1,
+                                    .count = 3,
+                                    .total = true};
+        for (int pages = 0; pages < 7; pages++) { /* the last has two */
+            assert_int_equal(try_find(&query), STATUS_OK);
+            assert_int_equal(page.total, 20);
+            assert_int_equal(page.count, pages < 6 ? 3 : 2);
+            query.cursor = page.next;
+        }
+    }
+}
+
 static void sorts_by_a_parameter_and_puts_what_lacks_it_last(void **state)
 {
     (void)state;
@@ -435,6 +466,7 @@ int main(void)
         STORE_TEST(an_update_and_a_delete_take_old_values_away),
         STORE_TEST(clauses_are_anded_and_values_ored),
         STORE_TEST(pages_follow_each_other_without_gap_or_repeat),
+        STORE_TEST(totals_are_of_all_pages),
         STORE_TEST(sorts_by_a_parameter_and_puts_what_lacks_it_last),
         STORE_TEST(a_patients_record_is_all_that_concerns_them_wherever_it_lives),
         STORE_TEST(a_changed_subject_moves_the_current_row_and_leaves_history),
