@@ -3,6 +3,8 @@
  * where a page begins. */
 #include "find_walk.h"
 
+#include <math.h>
+
 #define WALK_CODES 256 /* distinct codes that are worth an order */
 
 /* ---- where to begin -----------------------------------------------------------------------------
@@ -117,9 +119,7 @@ static enum status lane_open(struct walk *walk, enum statement_number up,
                              enum statement_number down, struct lane **ret_lane)
 {
     struct lane *lane = &walk->lanes[walk->lane_count];
-    lane->number = walk->column->descending ? down : up;
-    lane->rising = !walk->column->descending;
-    lane->rid = -1;
+    *lane = (struct lane){.number = walk->column->descending ? down : up, .rid = -1};
     TRY(statement_take(walk->search->connection, lane->number, &lane->statement));
     walk->lane_count++;
     *ret_lane = lane;
@@ -132,7 +132,6 @@ static enum status open_dates(struct walk *walk)
         struct lane *lane;
         TRY(lane_open(walk, SQL_WALK_DATE_UP, SQL_WALK_DATE_DOWN, &lane));
         lane->tree = TREE_DATE;
-        lane->rising = false; /* but in that of their widths first */
         lane->parameter = date_class_parameter(walk->column->parameter, (enum date_class)span);
         statement_bind_number(&lane->statement, 1, lane->parameter);
         statement_bind_number(&lane->statement, 2, first_signed(walk, 1));
@@ -204,7 +203,8 @@ static enum status open_numbers(struct walk *walk, bool quantity)
     TRY(lane_open(walk, quantity ? SQL_WALK_QUANTITY_UP : SQL_WALK_NUMBER_UP,
                   quantity ? SQL_WALK_QUANTITY_DOWN : SQL_WALK_NUMBER_DOWN, &lane));
     lane->tree = quantity ? TREE_QUANTITY : TREE_NUMBER;
-    statement_bind_number(&lane->statement, 1, walk->column->parameter);
+    lane->parameter = walk->column->parameter;
+    statement_bind_number(&lane->statement, 1, lane->parameter);
     statement_bind_real(&lane->statement, 2, first_double(walk));
     return STATUS_OK;
 }
@@ -214,7 +214,8 @@ static enum status open_texts(struct walk *walk)
     struct lane *lane;
     TRY(lane_open(walk, SQL_WALK_TEXT_UP, SQL_WALK_TEXT_DOWN, &lane));
     lane->tree = TREE_TEXT;
-    statement_bind_number(&lane->statement, 1, walk->column->parameter);
+    lane->parameter = walk->column->parameter;
+    statement_bind_number(&lane->statement, 1, lane->parameter);
     statement_bind_blob(&lane->statement, 2, first_text(walk, 1, SORT_TEXT));
     return STATUS_OK;
 }
@@ -367,4 +368,150 @@ enum status walk_open(struct walk *walk, bool *ret_fits)
         *ret_fits = false;
         return STATUS_OK;
     }
+}
+
+/* ---- many of one value --------------------------------------------------------------------------
+ * A lane that falls comes to the first by place last, and one of dates to the narrow ones first. A
+ * run has all of a key but the place, so that its rows need no sorting. */
+
+/* Of each tree that has values of a resource in an order. */
+struct run_statements {
+    enum statement_number all;        /* of a value, with whatever lies between it and the place */
+    bool parts;                       /* does something? */
+    enum statement_number next, part; /* the next such; the rows of one */
+};
+
+static struct run_statements statements_of(const struct lane *lane)
+{
+    switch (lane->prefix.length > 0 ? TREE_TEXT : lane->tree) {
+    case TREE_DATE:
+        return (struct run_statements){SQL_RUN_DATE, true, SQL_NEXT_WIDTH, SQL_RUN_WIDTH};
+    case TREE_QUANTITY:
+        return (struct run_statements){SQL_RUN_QUANTITY, true, SQL_NEXT_UNIT, SQL_RUN_UNIT};
+    case TREE_NUMBER:
+        return (struct run_statements){.all = SQL_RUN_NUMBER};
+    default:
+        return (struct run_statements){.all = SQL_RUN_TEXT};
+    }
+}
+
+bool lane_has_runs(const struct lane *lane)
+{
+    bool pair = lane->prefix.length > 0;
+    bool text = lane->tree == TREE_TEXT &&
+                statement_blob(&lane->statement, 1).length < SORT_TEXT; /* a key has all of it */
+    return pair || text || lane->tree == TREE_DATE || lane->tree == TREE_NUMBER ||
+           lane->tree == TREE_QUANTITY;
+}
+
+/* The value that LANE stands on, as the second parameter of another statement. */
+static enum status bind_value(struct walk *walk, const struct lane *lane,
+                              struct statement *statement)
+{
+    statement_bind_number(statement, 1, lane->parameter);
+    if (lane->tree == TREE_TEXT || lane->prefix.length > 0) {
+        struct slice value = arena_copy(walk->search->arena, statement_blob(&lane->statement, 1));
+        statement_bind_blob(statement, 2, value);
+        return value.at != NULL ? STATUS_OK : STATUS_TOO_COSTLY;
+    }
+    if (lane->tree == TREE_DATE) {
+        statement_bind_number(statement, 2, statement_number(&lane->statement, 1));
+    } else {
+        statement_bind_real(statement, 2, statement_real(&lane->statement, 1));
+    }
+    return STATUS_OK;
+}
+
+/* *RET_COUNT RUNS_MOST + 1: more than are worth it. */
+static enum status parts_of(struct walk *walk, const struct lane *lane,
+                            enum statement_number number, int64_t ret_parts[static RUNS_MOST + 1],
+                            size_t *ret_count)
+{
+    int64_t last = INT64_MIN;
+    bool row = true;
+    for (*ret_count = 0; row && *ret_count <= RUNS_MOST;) {
+        struct statement *statement;
+        TRY(statement_get(walk->search->connection, number, &statement));
+        TRY(bind_value(walk, lane, statement));
+        statement_bind_number(statement, 3, last);
+        TRY(statement_row(walk->search->connection, statement, &row));
+        if (row) {
+            last = statement_number(statement, 0);
+            ret_parts[(*ret_count)++] = last;
+            statement_reset(statement);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status run_open(struct walk *walk, const struct lane *lane,
+                            enum statement_number number, int64_t from, const int64_t *part)
+{
+    struct lane *run;
+    TRY(lane_open(walk, number, number, &run));
+    run->tree = lane->tree;
+    run->prefix = lane->prefix;
+    run->run = true;
+    TRY(bind_value(walk, lane, &run->statement));
+    statement_bind_number(&run->statement, 3, from);
+    if (part != NULL) {
+        statement_bind_number(&run->statement, 4, *part);
+    }
+    return STATUS_OK;
+}
+
+enum status runs_open(struct walk *walk, const struct lane *lane, int64_t from)
+{
+    struct run_statements statements = statements_of(lane);
+    int64_t parts[RUNS_MOST + 1];
+    size_t count = RUNS_MOST + 1;
+    if (statements.parts) {
+        TRY(parts_of(walk, lane, statements.next, parts, &count));
+    }
+    if (count > RUNS_MOST) {
+        return run_open(walk, lane, statements.all, from, NULL);
+    }
+    for (size_t i = 0; i < count; i++) {
+        TRY(run_open(walk, lane, statements.part, from, &parts[i]));
+    }
+    return STATUS_OK;
+}
+
+/* Less than VALUE, and no value of the tree is between; upwards the least that is more. No text has
+ * a byte of ones, and what pairs have is of one length. */
+static struct slice text_beside(struct walk *walk, struct slice value)
+{
+    struct buffer text = {.arena = walk->search->arena};
+    bool down = walk->column->descending;
+    uint8_t last = value.length > 0 ? (uint8_t)value.at[value.length - 1] : 0;
+    buffer_add(&text, slice_head(value, value.length - (down && value.length > 0)));
+    if (!down) {
+        buffer_add_byte(&text, 0);
+    } else if (last > 0) {
+        buffer_add_byte(&text, (char)(last - 1));
+        buffer_add(&text, SLICE("\xff\xff\xff\xff"));
+    }
+    return text.length > 0 ? buffer_slice(&text) : SLICE("");
+}
+
+enum status lane_pass(struct walk *walk, struct lane *lane)
+{
+    bool down = walk->column->descending;
+    struct statement *statement = &lane->statement;
+    if (lane->tree == TREE_TEXT || lane->prefix.length > 0) {
+        struct slice from = text_beside(walk, statement_blob(statement, 1));
+        statement_reset(statement);
+        statement_bind_blob(statement, 2, from);
+    } else if (lane->tree == TREE_DATE) {
+        int64_t low = statement_number(statement, 1);
+        statement_reset(statement);
+        bool last = low == (down ? INT64_MIN : INT64_MAX); /* come to again, which is no harm */
+        statement_bind_number(statement, 2, last ? low : low + (down ? -1 : 1));
+    } else {
+        double value = statement_real(statement, 1);
+        statement_reset(statement);
+        statement_bind_real(statement, 2, nextafter(value, down ? -INFINITY : INFINITY));
+    }
+    statement_bind_number(statement, 1, lane->parameter);
+    return STATUS_OK;
 }

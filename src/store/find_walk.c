@@ -177,53 +177,46 @@ static bool is_behind(const struct ranking *ranking, const struct sort_key *key)
 }
 
 /* ---- many of one value --------------------------------------------------------------------------
- * The page is full and ends with a value that a lane goes on with. Of these the first by place are
- * wanted, and a lane that falls comes to them last; one of dates comes to the narrow ones first. */
+ * Where nothing else is sorted by, they come in the order of places: a page that begins among them
+ * goes on behind its place, and one that ends among them wants no more than it shows. */
 
-static bool has_runs(const struct lane *lane)
+static enum status turn_to_runs(struct walk *walk, const struct lane *lane, int64_t from)
 {
-    return lane->tree == TREE_DATE;
+    size_t first = walk->lane_count;
+    TRY(runs_open(walk, lane, from));
+    for (size_t i = first; i < walk->lane_count; i++) {
+        TRY(lane_step(walk, &walk->lanes[i]));
+    }
+    return STATUS_OK;
 }
 
-/* From now on the lane gives its value's places as they rise, and no other value. */
-static enum status lane_turn(struct walk *walk, struct lane *lane)
+static bool is_among(const struct walk *walk, const struct lane *lane, const struct sort_key *key)
 {
-    struct search *search = walk->search;
-    bool pair = lane->prefix.length > 0;
-    int64_t low = pair ? 0 : statement_number(&lane->statement, 1);
-    struct slice value =
-        pair ? arena_copy(search->arena, statement_blob(&lane->statement, 1)) : SLICE("");
-    if (value.at == NULL) {
-        return STATUS_TOO_COSTLY;
+    return walk->search->column_count == 1 && lane->rid != STREAM_END && !lane->coded &&
+           key_begins(key, &lane->key) && lane_has_runs(lane);
+}
+
+/* To the first row of the lane, or to what it has behind the place where the page begins. */
+static enum status lane_begin(struct walk *walk, struct lane *lane)
+{
+    TRY(lane_step(walk, lane));
+    if (walk->after->length == 0 || !is_among(walk, lane, walk->after)) {
+        return STATUS_OK;
     }
-    statement_give(search->connection, lane->number, &lane->statement);
-    lane->statement = (struct statement){NULL, NULL};
-    lane->number = pair ? SQL_RUN_TEXT : SQL_RUN_DATE;
-    lane->rising = true;
-    TRY(statement_take(search->connection, lane->number, &lane->statement));
-    statement_bind_number(&lane->statement, 1, lane->parameter);
-    if (pair) {
-        statement_bind_blob(&lane->statement, 2, value);
-    } else {
-        statement_bind_number(&lane->statement, 2, low);
-    }
-    statement_bind_number(&lane->statement, 3, INT64_MIN);
+    TRY(turn_to_runs(walk, lane, (int64_t)last_eight(walk->after) + 1));
+    TRY(lane_pass(walk, lane));
     return lane_step(walk, lane);
 }
 
-/* *RET_MOVED: the lane stands elsewhere, or at its end. */
+/* The page is full and ends with LAST. *RET_MOVED: the lane stands at its end. */
 static enum status pass_run(struct walk *walk, struct lane *lane, const struct sort_key *last,
                             bool *ret_moved)
 {
-    *ret_moved = false;
-    if (walk->search->column_count != 1 || !has_runs(lane) || !key_begins(last, &lane->key)) {
-        return STATUS_OK;
+    *ret_moved =
+        is_among(walk, lane, last) && (!lane->run || lane->rid > (int64_t)last_eight(last));
+    if (*ret_moved && !lane->run) {
+        TRY(turn_to_runs(walk, lane, INT64_MIN));
     }
-    *ret_moved = true;
-    if (!lane->rising) {
-        return lane_turn(walk, lane);
-    }
-    *ret_moved = lane->rid > (int64_t)last_eight(last);
     lane->rid = *ret_moved ? STREAM_END : lane->rid;
     return STATUS_OK;
 }
@@ -308,8 +301,8 @@ static enum status walk_rows(struct walk *walk, struct ranking *ranking, bool *r
     struct search *search = walk->search;
     uint64_t until = *search->looked + WALK_LOOKS;
     struct arena_mark mark = arena_mark(search->scratch);
-    for (size_t i = 0; i < walk->lane_count; i++) {
-        TRY(lane_step(walk, &walk->lanes[i]));
+    for (size_t i = 0, opened = walk->lane_count; i < opened; i++) {
+        TRY(lane_begin(walk, &walk->lanes[i]));
     }
     *ret_done = false;
     if (agree_can_be_asked(search)) {
@@ -442,7 +435,8 @@ enum status search_walk(struct search *search, const struct sort_key *after,
     if (walk.column->kind == COLUMN_FACTS && after->length > 0 && after->bytes[0] != 0) {
         return walk_lacking(&walk, ranking, ret_done); /* only that is left */
     }
-    enum status status = walk_open(&walk, &fits);
+    walk.lanes = arena_array(search->arena, WALK_LANES, sizeof(*walk.lanes));
+    enum status status = walk.lanes != NULL ? walk_open(&walk, &fits) : STATUS_TOO_COSTLY;
     if (status == STATUS_OK && fits) {
         status = walk_rows(&walk, ranking, &lacks, ret_done);
     }

@@ -5,8 +5,13 @@
 
 #include "find_int.h"
 
-#define WALK_LANES (PAIR_LANES * DATE_CLASSES)
+#include <assert.h>
+
 #define PAIR_LANES 8 /* codes whose pairs are worth walking at once */
+#define RUNS_MOST  8 /* widths or units of one value whose rows are worth reading one by one */
+/* Each may stand on a value of many at the page's begin, and on another at its end. */
+#define WALK_LANES (PAIR_LANES * DATE_CLASSES * 3)
+static_assert(DATE_CLASSES * (1 + 2 * RUNS_MOST) <= WALK_LANES, "room for runs of dates");
 
 /* One ordered run of rows. */
 struct lane {
@@ -20,7 +25,7 @@ struct lane {
     bool coded;
     struct slice prefix; /* of pairs: what the code comes to; the lane ends with it */
     uint32_t parameter;
-    bool rising;         /* rows of one value come in the order of places */
+    bool run;            /* only rows of one value, in the order of places */
     struct sort_key key; /* of the row it stands on: the first column alone */
     int64_t rid;         /* STREAM_END: at its end */
 };
@@ -29,7 +34,7 @@ struct walk {
     struct search *search;
     const struct column *column;
     const struct sort_key *after; /* where to begin; length 0: at the beginning */
-    struct lane lanes[WALK_LANES];
+    struct lane *lanes;           /* room for WALK_LANES */
     size_t lane_count;
     uint64_t passed; /* rows that no stream has */
     bool exact;      /* rows of codes come in the order of whole keys: one column, no text twice */
@@ -42,5 +47,15 @@ static inline bool key_begins(const struct sort_key *key, const struct sort_key 
 
 /* Opens the lanes of the walk's column. *RET_FITS false: it has no tree to be walked along. */
 MUST_CHECK enum status walk_open(struct walk *walk, bool *ret_fits);
+
+/* Can the rows of the value that LANE stands on be read in the order of places? */
+bool lane_has_runs(const struct lane *lane);
+
+/* Opens lanes of the rows of the value that LANE stands on, from place FROM on. Each is a run. They
+ * follow those there are; none has been stepped. */
+MUST_CHECK enum status runs_open(struct walk *walk, const struct lane *lane, int64_t from);
+
+/* What LANE gives next is behind the value that it stands on. */
+MUST_CHECK enum status lane_pass(struct walk *walk, struct lane *lane);
 
 #endif

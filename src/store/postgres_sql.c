@@ -299,6 +299,22 @@ static const struct postgres_text texts[STATEMENT_COUNT] = {
     [SQL_RUN_TEXT] = {"SELECT " RID("") ", value FROM text WHERE parameter=?1 AND value=?2"
                                         " AND " FROM("?3") IN_ORDER,
                       ROWS_KEYED, 3},
+    [SQL_RUN_WIDTH] = {"SELECT " RID("") ", low FROM date WHERE parameter=?1 AND low=?2 AND " FROM(
+                           "?3") " AND width=?4" IN_ORDER,
+                       ROWS_KEYED, 3},
+    [SQL_RUN_NUMBER] = {"SELECT " RID("") ", value FROM number WHERE parameter=?1 AND value=?2"
+                                          " AND " FROM("?3") IN_ORDER,
+                        ROWS_KEYED, 3},
+    [SQL_RUN_QUANTITY] = {"SELECT " RID("") ", value FROM quantity WHERE parameter=?1 AND value=?2"
+                                            " AND " FROM("?3") IN_ORDER,
+                          ROWS_KEYED, 3},
+    [SQL_RUN_UNIT] = {"SELECT " RID("") ", value FROM quantity WHERE parameter=?1 AND value=?2"
+                                        " AND " FROM("?3") " AND unit=?4" IN_ORDER,
+                      ROWS_KEYED, 3},
+    [SQL_NEXT_WIDTH] = {"SELECT width FROM date WHERE parameter=?1 AND low=?2 AND width>?3"
+                        " ORDER BY width LIMIT 1"},
+    [SQL_NEXT_UNIT] = {"SELECT unit FROM quantity WHERE parameter=?1 AND value=?2 AND unit>?3"
+                       " ORDER BY unit LIMIT 1"},
     [SQL_WALK_DATE_UP] = {WALK_TWO("date", "low", "width", ">", UP("low", "width, "))},
     [SQL_WALK_DATE_DOWN] = {WALK_TWO("date", "low", "width", "<", DOWN("low", "width DESC, "))},
     [SQL_WALK_NUMBER_UP] = {WALK("number", "value", ">", UP("value", ""))},

@@ -156,6 +156,21 @@
       "SELECT rid, low FROM date WHERE parameter=?1 AND low=?2 AND rid>=?3 ORDER BY rid")          \
     X(SQL_RUN_TEXT,                                                                                \
       "SELECT rid, value FROM text WHERE parameter=?1 AND value=?2 AND rid>=?3 ORDER BY rid")      \
+    X(SQL_RUN_WIDTH,                                                                               \
+      "SELECT rid, low FROM date WHERE parameter=?1 AND low=?2 AND rid>=?3 AND width=?4"           \
+      " ORDER BY rid")                                                                             \
+    X(SQL_NEXT_WIDTH, "SELECT width FROM date WHERE parameter=?1 AND low=?2 AND width>?3"          \
+                      " ORDER BY width LIMIT 1")                                                   \
+    X(SQL_RUN_NUMBER,                                                                              \
+      "SELECT rid, value FROM number WHERE parameter=?1 AND value=?2 AND rid>=?3 ORDER BY rid")    \
+    X(SQL_RUN_QUANTITY,                                                                            \
+      "SELECT rid, value FROM quantity WHERE parameter=?1 AND value=?2 AND rid>=?3"                \
+      " ORDER BY rid")                                                                             \
+    X(SQL_RUN_UNIT,                                                                                \
+      "SELECT rid, value FROM quantity WHERE parameter=?1 AND value=?2 AND rid>=?3 AND unit=?4"    \
+      " ORDER BY rid")                                                                             \
+    X(SQL_NEXT_UNIT, "SELECT unit FROM quantity WHERE parameter=?1 AND value=?2 AND unit>?3"       \
+                     " ORDER BY unit LIMIT 1")                                                     \
     X(SQL_WALK_NUMBER_UP,                                                                          \
       "SELECT rid, value FROM number WHERE parameter=?1 AND value>=?2 ORDER BY value")             \
     X(SQL_WALK_NUMBER_DOWN,                                                                        \

@@ -219,6 +219,53 @@ static void many_of_one_date_come_in_the_order_of_places(void **state)
     }
 }
 
+/* An Observation or RiskAssessment with values of which many are equal: of one beginning and more
+ * lengths, and of one number and more units, than are read one by one. */
+static void put_alike(unsigned i)
+{
+    static const char *const texts[] = {"smith", "smith", "smithy",
+                                        "a rather long text which goes on well past where a key is"
+                                        " cut"};
+    struct arena_mark mark = arena_mark(arena);
+    must_put(arena_print(arena,
+                         "{'resourceType':'RiskAssessment','id':'%u','prediction':[{"
+                         "'probabilityDecimal':%s},{'probabilityDecimal':%s}]}",
+                         i, chance(5) == 0 ? "0.25" : "0.5", chance(9) == 0 ? "0" : "0.5"));
+    must_put(arena_print(arena,
+                         "{'resourceType':'Observation','id':'%u','code':{'coding':[{'code':'x'}]},"
+                         "'effectivePeriod':{'start':'2020-05-02','end':'2020-05-%02uT09:00:00Z'},"
+                         "'valueString':'%s','component':[{'valueQuantity':{'value':%d,"
+                         "'code':'u%u'}},{'valueQuantity':{'value':7,'unit':'%u'}}]}",
+                         i, 3 + chance(i < 300 ? 3 : 20), texts[chance(4)], chance(5) == 0 ? -7 : 7,
+                         chance(i < 300 ? 3 : 14), chance(2)));
+    arena_rewind(arena, mark);
+}
+
+static void many_of_one_value_come_in_the_order_of_places(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type, *code;
+    } kinds[] = {{"Observation", "date"},
+                 {"Observation", "value-string"},
+                 {"Observation", "combo-value-quantity"},
+                 {"RiskAssessment", "probability"}};
+    for (unsigned few = 0; few < 2; few++) { /* lengths and units, then many */
+        for (unsigned i = few * 300; i < 300 + few * 300; i++) {
+            put_alike(i);
+        }
+        for (unsigned i = 0; i < 8; i++) {
+            struct store_query *query = query_of(kinds[i / 2].type, NULL);
+            struct store_sort sort = sort_by(kinds[i / 2].type, kinds[i / 2].code, i % 2 == 1);
+            query->sorts = &sort;
+            query->sort_count = 1;
+            const char *ranked = paged(query, 700, true);
+            assert_string_equal(paged(query, 90, false), ranked);
+            assert_string_equal(paged(query, 7, false), ranked);
+        }
+    }
+}
+
 /* ---- while others write --------------------------------------------------------------------- */
 
 static size_t times_met(const char *all, const char *id)
@@ -275,6 +322,7 @@ int main(void)
         STORE_TEST(refuses_to_sort_by_a_reference),
         STORE_TEST(walking_gives_what_ranking_gives),
         STORE_TEST(many_of_one_date_come_in_the_order_of_places),
+        STORE_TEST(many_of_one_value_come_in_the_order_of_places),
         STORE_TEST(what_does_not_change_is_met_once_whatever_others_write),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
