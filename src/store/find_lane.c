@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-#define WALK_CODES 256 /* distinct codes that are worth an order */
+#define WALK_CODES  256                       /* distinct codes that are worth an order */
+#define ABOVE_TEXTS SLICE("\xff\xff\xff\xff") /* no text has a byte of ones */
 
 /* ---- where to begin -----------------------------------------------------------------------------
  */
@@ -40,7 +41,8 @@ static double first_double(const struct walk *walk)
 }
 
 /* The text in the key, cut as it is there. Downwards: followed by what is greater than any text. */
-static struct slice first_text(const struct walk *walk, size_t at, size_t bytes)
+static enum status first_text(const struct walk *walk, size_t at, size_t bytes,
+                              struct slice *ret_text)
 {
     bool down = walk->column->descending;
     struct buffer text = {.arena = walk->search->arena};
@@ -52,10 +54,9 @@ static struct slice first_text(const struct walk *walk, size_t at, size_t bytes)
     for (size_t i = 0; i < length; i++) {
         buffer_add_byte(&text, (char)(walk->after->bytes[at + i] ^ (down ? 0xff : 0)));
     }
-    for (int i = 0; down && i < 4; i++) {
-        buffer_add_byte(&text, (char)0xff);
-    }
-    return text.length > 0 ? buffer_slice(&text) : SLICE("");
+    buffer_add(&text, down ? ABOVE_TEXTS : SLICE(""));
+    *ret_text = text.length > 0 ? buffer_slice(&text) : SLICE("");
+    return buffer_ok(&text) ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
 /* The UUIDs that begin as the text does: their first, or downwards their last. */
@@ -212,17 +213,20 @@ static enum status open_numbers(struct walk *walk, bool quantity)
 static enum status open_texts(struct walk *walk)
 {
     struct lane *lane;
+    struct slice from;
+    TRY(first_text(walk, 1, SORT_TEXT, &from));
     TRY(lane_open(walk, SQL_WALK_TEXT_UP, SQL_WALK_TEXT_DOWN, &lane));
     lane->tree = TREE_TEXT;
     lane->parameter = walk->column->parameter;
     statement_bind_number(&lane->statement, 1, lane->parameter);
-    statement_bind_blob(&lane->statement, 2, first_text(walk, 1, SORT_TEXT));
+    statement_bind_blob(&lane->statement, 2, from);
     return STATUS_OK;
 }
 
 static enum status open_ids(struct walk *walk)
 {
-    struct slice text = first_text(walk, 0, SORT_ID);
+    struct slice text;
+    TRY(first_text(walk, 0, SORT_ID, &text));
     for (int uuids = 0; uuids < 2; uuids++) {
         struct lane *lane;
         TRY(lane_open(walk, uuids ? SQL_WALK_UUID_UP : SQL_WALK_ID_UP,
@@ -477,9 +481,9 @@ enum status runs_open(struct walk *walk, const struct lane *lane, int64_t from)
     return STATUS_OK;
 }
 
-/* Less than VALUE, and no value of the tree is between; upwards the least that is more. No text has
- * a byte of ones, and what pairs have is of one length. */
-static struct slice text_beside(struct walk *walk, struct slice value)
+/* Less than VALUE, and no value of the tree is between; upwards the least that is more. What pairs
+ * have is of one length. */
+static enum status text_beside(struct walk *walk, struct slice value, struct slice *ret_text)
 {
     struct buffer text = {.arena = walk->search->arena};
     bool down = walk->column->descending;
@@ -489,9 +493,10 @@ static struct slice text_beside(struct walk *walk, struct slice value)
         buffer_add_byte(&text, 0);
     } else if (last > 0) {
         buffer_add_byte(&text, (char)(last - 1));
-        buffer_add(&text, SLICE("\xff\xff\xff\xff"));
+        buffer_add(&text, ABOVE_TEXTS);
     }
-    return text.length > 0 ? buffer_slice(&text) : SLICE("");
+    *ret_text = text.length > 0 ? buffer_slice(&text) : SLICE("");
+    return buffer_ok(&text) ? STATUS_OK : STATUS_TOO_COSTLY;
 }
 
 enum status lane_pass(struct walk *walk, struct lane *lane)
@@ -499,7 +504,8 @@ enum status lane_pass(struct walk *walk, struct lane *lane)
     bool down = walk->column->descending;
     struct statement *statement = &lane->statement;
     if (lane->tree == TREE_TEXT || lane->prefix.length > 0) {
-        struct slice from = text_beside(walk, statement_blob(statement, 1));
+        struct slice from;
+        TRY(text_beside(walk, statement_blob(statement, 1), &from));
         statement_reset(statement);
         statement_bind_blob(statement, 2, from);
     } else if (lane->tree == TREE_DATE) {
