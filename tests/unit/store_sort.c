@@ -224,8 +224,7 @@ static void many_of_one_date_come_in_the_order_of_places(void **state)
 static void put_alike(unsigned i)
 {
     static const char *const texts[] = {"smith", "smith", "smithy",
-                                        "a rather long text which goes on well past where a key is"
-                                        " cut"};
+                                        "a rather long text which goes on past what a key has"};
     struct arena_mark mark = arena_mark(arena);
     must_put(arena_print(arena,
                          "{'resourceType':'RiskAssessment','id':'%u','prediction':[{"
