@@ -31,7 +31,7 @@ static int64_t first_signed(const struct walk *walk, size_t at)
 static double first_double(const struct walk *walk)
 {
     if (walk->after->length == 0) {
-        return walk->column->descending ? 1.7e308 : -1.7e308;
+        return walk->column->descending ? INFINITY : -INFINITY;
     }
     uint64_t bits = key_number(walk, 1);
     bits = bits >> 63 != 0 ? bits & ~UINT64_C(0x8000000000000000) : ~bits;
@@ -40,7 +40,8 @@ static double first_double(const struct walk *walk)
     return value;
 }
 
-/* The text in the key, cut as it is there. Downwards: followed by what is greater than any text. */
+/* The text in the key. Downwards, where the key may have only its beginning: followed by what is
+ * greater than any text. */
 static enum status first_text(const struct walk *walk, size_t at, size_t bytes,
                               struct slice *ret_text)
 {
@@ -54,7 +55,8 @@ static enum status first_text(const struct walk *walk, size_t at, size_t bytes,
     for (size_t i = 0; i < length; i++) {
         buffer_add_byte(&text, (char)(walk->after->bytes[at + i] ^ (down ? 0xff : 0)));
     }
-    buffer_add(&text, down ? ABOVE_TEXTS : SLICE(""));
+    bool whole = length > 0 && length < bytes;
+    buffer_add(&text, down && !whole ? ABOVE_TEXTS : SLICE(""));
     *ret_text = text.length > 0 ? buffer_slice(&text) : SLICE("");
     return buffer_ok(&text) ? STATUS_OK : STATUS_TOO_COSTLY;
 }
@@ -481,8 +483,8 @@ enum status runs_open(struct walk *walk, const struct lane *lane, int64_t from)
     return STATUS_OK;
 }
 
-/* Less than VALUE, and no value of the tree is between; upwards the least that is more. What pairs
- * have is of one length. */
+/* Less than VALUE, and no value of the tree is between (a value of pairs is at most three bytes
+ * longer than another); upwards the least that is more. */
 static enum status text_beside(struct walk *walk, struct slice value, struct slice *ret_text)
 {
     struct buffer text = {.arena = walk->search->arena};

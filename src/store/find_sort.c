@@ -78,6 +78,7 @@ static uint64_t order_signed(int64_t value)
 static uint64_t order_double(double value)
 {
     uint64_t bits;
+    value += 0.0; /* no zero below zero: the trees of both engines know one */
     memcpy(&bits, &value, sizeof(bits));
     return bits >> 63 != 0 ? ~bits : bits | UINT64_C(0x8000000000000000);
 }

@@ -265,6 +265,22 @@ static void many_of_one_value_come_in_the_order_of_places(void **state)
     }
 }
 
+/* Decimals past the ends of what a double tells apart, and below zero by less than it can tell. */
+static void numbers_at_the_ends_are_met(void **state)
+{
+    (void)state;
+    static const char *const numbers[] = {"1e399", "1.75e308", "-1e399", "-1.75e308", "-1e-390",
+                                          "0",     "1e-390",   "-0.0",   "3",         "-1e-390"};
+    for (unsigned i = 0; i < 10; i++) {
+        must_put(arena_print(arena,
+                             "{'resourceType':'RiskAssessment','id':'%u','subject':{'reference':"
+                             "'Patient/p'},'prediction':[{'probabilityDecimal':%s}]}",
+                             i, numbers[i]));
+    }
+    assert_string_equal(sorted("RiskAssessment", "probability", false), "2 3 4 5 6 7 9 8 1 0");
+    assert_string_equal(sorted("RiskAssessment", "probability", true), "0 1 8 4 5 6 7 9 3 2");
+}
+
 /* ---- while others write --------------------------------------------------------------------- */
 
 static size_t times_met(const char *all, const char *id)
@@ -322,6 +338,7 @@ int main(void)
         STORE_TEST(walking_gives_what_ranking_gives),
         STORE_TEST(many_of_one_date_come_in_the_order_of_places),
         STORE_TEST(many_of_one_value_come_in_the_order_of_places),
+        STORE_TEST(numbers_at_the_ends_are_met),
         STORE_TEST(what_does_not_change_is_met_once_whatever_others_write),
     };
     return cmocka_run_group_tests(tests, definitions_setup, definitions_teardown);
