@@ -40,23 +40,23 @@ static double first_double(const struct walk *walk)
     return value;
 }
 
-/* The text in the key. Downwards, where the key may have only its beginning: followed by what is
- * greater than any text. */
+/* The text in the key. Downwards it has the zeros that fill a key up, since a text may end with
+ * some; and where the key has only its beginning, what is greater than any text. */
 static enum status first_text(const struct walk *walk, size_t at, size_t bytes,
                               struct slice *ret_text)
 {
-    bool down = walk->column->descending;
+    bool down = walk->column->descending, begins = walk->after->length > 0;
     struct buffer text = {.arena = walk->search->arena};
     size_t length = 0;
-    for (size_t i = 0; walk->after->length > 0 && i < bytes; i++) {
+    for (size_t i = 0; begins && i < bytes; i++) {
         uint8_t byte = walk->after->bytes[at + i] ^ (down ? 0xff : 0);
         length = byte != 0 ? i + 1 : length;
     }
-    for (size_t i = 0; i < length; i++) {
+    bool cut = length == bytes;
+    for (size_t i = 0; begins && i < (down ? bytes : length); i++) {
         buffer_add_byte(&text, (char)(walk->after->bytes[at + i] ^ (down ? 0xff : 0)));
     }
-    bool whole = length > 0 && length < bytes;
-    buffer_add(&text, down && !whole ? ABOVE_TEXTS : SLICE(""));
+    buffer_add(&text, down && (cut || !begins) ? ABOVE_TEXTS : SLICE(""));
     *ret_text = text.length > 0 ? buffer_slice(&text) : SLICE("");
     return buffer_ok(&text) ? STATUS_OK : STATUS_TOO_COSTLY;
 }

@@ -233,9 +233,11 @@ static void put_alike(unsigned i)
     must_put(arena_print(arena,
                          "{'resourceType':'Observation','id':'%u','code':{'coding':[{'code':'x'}]},"
                          "'effectivePeriod':{'start':'2020-05-02','end':'2020-05-%02uT09:00:00Z'},"
+                         "'identifier':[{%s'value':'%u'}],"
                          "'valueString':'%s','component':[{'valueQuantity':{'value':%d,"
                          "'code':'u%u'}},{'valueQuantity':{'value':7,'unit':'%u'}}]}",
-                         i, 3 + chance(i < 300 ? 3 : 20), texts[chance(4)], chance(5) == 0 ? -7 : 7,
+                         i, 3 + chance(i < 300 ? 3 : 20), chance(2) ? "'system':'http://s'," : "",
+                         chance(4) * 11 + 1, texts[chance(4)], chance(5) == 0 ? -7 : 7,
                          chance(i < 300 ? 3 : 14), chance(2)));
     arena_rewind(arena, mark);
 }
@@ -247,13 +249,14 @@ static void many_of_one_value_come_in_the_order_of_places(void **state)
         const char *type, *code;
     } kinds[] = {{"Observation", "date"},
                  {"Observation", "value-string"},
+                 {"Observation", "identifier"},
                  {"Observation", "combo-value-quantity"},
                  {"RiskAssessment", "probability"}};
     for (unsigned few = 0; few < 2; few++) { /* lengths and units, then many */
         for (unsigned i = few * 300; i < 300 + few * 300; i++) {
             put_alike(i);
         }
-        for (unsigned i = 0; i < 8; i++) {
+        for (unsigned i = 0; i < 2 * sizeof(kinds) / sizeof(kinds[0]); i++) {
             struct store_query *query = query_of(kinds[i / 2].type, NULL);
             struct store_sort sort = sort_by(kinds[i / 2].type, kinds[i / 2].code, i % 2 == 1);
             query->sorts = &sort;
