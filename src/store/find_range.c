@@ -15,6 +15,8 @@
  */
 #include "find_int.h"
 
+#include <math.h>
+
 #define ROWS_OF_A_LOOK 12                /* rows that cost as much as looking at a candidate */
 #define FIRST_ROWS     4096              /* of each, before any candidate is looked at */
 #define FIRST_PAIRS    1024              /* the same of a pair, whose candidates match more often */
@@ -268,9 +270,15 @@ static void date_bounds(const struct store_value *value, enum date_class span, i
     *high = end < *high ? end : *high;
 }
 
+/* Beside quantities in canonical units stand ranges, at RANGE_PLACE. */
+static double number_lowest(const struct wanted *wanted)
+{
+    return wanted->canonical ? RANGE_PLACE / 10 : -INFINITY;
+}
+
 static void number_bounds(const struct wanted *wanted, double *low, double *high)
 {
-    double first = -1e299 /* above RANGE_PLACE */, last = 1e308;
+    double first = -INFINITY, last = INFINITY;
     switch (wanted->value->compare) {
     case STORE_EQ:
     case STORE_AP:
@@ -344,7 +352,7 @@ static enum status open_date(struct search *search, struct range *range)
 static enum status open_number(struct search *search, struct range *range, bool quantity)
 {
     const struct wanted *wanted = &range->tests[0]->wanted[range->wanted_at];
-    double low = -1e299, high = 1e308;
+    double low = number_lowest(wanted), high = INFINITY;
     bool apart = range->run_at == 1;
     for (size_t i = 0; i < range->test_count; i++) {
         number_bounds(&range->tests[i]->wanted[range->wanted_at], &low, &high);
@@ -411,12 +419,13 @@ static enum status open_pair(struct search *search, struct range *range)
         pair_add_date(&from, low);
         pair_add_date(&end, high);
     } else {
-        double low = -1e299, high = 1e308;
+        const struct wanted *wanted = &range->tests[0]->wanted[range->wanted_at];
+        double low = number_lowest(wanted), high = INFINITY;
         bool apart = range->run_at == 1;
         for (size_t i = 0; i < range->test_count; i++) {
             number_bounds(&range->tests[i]->wanted[range->wanted_at], &low, &high);
         }
-        number += apart || range->tests[0]->wanted[range->wanted_at].canonical;
+        number += apart || wanted->canonical;
         pair_add_cut(&from, pair_cut(apart ? RANGE_PLACE : low));
         pair_add_cut(&end, pair_cut(apart ? RANGE_PLACE : high) + 1);
     }

@@ -231,6 +231,22 @@ static void only_what_equals_an_end_of_a_range_is_looked_up_again(void **state)
     EXPECT("Observation", "value-quantity", STORE_PLAIN, quantity_of, rows);
 }
 
+static void numbers_past_all_others_are_found(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"1e399", "1.75e308", "-1e399"};
+    put_many();
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        must_put(arena_print(arena,
+                             "{'resourceType':'Observation','id':'past%zu',"
+                             "'valueQuantity':{'value':%s,'unit':'mg'}}",
+                             i, values[i]));
+    }
+    struct asked above[] = {quantity("gt1e300")}, below[] = {quantity("lt-1e300")};
+    assert_int_equal(counted("Observation", above, 1, NULL, 10), 2);
+    assert_int_equal(counted("Observation", below, 1, NULL, 10), 1);
+}
+
 /* ---- dates of all widths -------------------------------------------------------------------- */
 
 static void put_widths(void)
@@ -343,6 +359,7 @@ int main(void)
         STORE_TEST(sorted_pages_are_the_same_by_walking_and_by_ranking),
         STORE_TEST(clauses_about_several_values_of_a_resource_are_not_read_as_one),
         STORE_TEST(only_what_equals_an_end_of_a_range_is_looked_up_again),
+        STORE_TEST(numbers_past_all_others_are_found),
         STORE_TEST(dates_of_all_widths_are_found_and_sorted),
         STORE_TEST(dates_of_an_older_layout_are_put_apart),
         STORE_TEST(what_was_stored_in_a_time_is_found_and_what_is_gone_is_not),
